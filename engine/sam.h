@@ -1,0 +1,163 @@
+/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM.
+ *
+ *   sam_model *m; sam_session *s; sam_mask mask; sam_error err;
+ *   sam_model_open("sam2.1_tiny.safetensors", NULL, &m, &err);
+ *   sam_session_open(m, &(sam_session_options){.width_px = 960, .height_px = 540}, &s, &err);
+ *   sam_push_frame(s, &(sam_frame){.rgb = pixels, .row_bytes = 960 * 3, .index = 0}, &err);
+ *   sam_prompt(s, 1, &(sam_prompt_set){.points = &(sam_point){210, 350, 1}, .n_points = 1}, &err);
+ *   sam_get_mask(s, 1, &mask, &err);                  mask of object 1 on frame 0
+ *   for (int t = 1; next_frame(pixels); t++) {
+ *       sam_push_frame(s, &(sam_frame){.rgb = pixels, .row_bytes = 960 * 3, .index = t}, &err);
+ *       sam_track(s, SAM_FORWARD, &err);              every object, in one batch
+ *       sam_get_mask(s, 1, &mask, &err);
+ *   }
+ *   sam_session_close(s); sam_model_close(m);
+ *
+ * A model holds weights and graphs; it does not change after sam_model_open and may be shared by threads. A session
+ * is one video (or a series of images): its current frame, prompts, memory bank and scratch; one thread at a time.
+ * All memory is taken inside the two *_open calls. Nothing here is global.
+ *
+ * Every function that can fail returns sam_status and takes a last `sam_error *err`, which may be NULL. On failure
+ * outputs are untouched (handles are set to NULL) and err->text says what, where and what was expected. After
+ * SAM_E_DEVICE a session only accepts sam_session_close.
+ *
+ * Pixels: (0,0) is the top left corner of the frame; x to the right, y down, in pixels of the frame given. */
+#ifndef SAM_H
+#define SAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sam_model sam_model;
+typedef struct sam_session sam_session;
+
+typedef enum sam_status {
+    SAM_OK = 0,
+    SAM_E_ARG,    /* argument outside its contract                          */
+    SAM_E_STATE,  /* right call, wrong moment: e.g. track before any prompt */
+    SAM_E_FULL,   /* more objects, points or prompted frames than the session was opened for */
+    SAM_E_IO,     /* file missing, unreadable or not writable               */
+    SAM_E_FORMAT, /* readable, but not what this build understands          */
+    SAM_E_MEMORY, /* allocation refused; only from *_open                   */
+    SAM_E_DEVICE  /* backend not built in, no such device, a launch failed  */
+} sam_status;
+
+typedef struct sam_error {
+    sam_status status;
+    char text[504];
+} sam_error; /* owned by the caller */
+
+typedef enum sam_backend { SAM_CPU = 1, SAM_CUDA = 2 } sam_backend; /* no "auto": say what you mean */
+typedef enum sam_dtype { SAM_F32 = 1, SAM_F16 = 2, SAM_BF16 = 3 } sam_dtype;
+typedef enum sam_direction { SAM_FORWARD = 0, SAM_REVERSE = 1 } sam_direction;
+
+/* Zero means default in every options struct. */
+typedef struct sam_model_options {
+    sam_backend backend; /* default SAM_CPU                                           */
+    int device;          /* CUDA ordinal                                              */
+    int n_threads;       /* CPU backend; default: one per physical core               */
+    sam_dtype compute;   /* default SAM_F32                                           */
+    int image_px;        /* side of the encoder's input; default from the file (1024); a multiple of 32 */
+    int no_fusion;       /* 1: run the graph as written, for testing the fusion rules */
+} sam_model_options;
+
+/* Opens a converted weights file (samconvert). The file stays mapped until sam_model_close. */
+sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err);
+void sam_model_close(sam_model *m);            /* NULL is a no-op; close its sessions first     */
+const char *sam_model_name(const sam_model *m); /* "sam2.1_hiera_tiny"; lives as long as m       */
+int sam_model_image_px(const sam_model *m);
+
+typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
+
+typedef struct sam_session_options {
+    int width_px, height_px;  /* of every frame; required                                             */
+    sam_mode mode;            /* images are resized and prompted as the official image predictor does */
+    int max_objects;          /* default 1                                                            */
+    int max_points;           /* clicks per object and frame, box corners counted; default 16         */
+    int max_prompted_frames;  /* frames per object whose prompts are remembered; default 4            */
+    int n_frames;             /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
+                                 pointers by it below 16 frames, so scoring a short file needs it     */
+    int fill_hole_area;       /* holes and specks up to this area (pixels of the low-res mask) are removed;
+                                 default 8 in video mode as in the official builder; -1: off          */
+    int no_overlap;           /* 1: a pixel belongs to the object with the highest logit only         */
+    size_t mem_limit;         /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
+} sam_session_options;
+
+sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
+sam_status sam_session_reset(sam_session *s, sam_error *err); /* forget objects and frames, keep the memory */
+void sam_session_close(sam_session *s);
+
+typedef struct sam_frame {
+    const uint8_t *rgb; /* [height_px, width_px, 3] u8; borrowed for the call */
+    size_t row_bytes;   /* >= 3 * width_px                                    */
+    int64_t index;      /* frame number; gaps keep their distance in time     */
+} sam_frame;
+
+/* Encodes a frame and makes it the current one. Prompts and tracking work on the current frame. */
+sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err);
+
+typedef struct sam_point {
+    float x_px, y_px;
+    int32_t label; /* 1 object, 0 background */
+} sam_point;
+typedef struct sam_box {
+    float x0_px, y0_px, x1_px, y1_px;
+} sam_box;
+
+/* What is asked of one object on one frame. A mask excludes points and box. */
+typedef struct sam_prompt_set {
+    const sam_point *points;
+    int n_points;
+    const sam_box *box;      /* replaces earlier prompts of this object on this frame */
+    const uint8_t *mask;     /* [height_px, width_px] u8, nonzero is object; video mode */
+    size_t mask_row_bytes;
+    const float *logits;     /* [sam_logits_px, same] previous low-res logits as mask prompt; image mode */
+    int single_mask;         /* 1: one mask even for an ambiguous prompt (multimask off)  */
+    int replace;             /* 1: forget earlier prompts of this object on this frame    */
+} sam_prompt_set;
+
+/* Predicts `object` on the current frame from its prompts: those given now and, unless `replace`, those given before
+ * on this frame. A new object id is added. On a frame the object has not been tracked through, the result is a
+ * prompted ("conditioning") frame; on one that has, it is a correction. The mask can be read at once. */
+sam_status sam_prompt(sam_session *s, int32_t object, const sam_prompt_set *p, sam_error *err);
+
+/* Predicts every object on the current frame from memory. Objects prompted on this frame keep that result. */
+sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
+
+sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
+
+typedef struct sam_mask {   /* borrowed until the next call on this session                             */
+    const uint8_t *bits;    /* [height_px, width_px] u8, 0 or 1                                         */
+    size_t row_bytes;
+    const float *logits;    /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
+    int logits_px;
+    const float *pointer;   /* [256] f32 object pointer (video mode)                                    */
+    float iou;              /* predicted quality                                                        */
+    float presence;         /* object score logit; > 0: the object is visible in this frame             */
+    int prompted;           /* 1: this frame holds prompts of this object                               */
+} sam_mask;
+sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
+
+/* Image mode: the decoder's masks for one prompt on the current frame; 1 mask, or 3 unless p->single_mask. Unlike in
+ * video mode, where an ambiguous prompt is resolved by the model, all are returned: best predicted quality is up to
+ * the caller. `masks` has room for 3; `*n_masks` is set. */
+sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err);
+
+typedef struct sam_stats {
+    double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
+    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
+    const char *backend, *device; /* "cpu", "avx512bf16, 2 threads" */
+} sam_stats;
+sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
+
+/* What a session would take, without taking it. Same rules and errors as sam_session_open. */
+sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
