@@ -81,8 +81,9 @@ typedef struct sam_session_options {
     int max_prompted_frames;  /* frames per object whose prompts are remembered; default 4            */
     int n_frames;             /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
                                  pointers by it below 16 frames, so scoring a short file needs it     */
-    int fill_hole_area;       /* holes and specks up to this area (pixels of the low-res mask) are removed;
-                                 default 8 in video mode as in the official builder; -1: off          */
+    int fill_hole_area;       /* holes up to this area (pixels of the low-res mask) are filled; default 8 in
+                                 video mode as in the official builder, none in image mode; -1: off   */
+    int remove_speck_area;    /* specks up to this area are removed; default none                     */
     int no_overlap;           /* 1: a pixel belongs to the object with the highest logit only         */
     size_t mem_limit;         /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;

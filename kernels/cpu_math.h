@@ -1,0 +1,131 @@
+/* cpu_math.h - what CPU operators share: dtype conversion of rows, exp and erf that vectorise, activation.
+ * Everything is static inline, so that each instruction set compiles its own. */
+#ifndef CPU_MATH_H
+#define CPU_MATH_H
+
+#include "op.h"
+
+#include <math.h>
+#include <string.h>
+
+static inline float bits_float(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+static inline uint32_t float_bits(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return u;
+}
+
+static inline float bf16_to_f32(uint16_t h)
+{
+    return bits_float((uint32_t)h << 16);
+}
+/* Round to nearest even; a NaN stays a NaN. */
+static inline uint16_t f32_to_bf16(float f)
+{
+    uint32_t u = float_bits(f);
+    uint32_t rounded = (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16;
+    return (uint16_t)((u & 0x7FFFFFFFu) > 0x7F800000u ? (u >> 16) | 0x40u : rounded);
+}
+
+/* IEEE binary16, subnormals included, by exact float arithmetic (M. Dukhan's construction, FP16 library). */
+static inline float f16_to_f32(uint16_t h)
+{
+    uint32_t w = (uint32_t)h << 16, sign = w & 0x80000000u, two_w = w + w;
+    float normal = bits_float((two_w >> 4) + (0xE0u << 23)) * 0x1.0p-112f;
+    float subnormal = bits_float((two_w >> 17) | (126u << 23)) - 0.5f;
+    return bits_float(sign | float_bits(two_w < (1u << 27) ? subnormal : normal));
+}
+static inline uint16_t f32_to_f16(float f)
+{
+    float base = (fabsf(f) * 0x1.0p+112f) * 0x1.0p-110f;
+    uint32_t w = float_bits(f), shl1 = w + w, sign = w & 0x80000000u, bias = shl1 & 0xFF000000u;
+    bias = bias < 0x71000000u ? 0x71000000u : bias;
+    base = bits_float((bias >> 1) + 0x07800000u) + base;
+    uint32_t bits = float_bits(base);
+    uint32_t nonsign = ((bits >> 13) & 0x00007C00u) + (bits & 0x00000FFFu);
+    return (uint16_t)((sign >> 16) | (shl1 > 0xFF000000u ? 0x7E00u : nonsign));
+}
+
+static inline void load_row(float *to, const void *from, dtype type, size_t n)
+{
+    const uint16_t *h = from;
+    if (type == DT_F32)
+        memcpy(to, from, n * sizeof *to);
+    else if (type == DT_BF16)
+        for (size_t i = 0; i < n; i++)
+            to[i] = bf16_to_f32(h[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            to[i] = f16_to_f32(h[i]);
+}
+static inline void store_row(void *to, const float *from, dtype type, size_t n)
+{
+    uint16_t *h = to;
+    if (type == DT_F32)
+        memcpy(to, from, n * sizeof *from);
+    else if (type == DT_BF16)
+        for (size_t i = 0; i < n; i++)
+            h[i] = f32_to_bf16(from[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            h[i] = f32_to_f16(from[i]);
+}
+
+/* e^x, relative error < 2e-7 (Cephes expf: range reduction by ln 2 in two parts, degree 6); below -87 it gives 0. */
+static inline float exp_fast(float x)
+{
+    float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    float k = floorf(clamped * 1.44269504088896341f + 0.5f);
+    float r = clamped - k * 0.693359375f + k * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    float y = p * bits_float((uint32_t)((int32_t)k + 127) << 23);
+    return x < -87.0f ? 0.0f : y;
+}
+
+/* erf(x), absolute error < 1.5e-7 (Abramowitz and Stegun 7.1.26). */
+static inline float erf_fast(float x)
+{
+    float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
+    float p = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
+    return copysignf(1.0f - p * exp_fast(-a * a), x);
+}
+
+static inline float act_apply(act kind, float x)
+{
+    switch (kind) {
+    case ACT_RELU:
+        return x > 0 ? x : 0;
+    case ACT_GELU:
+        return 0.5f * x * (1.0f + erf_fast(x * 0.70710678118654752f));
+    case ACT_SIGMOID:
+        return 1.0f / (1.0f + exp_fast(-x));
+    default:
+        return x;
+    }
+}
+static inline void act_row(act kind, float *x, size_t n)
+{
+    if (kind == ACT_RELU)
+        for (size_t i = 0; i < n; i++)
+            x[i] = act_apply(ACT_RELU, x[i]);
+    else if (kind == ACT_GELU)
+        for (size_t i = 0; i < n; i++)
+            x[i] = act_apply(ACT_GELU, x[i]);
+    else if (kind == ACT_SIGMOID)
+        for (size_t i = 0; i < n; i++)
+            x[i] = act_apply(ACT_SIGMOID, x[i]);
+}
+
+#endif
