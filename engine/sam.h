@@ -62,7 +62,10 @@ typedef struct sam_model_options {
     int n_threads;       /* CPU backend; default: one per physical core               */
     sam_dtype compute;   /* default SAM_F32                                           */
     int image_px;        /* side of the encoder's input; default from the file (1024); a multiple of 32 */
-    int no_fusion;       /* 1: run the graph as written, for testing the fusion rules */
+    int max_points;      /* clicks per object and frame, two more for a box; default 16       */
+    int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
+    int no_fusion;       /* 1: run the graphs as written, for testing the fusion rules        */
+    const char *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16"; default the best */
 } sam_model_options;
 
 /* Opens a converted weights file (samconvert). The file stays mapped until sam_model_close. */
@@ -77,8 +80,6 @@ typedef struct sam_session_options {
     int width_px, height_px;  /* of every frame; required                                             */
     sam_mode mode;            /* images are resized and prompted as the official image predictor does */
     int max_objects;          /* default 1                                                            */
-    int max_points;           /* clicks per object and frame, box corners counted; default 16         */
-    int max_prompted_frames;  /* frames per object whose prompts are remembered; default 4            */
     int n_frames;             /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
                                  pointers by it below 16 frames, so scoring a short file needs it     */
     int fill_hole_area;       /* holes up to this area (pixels of the low-res mask) are filled; default 8 in

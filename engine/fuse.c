@@ -1,0 +1,277 @@
+#include "fuse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- looking around in a graph ------------------------------------------------------------------------------------ */
+
+static int n_consumers(const graph *g, int id)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < OP_MAX_IN; k++)
+            n += g->nodes[i].in[k] == id;
+    return n;
+}
+
+static node *producer(const graph *g, int id)
+{
+    for (int i = 0; id && i < g->n_nodes; i++)
+        if (g->nodes[i].out[0] == id)
+            return &g->nodes[i];
+    return NULL;
+}
+
+/* The node computing `id`, if it is an `op` and nobody else sees its result. */
+static node *only_for_me(const graph *g, int id, op_id op)
+{
+    node *p = producer(g, id);
+    const value *v = &g->values[id];
+    return p && p->op == op && v->storage == IN_SCRATCH && !*v->name && n_consumers(g, id) == 1 ? p : NULL;
+}
+
+static void remove_node(graph *g, const node *n)
+{
+    int i = (int)(n - g->nodes);
+    memmove(&g->nodes[i], &g->nodes[i + 1], (size_t)(g->n_nodes - i - 1) * sizeof *g->nodes);
+    g->n_nodes--;
+}
+
+/* Node `into` becomes `from` computing into's result; `from` disappears. */
+static void merge(graph *g, node *into, node *from)
+{
+    int result = into->out[0];
+    *into = *from;
+    into->out[0] = result;
+    remove_node(g, from);
+}
+
+static int is_plain_linear(const node *n)
+{
+    return n && n->op == OP_linear && n->attr.act == ACT_NONE && !n->in[3];
+}
+
+/* ---- folded weights ----------------------------------------------------------------------------------------------- */
+
+/* out = in[0] in[1]: [O, H] [H, I] */
+static void product(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int o = shape[0].rows, h = shape[0].cols, n = shape[1].cols;
+    (void)args;
+    for (int r = 0; r < o; r++)
+        for (int c = 0; c < n; c++) {
+            double sum = 0;
+            for (int k = 0; k < h; k++)
+                sum += (double)in[0][(size_t)r * (size_t)h + (size_t)k] * in[1][(size_t)k * (size_t)n + (size_t)c];
+            out[(size_t)r * (size_t)n + (size_t)c] = (float)sum;
+        }
+}
+
+/* out = in[0] in[1] + in[2]: [O, H] [1, H] + [1, O]; in[2] may be absent. */
+static void product_bias(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int o = shape[0].rows, h = shape[0].cols;
+    (void)args;
+    for (int r = 0; r < o; r++) {
+        double sum = in[2] ? in[2][r] : 0;
+        for (int k = 0; k < h; k++)
+            sum += (double)in[0][(size_t)r * (size_t)h + (size_t)k] * in[1][k];
+        out[r] = (float)sum;
+    }
+}
+
+/* Row r of in[0] times in[1][r]; a bias [1, O] counts as O rows. */
+static void scale_rows(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int o = shape[1].cols, n = (int)((size_t)shape[0].rows * (size_t)shape[0].cols / (size_t)o);
+    (void)args;
+    for (int r = 0; r < o; r++)
+        for (int c = 0; c < n; c++)
+            out[r * n + c] = in[0][r * n + c] * in[1][r];
+}
+
+static int entry_of(const builder *b, int id)
+{
+    return b->g->values[id].index;
+}
+
+/* The same weight in f32, so that folding rounds once. */
+static int entry_f32(builder *b, int id)
+{
+    weight *e = &b->w->entry[entry_of(b, id)];
+    int index = -1;
+    if (e->t.type == DT_F32)
+        return entry_of(b, id);
+    if (e->src) {
+        int file_rows = (int)(st_count(e->src) / e->t.cols);
+        char name[sizeof e->name];
+        memcpy(name, e->name, sizeof name);
+        weights_request(b->w, name, file_rows, e->first_row, e->t.rows, e->t.cols, DT_F32, &index, &b->err);
+    } else {
+        char name[sizeof e->name];
+        derive how = e->how;
+        memcpy(name, e->name, sizeof name);
+        weights_derive(b->w, name, DT_F32, e->t.rows, e->t.cols, &how, &index, &b->err);
+    }
+    return index;
+}
+
+/* A new weight value computed from f32 entries. */
+static int folded(builder *b, const char *what, dtype type, int rows, int cols, derive how)
+{
+    char name[200];
+    snprintf(name, sizeof name, "%s(%s %d)", b->w->entry[how.src[0]].name, what, how.src[1]);
+    name[sizeof b->w->entry->name - 1] = 0;
+    return b->err.status == SAM_OK ? table(b, name, type, rows, cols, how).id : 0;
+}
+
+/* outer(inner(x)) with weights [O,H] and [H,I] as one linear node: fills its weight and bias. */
+static void fold_products(builder *b, node *n, const node *outer, const node *inner)
+{
+    const tensor wo = b->g->values[outer->in[1]].t, wi = b->g->values[inner->in[1]].t;
+    int outer_w = entry_f32(b, outer->in[1]), inner_w = entry_f32(b, inner->in[1]);
+    int outer_bias = outer->in[2] ? entry_of(b, outer->in[2]) : 0, has_outer = outer->in[2] != 0;
+    if (b->err.status != SAM_OK)
+        return;
+    int w = folded(b, "times", wo.type, wo.rows, wi.cols,
+                   (derive){.fill = product, .n_src = 2, .src = {outer_w, inner_w}});
+    int bias = outer->in[2];
+    if (inner->in[2])
+        bias = folded(b, "bias through", DT_F32, 1, wo.rows,
+                      (derive){.fill = product_bias,
+                               .n_src = has_outer ? 3 : 2,
+                               .src = {outer_w, entry_of(b, inner->in[2]), outer_bias}});
+    n->in[1] = w;
+    n->in[2] = bias;
+}
+
+/* ---- rules: each returns 1 if it changed the graph at node i ------------------------------------------------------ */
+
+static int fuse_activation(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    static const op_id producers[] = {OP_linear, OP_conv2d, OP_layernorm};
+    for (int k = 0; n->op == OP_activation && k < 3; k++) {
+        node *p = only_for_me(g, n->in[0], producers[k]);
+        if (!p || p->attr.act != ACT_NONE || (p->op != OP_layernorm && p->in[3]))
+            continue;
+        p->attr.act = n->attr.act;
+        merge(g, n, p);
+        return 1;
+    }
+    return 0;
+}
+
+static int fuse_linear_pair(builder *b, int i)
+{
+    graph *g = b->g;
+    node *outer = &g->nodes[i];
+    if (outer->op != OP_linear)
+        return 0;
+    node *inner = only_for_me(g, outer->in[0], OP_linear);
+    if (!is_plain_linear(inner))
+        return 0;
+    double o = g->values[outer->in[1]].t.rows, h = g->values[outer->in[1]].t.cols, n = g->values[inner->in[1]].t.cols;
+    if (o * n >= o * h + h * n)
+        return 0; /* the product would cost more than the two */
+    fold_products(b, outer, outer, inner);
+    outer->in[0] = inner->in[0];
+    remove_node(g, inner);
+    return 1;
+}
+
+static int fuse_value_projection(builder *b, int i)
+{
+    graph *g = b->g;
+    node *out = &g->nodes[i];
+    if (out->op != OP_linear)
+        return 0;
+    node *attend = only_for_me(g, out->in[0], OP_attention);
+    if (!attend || attend->attr.heads != 1)
+        return 0;
+    node *values = only_for_me(g, attend->in[2], OP_linear);
+    if (!is_plain_linear(values) || g->values[values->in[0]].t.cols >= g->values[values->out[0]].t.cols)
+        return 0;
+    fold_products(b, out, out, values);
+    if (b->err.status != SAM_OK)
+        return 0;
+    attend->in[2] = values->in[0];
+    tensor *t = &g->values[attend->out[0]].t;
+    t->cols = g->values[values->in[0]].t.cols;
+    remove_node(g, values);
+    return 1;
+}
+
+static int fuse_layer_scale(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    if (n->op != OP_mul || g->values[n->in[1]].storage != IN_WEIGHT || g->values[n->in[1]].t.rows != 1)
+        return 0;
+    node *p = only_for_me(g, n->in[0], OP_linear);
+    if (!is_plain_linear(p))
+        return 0;
+    int gamma = entry_of(b, n->in[1]);
+    const tensor wt = g->values[p->in[1]].t;
+    int w = folded(b, "scaled by", wt.type, wt.rows, wt.cols,
+                   (derive){.fill = scale_rows, .n_src = 2, .src = {entry_f32(b, p->in[1]), gamma}});
+    int bias = p->in[2] ? folded(b, "scaled by", DT_F32, 1, wt.rows,
+                                 (derive){.fill = scale_rows, .n_src = 2, .src = {entry_of(b, p->in[2]), gamma}})
+                        : 0;
+    p->in[1] = w;
+    p->in[2] = bias;
+    merge(g, n, p);
+    return 1;
+}
+
+static int same_shape(tensor a, tensor b)
+{
+    return a.rows == b.rows && a.cols == b.cols;
+}
+
+static int fuse_residual(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    static const op_id producers[] = {OP_linear, OP_conv2d};
+    if (n->op != OP_add || n->attr.scale != 1.0f)
+        return 0;
+    for (int side = 1; side >= 0; side--)
+        for (int k = 0; k < 2; k++) {
+            int other = n->in[1 - side];
+            node *p = only_for_me(g, n->in[side], producers[k]);
+            if (!p || p->in[3] || !same_shape(g->values[other].t, g->values[n->in[side]].t) ||
+                g->values[n->out[0]].t.n != g->values[n->in[side]].t.n)
+                continue;
+            p->in[3] = other;
+            p->attr.type = g->values[n->out[0]].t.type;
+            merge(g, n, p);
+            return 1;
+        }
+    return 0;
+}
+
+static int fuse_cast(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    if (n->op != OP_cast)
+        return 0;
+    node *p = only_for_me(g, n->in[0], OP_linear);
+    if (!p)
+        return 0;
+    p->attr.type = n->attr.type;
+    merge(g, n, p);
+    return 1;
+}
+
+void fuse(builder *b)
+{
+    static int (*const rules[])(builder *, int) = {fuse_activation, fuse_linear_pair, fuse_value_projection,
+                                                   fuse_layer_scale, fuse_residual,   fuse_cast};
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
+        for (int i = 0; i < b->g->n_nodes && b->err.status == SAM_OK; i++)
+            while (b->err.status == SAM_OK && rules[r](b, i))
+                i = i > 0 ? i - 1 : 0;
+}

@@ -1,0 +1,358 @@
+#include "graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failed(const builder *b)
+{
+    return b->err.status != SAM_OK;
+}
+
+scope at(scope s, const char *name)
+{
+    scope r = s;
+    size_t n = strlen(r.path);
+    snprintf(r.path + n, sizeof r.path - n, "%s%s", n ? "." : "", name);
+    return r;
+}
+
+scope at_index(scope s, int index)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", index);
+    return at(s, text);
+}
+
+builder build_begin(graph *g, const char *name, weights *w, states *s, dtype act, dtype matrix)
+{
+    *g = (graph){.name = name};
+    return (builder){.g = g, .w = w, .s = s, .act = act, .matrix = matrix};
+}
+
+sam_status build_end(builder *b, sam_error *err)
+{
+    if (failed(b)) {
+        graph_free(b->g);
+        return fail(err, b->err.status, "%s", b->err.text);
+    }
+    return SAM_OK;
+}
+
+void graph_free(graph *g)
+{
+    free(g->values);
+    free(g->nodes);
+    *g = (graph){0};
+}
+
+val no_val(void)
+{
+    return (val){0};
+}
+
+tensor shape_of(const builder *b, val v)
+{
+    return v.id ? b->g->values[v.id].t : (tensor){0};
+}
+
+static val new_value(builder *b, value v)
+{
+    graph *g = b->g;
+    if (failed(b))
+        return no_val();
+    if (g->n_values + 1 >= g->value_capacity) {
+        int capacity = g->value_capacity ? 2 * g->value_capacity : 128;
+        value *values = realloc(g->values, (size_t)capacity * sizeof *values);
+        if (!values) {
+            fail(&b->err, SAM_E_MEMORY, "graph %s: no memory for %d values", g->name, capacity);
+            return no_val();
+        }
+        g->values = values;
+        g->value_capacity = capacity;
+    }
+    if (g->n_values == 0)
+        g->values[g->n_values++] = (value){.name = ""};
+    g->values[g->n_values] = v;
+    return (val){g->n_values++};
+}
+
+/* ---- values without a node ---------------------------------------------------------------------------------------- */
+
+static val weight_value(builder *b, scope s, const char *leaf, int file_rows, int first, int rows, int cols, dtype type)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s%s%s", s.path, *s.path && *leaf ? "." : "", leaf);
+    int index = -1;
+    if (failed(b) || weights_request(b->w, name, file_rows, first, rows, cols, type, &index, &b->err) != SAM_OK)
+        return no_val();
+    return new_value(b, (value){.name = "", .storage = IN_WEIGHT, .t = b->w->entry[index].t, .index = index});
+}
+
+val weight_vector(builder *b, scope s, const char *leaf, int count)
+{
+    return weight_value(b, s, leaf, 1, 0, 1, count, DT_F32);
+}
+
+val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols)
+{
+    return weight_value(b, s, leaf, rows, 0, rows, cols, DT_F32);
+}
+
+val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols)
+{
+    return weight_value(b, s, leaf, rows, 0, rows, cols, b->matrix);
+}
+
+val table(builder *b, const char *name, dtype type, int rows, int cols, derive how)
+{
+    int index = -1;
+    if (failed(b) || weights_derive(b->w, name, type, rows, cols, &how, &index, &b->err) != SAM_OK)
+        return no_val();
+    return new_value(b, (value){.name = "", .storage = IN_WEIGHT, .t = b->w->entry[index].t, .index = index});
+}
+
+static int state_index(builder *b, const char *name, tensor t, int pool)
+{
+    states *s = b->s;
+    for (int i = 0; i < s->count; i++) {
+        if (strcmp(s->def[i].name, name))
+            continue;
+        tensor have = s->def[i].t;
+        if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type) {
+            fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d] elsewhere", b->g->name,
+                 name, t.n, t.rows, t.cols, have.n, have.rows, have.cols);
+            return -1;
+        }
+        return i;
+    }
+    if (s->count == MAX_STATES) {
+        fail(&b->err, SAM_E_ARG, "graph %s: more than %d states", b->g->name, MAX_STATES);
+        return -1;
+    }
+    state_def *d = &s->def[s->count];
+    *d = (state_def){.t = t, .pool = pool};
+    snprintf(d->name, sizeof d->name, "%s", name);
+    return s->count++;
+}
+
+static val state_value(builder *b, const char *name, tensor t, int pool)
+{
+    if (failed(b))
+        return no_val();
+    int index = state_index(b, name, t, pool);
+    if (index < 0)
+        return no_val();
+    return new_value(b, (value){.name = b->s->def[index].name, .storage = IN_STATE, .t = t, .index = index});
+}
+
+val state(builder *b, const char *name, int n, int rows, int cols, dtype type)
+{
+    return state_value(b, name, (tensor){.type = type, .n = n, .rows = rows, .cols = cols}, 0);
+}
+
+val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type)
+{
+    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = rows_per_object, .cols = cols}, 1);
+}
+
+val named(builder *b, val v, const char *name)
+{
+    if (!failed(b) && v.id)
+        b->g->values[v.id].name = name;
+    return v;
+}
+
+val output(builder *b, val v, const char *name, int n)
+{
+    if (failed(b) || !v.id)
+        return v;
+    value *x = &b->g->values[v.id];
+    tensor t = x->t;
+    if (x->storage != IN_SCRATCH || (t.n != n && t.n != 1)) {
+        fail(&b->err, SAM_E_ARG, "graph %s: %s cannot be an output", b->g->name, name);
+        return v;
+    }
+    t.n = n;
+    int index = state_index(b, name, t, 0);
+    if (index < 0)
+        return v;
+    x->storage = IN_STATE;
+    x->index = index;
+    x->name = b->s->def[index].name;
+    return v;
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+
+static node *new_node(builder *b)
+{
+    graph *g = b->g;
+    if (g->n_nodes == g->node_capacity) {
+        int capacity = g->node_capacity ? 2 * g->node_capacity : 128;
+        node *nodes = realloc(g->nodes, (size_t)capacity * sizeof *nodes);
+        if (!nodes) {
+            fail(&b->err, SAM_E_MEMORY, "graph %s: no memory for %d nodes", g->name, capacity);
+            return NULL;
+        }
+        g->nodes = nodes;
+        g->node_capacity = capacity;
+    }
+    return &g->nodes[g->n_nodes++];
+}
+
+val apply(builder *b, op_id op, const val *in, int n_in, op_attr a)
+{
+    const op_def *def = op_table[op];
+    tensor ins[OP_MAX_IN] = {{0}}, outs[OP_MAX_OUT] = {{0}};
+    if (failed(b))
+        return no_val();
+    for (int i = 0; i < def->n_in; i++) {
+        ins[i] = i < n_in ? shape_of(b, in[i]) : (tensor){0};
+        if (ins[i].type == DT_NONE && !(def->optional >> i & 1)) {
+            fail(&b->err, SAM_E_ARG, "graph %s: input %d of %s is missing", b->g->name, i, def->name);
+            return no_val();
+        }
+    }
+    const char *wrong = def->infer(ins, &a, outs);
+    if (wrong) {
+        fail(&b->err, SAM_E_ARG, "graph %s, node %d: %s: %s (x [%d, %d], y [%d, %d])", b->g->name, b->g->n_nodes,
+             def->name, wrong, ins[0].rows, ins[0].cols, ins[1].rows, ins[1].cols);
+        return no_val();
+    }
+    node *n = new_node(b);
+    if (!n)
+        return no_val();
+    *n = (node){.op = op, .attr = a};
+    for (int i = 0; i < n_in; i++)
+        n->in[i] = in[i].id;
+    val first = no_val();
+    for (int i = 0; i < def->n_out; i++) {
+        val v = new_value(b, (value){.name = "", .storage = IN_SCRATCH, .t = outs[i]});
+        b->g->nodes[b->g->n_nodes - 1].out[i] = v.id;
+        if (i == 0)
+            first = v;
+    }
+    return first;
+}
+
+/* ---- operators as a model's text writes them ---------------------------------------------------------------------- */
+
+val linear(builder *b, val x, int out, scope s)
+{
+    val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
+    return apply(b, OP_linear, (val[]){x, w, weight_vector(b, s, "bias", out)}, 3, (op_attr){0});
+}
+
+val linear_no_bias(builder *b, val x, int out, scope s)
+{
+    val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
+    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+}
+
+val linear_rows(builder *b, val x, int first, int out, int all, scope s)
+{
+    val w = weight_value(b, s, "weight", all, first, out, shape_of(b, x).cols, b->matrix);
+    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+}
+
+val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
+{
+    int cols = shape_of(b, x).cols / groups * kernel * kernel;
+    val weight = weight_matrix(b, s, "weight", out, cols);
+    return apply(b, OP_conv2d, (val[]){x, weight, weight_vector(b, s, "bias", out)}, 3,
+                 (op_attr){.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups});
+}
+
+/* [in, out, 2, 2] to [(dy, dx, out), in]: the transposed convolution as a product. */
+static void taps_first(float *to, const float *const *in, const tensor *shape, const double *args)
+{
+    int n_in = shape[0].rows, out = (int)args[0];
+    for (int tap = 0; tap < 4; tap++)
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < n_in; i++)
+                to[((size_t)tap * (size_t)out + (size_t)o) * (size_t)n_in + (size_t)i] =
+                    in[0][((size_t)i * (size_t)out + (size_t)o) * 4 + (size_t)tap];
+}
+
+static void repeat_4(float *to, const float *const *in, const tensor *shape, const double *args)
+{
+    (void)args;
+    for (int tap = 0; tap < 4; tap++)
+        memcpy(to + (size_t)tap * (size_t)shape[0].cols, in[0], (size_t)shape[0].cols * sizeof *to);
+}
+
+val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s)
+{
+    int n_in = shape_of(b, x).cols;
+    val weight = weight_rows(b, s, "weight", n_in, out * 4), bias = weight_vector(b, s, "bias", out);
+    if (failed(b))
+        return no_val();
+    int src_weight = b->g->values[weight.id].index, src_bias = b->g->values[bias.id].index;
+    val taps = table(b, at(s, "weight(taps)").path, b->matrix, 4 * out, n_in,
+                     (derive){.fill = taps_first, .n_src = 1, .src = {src_weight}, .args = {out}});
+    val bias4 = table(b, at(s, "bias(taps)").path, DT_F32, 1, 4 * out,
+                      (derive){.fill = repeat_4, .n_src = 1, .src = {src_bias}});
+    val y = apply(b, OP_linear, (val[]){x, taps, bias4}, 3, (op_attr){0});
+    return apply(b, OP_pixel_shuffle, &y, 1, (op_attr){.h = h, .w = w});
+}
+
+val layernorm(builder *b, val x, float eps, scope s)
+{
+    int c = shape_of(b, x).cols;
+    val in[] = {x, weight_vector(b, s, "weight", c), weight_vector(b, s, "bias", c)};
+    return apply(b, OP_layernorm, in, 3, (op_attr){.eps = eps});
+}
+
+val add(builder *b, val x, val y)
+{
+    return add_scaled(b, x, y, 1.0f);
+}
+
+val add_scaled(builder *b, val x, val y, float scale)
+{
+    return apply(b, OP_add, (val[]){x, y}, 2, (op_attr){.scale = scale});
+}
+
+val mul(builder *b, val x, val y)
+{
+    return apply(b, OP_mul, (val[]){x, y}, 2, (op_attr){0});
+}
+
+val activation(builder *b, val x, act kind)
+{
+    return apply(b, OP_activation, &x, 1, (op_attr){.act = kind});
+}
+
+static float head_scale(const builder *b, val q, int heads)
+{
+    double width = (double)shape_of(b, q).cols / heads;
+    return width > 0 ? (float)(1.0 / __builtin_sqrt(width)) : 1.0f;
+}
+
+val attention(builder *b, val q, val k, val v, val n_keys, int heads)
+{
+    return apply(b, OP_attention, (val[]){q, k, v, n_keys}, 4,
+                 (op_attr){.heads = heads, .scale = head_scale(b, q, heads)});
+}
+
+val attention_groups(builder *b, val q, val k, val v, int heads, int groups)
+{
+    return apply(b, OP_attention, (val[]){q, k, v}, 3,
+                 (op_attr){.heads = heads, .groups = groups, .scale = head_scale(b, q, heads)});
+}
+
+val concat_rows(builder *b, val x, val y)
+{
+    return apply(b, OP_concat_rows, (val[]){x, y}, 2, (op_attr){0});
+}
+
+val slice_rows(builder *b, val x, int first, int count)
+{
+    return apply(b, OP_slice_rows, &x, 1, (op_attr){.first = first, .count = count});
+}
+
+val cast(builder *b, val x, dtype type)
+{
+    return shape_of(b, x).type == type ? x : apply(b, OP_cast, &x, 1, (op_attr){.type = type});
+}

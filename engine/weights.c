@@ -1,0 +1,180 @@
+#include "weights.h"
+
+#include "cpu_math.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+sam_status weights_open(weights *w, const st_file *file, const char *path, sam_error *err)
+{
+    *w = (weights){.file = file, .path = path};
+    w->used = calloc(file->n_tensors + 1, 1);
+    return w->used ? SAM_OK : fail(err, SAM_E_MEMORY, "%s: no memory for %zu tensor entries", path, file->n_tensors);
+}
+
+void weights_close(weights *w)
+{
+    for (int i = 0; i < w->count; i++)
+        free(w->entry[i].owned);
+    free(w->entry);
+    free(w->used);
+    *w = (weights){0};
+}
+
+static sam_status new_entry(weights *w, const char *name, int *index, sam_error *err)
+{
+    if (strlen(name) >= sizeof w->entry->name)
+        return fail(err, SAM_E_FORMAT, "%s: tensor name too long: %s", w->path, name);
+    if (w->count == w->capacity) {
+        int capacity = w->capacity ? 2 * w->capacity : 256;
+        weight *entry = realloc(w->entry, (size_t)capacity * sizeof *entry);
+        if (!entry)
+            return fail(err, SAM_E_MEMORY, "%s: no memory for %d weights", w->path, capacity);
+        w->entry = entry;
+        w->capacity = capacity;
+    }
+    *index = w->count++;
+    w->entry[*index] = (weight){0};
+    memcpy(w->entry[*index].name, name, strlen(name) + 1);
+    return SAM_OK;
+}
+
+static dtype dtype_of_file(st_dtype t)
+{
+    return t == ST_F32 ? DT_F32 : t == ST_BF16 ? DT_BF16 : t == ST_F16 ? DT_F16 : DT_NONE;
+}
+
+sam_status weights_request(weights *w, const char *name, int file_rows, int first_row, int rows, int cols, dtype type,
+                           int *index, sam_error *err)
+{
+    for (int i = 0; i < w->count; i++) {
+        weight *e = &w->entry[i];
+        if (e->src && e->first_row == first_row && e->t.rows == rows && e->t.type == type && !strcmp(e->name, name)) {
+            *index = i;
+            return SAM_OK;
+        }
+    }
+    const st_tensor *src = st_find(w->file, name);
+    if (!src)
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s is missing (expected %d x %d); convert the checkpoint again",
+                    w->path, name, file_rows, cols);
+    if (st_count(src) != (int64_t)file_rows * cols)
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s has %lld elements, expected %d x %d", w->path, name,
+                    (long long)st_count(src), file_rows, cols);
+    if (dtype_of_file(src->dtype) == DT_NONE)
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s has type %s, expected F32, F16 or BF16", w->path, name,
+                    st_dtype_name(src->dtype));
+    TRY(new_entry(w, name, index, err));
+    weight *e = &w->entry[*index];
+    e->src = src;
+    e->first_row = first_row;
+    e->t = (tensor){.type = type, .n = 1, .rows = rows, .cols = cols};
+    w->used[src - w->file->tensors] = 1;
+    return SAM_OK;
+}
+
+sam_status weights_derive(weights *w, const char *name, dtype type, int rows, int cols, const derive *how, int *index,
+                          sam_error *err)
+{
+    for (int i = 0; i < w->count; i++)
+        if (!w->entry[i].src && w->entry[i].t.type == type && w->entry[i].t.rows == rows && !strcmp(w->entry[i].name, name)) {
+            *index = i;
+            return SAM_OK;
+        }
+    TRY(new_entry(w, name, index, err));
+    w->entry[*index].how = *how;
+    w->entry[*index].t = (tensor){.type = type, .n = 1, .rows = rows, .cols = cols};
+    return SAM_OK;
+}
+
+void weights_ignore(weights *w, const char *name)
+{
+    const st_tensor *t = st_find(w->file, name);
+    if (t)
+        w->used[t - w->file->tensors] = 1;
+}
+
+sam_status weights_check(const weights *w, sam_error *err)
+{
+    size_t left = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < w->file->n_tensors; i++)
+        if (!w->used[i] && !left++)
+            first = w->file->tensors[i].name;
+    if (left)
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s%s is not part of this model; convert the checkpoint again", w->path,
+                    first, left > 1 ? " (and others)" : "");
+    return SAM_OK;
+}
+
+static const char *source_bytes(const weight *e)
+{
+    return (const char *)e->src->data + (size_t)e->first_row * (size_t)e->t.cols * st_dtype_bytes(e->src->dtype);
+}
+
+static sam_status derive_f32(const weights *w, const weight *e, float *to, sam_error *err)
+{
+    float *in[4] = {0};
+    tensor shape[4] = {{0}};
+    sam_status status = SAM_OK;
+    for (int i = 0; i < e->how.n_src && status == SAM_OK; i++) {
+        shape[i] = w->entry[e->how.src[i]].t;
+        in[i] = malloc(tensor_count(&shape[i]) * sizeof(float));
+        status = in[i] ? weights_read_f32(w, e->how.src[i], in[i], err)
+                       : fail(err, SAM_E_MEMORY, "%s: no memory to compute %s", w->path, e->name);
+    }
+    if (status == SAM_OK)
+        e->how.fill(to, (const float *const *)in, shape, e->how.args);
+    for (int i = 0; i < 4; i++)
+        free(in[i]);
+    return status;
+}
+
+sam_status weights_read_f32(const weights *w, int index, float *to, sam_error *err)
+{
+    const weight *e = &w->entry[index];
+    if (!e->src)
+        return derive_f32(w, e, to, err);
+    load_row(to, source_bytes(e), dtype_of_file(e->src->dtype), tensor_count(&e->t));
+    return SAM_OK;
+}
+
+sam_status weights_read(const weights *w, int index, void *to, sam_error *err)
+{
+    const weight *e = &w->entry[index];
+    size_t n = tensor_count(&e->t);
+    if (e->t.type == DT_F32)
+        return weights_read_f32(w, index, to, err);
+    if (e->src && dtype_of_file(e->src->dtype) == e->t.type) {
+        memcpy(to, source_bytes(e), n * dtype_bytes(e->t.type));
+        return SAM_OK;
+    }
+    float *f = malloc(n * sizeof *f);
+    if (!f)
+        return fail(err, SAM_E_MEMORY, "%s: no memory to convert %s", w->path, e->name);
+    sam_status status = weights_read_f32(w, index, f, err);
+    if (status == SAM_OK)
+        store_row(to, f, e->t.type, n);
+    free(f);
+    return status;
+}
+
+sam_status weights_make_resident(weights *w, int index, size_t *bytes, sam_error *err)
+{
+    weight *e = &w->entry[index];
+    if (e->t.data)
+        return SAM_OK;
+    if (e->src && dtype_of_file(e->src->dtype) == e->t.type && (uintptr_t)source_bytes(e) % 16 == 0) {
+        e->t.data = (void *)(uintptr_t)source_bytes(e);
+        return SAM_OK;
+    }
+    size_t need = (tensor_bytes(&e->t) + 63) & ~(size_t)63;
+    e->owned = aligned_alloc(64, need);
+    if (!e->owned)
+        return fail(err, SAM_E_MEMORY, "%s: no memory for %s (%zu bytes)", w->path, e->name, need);
+    TRY(weights_read(w, index, e->owned, err));
+    e->t.data = e->owned;
+    *bytes += need;
+    return SAM_OK;
+}
