@@ -5,9 +5,10 @@
 
 enum { BLOCK_PX = 1024 };
 
-static int beats(float challenger, float best)
+/* `|` and `&` instead of `||` and `&&`: without branches the loop vectorises. */
+static inline int beats(float challenger, float best)
 {
-    return challenger > best || (challenger != challenger && best == best);
+    return (challenger > best) | ((challenger != challenger) & (best == best));
 }
 
 static void resolve_block(const float *const *logits, uint8_t *const *masks, int k, size_t start, size_t n)
@@ -18,16 +19,22 @@ static void resolve_block(const float *const *logits, uint8_t *const *masks, int
         best[i] = logits[0][start + i];
         winner[i] = 0;
     }
-    for (int o = 1; o < k; o++)
+    for (int o = 1; o < k; o++) {
+        const float *plane = logits[o] + start;
+#pragma omp simd
         for (size_t i = 0; i < n; i++) {
-            float v = logits[o][start + i];
-            int wins = beats(v, best[i]);
+            float v = plane[i], b = best[i];
+            int wins = beats(v, b);
             winner[i] = wins ? o : winner[i];
-            best[i] = wins ? v : best[i];
+            best[i] = wins ? v : b;
         }
-    for (int o = 0; o < k; o++)
+    }
+    for (int o = 0; o < k; o++) {
+        uint8_t *mask = masks[o] + start;
+#pragma omp simd
         for (size_t i = 0; i < n; i++)
-            masks[o][start + i] = winner[i] == o && best[i] > 0;
+            mask[i] = (uint8_t)((winner[i] == o) & (best[i] > 0));
+    }
 }
 
 void resolve_overlap(const float *const *logits, uint8_t *const *masks, int k, size_t n_px, int n_threads)
