@@ -1,0 +1,116 @@
+/* The loops of resampling, by rows. Values of a row are channels last; a block of BLOCK values stays in registers or
+ * in the first-level cache while the taps are added. */
+#include "resample_rows.h"
+
+#include <string.h>
+
+enum { BLOCK = 64 };
+
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
+typedef float f32x4 __attribute__((vector_size(16)));
+
+/* Pixel p as four lanes, the fourth meaningless; reads one byte beyond the pixel. Little endian. (GCC 12 takes
+ * __builtin_convertvector apart into scalars here, half the speed in all.) */
+static inline i32x4 load_rgb(const uint8_t *p)
+{
+    int32_t bytes;
+    memcpy(&bytes, p, 4);
+    u8x16 v = (u8x16)(i32x4){bytes, 0, 0, 0}, zero = {0};
+    return (i32x4)__builtin_shufflevector(v, zero, 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);
+}
+/* The same for the last pixel of a row. */
+static inline i32x4 load_last_rgb(const uint8_t *p)
+{
+    return (i32x4){p[0], p[1], p[2], 0};
+}
+
+static inline uint8_t clip8(int32_t v)
+{
+    v >>= RESAMPLE_BITS;
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void fixed_across(const resample_axis *a, const uint8_t *rgb, uint8_t *out)
+{
+    const int32_t half = 1 << (RESAMPLE_BITS - 1);
+    for (int x = 0; x < a->n_out; x++) {
+        const uint8_t *p = rgb + 3 * (size_t)a->start[x];
+        const int32_t *w = a->fixed + (size_t)x * (size_t)a->taps;
+        int n = a->count[x], touches_end = a->start[x] + n == a->n_in;
+        i32x4 sum = {half, half, half, half};
+        for (int t = 0; t < n - touches_end; t++)
+            sum += load_rgb(p + 3 * t) * w[t];
+        if (touches_end)
+            sum += load_last_rgb(p + 3 * (n - 1)) * w[n - 1];
+        for (int c = 0; c < 3; c++)
+            out[3 * x + c] = clip8(sum[c]);
+    }
+}
+
+static void rgb_across(const resample_axis *a, const uint8_t *rgb, float *out)
+{
+    for (int x = 0; x < a->n_out; x++) {
+        const uint8_t *p = rgb + 3 * (size_t)a->start[x];
+        const float *w = a->weight + (size_t)x * (size_t)a->taps;
+        int n = a->count[x], touches_end = a->start[x] + n == a->n_in;
+        f32x4 sum = {0, 0, 0, 0};
+        for (int t = 0; t < n - touches_end; t++)
+            sum += __builtin_convertvector(load_rgb(p + 3 * t), f32x4) * w[t];
+        if (touches_end)
+            sum += __builtin_convertvector(load_last_rgb(p + 3 * (n - 1)), f32x4) * w[n - 1];
+        sum /= 255.0f;
+        for (int c = 0; c < 3; c++)
+            out[3 * x + c] = sum[c];
+    }
+}
+
+static void plane_across(const resample_axis *a, const float *in, float *out)
+{
+    for (int x = 0; x < a->n_out; x++) {
+        const float *p = in + a->start[x], *w = a->weight + (size_t)x * (size_t)a->taps;
+        float sum = p[0] * w[0];
+        for (int t = 1; t < a->count[x]; t++)
+            sum += p[t] * w[t];
+        out[x] = sum;
+    }
+}
+
+static void fixed_down(const uint8_t *in, size_t stride, const int32_t *weight, int taps, uint8_t *out, size_t n)
+{
+    int32_t sum[BLOCK];
+    for (size_t x = 0; x < n; x += BLOCK) {
+        size_t m = n - x < BLOCK ? n - x : BLOCK;
+        for (size_t i = 0; i < m; i++)
+            sum[i] = 1 << (RESAMPLE_BITS - 1);
+        for (int t = 0; t < taps; t++) {
+            const uint8_t *row = in + (size_t)t * stride + x;
+            for (size_t i = 0; i < m; i++)
+                sum[i] += row[i] * weight[t];
+        }
+        for (size_t i = 0; i < m; i++)
+            out[x + i] = clip8(sum[i]);
+    }
+}
+
+static void plane_down(const float *in, size_t stride, const float *weight, int taps, float *out, size_t n)
+{
+    for (size_t x = 0; x < n; x += BLOCK) {
+        size_t m = n - x < BLOCK ? n - x : BLOCK;
+        for (size_t i = 0; i < m; i++)
+            out[x + i] = in[x + i] * weight[0];
+        for (int t = 1; t < taps; t++) {
+            const float *row = in + (size_t)t * stride + x;
+            for (size_t i = 0; i < m; i++)
+                out[x + i] += row[i] * weight[t];
+        }
+    }
+}
+
+static void threshold(const float *in, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = in[i] > 0;
+}
+
+const resample_rows CPU_FN(resample_rows) = {fixed_across, rgb_across, plane_across, fixed_down, plane_down, threshold};

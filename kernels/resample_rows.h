@@ -1,0 +1,37 @@
+/* resample_rows.h - between resample.c, resample_axis.c (weights) and resample_cpu.c (loops over rows). */
+#ifndef RESAMPLE_ROWS_H
+#define RESAMPLE_ROWS_H
+
+#include "op.h"
+#include "resample.h"
+
+/* One direction: out[i] = sum over t < count[i] of weight[i*taps + t] * in[start[i] + t]. */
+typedef struct resample_axis {
+    int n_in, n_out, taps;
+    int *start, *count; /* [n_out]                                                  */
+    int32_t *fixed;     /* [n_out,taps] weights * 2^RESAMPLE_BITS, RESAMPLE_PIL_*   */
+    float *weight;      /* [n_out,taps], the other kinds                            */
+} resample_axis;
+
+enum { RESAMPLE_BITS = 22 };
+
+/* Weights of one direction. 0: no memory (nothing is left allocated). */
+int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out);
+void resample_axis_close(resample_axis *a);
+
+/* `_across` makes a whole row of a's n_out pixels; `_down` makes n values from `taps` rows that begin at `in`, `stride`
+ * values apart. */
+typedef struct resample_rows {
+    void (*fixed_across)(const resample_axis *a, const uint8_t *rgb, uint8_t *out);
+    void (*rgb_across)(const resample_axis *a, const uint8_t *rgb, float *out); /* of values in 0..1 */
+    void (*plane_across)(const resample_axis *a, const float *in, float *out);
+    void (*fixed_down)(const uint8_t *in, size_t stride, const int32_t *weight, int taps, uint8_t *out, size_t n);
+    void (*plane_down)(const float *in, size_t stride, const float *weight, int taps, float *out, size_t n);
+    void (*threshold)(const float *in, uint8_t *out, size_t n);
+} resample_rows;
+
+#ifdef CPU_VARIANT
+extern const resample_rows CPU_FN(resample_rows);
+#endif
+
+#endif
