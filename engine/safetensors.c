@@ -24,8 +24,9 @@ static const struct {
     const char *name;
     size_t n_bytes;
 } dtypes[] = {
-    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2}, [ST_BF16] = {"BF16", 2}, [ST_F64] = {"F64", 8}, [ST_I64] = {"I64", 8},
-    [ST_I32] = {"I32", 4}, [ST_I16] = {"I16", 2}, [ST_I8] = {"I8", 1},     [ST_U8] = {"U8", 1},   [ST_BOOL] = {"BOOL", 1},
+    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2},   [ST_BF16] = {"BF16", 2}, [ST_F64] = {"F64", 8},
+    [ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4},   [ST_I16] = {"I16", 2},   [ST_I8] = {"I8", 1},
+    [ST_U8] = {"U8", 1},   [ST_BOOL] = {"BOOL", 1},
 };
 #define N_DTYPES (sizeof dtypes / sizeof dtypes[0])
 
@@ -95,7 +96,8 @@ static sam_status read_shape(const char *path, const json_t *j, st_tensor *t, sa
                         t->name, d);
         t->shape[d] = json_integer_value(size);
         if (__builtin_mul_overflow(n, (size_t)t->shape[d], &n) || n > INT64_MAX)
-            return fail(err, SAM_E_FORMAT, "%s: tensor %s: its shape has more bytes than can be counted", path, t->name);
+            return fail(err, SAM_E_FORMAT, "%s: tensor %s: its shape has more bytes than can be counted", path,
+                        t->name);
     }
     t->n_bytes = n;
     return SAM_OK;
@@ -134,7 +136,8 @@ static sam_status read_meta(const char *path, json_t *j, st_file *f, sam_error *
     f->meta = calloc(json_object_size(j) + 1, sizeof *f->meta);
     if (!f->meta)
         return fail(err, SAM_E_MEMORY, "%s: no memory for the metadata", path);
-    json_object_foreach (j, key, value) {
+    json_object_foreach(j, key, value)
+    {
         if (!json_is_string(value))
             return fail(err, SAM_E_FORMAT, "%s: metadata %s is not a string", path, key);
         f->meta[f->n_meta++] = (st_meta){.key = key, .value = json_string_value(value)};
@@ -171,7 +174,8 @@ static sam_status read_header(const char *path, json_t *header, const uint8_t *d
     private_names->by_name = calloc(n + 1, sizeof *private_names->by_name);
     if (!f->tensors || !private_names->by_name)
         return fail(err, SAM_E_MEMORY, "%s: no memory for %zu tensor entries", path, n);
-    json_object_foreach (header, key, value) {
+    json_object_foreach(header, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0) {
             TRY(read_meta(path, value, f, err));
             continue;
@@ -196,8 +200,9 @@ static sam_status parse(const char *path, st_file *f, sam_error *err)
     memcpy(&n, f->map, LENGTH_SIZE);
     size_t rest = f->map_bytes - LENGTH_SIZE;
     if (n > HEADER_MAX || n > rest)
-        return fail(err, SAM_E_FORMAT, "%s: not a safetensors file, or cut short: header of %llu bytes in a file of %zu",
-                    path, (unsigned long long)n, f->map_bytes);
+        return fail(err, SAM_E_FORMAT,
+                    "%s: not a safetensors file, or cut short: header of %llu bytes in a file of %zu", path,
+                    (unsigned long long)n, f->map_bytes);
     const char *text = (const char *)f->map + LENGTH_SIZE;
     if (n == 0 || text[0] != '{')
         return fail(err, SAM_E_FORMAT, "%s: not a safetensors file: its header does not start with '{'", path);

@@ -5,12 +5,42 @@
 #include <string.h>
 
 enum opcode {
-    OP_MARK = '(', OP_STOP = '.', OP_POP = '0', OP_BINFLOAT = 'G', OP_BININT = 'J', OP_BININT1 = 'K', OP_BININT2 = 'M',
-    OP_NONE = 'N', OP_BINPERSID = 'Q', OP_REDUCE = 'R', OP_BINUNICODE = 'X', OP_EMPTY_LIST = ']', OP_APPEND = 'a',
-    OP_BUILD = 'b', OP_GLOBAL = 'c', OP_APPENDS = 'e', OP_BINGET = 'h', OP_LONG_BINGET = 'j', OP_BINPUT = 'q',
-    OP_LONG_BINPUT = 'r', OP_SETITEM = 's', OP_TUPLE = 't', OP_EMPTY_TUPLE = ')', OP_SETITEMS = 'u', OP_EMPTY_DICT = '}',
-    OP_PROTO = 0x80, OP_TUPLE1 = 0x85, OP_TUPLE2 = 0x86, OP_TUPLE3 = 0x87, OP_NEWTRUE = 0x88, OP_NEWFALSE = 0x89,
-    OP_LONG1 = 0x8a, OP_SHORT_BINUNICODE = 0x8c, OP_STACK_GLOBAL = 0x93, OP_MEMOIZE = 0x94, OP_FRAME = 0x95
+    OP_MARK = '(',
+    OP_STOP = '.',
+    OP_POP = '0',
+    OP_BINFLOAT = 'G',
+    OP_BININT = 'J',
+    OP_BININT1 = 'K',
+    OP_BININT2 = 'M',
+    OP_NONE = 'N',
+    OP_BINPERSID = 'Q',
+    OP_REDUCE = 'R',
+    OP_BINUNICODE = 'X',
+    OP_EMPTY_LIST = ']',
+    OP_APPEND = 'a',
+    OP_BUILD = 'b',
+    OP_GLOBAL = 'c',
+    OP_APPENDS = 'e',
+    OP_BINGET = 'h',
+    OP_LONG_BINGET = 'j',
+    OP_BINPUT = 'q',
+    OP_LONG_BINPUT = 'r',
+    OP_SETITEM = 's',
+    OP_TUPLE = 't',
+    OP_EMPTY_TUPLE = ')',
+    OP_SETITEMS = 'u',
+    OP_EMPTY_DICT = '}',
+    OP_PROTO = 0x80,
+    OP_TUPLE1 = 0x85,
+    OP_TUPLE2 = 0x86,
+    OP_TUPLE3 = 0x87,
+    OP_NEWTRUE = 0x88,
+    OP_NEWFALSE = 0x89,
+    OP_LONG1 = 0x8a,
+    OP_SHORT_BINUNICODE = 0x8c,
+    OP_STACK_GLOBAL = 0x93,
+    OP_MEMOIZE = 0x94,
+    OP_FRAME = 0x95
 };
 
 enum global { GLOBAL_ORDERED_DICT, GLOBAL_REBUILD_TENSOR, GLOBAL_REBUILD_PARAMETER, GLOBAL_STORAGE };
@@ -35,7 +65,7 @@ static const struct known_global {
     {"torch", "BoolStorage", GLOBAL_STORAGE, ST_BOOL},
 };
 
-#define PICKLE_MAX ((size_t)256 << 20)
+#define PICKLE_MAX ((size_t)16 << 20) /* that of SAM 2.1 large takes 0.2 MB */
 #define REMEDY     "; save only the weights: torch.save({'model': model.state_dict()}, path)"
 
 typedef struct values {
@@ -314,7 +344,8 @@ static sam_status push_global(vm *m, const char *module, size_t n_module, const 
             return SAM_OK;
         }
     return fail(m->err, SAM_E_FORMAT, "%s: pickle refers to %.*s.%.*s at byte %zu, which weights do not need" REMEDY,
-                m->path, (int)(n_module < 80 ? n_module : 80), module, (int)(n_name < 80 ? n_name : 80), name, m->op_at);
+                m->path, (int)(n_module < 80 ? n_module : 80), module, (int)(n_name < 80 ? n_name : 80), name,
+                m->op_at);
 }
 
 static sam_status op_global(vm *m)

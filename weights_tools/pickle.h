@@ -29,9 +29,9 @@ typedef enum pickle_kind {
 typedef struct pickle_value pickle_value;
 struct pickle_value {
     pickle_kind kind;
-    int64_t integer;    /* BOOL, INT; STORAGE: number of elements; TENSOR: first element in its storage */
-    double real;        /* FLOAT */
-    const char *text;   /* STRING, STORAGE (its key): not zero-terminated, inside the pickle */
+    int64_t integer;  /* BOOL, INT; STORAGE: number of elements; TENSOR: first element in its storage */
+    double real;      /* FLOAT */
+    const char *text; /* STRING, STORAGE (its key): not zero-terminated, inside the pickle */
     size_t n_text;
     pickle_value **items; /* TUPLE, LIST; DICT: key, value, key, value, ... */
     size_t n_items, capacity;

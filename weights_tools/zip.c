@@ -117,8 +117,8 @@ static int read_zip64(const uint8_t *extra, size_t n_extra, uint64_t *n_bytes, u
 }
 
 /* One record of the central directory; `*at` moves behind it. */
-static sam_status read_entry(const char *path, const uint8_t *bytes, size_t n, uint64_t *at, uint64_t end,
-                             zip_entry *e, sam_error *err)
+static sam_status read_entry(const char *path, const uint8_t *bytes, size_t n, uint64_t *at, uint64_t end, zip_entry *e,
+                             sam_error *err)
 {
     const uint8_t *p = bytes + *at;
     if (!within(*at, CENTRAL_BYTES, end) || u32(p) != CENTRAL_MAGIC)

@@ -18,7 +18,7 @@ typedef struct zip_entry {
 } zip_entry;
 
 typedef struct zip_archive {
-    const char *path; /* for messages; borrowed */
+    const char *path;   /* for messages; borrowed */
     zip_entry *entries; /* in the order of the central directory */
     size_t n_entries;
     const zip_entry **by_name;
