@@ -12,9 +12,9 @@ sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err
 /* Building blocks. The name is made like by printf. Refused memory sticks to the set. */
 void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void want_linear(tensor_set *s, int n_out, int n_in, const char *scope); /* weight [out, in], bias [out] */
-void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *scope);
-void want_norm(tensor_set *s, int n, const char *scope); /* weight [n], bias [n] */
+void want_linear(tensor_set *s, int n_out, int n_in, const char *where); /* weight [out, in], bias [out] */
+void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *where);
+void want_norm(tensor_set *s, int n, const char *where); /* weight [n], bias [n] */
 void want_one(tensor_set *s, int n, const char *name);   /* [1, n] */
 
 /* A name made like by printf; its text lives until the end of the caller's full expression. */

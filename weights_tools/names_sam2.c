@@ -18,22 +18,22 @@ void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, .
     tensor_set_add(s, name, ST_F32, n_dims, shape, NULL);
 }
 
-void want_linear(tensor_set *s, int n_out, int n_in, const char *scope)
+void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
 {
-    want(s, 2, SHAPE(n_out, n_in), "%s.weight", scope);
-    want(s, 1, SHAPE(n_out), "%s.bias", scope);
+    want(s, 2, SHAPE(n_out, n_in), "%s.weight", where);
+    want(s, 1, SHAPE(n_out), "%s.bias", where);
 }
 
-void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *scope)
+void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *where)
 {
-    want(s, 4, SHAPE(n_out, n_in, kernel, kernel), "%s.weight", scope);
-    want(s, 1, SHAPE(n_out), "%s.bias", scope);
+    want(s, 4, SHAPE(n_out, n_in, kernel, kernel), "%s.weight", where);
+    want(s, 1, SHAPE(n_out), "%s.bias", where);
 }
 
-void want_norm(tensor_set *s, int n, const char *scope)
+void want_norm(tensor_set *s, int n, const char *where)
 {
-    want(s, 1, SHAPE(n), "%s.weight", scope);
-    want(s, 1, SHAPE(n), "%s.bias", scope);
+    want(s, 1, SHAPE(n), "%s.weight", where);
+    want(s, 1, SHAPE(n), "%s.bias", where);
 }
 
 void want_one(tensor_set *s, int n, const char *name)

@@ -139,6 +139,7 @@ static sam_status new_value(vm *m, pickle_kind kind, pickle_value **out)
 
 static sam_status push_new(vm *m, pickle_kind kind, pickle_value **out)
 {
+    *out = NULL;
     TRY(new_value(m, kind, out));
     return push(m, *out);
 }
@@ -154,7 +155,7 @@ static sam_status take(vm *m, size_t n, const uint8_t **out)
 
 static sam_status take_uint(vm *m, size_t n, uint64_t *out)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     TRY(take(m, n, &p));
     *out = 0;
     for (size_t i = 0; i < n; i++)
@@ -173,8 +174,8 @@ static sam_status append(vm *m, pickle_value *to, pickle_value *v)
 
 static sam_status push_int(vm *m, size_t n_bytes, int sign)
 {
-    uint64_t bits;
-    pickle_value *v;
+    uint64_t bits = 0;
+    pickle_value *v = NULL;
     TRY(take_uint(m, n_bytes, &bits));
     TRY(push_new(m, PICKLE_INT, &v));
     if (sign && n_bytes > 0 && n_bytes < 8 && bits >> (8 * n_bytes - 1))
@@ -185,7 +186,7 @@ static sam_status push_int(vm *m, size_t n_bytes, int sign)
 
 static sam_status push_long(vm *m)
 {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(take_uint(m, 1, &n));
     if (n > 8)
         return damaged(m, "integer of more than 64 bits");
@@ -194,8 +195,8 @@ static sam_status push_long(vm *m)
 
 static sam_status push_float(vm *m)
 {
-    const uint8_t *p;
-    pickle_value *v;
+    const uint8_t *p = NULL;
+    pickle_value *v = NULL;
     uint64_t bits = 0;
     TRY(take(m, 8, &p));
     for (int i = 0; i < 8; i++) /* the only big-endian field */
@@ -207,7 +208,7 @@ static sam_status push_float(vm *m)
 
 static sam_status push_bool(vm *m, int value)
 {
-    pickle_value *v;
+    pickle_value *v = NULL;
     TRY(push_new(m, PICKLE_BOOL, &v));
     v->integer = value;
     return SAM_OK;
@@ -215,9 +216,9 @@ static sam_status push_bool(vm *m, int value)
 
 static sam_status push_string(vm *m, size_t n_length)
 {
-    uint64_t n;
-    const uint8_t *p;
-    pickle_value *v;
+    uint64_t n = 0;
+    const uint8_t *p = NULL;
+    pickle_value *v = NULL;
     TRY(take_uint(m, n_length, &n));
     TRY(take(m, n, &p));
     TRY(push_new(m, PICKLE_STRING, &v));
@@ -251,7 +252,7 @@ static sam_status collect(vm *m, pickle_value *to, size_t first, size_t n_marks)
 
 static sam_status push_tuple(vm *m, size_t n)
 {
-    pickle_value *v;
+    pickle_value *v = NULL;
     if (n > m->stack.n)
         return damaged(m, "stack is empty");
     for (size_t i = m->stack.n - n; i < m->stack.n; i++)
@@ -264,8 +265,8 @@ static sam_status push_tuple(vm *m, size_t n)
 
 static sam_status push_marked_tuple(vm *m)
 {
-    size_t first;
-    pickle_value *v;
+    size_t first = 0;
+    pickle_value *v = NULL;
     TRY(find_mark(m, &first));
     TRY(new_value(m, PICKLE_TUPLE, &v));
     TRY(collect(m, v, first, 1));
@@ -290,7 +291,7 @@ static sam_status extend(vm *m, pickle_kind kind, size_t first, size_t n_marks)
 
 static sam_status extend_marked(vm *m, pickle_kind kind)
 {
-    size_t first;
+    size_t first = 0;
     TRY(find_mark(m, &first));
     return extend(m, kind, first, 1);
 }
@@ -312,14 +313,14 @@ static sam_status memo_put(vm *m, uint64_t index)
 
 static sam_status op_put(vm *m, size_t n_bytes)
 {
-    uint64_t index;
+    uint64_t index = 0;
     TRY(take_uint(m, n_bytes, &index));
     return memo_put(m, index);
 }
 
 static sam_status op_get(vm *m, size_t n_bytes)
 {
-    uint64_t index;
+    uint64_t index = 0;
     TRY(take_uint(m, n_bytes, &index));
     if (index >= m->memo.n || !m->memo.at[index])
         return damaged(m, "memo entry that was never set");
@@ -365,7 +366,7 @@ static sam_status op_global(vm *m)
 
 static sam_status op_stack_global(vm *m)
 {
-    pickle_value *module, *name;
+    pickle_value *module = NULL, *name = NULL;
     TRY(pop(m, &name));
     TRY(pop(m, &module));
     if (module->kind != PICKLE_STRING || name->kind != PICKLE_STRING)
@@ -381,7 +382,7 @@ static int is_kind(const pickle_value *tuple, size_t i, pickle_kind kind)
 /* ('storage', torch.FloatStorage, key, device, number of elements), as in torch/serialization.py */
 static sam_status op_persistent_id(vm *m)
 {
-    pickle_value *id, *v;
+    pickle_value *id = NULL, *v = NULL;
     TRY(pop(m, &id));
     if (id->kind != PICKLE_TUPLE || !is_kind(id, 0, PICKLE_STRING) ||
         !same(id->items[0]->text, id->items[0]->n_text, "storage"))
@@ -412,7 +413,7 @@ static sam_status read_sizes(vm *m, const pickle_value *tuple, int64_t out[ST_MA
 /* _rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks) */
 static sam_status rebuild_tensor(vm *m, const pickle_value *args)
 {
-    pickle_value *v;
+    pickle_value *v = NULL;
     if (!is_kind(args, 0, PICKLE_STORAGE) || !is_kind(args, 1, PICKLE_INT) || !is_kind(args, 2, PICKLE_TUPLE) ||
         !is_kind(args, 3, PICKLE_TUPLE))
         return damaged(m, "a tensor without storage, offset, sizes or strides");
@@ -427,7 +428,7 @@ static sam_status rebuild_tensor(vm *m, const pickle_value *args)
 
 static sam_status op_reduce(vm *m)
 {
-    pickle_value *args, *callee, *v;
+    pickle_value *args = NULL, *callee = NULL, *v = NULL;
     TRY(pop(m, &args));
     TRY(pop(m, &callee));
     if (callee->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
@@ -451,7 +452,7 @@ static sam_status op_reduce(vm *m)
 /* The attributes of a dict (a state dict's _metadata) say nothing about the weights: dropped. */
 static sam_status op_build(vm *m)
 {
-    pickle_value *state;
+    pickle_value *state = NULL;
     TRY(pop(m, &state));
     if (m->stack.n == 0 || !m->stack.at[m->stack.n - 1] || m->stack.at[m->stack.n - 1]->kind != PICKLE_DICT)
         return damaged(m, "BUILD of an object that is not a dict");
@@ -462,8 +463,8 @@ static sam_status op_build(vm *m)
 
 static sam_status op_simple(vm *m, uint8_t op)
 {
-    uint64_t ignored;
-    pickle_value *v;
+    uint64_t ignored = 0;
+    pickle_value *v = NULL;
     switch (op) {
     case OP_PROTO:
         TRY(take_uint(m, 1, &ignored));

@@ -51,8 +51,8 @@ static const zip_entry *find_entry(const torch_file *f, const char *folder, cons
 static sam_status check_byte_order(torch_file *f)
 {
     const zip_entry *e = find_entry(f, "", "byteorder", 9);
-    const uint8_t *text;
-    void *owned;
+    const uint8_t *text = NULL;
+    void *owned = NULL;
     if (!e) /* older files have none and are little endian */
         return SAM_OK;
     TRY(zip_read(&f->zip, e, &text, &owned, f->err));
@@ -84,7 +84,7 @@ static sam_status keep(torch_file *f, const zip_entry *e, void *owned, const uin
 
 static sam_status load_storage(torch_file *f, const char *name, const pickle_value *storage, const uint8_t **bytes)
 {
-    void *owned;
+    void *owned = NULL;
     const zip_entry *e = find_entry(f, "data/", storage->text, storage->n_text);
     if (!e)
         return fail(f->err, SAM_E_FORMAT, "%s: tensor %.100s: its storage data/%.*s is not in the archive", f->path,
@@ -142,8 +142,8 @@ static void gather_elements(const pickle_value *t, const uint8_t *from, uint8_t 
 
 static sam_status add_tensor(torch_file *f, const char *name, const pickle_value *t)
 {
-    const uint8_t *bytes;
-    int contiguous;
+    const uint8_t *bytes = NULL;
+    int contiguous = 0;
     size_t element = st_dtype_bytes(t->storage->dtype);
     TRY(load_storage(f, name, t->storage, &bytes));
     TRY(check_layout(f, name, t, &contiguous));
@@ -196,7 +196,7 @@ static sam_status add_state_dict(torch_file *f)
 
 static sam_status read_all(torch_file *f)
 {
-    const uint8_t *text;
+    const uint8_t *text = NULL;
     TRY(find_top(f));
     TRY(check_byte_order(f));
     const zip_entry *e = find_entry(f, "", "data.pkl", 8);

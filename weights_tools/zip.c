@@ -178,7 +178,7 @@ static sam_status read_directory(zip_archive *z, const uint8_t *bytes, size_t n,
 
 sam_status zip_open(const char *path, const uint8_t *bytes, size_t n_bytes, zip_archive *out, sam_error *err)
 {
-    directory d;
+    directory d = {0};
     *out = (zip_archive){.path = path};
     TRY(find_directory(path, bytes, n_bytes, &d, err));
     sam_status status = read_directory(out, bytes, n_bytes, &d, err);
