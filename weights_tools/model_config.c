@@ -1,0 +1,144 @@
+/* model_config.c - numbers from facebookresearch/sam2 sam2/configs/{sam2.1,sam2}/ (SAM 2.0 and 2.1 have the same
+ * image encoders), and from facebookresearch/EdgeTAM sam2/configs/edgetam.yaml with timm's repvit_m1. */
+#include "model_config.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#define TINY      96, 1, {1, 2, 7, 2}, {5, 7, 9}, {8, 4, 14, 7}, 7
+#define SMALL     96, 1, {1, 2, 11, 2}, {7, 10, 13}, {8, 4, 14, 7}, 7
+#define BASE_PLUS 112, 2, {2, 3, 16, 3}, {12, 16, 20}, {8, 4, 14, 7}, 14
+#define LARGE     144, 2, {2, 6, 36, 4}, {23, 33, 43}, {8, 4, 16, 8}, 7
+#define NO_REPVIT                                                                                                      \
+    {0},                                                                                                               \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
+const model_config model_configs[] = {
+    {"sam2.1_hiera_tiny", "sam2", "2.1", TRUNK_HIERA, TINY, NO_REPVIT, 4, 1},
+    {"sam2.1_hiera_small", "sam2", "2.1", TRUNK_HIERA, SMALL, NO_REPVIT, 4, 1},
+    {"sam2.1_hiera_base_plus", "sam2", "2.1", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, 1},
+    {"sam2.1_hiera_large", "sam2", "2.1", TRUNK_HIERA, LARGE, NO_REPVIT, 4, 1},
+    {"sam2_hiera_tiny", "sam2", "2.0", TRUNK_HIERA, TINY, NO_REPVIT, 4, 0},
+    {"sam2_hiera_small", "sam2", "2.0", TRUNK_HIERA, SMALL, NO_REPVIT, 4, 0},
+    {"sam2_hiera_base_plus", "sam2", "2.0", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, 0},
+    {"sam2_hiera_large", "sam2", "2.0", TRUNK_HIERA, LARGE, NO_REPVIT, 4, 0},
+    {.name = "edgetam",
+     .family = "edgetam",
+     .version = "1",
+     .trunk = TRUNK_REPVIT,
+     .widths = {48, 96, 192, 384},
+     .depths = {2, 2, 14, 2},
+     .memory_attention_layers = 2},
+};
+const size_t n_model_configs = sizeof model_configs / sizeof model_configs[0];
+
+/* Moves past `word` (and a separator behind it) if the text starts with it. */
+static int skip(const char **text, const char *word)
+{
+    size_t n = strlen(word);
+    if (strncasecmp(*text, word, n) != 0)
+        return 0;
+    *text += n;
+    *text += **text == '_' || **text == '-';
+    return 1;
+}
+
+static const char *size_of(const char *word)
+{
+    static const char *const sizes[][2] = {
+        {"t", "tiny"},
+        {"tiny", "tiny"},
+        {"s", "small"},
+        {"small", "small"},
+        {"b", "base_plus"},
+        {"b+", "base_plus"},
+        {"base", "base_plus"},
+        {"base+", "base_plus"},
+        {"base_plus", "base_plus"},
+        {"base-plus", "base_plus"},
+        {"l", "large"},
+        {"large", "large"},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (strcasecmp(word, sizes[i][0]) == 0)
+            return sizes[i][1];
+    return NULL;
+}
+
+sam_status model_config_find(const char *name, const model_config **out, sam_error *err)
+{
+    const char *at = name, *prefix = NULL;
+    if (strcasecmp(name, "edgetam") == 0)
+        prefix = "edgetam";
+    else if (skip(&at, "sam2.1"))
+        prefix = "sam2.1_hiera_";
+    else if (skip(&at, "sam2"))
+        prefix = "sam2_hiera_";
+    skip(&at, "hiera");
+    const char *size = prefix && strcmp(prefix, "edgetam") == 0 ? "" : size_of(at);
+    for (size_t i = 0; prefix && size && i < n_model_configs; i++) {
+        const char *candidate = model_configs[i].name;
+        size_t n = strlen(prefix);
+        if (strncmp(candidate, prefix, n) == 0 && strcmp(candidate + n, size) == 0) {
+            *out = &model_configs[i];
+            return SAM_OK;
+        }
+    }
+    return fail(
+        err, SAM_E_ARG,
+        "unknown model %.60s: expected sam2.1_hiera_ or sam2_hiera_ followed by tiny, small, base_plus or large, "
+        "or edgetam",
+        name);
+}
+
+static json_t *ints(const int *v, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(v[i]));
+    return list;
+}
+
+static json_t *hiera_json(const model_config *c)
+{
+    const int bkg[2] = {c->window_pos_embed_bkg_px, c->window_pos_embed_bkg_px};
+    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:i}", "trunk", "hiera", "embed_dim", c->embed_dim,
+                     "num_heads", c->num_heads, "stages", ints(c->stages, 4), "global_att_blocks",
+                     ints(c->global_att_blocks, 3), "window_spec", ints(c->window_spec, 4),
+                     "window_pos_embed_bkg_spatial_size", ints(bkg, 2), "q_pool", 3);
+}
+
+static json_t *repvit_json(const model_config *c)
+{
+    const int neck[4] = {c->widths[3], c->widths[2], c->widths[1], c->widths[0]};
+    const int grid = 16; /* windows of 4 x 4 on the 64 x 64 memory: one 2D latent each */
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o, s:i}", "trunk", "repvit", "widths", ints(c->widths, 4), "depths",
+                          ints(c->depths, 4), "neck_channels", ints(neck, 4), "mlp_ratio", REPVIT_MLP_RATIO);
+    json_t *perceiver = json_pack(
+        "{s:i, s:i, s:i, s:i, s:i, s:i, s:[i,i], s:[i,i]}", "perceiver_depth", PERCEIVER_DEPTH, "perceiver_latents",
+        PERCEIVER_LATENTS, "perceiver_latents_2d", PERCEIVER_LATENTS, "perceiver_window_grid", grid, "perceiver_heads",
+        1, "perceiver_ff_mult", PERCEIVER_FF_MULT, "rope_q_sizes", 64, 64, "rope_k_sizes", grid, grid);
+    json_object_update(j, perceiver);
+    json_decref(perceiver);
+    return j;
+}
+
+char *model_config_json(const model_config *c)
+{
+    json_t *j = json_pack("{s:s, s:i}", "version", c->version, "image_size", IMAGE_PX);
+    json_t *trunk = c->trunk == TRUNK_HIERA ? hiera_json(c) : repvit_json(c);
+    json_t *memory = json_pack("{s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:i, s:i}", "d_model", D_MODEL, "mem_dim", MEM_DIM,
+                               "memory_attention_layers", c->memory_attention_layers, "num_maskmem", NUM_MASKMEM,
+                               "max_obj_ptrs", MAX_OBJ_PTRS, "object_pointer_time_encoding", c->is_21,
+                               "no_obj_embed_spatial", c->is_21, "sigmoid_scale", 20, "sigmoid_bias", -10);
+    char *text = NULL;
+    if (j && json_object_update(j, trunk) == 0 && json_object_update(j, memory) == 0)
+        text = json_dumps(j, JSON_COMPACT);
+    json_decref(j);
+    json_decref(trunk);
+    json_decref(memory);
+    return text;
+}

@@ -1,0 +1,243 @@
+/* names_sam2.c - see names.h. The text follows the modules of sam2/modeling/, in the order their parameters are
+ * registered: Hiera in backbones/hieradet.py, FPN in backbones/image_encoder.py, sam2_base.py for the rest. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "names.h"
+
+void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, ...)
+{
+    char name[NAME_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    assert(n > 0 && (size_t)n < sizeof name);
+    (void)n;
+    tensor_set_add(s, name, ST_F32, n_dims, shape, NULL);
+}
+
+void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
+{
+    want(s, 2, SHAPE(n_out, n_in), "%s.weight", where);
+    want(s, 1, SHAPE(n_out), "%s.bias", where);
+}
+
+void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *where)
+{
+    want(s, 4, SHAPE(n_out, n_in, kernel, kernel), "%s.weight", where);
+    want(s, 1, SHAPE(n_out), "%s.bias", where);
+}
+
+void want_norm(tensor_set *s, int n, const char *where)
+{
+    want(s, 1, SHAPE(n), "%s.weight", where);
+    want(s, 1, SHAPE(n), "%s.bias", where);
+}
+
+void want_one(tensor_set *s, int n, const char *name)
+{
+    want(s, 2, SHAPE(1, n), "%s", name);
+}
+
+scope names_at(const char *format, ...)
+{
+    scope s;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(s.text, sizeof s.text, format, args);
+    va_end(args);
+    assert(n > 0 && (size_t)n < sizeof s.text);
+    (void)n;
+    return s;
+}
+
+static void mlp(tensor_set *s, int n_in, int n_hidden, int n_out, int n_layers, const char *where)
+{
+    for (int i = 0; i < n_layers; i++)
+        want_linear(s, i == n_layers - 1 ? n_out : n_hidden, i == 0 ? n_in : n_hidden,
+                    names_at("%s.layers.%d", where, i).text);
+}
+
+/* ------------------------------------------------------------------------------------- image encoder ---- */
+
+static void hiera_block(tensor_set *s, int n_in, int n_out, const char *where)
+{
+    want_norm(s, n_in, names_at("%s.norm1", where).text);
+    want_linear(s, 3 * n_out, n_in, names_at("%s.attn.qkv", where).text);
+    want_linear(s, n_out, n_out, names_at("%s.attn.proj", where).text);
+    want_norm(s, n_out, names_at("%s.norm2", where).text);
+    mlp(s, n_out, 4 * n_out, n_out, 2, names_at("%s.mlp", where).text);
+    if (n_in != n_out)
+        want_linear(s, n_out, n_in, names_at("%s.proj", where).text);
+}
+
+static void hiera(tensor_set *s, const model_config *c)
+{
+    int n = c->embed_dim, bkg = c->window_pos_embed_bkg_px, window = c->window_spec[0], block = 0;
+    want(s, 4, SHAPE(1, n, bkg, bkg), "image_encoder.trunk.pos_embed");
+    want(s, 4, SHAPE(1, n, window, window), "image_encoder.trunk.pos_embed_window");
+    want_conv(s, n, 3, 7, "image_encoder.trunk.patch_embed.proj");
+    for (int stage = 0; stage < 4; stage++)
+        for (int i = 0; i < c->stages[stage]; i++) {
+            int n_out = stage > 0 && i == 0 ? 2 * n : n;
+            hiera_block(s, n, n_out, names_at("image_encoder.trunk.blocks.%d", block++).text);
+            n = n_out;
+        }
+}
+
+static void fpn(tensor_set *s, const int channels[4])
+{
+    for (int i = 0; i < 4; i++)
+        want_conv(s, D_MODEL, channels[i], 1, names_at("image_encoder.neck.convs.%d.conv", i).text);
+}
+
+/* -------------------------------------------------------------------- memory attention and encoder ---- */
+
+static void attention(tensor_set *s, int n_embed, int n_inner, int n_keys, const char *where)
+{
+    want_linear(s, n_inner, n_embed, names_at("%s.q_proj", where).text);
+    want_linear(s, n_inner, n_keys, names_at("%s.k_proj", where).text);
+    want_linear(s, n_inner, n_keys, names_at("%s.v_proj", where).text);
+    want_linear(s, n_embed, n_inner, names_at("%s.out_proj", where).text);
+}
+
+static void memory_attention(tensor_set *s, int n_layers)
+{
+    const int hidden = 2048;
+    for (int i = 0; i < n_layers; i++) {
+        scope layer = names_at("memory_attention.layers.%d", i);
+        attention(s, D_MODEL, D_MODEL, D_MODEL, names_at("%s.self_attn", layer.text).text);
+        attention(s, D_MODEL, D_MODEL, MEM_DIM, names_at("%s.cross_attn_image", layer.text).text);
+        want_linear(s, hidden, D_MODEL, names_at("%s.linear1", layer.text).text);
+        want_linear(s, D_MODEL, hidden, names_at("%s.linear2", layer.text).text);
+        for (int n = 1; n <= 3; n++)
+            want_norm(s, D_MODEL, names_at("%s.norm%d", layer.text, n).text);
+    }
+    want_norm(s, D_MODEL, "memory_attention.norm");
+}
+
+static void memory_encoder(tensor_set *s)
+{
+    int n_in = 1, i = 0;
+    for (; i < 12; i += 3, n_in *= 4) { /* conv, norm, GELU */
+        want_conv(s, 4 * n_in, n_in, 3, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
+        want_norm(s, 4 * n_in, names_at("memory_encoder.mask_downsampler.encoder.%d", i + 1).text);
+    }
+    want_conv(s, D_MODEL, n_in, 1, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
+    want_conv(s, D_MODEL, D_MODEL, 1, "memory_encoder.pix_feat_proj");
+    for (int layer = 0; layer < 2; layer++) {
+        scope fuser = names_at("memory_encoder.fuser.layers.%d", layer);
+        want(s, 1, SHAPE(D_MODEL), "%s.gamma", fuser.text);
+        want_conv(s, D_MODEL, 1, 7, names_at("%s.dwconv", fuser.text).text);
+        want_norm(s, D_MODEL, names_at("%s.norm", fuser.text).text);
+        want_linear(s, 4 * D_MODEL, D_MODEL, names_at("%s.pwconv1", fuser.text).text);
+        want_linear(s, D_MODEL, 4 * D_MODEL, names_at("%s.pwconv2", fuser.text).text);
+    }
+    want_conv(s, MEM_DIM, D_MODEL, 1, "memory_encoder.out_proj");
+}
+
+/* --------------------------------------------------------------------- prompt encoder, mask decoder ---- */
+
+static void prompt_encoder(tensor_set *s)
+{
+    want(s, 2, SHAPE(2, D_MODEL / 2), "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix");
+    for (int i = 0; i < 4; i++)
+        want_one(s, D_MODEL, names_at("sam_prompt_encoder.point_embeddings.%d.weight", i).text);
+    want_one(s, D_MODEL, "sam_prompt_encoder.not_a_point_embed.weight");
+    want_conv(s, 4, 1, 2, "sam_prompt_encoder.mask_downscaling.0");
+    want_norm(s, 4, "sam_prompt_encoder.mask_downscaling.1");
+    want_conv(s, 16, 4, 2, "sam_prompt_encoder.mask_downscaling.3");
+    want_norm(s, 16, "sam_prompt_encoder.mask_downscaling.4");
+    want_conv(s, D_MODEL, 16, 1, "sam_prompt_encoder.mask_downscaling.6");
+    want_one(s, D_MODEL, "sam_prompt_encoder.no_mask_embed.weight");
+}
+
+static void two_way_transformer(tensor_set *s, const char *where)
+{
+    const int half = D_MODEL / 2;
+    for (int i = 0; i < 2; i++) {
+        scope layer = names_at("%s.layers.%d", where, i);
+        attention(s, D_MODEL, D_MODEL, D_MODEL, names_at("%s.self_attn", layer.text).text);
+        want_norm(s, D_MODEL, names_at("%s.norm1", layer.text).text);
+        attention(s, D_MODEL, half, D_MODEL, names_at("%s.cross_attn_token_to_image", layer.text).text);
+        want_norm(s, D_MODEL, names_at("%s.norm2", layer.text).text);
+        mlp(s, D_MODEL, 2048, D_MODEL, 2, names_at("%s.mlp", layer.text).text);
+        want_norm(s, D_MODEL, names_at("%s.norm3", layer.text).text);
+        want_norm(s, D_MODEL, names_at("%s.norm4", layer.text).text);
+        attention(s, D_MODEL, half, D_MODEL, names_at("%s.cross_attn_image_to_token", layer.text).text);
+    }
+    attention(s, D_MODEL, half, D_MODEL, names_at("%s.final_attn_token_to_image", where).text);
+    want_norm(s, D_MODEL, names_at("%s.norm_final_attn", where).text);
+}
+
+/* A transposed convolution: weight [in, out, 2, 2]. */
+static void upscale(tensor_set *s, int n_in, int n_out, const char *where)
+{
+    want(s, 4, SHAPE(n_in, n_out, 2, 2), "%s.weight", where);
+    want(s, 1, SHAPE(n_out), "%s.bias", where);
+}
+
+static void mask_decoder(tensor_set *s)
+{
+    const int n_masks = 4;
+    two_way_transformer(s, "sam_mask_decoder.transformer");
+    want_one(s, D_MODEL, "sam_mask_decoder.iou_token.weight");
+    want(s, 2, SHAPE(n_masks, D_MODEL), "sam_mask_decoder.mask_tokens.weight");
+    want_one(s, D_MODEL, "sam_mask_decoder.obj_score_token.weight");
+    upscale(s, D_MODEL, D_MODEL / 4, "sam_mask_decoder.output_upscaling.0");
+    want_norm(s, D_MODEL / 4, "sam_mask_decoder.output_upscaling.1");
+    upscale(s, D_MODEL / 4, D_MODEL / 8, "sam_mask_decoder.output_upscaling.3");
+    want_conv(s, D_MODEL / 8, D_MODEL, 1, "sam_mask_decoder.conv_s0");
+    want_conv(s, D_MODEL / 4, D_MODEL, 1, "sam_mask_decoder.conv_s1");
+    for (int i = 0; i < n_masks; i++)
+        mlp(s, D_MODEL, D_MODEL, D_MODEL / 8, 3, names_at("sam_mask_decoder.output_hypernetworks_mlps.%d", i).text);
+    mlp(s, D_MODEL, D_MODEL, n_masks, 3, "sam_mask_decoder.iou_prediction_head");
+    mlp(s, D_MODEL, D_MODEL, 1, 3, "sam_mask_decoder.pred_obj_score_head");
+}
+
+/* -------------------------------------------------------------------------------------------- models ---- */
+
+void names_before_trunk(tensor_set *s, const model_config *c)
+{
+    want(s, 4, SHAPE(NUM_MASKMEM, 1, 1, MEM_DIM), "maskmem_tpos_enc");
+    want(s, 3, SHAPE(1, 1, D_MODEL), "no_mem_embed");
+    want(s, 3, SHAPE(1, 1, D_MODEL), "no_mem_pos_enc");
+    want_one(s, D_MODEL, "no_obj_ptr");
+    if (c->is_21)
+        want_one(s, MEM_DIM, "no_obj_embed_spatial");
+}
+
+void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4])
+{
+    fpn(s, neck_channels);
+    want_conv(s, 1, 1, 4, "mask_downsample");
+    memory_attention(s, c->memory_attention_layers);
+    memory_encoder(s);
+    prompt_encoder(s);
+    mask_decoder(s);
+    mlp(s, D_MODEL, D_MODEL, D_MODEL, 3, "obj_ptr_proj");
+    if (c->is_21)
+        want_linear(s, MEM_DIM, D_MODEL, "obj_ptr_tpos_proj");
+}
+
+sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err)
+{
+    *out = (tensor_set){0};
+    names_before_trunk(out, c);
+    if (c->trunk == TRUNK_HIERA) {
+        const int n = c->embed_dim, neck[4] = {8 * n, 4 * n, 2 * n, n};
+        hiera(out, c);
+        names_after_trunk(out, c, neck);
+    } else {
+        const int neck[4] = {c->widths[3], c->widths[2], c->widths[1], c->widths[0]};
+        names_repvit(out, c);
+        names_after_trunk(out, c, neck);
+        names_perceiver(out);
+    }
+    sam_status status = tensor_set_index(out, c->name, err);
+    if (status != SAM_OK)
+        tensor_set_free(out);
+    return status;
+}

@@ -1,0 +1,87 @@
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "torch_file.h"
+#include "zip.h"
+
+static sam_status map(source *s, sam_error *err)
+{
+    struct stat st;
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, SAM_E_IO, "%s: %s", s->path, strerror(errno));
+    sam_status status = SAM_OK;
+    if (fstat(fd, &st) != 0)
+        status = fail(err, SAM_E_IO, "%s: %s", s->path, strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        status = fail(err, SAM_E_IO, "%s: is a folder; name the file in it (model.safetensors)", s->path);
+    else if (!S_ISREG(st.st_mode))
+        status = fail(err, SAM_E_IO, "%s: not a file", s->path);
+    else if (st.st_size == 0)
+        status = fail(err, SAM_E_FORMAT, "%s: the file is empty", s->path);
+    else {
+        void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (at == MAP_FAILED)
+            status =
+                fail(err, SAM_E_IO, "%s: cannot map %lld bytes: %s", s->path, (long long)st.st_size, strerror(errno));
+        else {
+            s->bytes = at;
+            s->n_bytes = (size_t)st.st_size;
+        }
+    }
+    close(fd);
+    return status;
+}
+
+static sam_status read_safetensors(source *s, sam_error *err)
+{
+    TRY(st_open(s->path, &s->file, err));
+    s->is_safetensors = 1;
+    s->is_converted = st_meta_get(&s->file, "format_version") && st_meta_get(&s->file, "family");
+    for (size_t i = 0; i < s->file.n_tensors; i++) {
+        const st_tensor *t = &s->file.tensors[i];
+        tensor_set_add(&s->tensors, t->name, t->dtype, t->n_dims, t->shape, t->data);
+    }
+    return SAM_OK;
+}
+
+static sam_status read_any(source *s, sam_error *err)
+{
+    const uint8_t pickle_start = 0x80;
+    if (zip_recognise(s->bytes, s->n_bytes))
+        TRY(torch_read(s->path, s->bytes, s->n_bytes, &s->tensors, err));
+    else if (s->bytes[0] == pickle_start && s->n_bytes > 8 && s->bytes[7] != 0)
+        return fail(err, SAM_E_FORMAT,
+                    "%s: looks like a torch.save file from before torch 1.6; torch.load and torch.save it again",
+                    s->path);
+    else
+        TRY(read_safetensors(s, err));
+    TRY(tensor_set_index(&s->tensors, s->path, err));
+    return s->tensors.n_tensors ? SAM_OK : fail(err, SAM_E_FORMAT, "%s: there are no tensors in it", s->path);
+}
+
+sam_status source_open(const char *path, source *out, sam_error *err)
+{
+    *out = (source){.path = path};
+    sam_status status = map(out, err);
+    if (status == SAM_OK)
+        status = read_any(out, err);
+    if (status != SAM_OK)
+        source_close(out);
+    return status;
+}
+
+void source_close(source *s)
+{
+    tensor_set_free(&s->tensors);
+    st_close(&s->file);
+    if (s->bytes)
+        munmap((void *)(uintptr_t)s->bytes, s->n_bytes);
+    *s = (source){0};
+}
