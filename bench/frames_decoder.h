@@ -1,0 +1,31 @@
+/* frames_decoder.h - what frames.c asks of a folder or a video. Not for others. */
+#ifndef FRAMES_DECODER_H
+#define FRAMES_DECODER_H
+
+#include "image_io.h"
+
+#include <stdatomic.h>
+
+enum { FRAME_NAME_BYTES = 32 };
+
+typedef struct decoder decoder;
+struct decoder {
+    int width, height; /* of frame 0 */
+    int64_t count;     /* see frames_count */
+    double rate;
+    int is_video;      /* frames depend on each other: going backwards is done in blocks, and each thread has its own */
+    atomic_int cancel; /* set by another thread: a long read gives up at the next frame */
+
+    /* Frame `index` to out, *end = 1 if there is none. Cheapest in order. */
+    sam_status (*read)(decoder *d, int64_t index, image *out, int *end, sam_error *err);
+    /* Name of a frame: kept by d, or written to text. */
+    const char *(*name)(const decoder *d, int64_t index, char text[FRAME_NAME_BYTES]);
+    void (*close)(decoder *d);
+};
+
+sam_status folder_open(const char *path, int photos, decoder **out, sam_error *err);
+/* A folder of one. */
+sam_status single_image_open(const char *path, decoder **out, sam_error *err);
+sam_status video_open(const char *path, int n_threads, decoder **out, sam_error *err);
+
+#endif

@@ -1,0 +1,569 @@
+/* image_io.c - still images, see image_io.h.
+ *
+ * What the official code sees is what PIL decodes, so pixels follow PIL: no EXIF rotation, no gamma or ICC conversion.
+ * PIL is also followed in what it accepts, except that damaged compressed data is an error here and never gray filler:
+ * a benchmark must not score it. */
+#include "image_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jpeglib.h> /* needs stdio.h before it */
+
+#include <jerror.h>
+#include <spng.h>
+
+enum {
+    MAX_SIDE_PX = 32768,
+    MAX_JPEG_SCANS = 200,          /* real progressive files have about ten */
+    MAX_JPEG_MEMORY = 1 << 30,     /* of libjpeg itself; progressive files keep all coefficients */
+    MAX_PNG_CHUNK_BYTES = 16 << 20 /* profiles and texts */
+};
+
+typedef enum container { JPEG_FILE, PNG_FILE } container;
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+void image_free(image *im)
+{
+    if (!im)
+        return;
+    free(im->data);
+    *im = (image){0};
+}
+
+/* The old pixels need not survive, so this is not realloc. */
+static int reserve(image *im, size_t n_bytes)
+{
+    if (im->capacity >= n_bytes)
+        return 1;
+    uint8_t *grown = malloc(n_bytes);
+    if (!grown)
+        return 0;
+    free(im->data);
+    im->data = grown;
+    im->capacity = n_bytes;
+    return 1;
+}
+
+static sam_status no_memory(const char *path, int width, int height, sam_error *err)
+{
+    return fail(err, SAM_E_MEMORY, "%s: no memory for an image of %d x %d", path, width, height);
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+/* Opens a regular file at its start and tells what it holds. stat comes first: opening a FIFO would wait for ever. */
+static sam_status open_image(const char *path, FILE **file, container *kind, sam_error *err)
+{
+    static const uint8_t png_magic[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return fail(err, SAM_E_IO, "%s: cannot open image: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return fail(err, SAM_E_IO, "%s: expected an image file, this is a %s", path,
+                    S_ISDIR(info.st_mode) ? "folder" : "special file");
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return fail(err, SAM_E_IO, "%s: cannot open image: %s", path, strerror(errno));
+
+    uint8_t magic[8] = {0};
+    size_t n = fread(magic, 1, sizeof magic, f);
+    if (n == sizeof magic && memcmp(magic, png_magic, sizeof magic) == 0) {
+        *kind = PNG_FILE;
+    } else if (n >= 3 && magic[0] == 0xff && magic[1] == 0xd8 && magic[2] == 0xff) {
+        *kind = JPEG_FILE;
+    } else {
+        fclose(f);
+        if (n == 0)
+            return fail(err, SAM_E_FORMAT, "%s: the file is empty, expected a JPEG or PNG image", path);
+        return fail(err, SAM_E_FORMAT, "%s: neither JPEG nor PNG (first bytes %02x %02x %02x %02x); convert it to PNG",
+                    path, magic[0], magic[1], magic[2], magic[3]);
+    }
+    rewind(f);
+    *file = f;
+    return SAM_OK;
+}
+
+static sam_status check_size(const char *path, int64_t width, int64_t height, sam_error *err)
+{
+    if (width < 1 || height < 1 || width > MAX_SIDE_PX || height > MAX_SIDE_PX)
+        return fail(err, SAM_E_FORMAT, "%s: image of %lld x %lld pixels, sides of 1 to %d are accepted", path,
+                    (long long)width, (long long)height, MAX_SIDE_PX);
+    return SAM_OK;
+}
+
+/* ---- JPEG ------------------------------------------------------------------------------------------------------ */
+
+typedef struct jpeg_reader {
+    struct jpeg_decompress_struct codec;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf give_up;
+    char text[JMSG_LENGTH_MAX];
+} jpeg_reader;
+
+static void jpeg_on_error(j_common_ptr codec)
+{
+    jpeg_reader *r = codec->client_data;
+    codec->err->format_message(codec, r->text);
+    longjmp(r->give_up, 1);
+}
+
+/* libjpeg only warns about damaged data and goes on with gray; here that is an error. Level -1 is a warning. */
+static void jpeg_on_message(j_common_ptr codec, int level)
+{
+    if (level >= 0)
+        return;
+    switch (codec->err->msg_code) {
+    case JWRN_JPEG_EOF:
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+        jpeg_on_error(codec);
+        break;
+    default: /* unknown versions of headers, bytes between segments: pixels are not affected */
+        break;
+    }
+}
+
+/* A small file can ask for any number of passes over a large image. */
+static void jpeg_on_progress(j_common_ptr codec)
+{
+    jpeg_reader *r = codec->client_data;
+    if (codec->is_decompressor && ((j_decompress_ptr)codec)->input_scan_number > MAX_JPEG_SCANS) {
+        snprintf(r->text, sizeof r->text, "more than %d scans", MAX_JPEG_SCANS);
+        longjmp(r->give_up, 1);
+    }
+}
+
+/* The caller has done setjmp(r->give_up). */
+static void jpeg_begin(jpeg_reader *r, FILE *file)
+{
+    jpeg_create_decompress(&r->codec);
+    r->codec.client_data = r;
+    r->codec.progress = &r->progress;
+    r->codec.mem->max_memory_to_use = MAX_JPEG_MEMORY;
+    jpeg_stdio_src(&r->codec, file);
+    jpeg_read_header(&r->codec, TRUE);
+}
+
+static void jpeg_prepare(jpeg_reader *r)
+{
+    memset(r, 0, sizeof *r);
+    r->codec.err = jpeg_std_error(&r->errors);
+    r->codec.client_data = r; /* an error inside jpeg_create_decompress needs it */
+    r->errors.error_exit = jpeg_on_error;
+    r->errors.emit_message = jpeg_on_message;
+    r->progress.progress_monitor = jpeg_on_progress;
+}
+
+static uint8_t mul_255(int a, int b)
+{
+    int t = a * b + 128;
+    return (uint8_t)((t + (t >> 8)) >> 8);
+}
+
+/* As PIL: Adobe's files hold inverted inks. */
+static void cmyk_to_rgb(const uint8_t *cmyk, int inverted, int width, uint8_t *rgb)
+{
+    for (int x = 0; x < width; x++, cmyk += 4, rgb += 3) {
+        int paper = inverted ? cmyk[3] : 255 - cmyk[3];
+        for (int c = 0; c < 3; c++) {
+            int ink = inverted ? 255 - cmyk[c] : cmyk[c];
+            rgb[c] = (uint8_t)(paper - mul_255(ink, paper));
+        }
+    }
+}
+
+static void jpeg_read_rows(jpeg_reader *r, int width, int channels, uint8_t *out)
+{
+    j_decompress_ptr codec = &r->codec;
+    JSAMPARRAY inks = NULL;
+    if (codec->out_color_space == JCS_CMYK)
+        inks = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, (JDIMENSION)width * 4, 1);
+    while (codec->output_scanline < codec->output_height) {
+        JSAMPROW row = out + (size_t)codec->output_scanline * (size_t)width * (size_t)channels;
+        if (jpeg_read_scanlines(codec, inks ? inks : &row, 1) == 1 && inks)
+            cmyk_to_rgb(inks[0], codec->saw_Adobe_marker, width, row);
+    }
+    jpeg_finish_decompress(codec); /* reads up to the end marker: a file cut short is noticed */
+}
+
+/* channels 3: RGB; 1: gray. data of *out is overwritten also on failure, its size only on success. */
+static sam_status jpeg_decode(const char *path, FILE *file, int channels, image *out, sam_error *err)
+{
+    jpeg_reader r;
+    sam_status status = SAM_OK;
+    jpeg_prepare(&r);
+    if (setjmp(r.give_up)) {
+        jpeg_destroy_decompress(&r.codec);
+        return fail(err, SAM_E_FORMAT, "%s: damaged or unsupported JPEG: %s", path, r.text);
+    }
+    jpeg_begin(&r, file);
+    int width = (int)r.codec.image_width, height = (int)r.codec.image_height;
+    int ink = r.codec.jpeg_color_space == JCS_CMYK || r.codec.jpeg_color_space == JCS_YCCK;
+    r.codec.out_color_space = channels == 1 ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
+    r.codec.dct_method = JDCT_ISLOW;
+    r.codec.do_fancy_upsampling = TRUE;
+    status = check_size(path, width, height, err);
+    if (status == SAM_OK && !reserve(out, (size_t)width * (size_t)height * (size_t)channels))
+        status = no_memory(path, width, height, err);
+    if (status == SAM_OK) {
+        jpeg_start_decompress(&r.codec);
+        jpeg_read_rows(&r, width, channels, out->data);
+        out->width = width;
+        out->height = height;
+        out->channels = channels;
+    }
+    jpeg_destroy_decompress(&r.codec);
+    return status;
+}
+
+static sam_status jpeg_size(const char *path, FILE *file, int *width, int *height, sam_error *err)
+{
+    jpeg_reader r;
+    jpeg_prepare(&r);
+    if (setjmp(r.give_up)) {
+        jpeg_destroy_decompress(&r.codec);
+        return fail(err, SAM_E_FORMAT, "%s: damaged or unsupported JPEG: %s", path, r.text);
+    }
+    jpeg_begin(&r, file);
+    *width = (int)r.codec.image_width;
+    *height = (int)r.codec.image_height;
+    jpeg_destroy_decompress(&r.codec);
+    return SAM_OK;
+}
+
+/* ---- PNG ------------------------------------------------------------------------------------------------------- */
+
+static sam_status png_failed(const char *path, int code, sam_error *err)
+{
+    return fail(err, code == SPNG_EMEM ? SAM_E_MEMORY : SAM_E_FORMAT, "%s: damaged or unsupported PNG: %s", path,
+                spng_strerror(code));
+}
+
+static sam_status png_begin(const char *path, FILE *file, spng_ctx *png, struct spng_ihdr *header, sam_error *err)
+{
+    spng_set_image_limits(png, UINT32_C(0x7fffffff), UINT32_C(0x7fffffff)); /* check_size has the better message */
+    spng_set_chunk_limits(png, MAX_PNG_CHUNK_BYTES, MAX_PNG_CHUNK_BYTES);
+    int code = spng_set_png_file(png, file);
+    if (!code)
+        code = spng_get_ihdr(png, header);
+    if (code)
+        return png_failed(path, code, err);
+    return check_size(path, header->width, header->height, err);
+}
+
+/* Decodes and then reads to the end of the file, so that a file cut short is noticed. */
+static sam_status png_pixels(const char *path, spng_ctx *png, int format, uint8_t *out, size_t n_bytes, sam_error *err)
+{
+    int code = spng_decode_image(png, out, n_bytes, format, 0);
+    if (!code)
+        code = spng_decode_chunks(png);
+    return code ? png_failed(path, code, err) : SAM_OK;
+}
+
+static sam_status png_decode_rgb(const char *path, spng_ctx *png, const struct spng_ihdr *header, image *out,
+                                 sam_error *err)
+{
+    size_t n_bytes = (size_t)header->width * header->height * 3;
+    if (!reserve(out, n_bytes))
+        return no_memory(path, (int)header->width, (int)header->height, err);
+    TRY(png_pixels(path, png, SPNG_FMT_RGB8, out->data, n_bytes, err));
+    out->width = (int)header->width;
+    out->height = (int)header->height;
+    out->channels = 3;
+    return SAM_OK;
+}
+
+/* Rows of 1, 2, 4 or 8 bit values, each row starting on a byte. */
+static void unpack_bits(const uint8_t *packed, size_t row_bytes, int bits, int width, int height, uint8_t *out)
+{
+    int mask = (1 << bits) - 1;
+    for (int y = 0; y < height; y++, packed += row_bytes)
+        for (int x = 0; x < width; x++) {
+            int bit = x * bits;
+            *out++ = (uint8_t)(packed[bit >> 3] >> (8 - bits - (bit & 7)) & mask);
+        }
+}
+
+/* 16 bit gray, with or without alpha. Object numbers beyond 255 have no place in a u8 mask. */
+static sam_status narrow_gray16(const char *path, const uint8_t *wide, int channels, size_t n, uint8_t *out,
+                                sam_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t v;
+        memcpy(&v, wide + i * 2 * (size_t)channels, sizeof v);
+        if (v > 255 && v != 65535)
+            return fail(err, SAM_E_FORMAT, "%s: 16 bit mask holds the value %u, expected at most 255 (or 65535)", path,
+                        (unsigned)v);
+        out[i] = (uint8_t)(v > 255 ? 255 : v);
+    }
+    return SAM_OK;
+}
+
+/* Colour: object is what is not black; alpha is not looked at. */
+static void colour_to_mask(const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t colour_bytes, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++, pixels += pixel_bytes) {
+        int any = 0;
+        for (size_t c = 0; c < colour_bytes; c++)
+            any |= pixels[c];
+        out[i] = any != 0;
+    }
+}
+
+static sam_status png_to_mask(const char *path, const struct spng_ihdr *header, const uint8_t *raw, size_t n_bytes,
+                              uint8_t *out, sam_error *err)
+{
+    size_t n = (size_t)header->width * header->height;
+    size_t sample = header->bit_depth == 16 ? 2 : 1;
+    switch (header->color_type) {
+    case SPNG_COLOR_TYPE_TRUECOLOR:
+        colour_to_mask(raw, n, 3 * sample, 3 * sample, out);
+        return SAM_OK;
+    case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
+        colour_to_mask(raw, n, 4 * sample, 3 * sample, out);
+        return SAM_OK;
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
+        if (sample == 2)
+            return narrow_gray16(path, raw, 2, n, out, err);
+        for (size_t i = 0; i < n; i++)
+            out[i] = raw[2 * i];
+        return SAM_OK;
+    default: /* gray or palette */
+        if (sample == 2)
+            return narrow_gray16(path, raw, 1, n, out, err);
+        unpack_bits(raw, n_bytes / header->height, header->bit_depth, (int)header->width, (int)header->height, out);
+        return SAM_OK;
+    }
+}
+
+static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct spng_ihdr *header, image *out,
+                                  sam_error *err)
+{
+    size_t n = (size_t)header->width * header->height, n_raw = 0;
+    int plain = header->bit_depth == 8 &&
+                (header->color_type == SPNG_COLOR_TYPE_GRAYSCALE || header->color_type == SPNG_COLOR_TYPE_INDEXED);
+    if (!reserve(out, n))
+        return no_memory(path, (int)header->width, (int)header->height, err);
+    if (plain) {
+        TRY(png_pixels(path, png, SPNG_FMT_PNG, out->data, n, err));
+    } else {
+        int code = spng_decoded_image_size(png, SPNG_FMT_PNG, &n_raw);
+        if (code)
+            return png_failed(path, code, err);
+        uint8_t *raw = malloc(n_raw);
+        if (!raw)
+            return no_memory(path, (int)header->width, (int)header->height, err);
+        sam_status status = png_pixels(path, png, SPNG_FMT_PNG, raw, n_raw, err);
+        if (status == SAM_OK)
+            status = png_to_mask(path, header, raw, n_raw, out->data, err);
+        free(raw);
+        TRY(status);
+    }
+    out->width = (int)header->width;
+    out->height = (int)header->height;
+    out->channels = 1;
+    return SAM_OK;
+}
+
+/* channels 3: RGB, 1: mask, 0: only the header. */
+static sam_status png_read(const char *path, FILE *file, int channels, struct spng_ihdr *header, image *out,
+                           sam_error *err)
+{
+    spng_ctx *png = spng_ctx_new(0);
+    if (!png)
+        return fail(err, SAM_E_MEMORY, "%s: no memory to read a PNG", path);
+    sam_status status = png_begin(path, file, png, header, err);
+    if (status == SAM_OK && channels == 3)
+        status = png_decode_rgb(path, png, header, out, err);
+    if (status == SAM_OK && channels == 1)
+        status = png_decode_mask(path, png, header, out, err);
+    spng_ctx_free(png);
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+static sam_status read_pixels(const char *path, int channels, image *out, container *kind, sam_error *err)
+{
+    FILE *file = NULL;
+    struct spng_ihdr header;
+    TRY(open_image(path, &file, kind, err));
+    sam_status status = *kind == PNG_FILE ? png_read(path, file, channels, &header, out, err)
+                                          : jpeg_decode(path, file, channels, out, err);
+    fclose(file);
+    return status;
+}
+
+sam_status image_read_rgb(const char *path, image *out, sam_error *err)
+{
+    container kind;
+    return read_pixels(path, 3, out, &kind, err);
+}
+
+sam_status image_read_mask(const char *path, image *out, sam_error *err)
+{
+    container kind;
+    TRY(read_pixels(path, 1, out, &kind, err));
+    if (kind == JPEG_FILE) {
+        size_t n = (size_t)out->width * (size_t)out->height;
+        for (size_t i = 0; i < n; i++)
+            out->data[i] = out->data[i] > 127;
+    }
+    return SAM_OK;
+}
+
+sam_status image_read_size(const char *path, int *width, int *height, sam_error *err)
+{
+    FILE *file = NULL;
+    container kind;
+    struct spng_ihdr header;
+    int w = 0, h = 0;
+    TRY(open_image(path, &file, &kind, err));
+    sam_status status;
+    if (kind == PNG_FILE) {
+        status = png_read(path, file, 0, &header, NULL, err);
+        w = status == SAM_OK ? (int)header.width : 0;
+        h = status == SAM_OK ? (int)header.height : 0;
+    } else {
+        status = jpeg_size(path, file, &w, &h, err);
+    }
+    fclose(file);
+    TRY(status);
+    TRY(check_size(path, w, h, err));
+    *width = w;
+    *height = h;
+    return SAM_OK;
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------- */
+
+void palette_color(int i, uint8_t rgb[3])
+{
+    int r = 0, g = 0, b = 0;
+    for (int bit = 7; bit >= 0; bit--, i >>= 3) { /* three bits of the index go to the top free bits of r, g and b */
+        r |= (i & 1) << bit;
+        g |= (i >> 1 & 1) << bit;
+        b |= (i >> 2 & 1) << bit;
+    }
+    rgb[0] = (uint8_t)r;
+    rgb[1] = (uint8_t)g;
+    rgb[2] = (uint8_t)b;
+}
+
+/* Makes a new file beside `path` and writes its name to `temporary`. Not mkstemp: its files are private to the user. */
+static sam_status open_temporary(const char *path, char *temporary, size_t n_bytes, FILE **file, sam_error *err)
+{
+    int fd = -1;
+    for (int i = 0; i < 100 && fd < 0; i++) {
+        snprintf(temporary, n_bytes, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (*file)
+        return SAM_OK;
+    sam_status status = fail(err, SAM_E_IO, "%s: cannot write image: %s", path, strerror(errno));
+    if (fd >= 0) {
+        close(fd);
+        unlink(temporary);
+    }
+    return status;
+}
+
+typedef struct png_source {
+    const uint8_t *pixels;
+    size_t row_bytes;
+    int width, height;
+    enum { FROM_RGB, FROM_INDEX, FROM_MASK } kind;
+} png_source;
+
+/* scratch [width] u8 holds a row whose values have to change. Returns a spng code. */
+static int png_encode(spng_ctx *png, FILE *file, const png_source *s, uint8_t *scratch)
+{
+    struct spng_ihdr header = {.width = (uint32_t)s->width, .height = (uint32_t)s->height, .bit_depth = 8};
+    header.color_type = s->kind == FROM_RGB     ? SPNG_COLOR_TYPE_TRUECOLOR
+                        : s->kind == FROM_INDEX ? SPNG_COLOR_TYPE_INDEXED
+                                                : SPNG_COLOR_TYPE_GRAYSCALE;
+    int code = spng_set_png_file(png, file);
+    if (!code)
+        code = spng_set_ihdr(png, &header);
+    if (!code && s->kind == FROM_INDEX) {
+        struct spng_plte palette = {.n_entries = 256};
+        for (int i = 0; i < 256; i++) {
+            uint8_t rgb[3];
+            palette_color(i, rgb);
+            palette.entries[i] = (struct spng_plte_entry){.red = rgb[0], .green = rgb[1], .blue = rgb[2]};
+        }
+        code = spng_set_plte(png, &palette);
+    }
+    if (!code && s->kind != FROM_RGB) /* filters make runs of equal values longer, not shorter */
+        code = spng_set_option(png, SPNG_FILTER_CHOICE, SPNG_DISABLE_FILTERING);
+    if (!code)
+        code = spng_encode_image(png, NULL, 0, SPNG_FMT_PNG, SPNG_ENCODE_PROGRESSIVE | SPNG_ENCODE_FINALIZE);
+    for (int y = 0; y < s->height && !code; y++) {
+        const uint8_t *row = s->pixels + (size_t)y * s->row_bytes;
+        if (s->kind == FROM_MASK) {
+            for (int x = 0; x < s->width; x++)
+                scratch[x] = row[x] ? 255 : 0;
+            row = scratch;
+        }
+        code = spng_encode_row(png, row, (size_t)s->width * (s->kind == FROM_RGB ? 3 : 1));
+    }
+    return code == SPNG_EOI ? 0 : code;
+}
+
+static sam_status png_write(const char *path, const png_source *s, sam_error *err)
+{
+    sam_status status = SAM_OK;
+    FILE *file = NULL;
+    TRY(check_size(path, s->width, s->height, err));
+    size_t n_name = strlen(path) + 48;
+    char *temporary = malloc(n_name);
+    uint8_t *scratch = malloc((size_t)s->width);
+    spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
+    if (!temporary || !scratch || !png) {
+        status = no_memory(path, s->width, s->height, err);
+        goto done;
+    }
+    status = open_temporary(path, temporary, n_name, &file, err);
+    if (status != SAM_OK)
+        goto done;
+    int code = png_encode(png, file, s, scratch);
+    int bad = code || ferror(file);
+    bad |= fclose(file) != 0;
+    if (bad)
+        status = fail(err, SAM_E_IO, "%s: cannot write image: %s", path, code ? spng_strerror(code) : strerror(errno));
+    else if (rename(temporary, path) != 0)
+        status = fail(err, SAM_E_IO, "%s: cannot put the finished image in place: %s", path, strerror(errno));
+    if (status != SAM_OK)
+        unlink(temporary);
+done:
+    spng_ctx_free(png);
+    free(scratch);
+    free(temporary);
+    return status;
+}
+
+sam_status image_write_mask(const char *path, const uint8_t *mask, size_t row_bytes, int width, int height, int palette,
+                            sam_error *err)
+{
+    return png_write(path, &(png_source){mask, row_bytes, width, height, palette ? FROM_INDEX : FROM_MASK}, err);
+}
+
+sam_status image_write_rgb(const char *path, const uint8_t *rgb, size_t row_bytes, int width, int height,
+                           sam_error *err)
+{
+    return png_write(path, &(png_source){rgb, row_bytes, width, height, FROM_RGB}, err);
+}
