@@ -1,0 +1,212 @@
+/* listing.c - sorted names in folders; see listing.h. */
+#include "listing.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { MAX_LIST_BYTES = 16 << 20 };
+
+void listing_free(listing *l)
+{
+    for (int i = 0; i < l->n; i++)
+        free(l->names[i]);
+    free(l->names);
+    *l = (listing){0};
+}
+
+sam_status listing_add(listing *l, const char *name, size_t n_name, sam_error *err)
+{
+    if (l->n == INT_MAX / 2)
+        return fail(err, SAM_E_FORMAT, "more than %d names", l->n);
+    if ((l->n & (l->n - 1)) == 0) { /* full at powers of two */
+        char **names = realloc(l->names, (size_t)(l->n ? 2 * l->n : 1) * sizeof *names);
+        if (!names)
+            return fail(err, SAM_E_MEMORY, "out of memory: a list of %d names", l->n);
+        l->names = names;
+    }
+    char *copy = malloc(n_name + 1);
+    if (!copy)
+        return fail(err, SAM_E_MEMORY, "out of memory: a list of %d names", l->n);
+    memcpy(copy, name, n_name);
+    copy[n_name] = 0;
+    l->names[l->n++] = copy;
+    return SAM_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int listing_find(const listing *l, const char *name)
+{
+    char **at = l->n ? bsearch(&name, l->names, (size_t)l->n, sizeof *l->names, compare) : NULL;
+    return at ? (int)(at - l->names) : -1;
+}
+
+sam_status path_join(char **out, const char *folder, const char *name, sam_error *err)
+{
+    size_t n_folder = strlen(folder), n_name = strlen(name);
+    char *path = malloc(n_folder + n_name + 2);
+    if (!path)
+        return fail(err, SAM_E_MEMORY, "out of memory: a path of %zu characters", n_folder + n_name);
+    memcpy(path, folder, n_folder);
+    if (n_folder && folder[n_folder - 1] != '/')
+        path[n_folder++] = '/';
+    memcpy(path + n_folder, name, n_name + 1);
+    *out = path;
+    return SAM_OK;
+}
+
+int path_is_folder(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+int path_is_file(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+size_t stem_length(const char *file_name)
+{
+    const char *dot = strrchr(file_name, '.');
+    return dot && dot != file_name ? (size_t)(dot - file_name) : strlen(file_name);
+}
+
+static int has_suffix(const char *name, const char *suffixes)
+{
+    size_t stem = stem_length(name);
+    if (!name[stem])
+        return 0;
+    const char *suffix = name + stem + 1;
+    for (const char *s = suffixes; s;) {
+        const char *bar = strchr(s, '|');
+        size_t n = bar ? (size_t)(bar - s) : strlen(s);
+        if (strlen(suffix) == n && !strncasecmp(suffix, s, n))
+            return 1;
+        s = bar ? bar + 1 : NULL;
+    }
+    return 0;
+}
+
+static sam_status read_entries(DIR *dir, const char *folder, const char *suffixes, listing *out, sam_error *err)
+{
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(dir);
+        if (!entry)
+            return errno ? fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno)) : SAM_OK;
+        if (entry->d_name[0] == '.' || (suffixes && !has_suffix(entry->d_name, suffixes)))
+            continue;
+        char *path;
+        TRY(path_join(&path, folder, entry->d_name, err));
+        int wanted = suffixes ? path_is_file(path) : path_is_folder(path);
+        free(path);
+        if (wanted)
+            TRY(listing_add(out, entry->d_name, strlen(entry->d_name), err));
+    }
+}
+
+sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno));
+    sam_status status = read_entries(dir, folder, suffixes, out, err);
+    closedir(dir);
+    if (status != SAM_OK) {
+        listing_free(out);
+        return status;
+    }
+    if (out->n)
+        qsort(out->names, (size_t)out->n, sizeof *out->names, compare);
+    return SAM_OK;
+}
+
+static sam_status add_line(listing *out, const char *line, size_t n, sam_error *err)
+{
+    while (n && isspace((unsigned char)line[n - 1]))
+        n--;
+    while (n && isspace((unsigned char)*line)) {
+        line++;
+        n--;
+    }
+    return n ? listing_add(out, line, n, err) : SAM_OK;
+}
+
+typedef struct numbered {
+    char *name;
+    int at;
+} numbered;
+
+static int compare_numbered(const void *a, const void *b)
+{
+    const numbered *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Keeps the first of equal names, in their order. */
+static sam_status drop_repeated(listing *l, sam_error *err)
+{
+    numbered *sorted = malloc((size_t)(l->n + 1) * sizeof *sorted);
+    if (!sorted)
+        return fail(err, SAM_E_MEMORY, "out of memory: a list of %d names", l->n);
+    for (int i = 0; i < l->n; i++)
+        sorted[i] = (numbered){l->names[i], i};
+    qsort(sorted, (size_t)l->n, sizeof *sorted, compare_numbered);
+    for (int i = 1; i < l->n; i++)
+        if (!strcmp(sorted[i].name, sorted[i - 1].name))
+            l->names[sorted[i].at] = NULL;
+    /* The names themselves stay readable until all have been compared. */
+    for (int i = 1; i < l->n; i++)
+        if (!l->names[sorted[i].at])
+            free(sorted[i].name);
+    int n_kept = 0;
+    for (int i = 0; i < l->n; i++)
+        if (l->names[i])
+            l->names[n_kept++] = l->names[i];
+    l->n = n_kept;
+    free(sorted);
+    return SAM_OK;
+}
+
+sam_status listing_read_lines(const char *path, listing *out, sam_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return fail(err, SAM_E_IO, "%s: %s", path, strerror(errno));
+    char *text = malloc(MAX_LIST_BYTES + 1);
+    size_t n = text ? fread(text, 1, MAX_LIST_BYTES + 1, file) : 0;
+    int failed = ferror(file);
+    fclose(file);
+    sam_status status = SAM_OK;
+    if (!text)
+        status = fail(err, SAM_E_MEMORY, "out of memory reading %s", path);
+    else if (failed)
+        status = fail(err, SAM_E_IO, "%s: cannot be read", path);
+    else if (n > MAX_LIST_BYTES || memchr(text, 0, n))
+        status = fail(err, SAM_E_FORMAT, "%s: not a text file with one name a line", path);
+    for (size_t at = 0; status == SAM_OK && at < n;) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t n_line = end ? (size_t)(end - text) - at : n - at;
+        status = add_line(out, text + at, n_line, err);
+        at += n_line + 1;
+    }
+    if (status == SAM_OK)
+        status = drop_repeated(out, err);
+    free(text);
+    if (status != SAM_OK)
+        listing_free(out);
+    return status;
+}
