@@ -1,0 +1,34 @@
+/* rope: rotary position encoding with a table of angles.
+ *   x [n, R, C]    table [1, P, C] f32    n_rotated? [n|1, 1, 1] i32    ->    [n, R, C], attr.type or like x
+ * Row r uses i = r mod period: copied if i < start or r >= n_rotated, else turned by table row i - start, whose columns
+ * are (cos, sin) of each pair:  y[2c] = x[2c] cos - x[2c+1] sin,  y[2c+1] = x[2c] sin + x[2c+1] cos.
+ * attr: period (0: R), start, type; P = period - start. Source: sam2 modeling/position_encoding.py apply_rotary_enc. */
+#include "shape.h"
+
+static const char *infer(const tensor *in, const op_attr *a, tensor *out)
+{
+    const char *wrong = check_float_batch(in, 1);
+    int period = a->period ? a->period : in[0].rows;
+    if (wrong)
+        return wrong;
+    if (in[0].cols % 2)
+        return "x must have an even number of columns";
+    if (a->start < 0 || period <= a->start)
+        return "start must lie within the period";
+    if (in[1].type != DT_F32 || in[1].n != 1 || in[1].rows != period - a->start || in[1].cols != in[0].cols)
+        return "table must be [1, period - start, C] f32";
+    if (in[2].type != DT_NONE && !is_count(&in[2], DT_I32, 1))
+        return "n_rotated must be [n, 1, 1] i32";
+    if (!batches_agree(in, 3))
+        return "inputs have different batch sizes";
+    out[0] = shaped(type_or(a, in[0].type), batch_of(in, 3), in[0].rows, in[0].cols);
+    return NULL;
+}
+
+static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
+{
+    (void)a;
+    return cost_of(in, 3, out, 1, 3);
+}
+
+const op_def op_rope = {.name = "rope", .n_in = 3, .n_out = 1, .optional = 4u, .infer = infer, .cost = cost};

@@ -1,0 +1,391 @@
+/* op_test.c - the operator test harness; see op_test.h. */
+#include "op_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD_BYTES 256
+#define GUARD_BYTE  0xA5
+
+static const char *const variant_names[] = {"baseline", "avx2", "avx512", "avx512bf16"};
+
+/* Memory between two guards, 64-byte aligned. */
+typedef struct guarded {
+    unsigned char *base, *data;
+    size_t n_bytes;
+} guarded;
+
+static guarded guarded_new(size_t n_bytes)
+{
+    size_t total = (GUARD_BYTES + n_bytes + GUARD_BYTES + 63) / 64 * 64;
+    guarded g = {.base = aligned_alloc(64, total), .n_bytes = n_bytes};
+    assert_non_null(g.base);
+    g.data = g.base + GUARD_BYTES;
+    memset(g.base, GUARD_BYTE, GUARD_BYTES);
+    memset(g.data, 0xFF, n_bytes); /* a NaN in every float type */
+    memset(g.data + n_bytes, GUARD_BYTE, GUARD_BYTES);
+    return g;
+}
+static void guarded_end(guarded *g, const char *what)
+{
+    for (size_t i = 0; i < GUARD_BYTES; i++) {
+        if (g->base[i] != GUARD_BYTE)
+            fail_msg("%s: wrote %zu bytes before its start", what, GUARD_BYTES - i);
+        if (g->data[g->n_bytes + i] != GUARD_BYTE)
+            fail_msg("%s: wrote %zu bytes past its end", what, i + 1);
+    }
+    free(g->base);
+}
+
+const char *dtype_name(dtype type)
+{
+    static const char *const names[] = {"-", "f32", "bf16", "f16", "i32"};
+    return names[type];
+}
+
+/* Mantissa bits including the hidden one, and the exponent of the smallest subnormal. */
+static int precision_of(dtype type)
+{
+    return type == DT_BF16 ? 8 : type == DT_F16 ? 11 : 24;
+}
+static int smallest_of(dtype type)
+{
+    return type == DT_BF16 ? -133 : type == DT_F16 ? -24 : -149;
+}
+static int quantum_exponent(dtype type, double v)
+{
+    int e = 0, smallest = smallest_of(type);
+    if (v == 0 || !isfinite(v))
+        return smallest;
+    frexp(v, &e);
+    return e - precision_of(type) > smallest ? e - precision_of(type) : smallest;
+}
+double rounded(dtype type, double v)
+{
+    if (type == DT_NONE || type == DT_I32 || !isfinite(v))
+        return v;
+    if (type == DT_F32)
+        return (float)v;
+    int q = quantum_exponent(type, v);
+    double r = ldexp(nearbyint(ldexp(v, -q)), q);
+    double limit = type == DT_F16 ? 65504.0 : 0x1.FEp127;
+    return fabs(r) > limit ? copysign(INFINITY, v) : r;
+}
+double ulp_of(dtype type, double v)
+{
+    return ldexp(1.0, quantum_exponent(type, v));
+}
+
+/* Decoding and encoding by definition (IEEE 754 fields), on purpose not by the operators' own conversions. */
+static double decode16(uint16_t h, int exponent_bits)
+{
+    int mantissa_bits = 15 - exponent_bits, bias = (1 << (exponent_bits - 1)) - 1;
+    int e = (h & 0x7FFF) >> mantissa_bits, m = h & ((1 << mantissa_bits) - 1);
+    double v = e == (1 << exponent_bits) - 1 ? (m ? NAN : INFINITY)
+               : e                           ? ldexp(m + (1 << mantissa_bits), e - bias - mantissa_bits)
+                                             : ldexp(m, 1 - bias - mantissa_bits);
+    return h & 0x8000 ? -v : v;
+}
+static uint16_t encode16(double v, dtype type)
+{
+    int mantissa_bits = precision_of(type) - 1, exponent_bits = 15 - mantissa_bits;
+    uint16_t sign = signbit(v) ? 0x8000 : 0, top = (uint16_t)(((1 << exponent_bits) - 1) << mantissa_bits);
+    if (isnan(v))
+        return (uint16_t)(sign | top | (1 << (mantissa_bits - 1)));
+    v = fabs(rounded(type, v));
+    if (isinf(v))
+        return (uint16_t)(sign | top);
+    int q = quantum_exponent(type, v);
+    unsigned m = (unsigned)ldexp(v, -q), e = (unsigned)(q - smallest_of(type));
+    /* The hidden bit carries into the exponent field by itself. */
+    return (uint16_t)(sign | ((e << mantissa_bits) + m));
+}
+
+double value_at(const tensor *t, size_t index)
+{
+    switch (t->type) {
+    case DT_F32:
+        return ((const float *)t->data)[index];
+    case DT_I32:
+        return ((const int32_t *)t->data)[index];
+    case DT_BF16:
+        return decode16(((const uint16_t *)t->data)[index], 8);
+    default:
+        return decode16(((const uint16_t *)t->data)[index], 5);
+    }
+}
+void set_value(tensor *t, size_t index, double v)
+{
+    if (t->type == DT_F32)
+        ((float *)t->data)[index] = (float)v;
+    else if (t->type == DT_I32)
+        ((int32_t *)t->data)[index] = (int32_t)v;
+    else
+        ((uint16_t *)t->data)[index] = encode16(v, t->type);
+}
+
+op_case op_case_new(op_id op, const char *label)
+{
+    op_case t = {.op = op, .label = label, .random = 0x9E3779B97F4A7C15u * (uint64_t)(op + 1)};
+    for (const char *s = label; *s; s++)
+        t.random = (t.random ^ (uint64_t)*s) * 0x100000001B3u;
+    return t;
+}
+/* splitmix64 */
+double random_uniform(op_case *t)
+{
+    uint64_t z = (t->random += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+void in_zero(op_case *t, int i, dtype type, int n, int rows, int cols)
+{
+    tensor *x = &t->in[i];
+    free(x->data);
+    *x = (tensor){.type = type, .n = n, .rows = rows, .cols = cols};
+    x->data = calloc(tensor_count(x) ? tensor_count(x) : 1, dtype_bytes(type));
+    assert_non_null(x->data);
+}
+void in_uniform(op_case *t, int i, dtype type, int n, int rows, int cols, double low, double high)
+{
+    in_zero(t, i, type, n, rows, cols);
+    for (size_t k = 0; k < tensor_count(&t->in[i]); k++)
+        set_value(&t->in[i], k, low + (high - low) * random_uniform(t));
+}
+void in_normal(op_case *t, int i, dtype type, int n, int rows, int cols)
+{
+    in_zero(t, i, type, n, rows, cols);
+    for (size_t k = 0; k < tensor_count(&t->in[i]); k++) {
+        double u = 1.0 - random_uniform(t), v = random_uniform(t);
+        set_value(&t->in[i], k, sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
+    }
+}
+void in_ints(op_case *t, int i, int n, int rows, int cols, int low, int high)
+{
+    in_zero(t, i, DT_I32, n, rows, cols);
+    for (size_t k = 0; k < tensor_count(&t->in[i]); k++)
+        set_value(&t->in[i], k, low + floor((high - low + 1) * random_uniform(t)));
+}
+static void inputs_free(op_case *t)
+{
+    for (int i = 0; i < OP_MAX_IN; i++)
+        free(t->in[i].data);
+    memset(t->in, 0, sizeof t->in);
+}
+
+double act_reference(act kind, double v)
+{
+    switch (kind) {
+    case ACT_RELU:
+        return v < 0 ? 0 : v;
+    case ACT_GELU:
+        return isinf(v) ? (v > 0 ? v : 0) : 0.5 * v * erfc(-v * 0.70710678118654752440);
+    case ACT_SIGMOID:
+        return 1.0 / (1.0 + exp(-v));
+    default:
+        return v;
+    }
+}
+
+static void describe(const op_case *t, char *text, size_t n_bytes)
+{
+    const op_def *def = op_table[t->op];
+    size_t at = (size_t)snprintf(text, n_bytes, "%s, %s:", def->name, t->label);
+    for (int i = 0; i < def->n_in + def->n_out && at < n_bytes; i++) {
+        const tensor *x = i < def->n_in ? &t->in[i] : &t->out[i - def->n_in];
+        at += (size_t)snprintf(text + at, n_bytes - at, i == def->n_in ? " -> %s" : " %s", dtype_name(x->type));
+        if (x->type != DT_NONE && at < n_bytes)
+            at += (size_t)snprintf(text + at, n_bytes - at, "[%d,%d,%d]", x->n, x->rows, x->cols);
+    }
+}
+
+/* The shape rule must not need data, and must give the same shapes when the number of objects is still open. */
+static void infer_shapes(op_case *t)
+{
+    const op_def *def = op_table[t->op];
+    tensor in[OP_MAX_IN], open[OP_MAX_OUT] = {{0}};
+    memset(t->out, 0, sizeof t->out);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < OP_MAX_IN; i++) {
+            in[i] = t->in[i];
+            in[i].data = NULL;
+            if (pass && in[i].type != DT_NONE && in[i].n != 1)
+                in[i].n = N_OBJECTS;
+        }
+        const char *wrong = def->infer(in, &t->attr, pass ? open : t->out);
+        if (wrong)
+            fail_msg("%s, %s: shape rule refused: %s", def->name, t->label, wrong);
+    }
+    for (int o = 0; o < def->n_out; o++) {
+        assert_int_equal(open[o].n, t->out[o].n == 1 ? 1 : N_OBJECTS);
+        assert_int_equal(open[o].rows, t->out[o].rows);
+        assert_int_equal(open[o].cols, t->out[o].cols);
+        assert_int_equal(open[o].type, t->out[o].type);
+        assert_true(t->out[o].type != DT_NONE && tensor_count(&t->out[o]) > 0);
+    }
+    op_cost cost = def->cost(in, t->out, &t->attr);
+    assert_true(cost.flops >= 0 && cost.bytes_read > 0 && cost.bytes_written > 0);
+}
+
+typedef struct expectation {
+    double *exact, *plain;
+    double plain_error;
+} expectation;
+
+static double finite_error(double got, double want)
+{
+    return isfinite(got) && isfinite(want) ? fabs(got - want) : 0;
+}
+
+static void expect(const op_case *t, expectation *e)
+{
+    const op_def *def = op_table[t->op];
+    double *exact[OP_MAX_OUT] = {0}, *plain[OP_MAX_OUT] = {0};
+    for (int o = 0; o < def->n_out; o++) {
+        e[o].exact = exact[o] = calloc(tensor_count(&t->out[o]), sizeof(double));
+        e[o].plain = plain[o] = calloc(tensor_count(&t->out[o]), sizeof(double));
+        assert_true(exact[o] && plain[o]);
+    }
+    t->reference(t, DT_NONE, exact);
+    t->reference(t, t->plain ? t->plain : t->out[0].type == DT_I32 ? DT_F32 : t->out[0].type, plain);
+    for (int o = 0; o < def->n_out; o++) {
+        e[o].plain_error = 0;
+        for (size_t i = 0; i < tensor_count(&t->out[o]); i++) {
+            plain[o][i] = rounded(t->out[o].type, plain[o][i]);
+            e[o].plain_error = fmax(e[o].plain_error, finite_error(plain[o][i], exact[o][i]));
+        }
+    }
+}
+
+/* Returns the largest error; fails the test where the rule is broken. */
+static double compare(const op_case *t, const tensor *out, const expectation *e, const char *who)
+{
+    char text[640];
+    double worst = 0;
+    size_t n_bad = 0, first = 0;
+    for (size_t i = 0; i < tensor_count(out); i++) {
+        double got = value_at(out, i), want = e->exact[i], limit = rounded(out->type, want);
+        bool good;
+        if (t->exact || out->type == DT_I32)
+            good = isnan(e->plain[i]) ? isnan(got) : got == e->plain[i];
+        else if (!isfinite(limit))
+            good = isnan(limit) ? isnan(got) : got == limit;
+        else
+            good = isfinite(got) && fabs(got - want) <= 2 * e->plain_error + ulp_of(out->type, want);
+        worst = fmax(worst, finite_error(got, want));
+        first = good || n_bad ? first : i;
+        n_bad += !good;
+    }
+    if (n_bad) {
+        describe(t, text, sizeof text);
+        size_t c = (size_t)out->cols, r = (size_t)out->rows;
+        fail_msg("%s\n  %s: output %d: %zu of %zu wrong, worst error %.3g, plain error %.3g\n"
+                 "  first at [%zu,%zu,%zu]: got %.9g, want %.9g, plain %.9g",
+                 text, who, (int)(out - t->out), n_bad, tensor_count(out), worst, e->plain_error, first / (r * c),
+                 first / c % r, first % c, value_at(out, first), e->exact[first], e->plain[first]);
+    }
+    return worst;
+}
+
+static bool is_input(unsigned bits, int i)
+{
+    return bits >> i & 1u;
+}
+
+static void run_once(op_case *t, const op_cpu *cpu, int n_threads)
+{
+    const op_def *def = op_table[t->op];
+    tensor weights[OP_MAX_IN], shapes[OP_MAX_IN], in[OP_MAX_IN], no_data[OP_MAX_OUT];
+    memcpy(no_data, t->out, sizeof no_data);
+    for (int i = 0; i < OP_MAX_IN; i++) {
+        weights[i] = shapes[i] = in[i] = t->in[i];
+        shapes[i].data = NULL;
+        if (!is_input(t->weights, i))
+            weights[i].data = NULL;
+    }
+    for (int o = 0; o < OP_MAX_OUT; o++)
+        no_data[o].data = NULL;
+    op_call call = {.in = weights, .out = no_data, .attr = &t->attr, .n_threads = n_threads};
+    size_t packed_bytes = 0;
+    if (cpu->pack) {
+        call.packed = cpu->pack(&call, &packed_bytes);
+        assert_non_null(call.packed);
+        for (int i = 0; i < def->n_in; i++)
+            if (is_input(cpu->in_packed, i) && is_input(t->weights, i))
+                in[i].data = NULL;
+    }
+    call.in = shapes;
+    if (cpu->bind) {
+        call.bound = cpu->bind(&call);
+        assert_non_null(call.bound);
+    }
+    guarded scratch = guarded_new(cpu->scratch_bytes ? cpu->scratch_bytes(&call) : 0);
+    call.in = in;
+    call.out = t->out;
+    call.scratch = scratch.data;
+    cpu->run(&call);
+    guarded_end(&scratch, "scratch");
+    if (cpu->unbind)
+        cpu->unbind(call.bound);
+    if (cpu->unpack)
+        cpu->unpack(call.packed);
+}
+
+void op_check(op_case *t)
+{
+    const op_def *def = op_table[t->op];
+    expectation expected[OP_MAX_OUT];
+    char text[640], worst_who[64] = "";
+    double worst = 0;
+    int n_runs = 0;
+    infer_shapes(t);
+    expect(t, expected);
+    for (size_t v = 0; v < sizeof variant_names / sizeof *variant_names; v++) {
+        const op_cpu *const *table = op_cpu_select(variant_names[v], NULL);
+        for (int n_threads = 1; table && n_threads <= 2; n_threads++, n_runs++) {
+            char who[64];
+            guarded memory[OP_MAX_OUT];
+            snprintf(who, sizeof who, "%s, %d thread%s", variant_names[v], n_threads, n_threads > 1 ? "s" : "");
+            for (int o = 0; o < def->n_out; o++) {
+                memory[o] = guarded_new(tensor_bytes(&t->out[o]));
+                t->out[o].data = memory[o].data;
+            }
+            run_once(t, table[t->op], n_threads);
+            for (int o = 0; o < def->n_out; o++) {
+                double error = compare(t, &t->out[o], &expected[o], who);
+                if (error > worst) {
+                    worst = error;
+                    memcpy(worst_who, who, sizeof who);
+                }
+                guarded_end(&memory[o], "output");
+                t->out[o].data = NULL;
+            }
+        }
+    }
+    assert_true(n_runs > 0);
+    describe(t, text, sizeof text);
+    if (t->exact || worst == 0)
+        printf("  %s: exact (%d runs)\n", text, n_runs);
+    else
+        printf("  %s: worst error %.2e (%s), plain %.2e (%d runs)\n", text, worst, worst_who, expected[0].plain_error,
+               n_runs);
+    for (int o = 0; o < def->n_out; o++) {
+        free(expected[o].exact);
+        free(expected[o].plain);
+    }
+    inputs_free(t);
+}
+
+void op_check_refused(op_case *t)
+{
+    const op_def *def = op_table[t->op];
+    tensor out[OP_MAX_OUT] = {{0}};
+    const char *wrong = def->infer(t->in, &t->attr, out);
+    if (!wrong)
+        fail_msg("%s, %s: the shape rule accepted it", def->name, t->label);
+    printf("  %s, %s: refused: %s\n", def->name, t->label, wrong);
+    inputs_free(t);
+}
