@@ -130,8 +130,8 @@ static bool make_pd(const op_call *c, bool is_conv, const dnnl_memory_desc_t *pa
 /* The first rung that the library has fast code for; at the bottom it may be slow, but it is there. */
 static bool climb(const op_call *c, bool is_conv, const packed_weights *packed, dnnl_engine_t engine, rung *r)
 {
-    bool has_act = c->attr->act != ACT_NONE, has_residual = c->in[PRODUCT_RESIDUAL].type != DT_NONE;
-    bool residual_type_ok = c->in[PRODUCT_RESIDUAL].type != DT_F16;
+    dtype residual = c->in[PRODUCT_RESIDUAL].type;
+    bool has_act = c->attr->act != ACT_NONE, has_residual = residual != DT_NONE;
     bool is_bf16 = c->in[PRODUCT_X].type == DT_BF16 && c->in[PRODUCT_W].type == DT_BF16;
     const dnnl_memory_desc_t *md = packed ? &packed->md : NULL;
     for (int any = 0; any < 2; any++)
@@ -139,8 +139,10 @@ static bool climb(const op_call *c, bool is_conv, const packed_weights *packed, 
             if (packed && packed->type != (half ? DT_BF16 : DT_F32))
                 continue;
             dtype type = half ? DT_BF16 : DT_F32;
+            /* A bf16 operand added to an f32 convolution comes out wrong in oneDNN 2.6 without AVX-512. */
+            bool fusable = residual == DT_F32 || (half && residual == DT_BF16);
             dtype out_type = half && c->out->type == DT_BF16 ? DT_BF16 : DT_F32;
-            for (int after = has_residual && !residual_type_ok ? 1 : 0; after <= 2; after++) {
+            for (int after = has_residual && !fusable ? 1 : 0; after <= 2; after++) {
                 *r = (rung){.x_type = type,
                             .out_type = after ? DT_F32 : out_type,
                             .residual_after = has_residual && after >= 1,
