@@ -1,0 +1,40 @@
+/* attention: out = softmax(scale q k^T) v, per head; scores and sums in f32, with the running maximum subtracted.
+ *   q [n|1, R, H*Dk]    k [n|1, M, H*Dk]    v [n|1, M, H*Dv]  f32|bf16
+ *   n_keys? [n, 1, 1] i32: only the first n_keys rows (1 <= n_keys <= M) of k and v are attended; the rest may hold
+ *   anything
+ *   ->  [n, R, H*Dv] of attr.type, or like q
+ * attr: heads (0: 1), scale, type, groups (0: 1): rows of q and of k, v are split into that many equal consecutive parts
+ * and attention stays within a part (then there is no n_keys). */
+#include "op.h"
+
+static const char *infer(const tensor *in, const op_attr *a, tensor *out)
+{
+    const tensor *q = &in[0], *k = &in[1], *v = &in[2], *n_keys = &in[3];
+    int heads = a->heads ? a->heads : 1, groups = a->groups ? a->groups : 1;
+    if (q->cols != k->cols || k->rows != v->rows || k->rows < 1)
+        return "attention: q and k need the same columns, k and v the same rows";
+    if (q->cols % heads || v->cols % heads)
+        return "attention: columns must divide by the heads";
+    if (q->rows % groups || k->rows % groups)
+        return "attention: rows must divide by the groups";
+    if (n_keys->type != DT_NONE && (n_keys->type != DT_I32 || n_keys->rows != 1 || n_keys->cols != 1 || groups != 1))
+        return "attention: n_keys must be [n, 1, 1] i32, without groups";
+    if (q->type == DT_I32 || k->type == DT_I32 || v->type == DT_I32)
+        return "attention: integers are not supported";
+    dtype type = a->type == DT_NONE ? q->type : a->type;
+    *out = (tensor){.type = type, .n = batch_of(in, 4), .rows = q->rows, .cols = v->cols};
+    return NULL;
+}
+
+static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
+{
+    int groups = a->groups ? a->groups : 1;
+    double pairs = (double)out->n * out->rows * (in[1].rows / groups); /* every key: n_keys is not known here */
+    op_cost c = {.flops = 2.0 * pairs * (in[1].cols + in[2].cols), .bytes_written = (double)tensor_bytes(out)};
+    for (int i = 0; i < 4; i++)
+        c.bytes_read += (double)tensor_bytes(&in[i]);
+    return c;
+}
+
+const op_def op_attention = {
+    .name = "attention", .n_in = 4, .n_out = 1, .optional = 1u << 3, .infer = infer, .cost = cost};

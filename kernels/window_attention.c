@@ -1,0 +1,46 @@
+/* window_attention: Hiera's multi-head attention within windows of an image, reading qkv where it lies.
+ *   qkv [n, h*w, 3C] f32|bf16, columns q | k | v, each heads x D    qkv_bias [1, 1, 3C] f32
+ *   ->  [n, h'*w', C] of attr.type, or like qkv
+ * attr: h, w, window, heads, pool, scale, type. Windows tile the grid from the top left; window 0 is one window, the whole
+ * grid. Positions of a window beyond the grid are padding: tokens whose q, k, v are the bias (the projection of zeros),
+ * and they take part like any other. pool = 1: the queries of a window are max-pooled 2x2, also over padding; then the
+ * output grid is h' = floor(h / 2), w' = floor(w / 2), else h' = h, w' = w; what lies beyond is cropped.
+ * Source: facebookresearch/sam2 sam2/modeling/backbones/hieradet.py MultiScaleAttention and MultiScaleBlock,
+ * backbones/utils.py window_partition. */
+#include "op.h"
+
+static const char *infer(const tensor *in, const op_attr *a, tensor *out)
+{
+    const tensor *qkv = &in[0], *bias = &in[1];
+    if (a->h < 1 || a->w < 1 || qkv->rows != a->h * a->w)
+        return "window_attention: qkv must have h*w rows";
+    if (a->heads < 1 || qkv->cols % (3 * a->heads))
+        return "window_attention: columns must divide by 3 * heads";
+    if (bias->type != DT_F32 || bias->n != 1 || bias->rows != 1 || bias->cols != qkv->cols)
+        return "window_attention: qkv_bias must be [1, 1, 3C] f32";
+    if (qkv->type == DT_I32)
+        return "window_attention: integers are not supported";
+    if (a->pool && (a->h < 2 || a->w < 2 || (a->window ? a->window % 2 : a->h % 2 || a->w % 2)))
+        return "window_attention: pooled windows must be even";
+    int h = a->pool ? a->h / 2 : a->h, w = a->pool ? a->w / 2 : a->w;
+    dtype type = a->type == DT_NONE ? qkv->type : a->type;
+    *out = (tensor){.type = type, .n = qkv->n, .rows = h * w, .cols = qkv->cols / 3};
+    return NULL;
+}
+
+static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
+{
+    double windows = 1, tokens = (double)a->h * a->w;
+    if (a->window) {
+        windows = (double)((a->h + a->window - 1) / a->window) * ((a->w + a->window - 1) / a->window);
+        tokens = (double)a->window * a->window;
+    }
+    double queries = a->pool ? tokens / 4 : tokens;
+    op_cost c = {.flops = 4.0 * out->n * windows * queries * tokens * out->cols,
+                 .bytes_read = (double)tensor_bytes(&in[0]) + (double)tensor_bytes(&in[1]),
+                 .bytes_written = (double)tensor_bytes(out)};
+    return c;
+}
+
+const op_def op_window_attention = {
+    .name = "window_attention", .n_in = 2, .n_out = 1, .optional = 0, .infer = infer, .cost = cost};

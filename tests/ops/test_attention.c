@@ -1,0 +1,183 @@
+/* attention against softmax written out in float64. */
+#include "op_test.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int positive(int n)
+{
+    return n > 0 ? n : 1;
+}
+
+/* One query of one head: its row of q, keys first..first + n. `p` has room for n. */
+static void one_query(const op_case *t, dtype round, int object, int r, int head, int first, int n, double *p,
+                      double *out)
+{
+    const tensor *q = &t->in[0], *k = &t->in[1], *v = &t->in[2];
+    int heads = positive(t->attr.heads), dk = q->cols / heads, dv = v->cols / heads;
+    dtype sum = sum_type(round);
+    double most = -INFINITY, total = 0;
+    for (int j = 0; j < n; j++) {
+        double s = 0;
+        for (int d = 0; d < dk; d++)
+            s = rounded(sum, s + value(q, object, r, head * dk + d) * value(k, object, first + j, head * dk + d));
+        p[j] = rounded(sum, s * t->attr.scale);
+        most = p[j] > most ? p[j] : most;
+    }
+    for (int j = 0; j < n; j++) {
+        p[j] = rounded(sum, exp(rounded(sum, p[j] - most)));
+        total = rounded(sum, total + p[j]);
+    }
+    for (int d = 0; d < dv; d++) {
+        double y = 0;
+        for (int j = 0; j < n; j++)
+            y = rounded(sum, y + rounded(round, p[j]) * value(v, object, first + j, head * dv + d));
+        out[head * dv + d] = rounded(sum, y / total);
+    }
+}
+
+static void reference(const op_case *t, dtype round, double *const *out)
+{
+    const tensor *q = &t->in[0], *k = &t->in[1], *n_keys = &t->in[3];
+    int heads = positive(t->attr.heads), groups = positive(t->attr.groups);
+    int n_q = q->rows / groups, n_k = k->rows / groups;
+    double *p = calloc((size_t)k->rows, sizeof *p);
+    assert_non_null(p);
+    for (int i = 0; i < t->out[0].n; i++)
+        for (int r = 0; r < q->rows; r++)
+            for (int h = 0; h < heads; h++) {
+                int n = n_keys->type == DT_NONE ? n_k : (int)value(n_keys, i, 0, 0);
+                one_query(t, round, i, r, h, r / n_q * n_k, n, p, out[0] + row_of(&t->out[0], i, r));
+            }
+    free(p);
+}
+
+typedef struct shape {
+    int n, n_shared, rows, keys, heads, dk, dv, groups; /* n_shared: of k and v */
+} shape;
+
+static op_case attention_case(const char *label, dtype type, shape s)
+{
+    op_case t = op_case_new(OP_attention, label);
+    in_normal(&t, 0, type, s.n, s.rows, s.heads * s.dk);
+    in_normal(&t, 1, type, s.n_shared, s.keys, s.heads * s.dk);
+    in_normal(&t, 2, type, s.n_shared, s.keys, s.heads * s.dv);
+    t.attr.heads = s.heads;
+    t.attr.groups = s.groups;
+    t.attr.scale = (float)(1.0 / sqrt(s.dk));
+    t.reference = reference;
+    return t;
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+    } cases[] = {
+        {"smallest", {1, 1, 1, 1, 1, 1, 1, 0}},
+        {"odd", {3, 3, 37, 131, 1, 7, 5, 0}},
+        {"shared keys", {3, 1, 19, 77, 2, 6, 10, 0}},
+        {"memory", {1, 1, 65, 389, 1, 256, 64, 0}},
+        {"self", {1, 1, 40, 140, 1, 256, 256, 0}},
+        {"tokens to image", {3, 3, 9, 300, 8, 16, 16, 0}},
+        {"image to tokens", {3, 3, 300, 9, 8, 16, 16, 0}},
+        {"tokens", {1, 1, 9, 9, 8, 32, 32, 0}},
+        {"perceiver", {1, 1, 70, 300, 1, 64, 64, 0}},
+        {"perceiver windows", {2, 2, 9, 144, 1, 64, 64, 9}},
+        {"row tails", {1, 1, 33, 141, 1, 12, 15, 0}},
+        {"many chunks", {1, 1, 700, 17, 1, 8, 8, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = attention_case(cases[i].label, half ? DT_BF16 : DT_F32, cases[i].s);
+            op_check(&t);
+        }
+}
+
+static void types(void **state)
+{
+    (void)state;
+    shape s = {2, 2, 21, 45, 2, 8, 12, 0};
+    for (int i = 0; i < 16; i++) {
+        op_case t = attention_case("types", DT_F32, s);
+        for (int j = 0; j < 3; j++)
+            if (i >> j & 1)
+                in_normal(&t, j, DT_BF16, 2, j ? s.keys : s.rows, j == 2 ? s.heads * s.dv : s.heads * s.dk);
+        t.attr.type = i >> 3 & 1 ? DT_BF16 : DT_F32;
+        t.plain = (i & 7) == 7 ? DT_BF16 : t.attr.type; /* probabilities are bf16 where all operands are */
+        op_check(&t);
+    }
+}
+
+/* Rows past n_keys hold NaN and must not be looked at. */
+static void valid_keys(void **state)
+{
+    (void)state;
+    static const int counts[3] = {1, 129, 200};
+    for (int half = 0; half < 2; half++) {
+        op_case t = attention_case("n_keys", half ? DT_BF16 : DT_F32, (shape){3, 3, 35, 200, 2, 16, 8, 0});
+        in_zero(&t, 3, DT_I32, 3, 1, 1);
+        for (int i = 0; i < 3; i++) {
+            set_value(&t.in[3], (size_t)i, counts[i]);
+            for (int r = counts[i]; r < 200; r++) {
+                for (int c = 0; c < 32; c++)
+                    set_value(&t.in[1], ((size_t)i * 200 + (size_t)r) * 32 + (size_t)c, NAN);
+                for (int c = 0; c < 16; c++)
+                    set_value(&t.in[2], ((size_t)i * 200 + (size_t)r) * 16 + (size_t)c, NAN);
+            }
+        }
+        op_check(&t);
+    }
+}
+
+/* Scores in the hundreds that rise block after block, and fall: the running maximum is raised and kept. */
+static void large_scores(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        op_case t =
+            attention_case(i & 2 ? "falling" : "rising", i & 1 ? DT_BF16 : DT_F32, (shape){1, 1, 34, 700, 1, 16, 8, 0});
+        for (int r = 0; r < 700; r++)
+            for (int c = 0; c < 16; c++) {
+                size_t at = (size_t)r * 16 + (size_t)c;
+                set_value(&t.in[1], at, value_at(&t.in[1], at) * (i & 2 ? 700 - r : r) / 50.0);
+            }
+        op_check(&t);
+    }
+}
+
+/* A NaN in a query stays in that query's row; one in a value row reaches every query of its object. */
+static void not_finite(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        op_case t = attention_case("not finite", i & 1 ? DT_BF16 : DT_F32, (shape){2, 2, 40, 150, 1, 8, 6, 0});
+        int input = i / 2;
+        set_value(&t.in[input], 5, input == 2 ? INFINITY : NAN);
+        op_check(&t);
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    op_case t = attention_case("heads", DT_F32, (shape){1, 1, 4, 4, 1, 6, 6, 0});
+    t.attr.heads = 4;
+    op_check_refused(&t);
+    t = attention_case("columns", DT_F32, (shape){1, 1, 4, 4, 1, 6, 6, 0});
+    in_normal(&t, 1, DT_F32, 1, 4, 8);
+    op_check_refused(&t);
+    t = attention_case("groups", DT_F32, (shape){1, 1, 4, 4, 1, 6, 6, 3});
+    op_check_refused(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes),       cmocka_unit_test(types),      cmocka_unit_test(valid_keys),
+        cmocka_unit_test(large_scores), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,166 @@
+/* window_attention against the text of hieradet.py in float64: pad, partition, pool, attend, un-partition, crop. */
+#include "op_test.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Column c of the token at (y, x), padding included; the bias is rounded as the projection's output would be. */
+static double token(const op_case *t, int object, int y, int x, int c)
+{
+    if (y < t->attr.h && x < t->attr.w)
+        return value(&t->in[0], object, y * t->attr.w + x, c);
+    return rounded(t->in[0].type, value(&t->in[1], 0, 0, c));
+}
+static double query(const op_case *t, int object, int y, int x, int c)
+{
+    if (!t->attr.pool)
+        return token(t, object, y, x, c);
+    double best = token(t, object, 2 * y, 2 * x, c);
+    for (int tap = 1; tap < 4; tap++) {
+        double v = token(t, object, 2 * y + tap / 2, 2 * x + tap % 2, c);
+        best = v > best || isnan(v) ? v : best;
+    }
+    return best;
+}
+
+/* Query (y, x) of the output grid, one head, over the window_h x window_w keys from (top, left). */
+static void one_query(const op_case *t, dtype round, int object, int y, int x, int head, int window_h, int window_w,
+                      double *p, double *out)
+{
+    int channels = t->in[0].cols / 3, width = channels / t->attr.heads, shrink = t->attr.pool ? 2 : 1;
+    int top = y * shrink / window_h * window_h, left = x * shrink / window_w * window_w;
+    dtype sum = sum_type(round);
+    double most = -INFINITY, total = 0;
+    for (int j = 0; j < window_h * window_w; j++) {
+        double s = 0;
+        for (int d = 0; d < width; d++) {
+            double k = token(t, object, top + j / window_w, left + j % window_w, channels + head * width + d);
+            s = rounded(sum, s + query(t, object, y, x, head * width + d) * k);
+        }
+        p[j] = rounded(sum, s * t->attr.scale);
+        most = p[j] > most ? p[j] : most;
+    }
+    for (int j = 0; j < window_h * window_w; j++) {
+        p[j] = rounded(sum, exp(rounded(sum, p[j] - most)));
+        total = rounded(sum, total + p[j]);
+    }
+    for (int d = 0; d < width; d++) {
+        double o = 0;
+        for (int j = 0; j < window_h * window_w; j++) {
+            double v = token(t, object, top + j / window_w, left + j % window_w, 2 * channels + head * width + d);
+            o = rounded(sum, o + rounded(round, p[j]) * v);
+        }
+        out[head * width + d] = rounded(sum, o / total);
+    }
+}
+
+static void reference(const op_case *t, dtype round, double *const *out)
+{
+    int window_h = t->attr.window ? t->attr.window : t->attr.h, window_w = t->attr.window ? t->attr.window : t->attr.w;
+    int out_h = t->attr.pool ? t->attr.h / 2 : t->attr.h, out_w = t->attr.pool ? t->attr.w / 2 : t->attr.w;
+    double *p = calloc((size_t)window_h * (size_t)window_w, sizeof *p);
+    assert_non_null(p);
+    for (int i = 0; i < t->out[0].n; i++)
+        for (int y = 0; y < out_h; y++)
+            for (int x = 0; x < out_w; x++)
+                for (int h = 0; h < t->attr.heads; h++)
+                    one_query(t, round, i, y, x, h, window_h, window_w, p,
+                              out[0] + row_of(&t->out[0], i, y * out_w + x));
+    free(p);
+}
+
+typedef struct shape {
+    int n, h, w, window, heads, width, pool;
+} shape;
+
+static op_case window_case(const char *label, dtype type, shape s)
+{
+    op_case t = op_case_new(OP_window_attention, label);
+    in_normal(&t, 0, type, s.n, s.h * s.w, 3 * s.heads * s.width);
+    in_normal(&t, 1, DT_F32, 1, 1, 3 * s.heads * s.width);
+    t.attr.h = s.h;
+    t.attr.w = s.w;
+    t.attr.window = s.window;
+    t.attr.heads = s.heads;
+    t.attr.pool = s.pool;
+    t.attr.scale = (float)(1.0 / sqrt(s.width));
+    t.reference = reference;
+    return t;
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+    } cases[] = {
+        {"smallest", {1, 1, 1, 1, 1, 1, 0}},
+        {"tiny stage 1", {1, 16, 16, 8, 1, 96, 0}},
+        {"tiny stage 1 to 2", {1, 16, 8, 8, 2, 96, 1}},
+        {"tiny stage 3, padded", {1, 16, 16, 14, 1, 96, 0}},
+        {"tiny stage 3 to 4, padded", {1, 16, 16, 14, 1, 96, 1}},
+        {"tiny stage 4, padded", {1, 8, 8, 7, 2, 96, 0}},
+        {"base stage 1", {1, 8, 16, 8, 1, 56, 0}},
+        {"base stage 2", {2, 8, 8, 4, 2, 112, 0}},
+        {"large stage 2 pooled", {1, 8, 8, 4, 1, 72, 1}},
+        {"large stage 3", {1, 16, 16, 16, 1, 72, 0}},
+        {"three objects, odd grid", {3, 5, 6, 4, 2, 8, 0}},
+        {"odd grid pooled", {3, 5, 7, 4, 2, 8, 1}},
+        {"odd width", {2, 5, 4, 3, 2, 7, 0}},
+        {"whole grid", {2, 17, 15, 0, 2, 16, 0}},
+        {"whole grid pooled", {2, 18, 14, 0, 2, 16, 1}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = window_case(cases[i].label, half ? DT_BF16 : DT_F32, cases[i].s);
+            op_check(&t);
+        }
+}
+
+static void types(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        op_case t = window_case("other type", i ? DT_BF16 : DT_F32, (shape){1, 6, 6, 4, 2, 8, 0});
+        t.attr.type = i ? DT_F32 : DT_BF16;
+        t.plain = DT_BF16;
+        op_check(&t);
+    }
+}
+
+/* A NaN stays in its window. */
+static void not_finite(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        op_case t = window_case("NaN", i & 1 ? DT_BF16 : DT_F32, (shape){2, 8, 8, 4, 2, 6, i / 2});
+        set_value(&t.in[0], 1, NAN);                    /* q of the first token, head 0 */
+        set_value(&t.in[0], (size_t)20 * 36 + 26, NAN); /* v of token 20                */
+        op_check(&t);
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    op_case t = window_case("pool of an odd window", DT_F32, (shape){1, 6, 6, 3, 1, 8, 1});
+    op_check_refused(&t);
+    t = window_case("grid", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
+    t.attr.h = 5;
+    op_check_refused(&t);
+    t = window_case("heads", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
+    t.attr.heads = 3;
+    op_check_refused(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(types),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
