@@ -3,6 +3,7 @@
 #define EXEC_H
 
 #include "graph.h"
+#include "tap.h"
 
 /* A graph whose operators have their weights in the layout they want. Part of a model; read only while running. */
 typedef struct compiled {
@@ -14,12 +15,6 @@ typedef struct compiled {
 /* Takes over c->g. *bytes adds what packing took. */
 sam_status compiled_pack(compiled *c, weights *w, const op_cpu *const *ops, size_t *bytes, sam_error *err);
 void compiled_free(compiled *c);
-
-/* Called after each node with the value it computed, while it lives. Values without a name are "". */
-typedef struct tap {
-    void (*see)(void *user, const char *graph, const char *name, int n_objects, const tensor *t);
-    void *user;
-} tap;
 
 /* A compiled graph with memory: one session's. */
 typedef struct program {

@@ -2,6 +2,8 @@
  *   u64 n | n bytes of JSON, may end in spaces | data
  *   JSON: {"__metadata__": {str: str}, name: {"dtype": str, "shape": [int], "data_offsets": [begin, end]}, ...}
  * Offsets count from the first byte of data; the tensors cover data exactly, without gap or overlap. */
+#define _DEFAULT_SOURCE 1 /* madvise */
+
 #include "safetensors.h"
 
 #include <errno.h>
@@ -269,6 +271,12 @@ void st_close(st_file *f)
     if (f->map)
         munmap(f->map, f->map_bytes);
     *f = (st_file){0};
+}
+
+void st_release_pages(const st_file *f)
+{
+    if (f->map)
+        madvise(f->map, f->map_bytes, MADV_DONTNEED);
 }
 
 const st_tensor *st_find(const st_file *f, const char *name)

@@ -37,6 +37,8 @@ typedef struct st_file {
 /* Maps and checks `path`. Errors: SAM_E_IO, SAM_E_FORMAT, SAM_E_MEMORY; nothing is left open on failure. */
 sam_status st_open(const char *path, st_file *out, sam_error *err);
 void st_close(st_file *f);
+/* Lets the system drop the file's pages from memory; they are read again when touched. */
+void st_release_pages(const st_file *f);
 const st_tensor *st_find(const st_file *f, const char *name);    /* NULL if absent */
 const char *st_meta_get(const st_file *f, const char *key);      /* NULL if absent */
 size_t st_dtype_bytes(st_dtype t);

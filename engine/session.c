@@ -272,3 +272,8 @@ sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err)
     *out = s->stats;
     return SAM_OK;
 }
+
+void session_tap(sam_session *s, tap t)
+{
+    s->tap = t;
+}
