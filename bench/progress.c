@@ -53,7 +53,7 @@ static void duration_text(double seconds, char *text, size_t n_text)
 void progress_text(const progress *p, double now_s, char *text, size_t n_text)
 {
     char bar[BAR_COLUMNS + 1], left[24] = "?", taken[24];
-    int64_t done = p->total && p->done > p->total ? p->total : p->done;
+    int64_t done = p->done < 0 ? 0 : p->total && p->done > p->total ? p->total : p->done;
     double fps = speed(p, now_s);
     duration_text(now_s - p->begin_s, taken, sizeof taken);
     if (!p->total) {
