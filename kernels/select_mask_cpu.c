@@ -1,0 +1,53 @@
+/* select_mask on the CPU: objects in parallel. */
+#include "cpu_rows.h"
+
+#define NO_OBJECT (-1024.0f) /* sam2_base.py NO_OBJ_SCORE */
+
+static int best_of_three(const float *iou)
+{
+    int best = 1;
+    for (int k = 2; k < 4; k++)
+        if (iou[k] > iou[best] || (isnan(iou[k]) && !isnan(iou[best])))
+            best = k;
+    return best;
+}
+
+static int is_stable(const float *mask, size_t n, float delta, float threshold)
+{
+    size_t inner = 0, outer = 0;
+    for (size_t i = 0; i < n; i++) {
+        inner += mask[i] > delta;
+        outer += mask[i] > -delta;
+    }
+    return outer == 0 ? 1.0f >= threshold : (float)inner / (float)outer >= threshold;
+}
+
+static void select_one(const op_call *c, int object)
+{
+    const tensor *masks = &c->in[0], *tokens = &c->in[3];
+    size_t n = (size_t)masks->cols, width = (size_t)tokens->cols;
+    const float *iou = tensor_at(&c->in[1], object), *score = tensor_at(&c->in[2], object);
+    int mode = *(const int32_t *)tensor_at(&c->in[4], object), several = mode & 1, gated = mode >> 1 & 1;
+    float *logits = tensor_at(&c->out[0], object);
+    int chosen = several ? best_of_three(iou) : 0;
+    if (!several && !is_stable(tensor_at(masks, object), n, c->attr->scale, c->attr->bias))
+        chosen = best_of_three(iou);
+    if (gated && !(*score > 0))
+        for (size_t i = 0; i < n; i++)
+            logits[i] = NO_OBJECT;
+    else
+        memcpy(logits, element_at(masks, object, (size_t)chosen * n), n * sizeof *logits);
+    *(float *)tensor_at(&c->out[1], object) = iou[chosen];
+    memcpy(tensor_at(&c->out[2], object), element_at(tokens, object, several ? (size_t)chosen * width : 0),
+           width * dtype_bytes(tokens->type));
+    *(int32_t *)tensor_at(&c->out[3], object) = chosen;
+}
+
+static void run(const op_call *c)
+{
+#pragma omp parallel for num_threads(threads_for(c, tensor_count(&c->in[0]))) schedule(static)
+    for (int object = 0; object < c->out[0].n; object++)
+        select_one(c, object);
+}
+
+const op_cpu CPU_FN(select_mask_cpu) = {.run = run};
