@@ -41,6 +41,8 @@ typedef struct video {
     int stream;
     int draining;
     char damage[128]; /* why decoding stopped early; "": it has not */
+    int64_t safe_pts; /* then: frames from here on may have a missing one before them */
+    int64_t last_dts; /* of the packets read */
     int cut_short;    /* the file ends before the data its index lists */
 
     AVFrame *current;
@@ -122,6 +124,7 @@ static sam_status open_file(video *v, sam_error *err)
     v->position = -1;
     v->draining = v->by_pts = 0;
     v->damage[0] = 0;
+    v->last_dts = AV_NOPTS_VALUE;
     TRY(open_container(v, &v->format, &v->stream, err));
     return open_codec(v, err);
 }
@@ -136,43 +139,41 @@ static void drain(video *v)
     v->draining = 1;
 }
 
-static void stop_at_damage(video *v, const char *what, int code)
+/* What is missing is shown no earlier than missing_dts, the decoding time of the first packet lost: frames the decoder
+ * still holds are good before that, in doubt after it. */
+static void stop_at_damage(video *v, const char *what, int code, int64_t missing_dts)
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
-    if (!v->damage[0])
+    if (!v->damage[0]) {
         snprintf(v->damage, sizeof v->damage, "%s%s%s", what, code ? ": " : "", code ? reason(code, text) : "");
+        v->safe_pts = missing_dts; /* unknown is the least value: nothing is safe */
+    }
     drain(v);
 }
 
 /* Gives the decoder one more packet. */
 static void feed(video *v)
 {
-    for (;;) {
-        int code = av_read_frame(v->format, v->packet);
-        if (code == AVERROR_EOF && v->cut_short) {
-            stop_at_damage(v, "the file is cut short", 0);
-            return;
-        }
-        if (code == AVERROR_EOF) {
-            drain(v);
-            return;
-        }
-        if (code < 0) {
-            stop_at_damage(v, "cannot read", code);
-            return;
-        }
-        if (v->packet->stream_index == v->stream && v->packet->size > 0)
-            break;
-        av_packet_unref(v->packet);
-    }
-    if (v->packet->flags & AV_PKT_FLAG_CORRUPT) {
-        stop_at_damage(v, "damaged or cut short", 0);
+    AVPacket *p = v->packet;
+    int code;
+    while ((code = av_read_frame(v->format, p)) >= 0 && (p->stream_index != v->stream || p->size == 0))
+        av_packet_unref(p);
+    int64_t after_last = v->last_dts == AV_NOPTS_VALUE ? AV_NOPTS_VALUE : v->last_dts + 1;
+    if (code == AVERROR_EOF && v->cut_short) {
+        stop_at_damage(v, "the file is cut short", 0, after_last);
+    } else if (code == AVERROR_EOF) {
+        drain(v);
+    } else if (code < 0) {
+        stop_at_damage(v, "cannot read", code, after_last);
+    } else if (p->flags & AV_PKT_FLAG_CORRUPT) {
+        stop_at_damage(v, "damaged or cut short", 0, after_last);
     } else {
-        int code = avcodec_send_packet(v->codec, v->packet);
-        if (code < 0)
-            stop_at_damage(v, "cannot decode", code);
+        v->last_dts = p->dts;
+        code = avcodec_send_packet(v->codec, p);
+        if (code < 0) /* of this packet or, with threads, of an earlier one */
+            stop_at_damage(v, "cannot decode", code, AV_NOPTS_VALUE);
     }
-    av_packet_unref(v->packet);
+    av_packet_unref(p);
 }
 
 static int64_t index_of(const timeline *t, int64_t pts)
@@ -203,6 +204,8 @@ static sam_status step(video *v, int *end, sam_error *err)
     for (;;) {
         int code = avcodec_receive_frame(v->codec, v->current);
         if (code == 0) {
+            if (v->damage[0] && (v->current->pts >= v->safe_pts || v->current->pts == AV_NOPTS_VALUE))
+                return damaged(v, v->position + 1, v->damage, err);
             int64_t index = v->by_pts ? index_of(&v->timeline, v->current->pts) : v->position + 1;
             if (index < 0)
                 continue; /* before the first frame that decodes from the start */
@@ -219,7 +222,7 @@ static sam_status step(video *v, int *end, sam_error *err)
         } else {
             if (v->draining)
                 return damaged(v, v->position + 1, v->damage[0] ? v->damage : "cannot decode", err);
-            stop_at_damage(v, "cannot decode", code);
+            stop_at_damage(v, "cannot decode", code, AV_NOPTS_VALUE);
         }
     }
 }
@@ -309,6 +312,7 @@ static int jump(video *v, const key_frame *k, int64_t index)
     v->by_pts = 1;
     v->draining = 0;
     v->damage[0] = 0;
+    v->last_dts = AV_NOPTS_VALUE;
     v->position = -1;
     return step(v, &end, NULL) == SAM_OK && !end && v->position <= index;
 }
