@@ -45,6 +45,29 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Compares stems of digits as numbers of any length. */
+static int compare_numbers(const void *a, const void *b)
+{
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    const char *x_digits = x + strspn(x, "0"), *y_digits = y + strspn(y, "0");
+    size_t n_x = strspn(x_digits, "0123456789"), n_y = strspn(y_digits, "0123456789");
+    if (n_x != n_y)
+        return n_x < n_y ? -1 : 1;
+    int order = strncmp(x_digits, y_digits, n_x);
+    return order ? order : strcmp(x, y);
+}
+
+void listing_sort_by_number(listing *l)
+{
+    for (int i = 0; i < l->n; i++) {
+        size_t n_digits = strspn(l->names[i], "0123456789");
+        if (!n_digits || n_digits != stem_length(l->names[i]))
+            return;
+    }
+    if (l->n)
+        qsort(l->names, (size_t)l->n, sizeof *l->names, compare_numbers);
+}
+
 int listing_find(const listing *l, const char *name)
 {
     char **at = l->n ? bsearch(&name, l->names, (size_t)l->n, sizeof *l->names, compare) : NULL;

@@ -19,6 +19,8 @@ sam_status listing_read(const char *folder, const char *suffixes, listing *out, 
 sam_status listing_read_lines(const char *path, listing *out, sam_error *err);
 
 sam_status listing_add(listing *l, const char *name, size_t n_name, sam_error *err);
+/* Sorts by the number that the stems are (2.png before 10.png); does nothing unless all stems are numbers. */
+void listing_sort_by_number(listing *l);
 int listing_find(const listing *l, const char *name); /* position in a sorted listing, or -1 */
 void listing_free(listing *l);
 

@@ -200,6 +200,14 @@ static void statistics_over_frames(void **state)
     assert_true(fabs(r.j_decay - ((100 + 0.5) / 101 - 0.5 / 101)) < 1e-12);
     object_score_free(&s);
 
+    /* np.round would take 2.5 to 2; the original adds 1e-10 first. Quarters of 7 frames: 0..2 and 5..6. */
+    s = (object_score){.kind = METRIC_DAVIS};
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(object_score_add(&s, &(frame_score){.j = 1 << i}, NULL), SAM_OK);
+    object_score_conclude(&s, &r);
+    assert_true(fabs(r.j_decay - (7. / 3 - 48)) < 1e-12);
+    object_score_free(&s);
+
     s = (object_score){.kind = METRIC_SEED};
     assert_int_equal(object_score_add_missing(&s, NULL), SAM_OK);
     object_score_conclude(&s, &r);
@@ -242,6 +250,13 @@ static void empty_after_first(toy *t)
 {
     put(t->gt[0], 1, 40, 20, 40);
     put(t->pred[0], 1, 40, 20, 40);
+}
+
+static void only_predicted_after_first(toy *t)
+{
+    empty_after_first(t);
+    for (int i = 1; i < 6; i++)
+        put(t->pred[i], 1, 40, 20, 40);
 }
 
 static void equal_masks(toy *t)
@@ -304,6 +319,7 @@ static const toy_row toy_rows[] = {
     {"shifted 4 px", always_shifted, {0.8182, 0.8182, 0.8182}, {0.5125, 0.5125, 0.5125}, {1, 1, 1}},
     {"absent in 1-3, then shifted", absent_then_shifted, {0.9545, 0.8182, 0.8182}, {0.8781, 0.5125, 0.5125}, {1, 1, 1}},
     {"empty after frame 0", empty_after_first, {1, NOTHING, ABORTS}, {1}, {1, 0, 0}},
+    {"only predicted after 0", only_predicted_after_first, {0, NOTHING, ABORTS}, {0}, {1, 0, 0}},
     {"prediction adds id 2", unknown_id, {ABORTS, 1, 1}, {0, 1, 1}, {0, 1, 1}},
     {"object 2 first in frame 3", later_object, {ABORTS, 0.9545, 0.9545}, {0, 1, 1}, {0, 2, 2}},
     {"255 band in the annotation", void_band, {0.8182, 0.4091, 0.8182}, {0.5125, 0.2562, 0.5125}, {1, 2, 1}},
