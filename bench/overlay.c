@@ -8,7 +8,6 @@
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
 #include <libswscale/swscale.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ enum {
 
 static int round_px(float v)
 {
-    return v > -1e6f && v < 1e6f ? (int)lrintf(v) : -1000000; /* NaN too */
+    return v > -1e6f && v < 1e6f ? (int)(v < 0 ? v - 0.5f : v + 0.5f) : -1000000; /* NaN too */
 }
 
 void overlay_draw(const canvas *c, const overlay_object *objects, int n_objects, int64_t frame_index)

@@ -386,7 +386,7 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
 
 sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_error *err)
 {
-    object *o;
+    object *o = NULL;
     if (s->opt.mode != SAM_VIDEO)
         return fail(err, SAM_E_STATE, "sam_prompt: this session is for images, use sam_image_predict");
     TRY(check_prompt(s, p, err));

@@ -121,7 +121,9 @@ static bool make_pd(const op_call *c, bool is_conv, const dnnl_memory_desc_t *pa
         return false;
     const char *name = "ref";
     dnnl_primitive_desc_query(r->pd, dnnl_query_impl_info_str, 0, &name);
-    if (any || !strstr(name, "ref"))
+    /* The gemm convolution of oneDNN 2.6, chosen without AVX-512, adds the wrong elements of a binary operand. */
+    bool wrong = is_conv && strstr(name, "gemm") && c->in[PRODUCT_RESIDUAL].type != DT_NONE && !r->residual_after;
+    if (!wrong && (any || !strstr(name, "ref")))
         return true;
     dnnl_primitive_desc_destroy(r->pd);
     return false;
@@ -139,7 +141,6 @@ static bool climb(const op_call *c, bool is_conv, const packed_weights *packed, 
             if (packed && packed->type != (half ? DT_BF16 : DT_F32))
                 continue;
             dtype type = half ? DT_BF16 : DT_F32;
-            /* A bf16 operand added to an f32 convolution comes out wrong in oneDNN 2.6 without AVX-512. */
             bool fusable = residual == DT_F32 || (half && residual == DT_BF16);
             dtype out_type = half && c->out->type == DT_BF16 ? DT_BF16 : DT_F32;
             for (int after = has_residual && !fusable ? 1 : 0; after <= 2; after++) {

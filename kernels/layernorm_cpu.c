@@ -19,7 +19,7 @@ static size_t scratch_bytes(const op_call *c)
     return (size_t)c->n_threads * block_floats((size_t)c->in[0].cols) * sizeof(float);
 }
 
-static void norm_row(float *y, const float *x, const float *gain, const float *bias, size_t cols, float eps)
+static inline void norm_row(float *y, const float *x, const float *gain, const float *bias, size_t cols, float eps)
 {
     float sum = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)
@@ -36,6 +36,21 @@ static void norm_row(float *y, const float *x, const float *gain, const float *b
         y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
 }
 
+/* Rows of the mask downsampler, 4 and 16 channels, are too short for a loop; a constant length unrolls. */
+static void norm_rows(float *y, const float *x, const float *gain, const float *bias, size_t rows, size_t cols,
+                      float eps)
+{
+    if (cols == 4)
+        for (size_t i = 0; i < rows; i++)
+            norm_row(y + i * 4, x + i * 4, gain, bias, 4, eps);
+    else if (cols == 16)
+        for (size_t i = 0; i < rows; i++)
+            norm_row(y + i * 16, x + i * 16, gain, bias, 16, eps);
+    else
+        for (size_t i = 0; i < rows; i++)
+            norm_row(y + i * cols, x + i * cols, gain, bias, cols, eps);
+}
+
 static void run(const op_call *c)
 {
     const tensor *x = &c->in[0], *y = &c->out[0];
@@ -49,8 +64,7 @@ static void run(const op_call *c)
         float *norm = y->type == DT_F32 ? (float *)to : block;
         const float *from =
             row_f32((const char *)x->data + r * cols * dtype_bytes(x->type), x->type, rows * cols, block);
-        for (size_t i = 0; i < rows; i++)
-            norm_row(norm + i * cols, from + i * cols, gain, bias, cols, c->attr->eps);
+        norm_rows(norm, from, gain, bias, rows, cols, c->attr->eps);
         act_row(c->attr->act, norm, rows * cols);
         if (norm == block)
             store_row(to, block, y->type, rows * cols);

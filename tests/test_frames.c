@@ -442,6 +442,53 @@ static void damaged_videos(void **state)
     temp_dir_remove(&dir);
 }
 
+/* The display matrix of an mp4 track, changed in place, turns the frames: the bars run down, or from the other side. */
+static void turned_videos_are_upright(void **state)
+{
+    static const struct {
+        int32_t a, b, c, d; /* shown x = a x + c y, shown y = b x + d y */
+        int down, from_end;
+    } turns[] = {
+        {0, 1, -1, 0, 1, 0}, {-1, 0, 0, -1, 0, 1}, {0, -1, 1, 0, 1, 1}, {-1, 0, 0, 1, 0, 1}, {1, 0, 0, -1, 0, 0}};
+    enum { MATRIX = 4 + 4 + 20 + 16 }; /* from the box's type: version, times and ids, reserved to volume */
+    temp_dir dir;
+    char path[512];
+    uint8_t *bytes;
+    sam_error err = {0};
+    (void)state;
+    temp_dir_make(&dir);
+    write_video(temp_dir_file(&dir, "turned.mp4", path, sizeof path), 6, 0);
+    size_t n = read_file(path, &bytes), at = 0;
+    while (at + MATRIX + 20 < n && memcmp(bytes + at, "tkhd", 4) != 0)
+        at++;
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        const int32_t m[5] = {turns[i].a, turns[i].b, 0, turns[i].c, turns[i].d};
+        frame_source *s;
+        const frame *f;
+        int width, height, number = 0;
+        for (int k = 0; k < 5; k++) {
+            const uint8_t big_endian[4] = {m[k] < 0 ? 255 : 0, m[k] < 0 ? 255 : m[k] ? 1 : 0, 0, 0};
+            memcpy(bytes + at + MATRIX + 4 * (size_t)k, big_endian, 4);
+        }
+        write_file(path, bytes, n);
+        CHECK(frames_open(path, NULL, &s, &err));
+        frames_size(s, &width, &height);
+        assert_int_equal(width, turns[i].down ? 64 : 128);
+        CHECK(frames_read(s, 5, &f, &err));
+        for (int bit = 0; bit < 8; bit++) {
+            int place = turns[i].from_end ? 15 - 2 * bit : 2 * bit + 1;
+            int x = turns[i].down ? width / 2 : place * width / 16,
+                y = turns[i].down ? place * height / 16 : height / 2;
+            number |= (f->rgb[((size_t)y * (size_t)width + (size_t)x) * 3] > 128) << bit;
+        }
+        print_message("matrix %2d %2d %2d %2d: %d x %d, frame %d\n", m[0], m[1], m[3], m[4], width, height, number);
+        assert_int_equal(number, 5);
+        frames_close(s);
+    }
+    free(bytes);
+    temp_dir_remove(&dir);
+}
+
 static void real_videos_are_exact(void **state)
 {
     char path[1024];
@@ -469,7 +516,7 @@ int main(void)
         cmocka_unit_test(queue_keeps_its_bounds),     cmocka_unit_test(any_frame_can_be_read),
         cmocka_unit_test(bad_folders_are_explained),  cmocka_unit_test(photos_differ_in_size_and_name),
         cmocka_unit_test(video_frames_are_exact),     cmocka_unit_test(damaged_videos),
-        cmocka_unit_test(real_videos_are_exact),
+        cmocka_unit_test(turned_videos_are_upright),  cmocka_unit_test(real_videos_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

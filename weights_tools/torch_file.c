@@ -29,7 +29,7 @@ static sam_status find_top(torch_file *f)
         const zip_entry *e = &f->zip.entries[i];
         if (e->name_bytes > n_wanted && e->name_bytes - n_wanted < sizeof f->top - 16 &&
             memcmp(e->name + e->name_bytes - n_wanted, wanted, n_wanted) == 0 &&
-            !memchr(e->name, '/', e->name_bytes - n_wanted)) {
+            !memchr(e->name, '/', e->name_bytes - n_wanted) && !memchr(e->name, 0, e->name_bytes)) {
             size_t n = e->name_bytes - n_wanted + 1;
             memcpy(f->top, e->name, n);
             f->top[n] = 0;

@@ -31,7 +31,7 @@ sam_status zip_open(const char *path, const uint8_t *bytes, size_t n_bytes, zip_
 void zip_close(zip_archive *z);
 const zip_entry *zip_find(const zip_archive *z, const char *name); /* NULL if absent */
 
-/* The entry's bytes, checked against its CRC: in place if stored (`*owned` = NULL), else inflated into `*owned`, which
+/* The entry's bytes, checked against its CRC if one is recorded: in place if stored (`*owned` = NULL), else inflated into `*owned`, which
  * the caller frees. */
 sam_status zip_read(const zip_archive *z, const zip_entry *e, const uint8_t **data, void **owned, sam_error *err);
 

@@ -295,6 +295,16 @@ static bool is_input(unsigned bits, int i)
     return bits >> i & 1u;
 }
 
+/* FNV-1a over the data of all inputs: an operator must not write them. */
+static uint64_t inputs_hash(const op_case *t)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (int i = 0; i < op_table[t->op]->n_in; i++)
+        for (size_t k = 0; t->in[i].type != DT_NONE && k < tensor_bytes(&t->in[i]); k++)
+            hash = (hash ^ ((const unsigned char *)t->in[i].data)[k]) * 0x100000001B3u;
+    return hash;
+}
+
 static void run_once(op_case *t, const op_cpu *cpu, int n_threads)
 {
     const op_def *def = op_table[t->op];
@@ -343,6 +353,7 @@ void op_check(op_case *t)
     int n_runs = 0;
     infer_shapes(t);
     expect(t, expected);
+    uint64_t before = inputs_hash(t);
     for (size_t v = 0; v < sizeof variant_names / sizeof *variant_names; v++) {
         const op_cpu *const *table = op_cpu_select(variant_names[v], NULL);
         for (int n_threads = 1; table && n_threads <= 2; n_threads++, n_runs++) {
@@ -363,6 +374,8 @@ void op_check(op_case *t)
                 guarded_end(&memory[o], "output");
                 t->out[o].data = NULL;
             }
+            if (inputs_hash(t) != before)
+                fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
         }
     }
     assert_true(n_runs > 0);

@@ -1,0 +1,149 @@
+/* conv2d against sums in float64. */
+#include "op_test.h"
+
+#include <math.h>
+
+static double one_output(const op_case *t, dtype round, int object, int y, int x, int o)
+{
+    const tensor *in = &t->in[0], *w = &t->in[1];
+    const op_attr *a = &t->attr;
+    int groups = a->groups ? a->groups : 1, ci = in->cols / groups, group = o / (w->rows / groups);
+    double sum = 0;
+    for (int c = 0; c < ci; c++)
+        for (int tap = 0; tap < a->kernel * a->kernel; tap++) {
+            int sy = y * a->stride - a->pad + tap / a->kernel, sx = x * a->stride - a->pad + tap % a->kernel;
+            if (sy < 0 || sx < 0 || sy >= a->h || sx >= a->w)
+                continue;
+            double product =
+                value(in, object, sy * a->w + sx, group * ci + c) * value(w, 0, o, c * a->kernel * a->kernel + tap);
+            sum = rounded(sum_type(round), sum + product);
+        }
+    return sum;
+}
+
+static void reference(const op_case *t, dtype round, double *const *out)
+{
+    const tensor *b = &t->in[2], *residual = &t->in[3];
+    const op_attr *a = &t->attr;
+    int wo = (a->w + 2 * a->pad - a->kernel) / a->stride + 1;
+    for (int i = 0; i < t->out[0].n; i++)
+        for (int r = 0; r < t->out[0].rows; r++)
+            for (int o = 0; o < t->out[0].cols; o++) {
+                double y = one_output(t, round, i, r / wo, r % wo, o);
+                if (b->type != DT_NONE)
+                    y = rounded(sum_type(round), y + value(b, 0, 0, o));
+                y = rounded(round, act_reference(a->act, rounded(round, y)));
+                if (residual->type != DT_NONE)
+                    y += value(residual, i, r, o);
+                out[0][row_of(&t->out[0], i, r) + (size_t)o] = y;
+            }
+}
+
+typedef struct shape {
+    int n, h, w, in, out, kernel, stride, pad, groups;
+} shape;
+
+static op_case conv_case(const char *label, dtype x, dtype w, shape s, act kind)
+{
+    int groups = s.groups ? s.groups : 1;
+    op_case t = op_case_new(OP_conv2d, label);
+    in_normal(&t, 0, x, s.n, s.h * s.w, s.in);
+    in_normal(&t, 1, w, 1, s.out, s.in / groups * s.kernel * s.kernel);
+    in_normal(&t, 2, DT_F32, 1, 1, s.out);
+    t.weights = 1u << 1 | 1u << 2;
+    t.attr = (op_attr){
+        .act = kind, .h = s.h, .w = s.w, .kernel = s.kernel, .stride = s.stride, .pad = s.pad, .groups = s.groups};
+    t.reference = reference;
+    return t;
+}
+static void add_residual(op_case *t, dtype type, int n, shape s)
+{
+    int ho = (s.h + 2 * s.pad - s.kernel) / s.stride + 1, wo = (s.w + 2 * s.pad - s.kernel) / s.stride + 1;
+    in_normal(t, 3, type, n, ho * wo, s.out);
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+    } cases[] = {
+        {"smallest", {1, 1, 1, 1, 1, 1, 1, 0, 0}},
+        {"patch embedding", {1, 25, 22, 3, 12, 7, 4, 3, 0}},
+        {"mask downsampler, first", {3, 10, 12, 1, 4, 3, 2, 1, 0}},
+        {"mask downsampler, third", {2, 9, 8, 16, 64, 3, 2, 1, 0}},
+        {"1x1", {3, 5, 7, 19, 33, 1, 1, 0, 1}},
+        {"3x3", {1, 6, 9, 20, 17, 3, 1, 1, 1}},
+        {"groups", {2, 6, 5, 12, 8, 3, 1, 1, 4}},
+        {"depthwise 3x3", {2, 9, 7, 40, 40, 3, 1, 1, 40}},
+        {"depthwise 3x3, stride 2", {1, 9, 8, 33, 33, 3, 2, 1, 33}},
+        {"depthwise 7x7", {1, 8, 11, 48, 48, 7, 1, 3, 48}},
+        {"2x2, stride 2", {1, 8, 6, 9, 5, 2, 2, 0, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            dtype type = half ? DT_BF16 : DT_F32;
+            op_case t = conv_case(cases[i].label, type, type, cases[i].s, ACT_NONE);
+            op_check(&t);
+        }
+}
+
+static void fused(void **state)
+{
+    (void)state;
+    static const act acts[] = {ACT_NONE, ACT_RELU, ACT_GELU, ACT_SIGMOID};
+    for (int i = 0; i < 32; i++) {
+        dtype type = i & 16 ? DT_BF16 : DT_F32;
+        shape s = {3, 5, 6, 18, 18, 3, i & 8 ? 2 : 1, 1, i & 4 ? 18 : 1};
+        op_case t = conv_case("fused", type, type, s, acts[i % 4]);
+        add_residual(&t, type, i & 8 ? 3 : 1, s);
+        op_check(&t);
+    }
+}
+
+static void types(void **state)
+{
+    (void)state;
+    static const dtype all[] = {DT_F32, DT_BF16, DT_F16};
+    shape s = {2, 5, 6, 10, 18, 3, 1, 1, 0};
+    for (int i = 0; i < 36; i++) {
+        op_case t = conv_case("types", all[i % 2], all[i / 2 % 3], s, ACT_GELU);
+        add_residual(&t, all[i / 6 % 3], 2, s);
+        t.attr.type = all[i / 18];
+        op_check(&t);
+    }
+}
+
+static void not_finite(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        dtype type = i & 1 ? DT_BF16 : DT_F32;
+        op_case t = conv_case("NaN", type, type, (shape){2, 7, 6, 16, 16, 3, 1, 1, i & 2 ? 16 : 1}, ACT_NONE);
+        set_value(&t.in[0], 16 * 10 + 3, NAN);
+        op_check(&t);
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    op_case t = conv_case("w", DT_F32, DT_F32, (shape){1, 4, 4, 6, 6, 3, 1, 1, 0}, ACT_NONE);
+    t.attr.groups = 2;
+    op_check_refused(&t);
+    t = conv_case("grid", DT_F32, DT_F32, (shape){1, 4, 4, 6, 6, 3, 1, 1, 0}, ACT_NONE);
+    t.attr.h = 5;
+    op_check_refused(&t);
+    t = conv_case("kernel", DT_F32, DT_F32, (shape){1, 2, 4, 6, 6, 3, 1, 0, 0}, ACT_NONE);
+    op_check_refused(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes),     cmocka_unit_test(fused),    cmocka_unit_test(types),
+        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
