@@ -273,9 +273,10 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
 static void run_all(run *r)
 {
     int64_t n_frames = 0;
+    int n = 0;
     for (int i = 0; i < r->n_checkpoints; i++)
-        pending(r, &r->checkpoints[i], &n_frames);
-    progress_begin(&r->bar, stderr, r->options.quiet, "", n_frames);
+        n += pending(r, &r->checkpoints[i], &n_frames);
+    progress_begin(&r->bar, stderr, r->options.quiet || !n, "", n_frames);
     for (int i = 0; i < r->n_checkpoints && !r->stop && !interrupt_requested(); i++) {
         sam_error err;
         if (run_checkpoint(r, &r->checkpoints[i], &err) == SAM_OK)
