@@ -6,10 +6,15 @@
 #ifndef ALLOC_COUNT_H
 #define ALLOC_COUNT_H
 
+typedef struct alloc_counts {
+    long own;       /* called from this program's code, the engine among it                               */
+    long libraries; /* from shared libraries, as oneDNN's argument tables in each dnnl_primitive_execute   */
+} alloc_counts;     /* both -1 where they cannot be counted: another C library than glibc, sanitizers      */
+
 /* Watches the calling thread and the OpenMP threads it works with. */
 void alloc_count_watch(int n_threads);
 void alloc_count_begin(void);
-/* Allocations since alloc_count_begin; -1 where they cannot be counted (another C library than glibc, sanitizers). */
-long alloc_count_end(void);
+/* Allocations since alloc_count_begin. */
+alloc_counts alloc_count_end(void);
 
 #endif

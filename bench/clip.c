@@ -1,6 +1,5 @@
 #include "clip.h"
 
-#include "alloc_count.h"
 #include "image_io.h"
 
 #include <stdio.h>
@@ -168,7 +167,7 @@ sam_status clip_prompt(clip *c, sam_error *err)
 
 sam_status clip_next(clip *c, clip_result *out, sam_error *err)
 {
-    *out = (clip_result){.position = c->n_tracked, .n_allocations = -1};
+    *out = (clip_result){.position = c->n_tracked, .allocations = {-1, -1}};
     int64_t t = c->start + (int64_t)(c->direction == SAM_REVERSE ? -c->n_tracked : c->n_tracked);
     if (t < 0 || t >= c->n_frames)
         return SAM_OK;
@@ -185,7 +184,7 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err)
         status = sam_track(c->session, c->direction, err);
     out->ms = clock_ms() - start;
     if (c->count_allocations)
-        out->n_allocations = alloc_count_end();
+        out->allocations = alloc_count_end();
     if (status == SAM_OK)
         status = sam_get_stats(c->session, &out->stats, err);
     if (status == SAM_OK)

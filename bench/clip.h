@@ -7,6 +7,7 @@
 #ifndef CLIP_H
 #define CLIP_H
 
+#include "alloc_count.h"
 #include "frames.h"
 #include "prompts.h"
 
@@ -18,7 +19,7 @@ typedef struct clip {
     int n_frames; /* of the clip, counted from frame 0 of the source    */
     int start;    /* first frame tracked                                */
     sam_direction direction;
-    int count_allocations; /* 1: fill in clip_result.n_allocations      */
+    int count_allocations; /* 1: fill in clip_result.allocations        */
     int64_t current;       /* frame the session holds, -1: none         */
     int n_tracked;
     unsigned char *started; /* [n_objects] the object has been prompted */
@@ -30,7 +31,7 @@ typedef struct clip_result {
     int encoded;        /* 0: the session held the frame already, from its prompts; not a frame to measure */
     double ms;          /* sam_push_frame and sam_track, by the clock                                      */
     sam_stats stats;    /* of these two                                                                    */
-    long n_allocations; /* made by the engine in these two; -1: not counted                                */
+    alloc_counts allocations; /* made in these two; -1: not counted                                        */
 } clip_result;
 
 /* The first frame to track: --start_frame or the file's, else the first prompted one. Everything about frames that the

@@ -187,7 +187,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     result_row row;
     sam_error job_err;
     int fatal;
-    snprintf(r->bar.label, sizeof r->bar.label, "%.16s/%.4s %s", v->name, v->objects[object].name, e->name);
+    snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
     run_object(&job, &row, &fatal, &job_err);
     r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
     r->stop |= fatal;
@@ -273,9 +273,10 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
 static void run_all(run *r)
 {
     int64_t n_frames = 0;
+    int n = 0;
     for (int i = 0; i < r->n_checkpoints; i++)
-        pending(r, &r->checkpoints[i], &n_frames);
-    progress_begin(&r->bar, stderr, r->options.quiet, "", n_frames);
+        n += pending(r, &r->checkpoints[i], &n_frames);
+    progress_begin(&r->bar, stderr, r->options.quiet || !n, "", n_frames);
     for (int i = 0; i < r->n_checkpoints && !r->stop && !interrupt_requested(); i++) {
         sam_error err;
         if (run_checkpoint(r, &r->checkpoints[i], &err) == SAM_OK)
@@ -301,7 +302,8 @@ static int finish(run *r)
                         "here\n",
                 r->options.out_dir);
     else if (r->n_failed)
-        fprintf(stderr, "sambench run: %d failed, see the column status; `--resume` tries them again\n", r->n_failed);
+        fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",
+                r->n_failed);
     return r->n_failed || r->stop ? EXIT_FAILED : EXIT_DONE;
 }
 

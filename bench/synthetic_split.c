@@ -25,7 +25,7 @@ static int shows(int object, int t, int x, int y)
 static void draw(int t, int x, int y, uint8_t rgb[3])
 {
     static const uint8_t colors[N_OBJECTS][3] = {{210, 60, 50}, {60, 90, 220}};
-    uint32_t hash = (uint32_t)(x * 73856093) ^ (uint32_t)(y * 19349663);
+    uint32_t hash = (uint32_t)x * 73856093u ^ (uint32_t)y * 19349663u;
     hash = (hash ^ hash >> 13) * 0x5bd1e995u;
     int texture = (int)(hash >> 28);
     const uint8_t ground[3] = {(uint8_t)(70 + x / 4), (uint8_t)(110 + y / 4), 90};

@@ -100,19 +100,30 @@ INLINE vec vec_madd(bool half, word a, vec b, vec c)
     return c + a * b;
 }
 
+/* Rows of A are a_row words apart. One pointer for three rows: base, base + stride and base + 2 * stride are addresses
+ * that x86 forms by itself, so the five pointers of 14 rows stay in registers (14 would not). */
 INLINE void tile_product(bool half, int mr, int nv, vec (*acc)[2], const word *a, size_t a_row, size_t a_col,
                          const vec *b, size_t n_words)
 {
+    enum { GROUPS = (TILE_ROWS + 2) / 3 };
+    const word *group[GROUPS];
+    UNROLL_ROWS
+    for (int g = 0; g < (mr + 2) / 3; g++) {
+        group[g] = a + (size_t)(3 * g) * a_row;
+        __asm__("" : "+r"(group[g])); /* else the compiler derives one from the other again, by the stack */
+    }
     for (size_t k = 0; k < n_words; k++) {
         vec b0 = b[0], b1 = nv == 2 ? b[1] : b0;
         UNROLL_ROWS
         for (int i = 0; i < mr; i++) {
-            word x = a[(size_t)i * a_row];
+            word x = group[i / 3][(size_t)(i % 3) * a_row];
             acc[i][0] = vec_madd(half, x, b0, acc[i][0]);
             if (nv == 2)
                 acc[i][1] = vec_madd(half, x, b1, acc[i][1]);
         }
-        a += a_col;
+        UNROLL_ROWS
+        for (int g = 0; g < (mr + 2) / 3; g++)
+            group[g] += a_col;
         b += nv;
     }
 }
