@@ -153,7 +153,7 @@ INLINE void flash_store(const flash *f, int nv, int first, const vec *o, const v
             for (int i = 0; i < n; i++) {
                 char *to = (char *)row_at(&f->out, first + j * LANES + i) + d * bytes;
                 if (cols == LANES)
-                    store_row(to, (const float *)&block[i], f->out.type, LANES);
+                    vec_store(to, block[i], f->out.type);
                 else
                     store_row(to, (const float *)&block[i], f->out.type, cols);
             }

@@ -35,12 +35,43 @@ typedef float vec __attribute__((vector_size(LANES * 4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4), may_alias));
 typedef float word __attribute__((may_alias)); /* an f32 or two bf16, only ever moved */
 
+typedef uint32_t uvec __attribute__((vector_size(LANES * 4), may_alias));
+typedef uint16_t hvec __attribute__((vector_size(LANES * 2), may_alias));
+
 #define INLINE      static inline __attribute__((always_inline))
 #define UNROLL_ROWS _Pragma("GCC unroll 14")
 
 INLINE vec vec_set(float x)
 {
     return (vec){0} + x;
+}
+/* LANES elements of a type; load_row and store_row for a compile-time count, which the compiler leaves scalar. */
+INLINE vec vec_load(const void *from, dtype type)
+{
+    vec x;
+    if (type == DT_F32) {
+        memcpy(&x, from, sizeof x);
+    } else if (type == DT_BF16) {
+        hvec h;
+        memcpy(&h, from, sizeof h);
+        x = (vec)(__builtin_convertvector(h, uvec) << 16);
+    } else {
+        load_row((float *)&x, from, type, LANES);
+    }
+    return x;
+}
+INLINE void vec_store(void *to, vec x, dtype type)
+{
+    if (type == DT_F32) {
+        memcpy(to, &x, sizeof x);
+    } else if (type == DT_BF16) {
+        uvec u = (uvec)x, nan = (uvec)(x != x);
+        uvec rounded = (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16, quiet = (u >> 16) | 0x40u;
+        hvec h = __builtin_convertvector((rounded & ~nan) | (quiet & nan), hvec);
+        memcpy(to, &h, sizeof h);
+    } else {
+        store_row(to, (const float *)&x, type, LANES);
+    }
 }
 /* Either may be returned for a NaN: the maximum only shifts the exponent, the NaN itself stays in the score. */
 INLINE vec vec_max(vec a, vec b)
