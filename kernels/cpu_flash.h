@@ -15,7 +15,9 @@
 
 #include "cpu_gemm.h"
 
-enum { FLASH_KEYS = 128, FLASH_MAX_TILES = 8 };
+/* 126 is nine tiles of 14 keys and even. 16 tiles of 32 queries (Q 512 KiB in f32, O 128 KiB) share each block of keys:
+ * with 8, the memory attention ran 5% slower, with 4 it ran 15% slower, waiting for keys. */
+enum { FLASH_KEYS = 126, FLASH_MAX_TILES = 16 };
 
 /* Rows of one head: row r at data + r * stride elements. */
 typedef struct rows {
@@ -35,7 +37,7 @@ typedef struct flash_scratch {
     vec *q, *o, *s;  /* [tiles][words][2]  [tiles][dv][2]  [FLASH_KEYS][2]  */
     vec *most, *sum; /* [tiles][2]                                            */
     float *k, *v;    /* [FLASH_KEYS][dk or dv]: blocks widened or interleaved */
-    float *row;      /* one row of q or out                                   */
+    float *wide;     /* [LANES][dk]: queries widened */
 } flash_scratch;
 
 static inline size_t flash_part(char *base, size_t *at, size_t n_floats, void *part)
@@ -47,7 +49,7 @@ static inline size_t flash_part(char *base, size_t *at, size_t n_floats, void *p
 /* Lays the scratch out from base (NULL: only its size) for up to n_tiles tiles. Returns its bytes. */
 static inline size_t flash_scratch_at(void *base, int n_tiles, int dk, int dv, flash_scratch *to)
 {
-    size_t at = 0, tile = 2 * LANES, widest = (size_t)(dk > dv ? dk : dv);
+    size_t at = 0, tile = 2 * LANES;
     flash_part(base, &at, (size_t)n_tiles * (size_t)dk * tile, &to->q);
     flash_part(base, &at, (size_t)n_tiles * (size_t)dv * tile, &to->o);
     flash_part(base, &at, FLASH_KEYS * tile, &to->s);
@@ -55,7 +57,7 @@ static inline size_t flash_scratch_at(void *base, int n_tiles, int dk, int dv, f
     flash_part(base, &at, (size_t)n_tiles * tile, &to->sum);
     flash_part(base, &at, FLASH_KEYS * (size_t)dk, &to->k);
     flash_part(base, &at, FLASH_KEYS * (size_t)dv, &to->v);
-    return flash_part(base, &at, widest, &to->row);
+    return flash_part(base, &at, LANES * (size_t)dk, &to->wide);
 }
 
 static inline void *row_at(const rows *x, int r)
@@ -72,21 +74,90 @@ static inline bool flash_is_half(const flash *f)
            word_aligned(&f->k);
 }
 
-/* Queries first..first+nv*LANES-1 as [words][nv * LANES], zeros past the last. */
-static inline void flash_pack_queries(const flash *f, bool half, int nv, int first, float *to, float *row)
+/* LANES x LANES transposition: butterflies over distance 1, 2, 4, .. */
+typedef struct shuffles {
+    ivec low[4], high[4];
+} shuffles;
+
+INLINE void shuffles_init(shuffles *s)
 {
-    size_t cols = (size_t)nv * LANES, n_words = half ? (size_t)f->q.width / 2 : (size_t)f->q.width;
-    for (size_t j = 0; j < cols; j++) {
-        int r = first + (int)j;
-        const word *from = NULL;
-        if (r < f->q.n && (half || f->q.type == DT_F32))
-            from = row_at(&f->q, r);
-        else if (r < f->q.n) {
-            load_row(row, row_at(&f->q, r), f->q.type, n_words);
-            from = row;
+    for (int b = 0; 1 << b < LANES; b++)
+        for (int i = 0; i < LANES; i++) {
+            s->low[b][i] = i >> b & 1 ? LANES + i - (1 << b) : i;
+            s->high[b][i] = i >> b & 1 ? LANES + i : i + (1 << b);
         }
-        for (size_t w = 0; w < n_words; w++)
-            ((word *)to)[w * cols + j] = from ? from[w] : 0;
+}
+INLINE void transpose(const shuffles *s, vec *x)
+{
+    _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
+    {
+        if (1 << b >= LANES)
+            break;
+        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)
+        {
+            if (i >> b & 1)
+                continue;
+            vec low = x[i], high = x[i + (1 << b)];
+            x[i] = __builtin_shuffle(low, high, s->low[b]);
+            x[i + (1 << b)] = __builtin_shuffle(low, high, s->high[b]);
+        }
+    }
+}
+
+/* Queries first..first+nv*LANES-1 as [words][nv]; past the last one the first again. */
+INLINE void flash_pack_queries(const flash *f, bool half, int nv, int first, vec *to, float *wide)
+{
+    size_t n_words = half ? (size_t)f->q.width / 2 : (size_t)f->q.width;
+    shuffles shuffle;
+    shuffles_init(&shuffle);
+    for (int j = 0; j < nv; j++) {
+        const word *from[LANES];
+        for (int i = 0; i < LANES; i++) {
+            int r = first + j * LANES + i < f->q.n ? first + j * LANES + i : first;
+            from[i] = row_at(&f->q, r);
+            if (half || f->q.type == DT_F32)
+                continue;
+            load_row(wide + (size_t)i * n_words, from[i], f->q.type, n_words);
+            from[i] = wide + (size_t)i * n_words;
+        }
+        size_t w = 0;
+        for (; w + LANES <= n_words; w += LANES) {
+            vec block[LANES];
+            for (int i = 0; i < LANES; i++)
+                memcpy(&block[i], from[i] + w, sizeof(vec));
+            transpose(&shuffle, block);
+            for (int i = 0; i < LANES; i++)
+                to[(w + (size_t)i) * (size_t)nv + (size_t)j] = block[i];
+        }
+        for (; w < n_words; w++)
+            for (int i = 0; i < LANES; i++)
+                ((word *)&to[w * (size_t)nv + (size_t)j])[i] = from[i][w];
+    }
+}
+
+/* O [dv][nv] divided by its sums, as rows first.. of out. */
+INLINE void flash_store(const flash *f, int nv, int first, const vec *o, const vec *sum)
+{
+    size_t dv = (size_t)f->v.width, bytes = dtype_bytes(f->out.type);
+    shuffles shuffle;
+    shuffles_init(&shuffle);
+    for (int j = 0; j < nv; j++) {
+        int n = f->out.n - first - j * LANES < LANES ? f->out.n - first - j * LANES : LANES;
+        vec inverse = 1.0f / sum[j];
+        for (size_t d = 0; d < dv && n > 0; d += LANES) {
+            size_t cols = dv - d < LANES ? dv - d : LANES;
+            vec block[LANES];
+            for (size_t i = 0; i < LANES; i++)
+                block[i] = o[(i < cols ? d + i : d) * (size_t)nv + (size_t)j] * inverse;
+            transpose(&shuffle, block);
+            for (int i = 0; i < n; i++) {
+                char *to = (char *)row_at(&f->out, first + j * LANES + i) + d * bytes;
+                if (cols == LANES)
+                    vec_store(to, block[i], f->out.type);
+                else
+                    store_row(to, (const float *)&block[i], f->out.type, cols);
+            }
+        }
     }
 }
 
@@ -178,12 +249,21 @@ INLINE void flash_exp(bool half, int nv, vec *s, const vec *most, vec *sum, size
     }
 }
 
-INLINE void flash_chunk(const flash *f, bool half, int nv, int first_tile, int n_tiles, const flash_scratch *s)
+/* Asks for part `part` of `parts` of rows first..first+n-1 to come into the second-level cache. */
+static inline void flash_prefetch(const rows *x, int first, int n, int part, int parts)
+{
+    size_t bytes = (size_t)x->width * dtype_bytes(x->type);
+    for (int i = first + n * part / parts; i < first + n * (part + 1) / parts; i++)
+        for (size_t at = 0; at < bytes; at += 64)
+            __builtin_prefetch((const char *)row_at(x, i) + at, 0, 2);
+}
+
+INLINE void flash_chunk(const flash *f, bool half, int nv, int first_query, int n_tiles, const flash_scratch *s)
 {
     size_t dk = half ? (size_t)f->k.width / 2 : (size_t)f->k.width, dv = (size_t)f->v.width, cols = (size_t)nv;
     float scale = f->scale * 1.44269504088896341f;
     for (int t = 0; t < n_tiles; t++) {
-        flash_pack_queries(f, half, nv, (first_tile + t) * nv * LANES, (float *)(s->q + (size_t)t * dk * cols), s->row);
+        flash_pack_queries(f, half, nv, first_query + t * nv * LANES, s->q + (size_t)t * dk * cols, s->wide);
         for (size_t j = 0; j < cols; j++) {
             s->most[(size_t)t * cols + j] = vec_set(-0x1p120f); /* not -inf: a score of -inf must give 0, not NaN */
             s->sum[(size_t)t * cols + j] = vec_set(0);
@@ -196,7 +276,10 @@ INLINE void flash_chunk(const flash *f, bool half, int nv, int first_tile, int n
         const word *k = flash_block(&f->k, half, first, n, s->k, &k_stride);
         const word *v =
             half ? flash_pair_values(&f->v, first, n, s->v) : flash_block(&f->v, false, first, n, s->v, &v_stride);
+        int next = first + (int)n, n_next = f->k.n - next < FLASH_KEYS ? f->k.n - next : FLASH_KEYS;
         for (int t = 0; t < n_tiles; t++) {
+            flash_prefetch(&f->k, next, n_next, t, n_tiles);
+            flash_prefetch(&f->v, next, n_next, t, n_tiles);
             vec *o = s->o + (size_t)t * dv * cols, *most = s->most + (size_t)t * cols, *sum = s->sum + (size_t)t * cols;
             vec block_most[2] = {vec_set(-INFINITY), vec_set(-INFINITY)};
             score_rows(half, nv, s->s, block_most, k, k_stride, n, s->q + (size_t)t * dk * cols, dk, scale);
@@ -206,46 +289,39 @@ INLINE void flash_chunk(const flash *f, bool half, int nv, int first_tile, int n
         }
     }
     for (int t = 0; t < n_tiles; t++)
-        for (int j = 0; j < nv * LANES; j++) {
-            int r = (first_tile + t) * nv * LANES + j;
-            const float *o = (const float *)(s->o + (size_t)t * dv * cols) + j;
-            if (r >= f->out.n)
-                return;
-            float total = ((const float *)(s->sum + (size_t)t * cols))[j];
-            for (size_t d = 0; d < dv; d++)
-                s->row[d] = o[d * cols * LANES] / total;
-            store_row(row_at(&f->out, r), s->row, f->out.type, dv);
-        }
+        flash_store(f, nv, first_query + t * nv * LANES, s->o + (size_t)t * dv * cols, s->sum + (size_t)t * cols);
 }
 
-/* Vectors of queries per tile, and tiles of one head. */
-static inline int flash_nv(int n_queries)
-{
-    return n_queries <= LANES ? 1 : 2;
-}
+/* Tiles of one head: two vectors of queries each, but the last may be one. */
 static inline int flash_tiles(int n_queries)
 {
-    int cols = flash_nv(n_queries) * LANES;
-    return (n_queries + cols - 1) / cols;
+    return (n_queries + 2 * LANES - 1) / (2 * LANES);
 }
 /* Tiles first_tile .. first_tile + n_tiles - 1 of f. */
 static inline void flash_run(const flash *f, int first_tile, int n_tiles, const flash_scratch *s)
 {
-    int nv = flash_nv(f->q.n);
-    if (flash_is_half(f) && nv == 2)
-        flash_chunk(f, HAVE_HALF, 2, first_tile, n_tiles, s);
-    else if (flash_is_half(f))
-        flash_chunk(f, HAVE_HALF, 1, first_tile, n_tiles, s);
-    else if (nv == 2)
-        flash_chunk(f, false, 2, first_tile, n_tiles, s);
-    else
-        flash_chunk(f, false, 1, first_tile, n_tiles, s);
+    int first = first_tile * 2 * LANES, left = f->q.n - first;
+    int wide = left - (n_tiles - 1) * 2 * LANES <= LANES ? n_tiles - 1 : n_tiles, last = first + wide * 2 * LANES;
+    if (flash_is_half(f)) {
+        if (wide)
+            flash_chunk(f, HAVE_HALF, 2, first, wide, s);
+        if (wide < n_tiles)
+            flash_chunk(f, HAVE_HALF, 1, last, 1, s);
+    } else {
+        if (wide)
+            flash_chunk(f, false, 2, first, wide, s);
+        if (wide < n_tiles)
+            flash_chunk(f, false, 1, last, 1, s);
+    }
 }
-/* Tiles per task: enough tasks for the threads, and up to FLASH_MAX_TILES so that keys are read from memory seldom. */
+/* Tiles per task: enough tasks for the threads, and up to FLASH_MAX_TILES so that keys are read from memory seldom;
+ * where that leaves few tiles to a task, one equal share for each thread. */
 static inline int flash_tiles_per_task(int n_problems, int n_queries, int n_threads)
 {
-    int per_task = (int)((long)n_problems * flash_tiles(n_queries) / (4L * n_threads));
-    return per_task < 1 ? 1 : per_task > FLASH_MAX_TILES ? FLASH_MAX_TILES : per_task;
+    long tiles = (long)n_problems * flash_tiles(n_queries), per_task = tiles / (4L * n_threads);
+    if (per_task < FLASH_MAX_TILES / 2)
+        per_task = (tiles + n_threads - 1) / n_threads;
+    return per_task < 1 ? 1 : per_task > FLASH_MAX_TILES ? FLASH_MAX_TILES : (int)per_task;
 }
 
 #endif

@@ -35,12 +35,43 @@ typedef float vec __attribute__((vector_size(LANES * 4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4), may_alias));
 typedef float word __attribute__((may_alias)); /* an f32 or two bf16, only ever moved */
 
+typedef uint32_t uvec __attribute__((vector_size(LANES * 4), may_alias));
+typedef uint16_t hvec __attribute__((vector_size(LANES * 2), may_alias));
+
 #define INLINE      static inline __attribute__((always_inline))
 #define UNROLL_ROWS _Pragma("GCC unroll 14")
 
 INLINE vec vec_set(float x)
 {
     return (vec){0} + x;
+}
+/* LANES elements of a type; load_row and store_row for a compile-time count, which the compiler leaves scalar. */
+INLINE vec vec_load(const void *from, dtype type)
+{
+    vec x;
+    if (type == DT_F32) {
+        memcpy(&x, from, sizeof x);
+    } else if (type == DT_BF16) {
+        hvec h;
+        memcpy(&h, from, sizeof h);
+        x = (vec)(__builtin_convertvector(h, uvec) << 16);
+    } else {
+        load_row((float *)&x, from, type, LANES);
+    }
+    return x;
+}
+INLINE void vec_store(void *to, vec x, dtype type)
+{
+    if (type == DT_F32) {
+        memcpy(to, &x, sizeof x);
+    } else if (type == DT_BF16) {
+        uvec u = (uvec)x, nan = (uvec)(x != x);
+        uvec rounded = (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16, quiet = (u >> 16) | 0x40u;
+        hvec h = __builtin_convertvector((rounded & ~nan) | (quiet & nan), hvec);
+        memcpy(to, &h, sizeof h);
+    } else {
+        store_row(to, (const float *)&x, type, LANES);
+    }
 }
 /* Either may be returned for a NaN: the maximum only shifts the exponent, the NaN itself stays in the score. */
 INLINE vec vec_max(vec a, vec b)
@@ -100,19 +131,30 @@ INLINE vec vec_madd(bool half, word a, vec b, vec c)
     return c + a * b;
 }
 
+/* Rows of A are a_row words apart. One pointer for three rows: base, base + stride and base + 2 * stride are addresses
+ * that x86 forms by itself, so the five pointers of 14 rows stay in registers (14 would not). */
 INLINE void tile_product(bool half, int mr, int nv, vec (*acc)[2], const word *a, size_t a_row, size_t a_col,
                          const vec *b, size_t n_words)
 {
+    enum { GROUPS = (TILE_ROWS + 2) / 3 };
+    const word *group[GROUPS];
+    UNROLL_ROWS
+    for (int g = 0; g < (mr + 2) / 3; g++) {
+        group[g] = a + (size_t)(3 * g) * a_row;
+        __asm__("" : "+r"(group[g])); /* else the compiler derives one from the other again, by the stack */
+    }
     for (size_t k = 0; k < n_words; k++) {
         vec b0 = b[0], b1 = nv == 2 ? b[1] : b0;
         UNROLL_ROWS
         for (int i = 0; i < mr; i++) {
-            word x = a[(size_t)i * a_row];
+            word x = group[i / 3][(size_t)(i % 3) * a_row];
             acc[i][0] = vec_madd(half, x, b0, acc[i][0]);
             if (nv == 2)
                 acc[i][1] = vec_madd(half, x, b1, acc[i][1]);
         }
-        a += a_col;
+        UNROLL_ROWS
+        for (int g = 0; g < (mr + 2) / 3; g++)
+            group[g] += a_col;
         b += nv;
     }
 }

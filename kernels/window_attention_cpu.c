@@ -35,8 +35,7 @@ static int queries_of(const windows *w)
 /* A thread's scratch: flash_scratch, then gathered q, k, v and the window's output. */
 typedef struct window_scratch {
     flash_scratch flash;
-    char *q, *k, *v;
-    char *out;
+    char *q, *k, *v, *out, *bias;
 } window_scratch;
 
 static size_t scratch_at(const op_call *c, const windows *w, void *base, window_scratch *s)
@@ -45,17 +44,14 @@ static size_t scratch_at(const op_call *c, const windows *w, void *base, window_
     int tiles = flash_tiles(queries_of(w)), most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
     size_t in_bytes = dtype_bytes(c->in[0].type), out_bytes = dtype_bytes(c->out[0].type);
     size_t at = flash_scratch_at(base, most, w->width, w->width, &s->flash);
-    char *parts[4] = {NULL, NULL, NULL, NULL};
-    size_t bytes[4] = {w->whole && !w->pool ? 0 : n_q * width * in_bytes, w->whole ? 0 : n_k * width * in_bytes,
-                       w->whole ? 0 : n_k * width * in_bytes, w->whole ? 0 : n_q * width * out_bytes};
-    for (int i = 0; i < 4; i++) {
-        parts[i] = base ? (char *)base + at : NULL;
+    char **parts[5] = {&s->q, &s->k, &s->v, &s->out, &s->bias};
+    size_t bytes[5] = {w->whole && !w->pool ? 0 : n_q * width * in_bytes, w->whole ? 0 : n_k * width * in_bytes,
+                       w->whole ? 0 : n_k * width * in_bytes, w->whole ? 0 : n_q * width * out_bytes,
+                       3 * width * in_bytes};
+    for (int i = 0; i < 5; i++) {
+        *parts[i] = base ? (char *)base + at : NULL;
         at += (bytes[i] + 63) / 64 * 64;
     }
-    s->q = parts[0];
-    s->k = parts[1];
-    s->v = parts[2];
-    s->out = parts[3];
     return at;
 }
 
@@ -68,56 +64,81 @@ static size_t scratch_bytes(const op_call *c)
 
 /* One (object, window, head) of qkv. */
 typedef struct source {
-    const char *qkv;   /* the object's [h*w, 3C]           */
-    const float *bias; /* [3C]                             */
+    const char *qkv;  /* the object's [h*w, 3C], from the head's first column on      */
+    const char *bias; /* [3, width] of the head, in qkv's type: the padding's q, k, v */
     dtype type;
-    int h, w, top, left, cols; /* grid, window's corner, 3C */
+    int h, w, top, left, channels, width; /* grid, window's corner, C, of a head */
 } source;
 
-/* Columns first..first+width-1 of the token at (y, x) of the window, padding included. */
-static void token(const source *s, int y, int x, int first, size_t width, char *to)
+static source source_of(const op_call *c, const windows *w, int object, int window, int head, char *bias)
 {
-    size_t bytes = dtype_bytes(s->type);
-    y += s->top;
-    x += s->left;
-    if (y < s->h && x < s->w)
-        memcpy(to, s->qkv + (((size_t)y * (size_t)s->w + (size_t)x) * (size_t)s->cols + (size_t)first) * bytes,
-               width * bytes);
-    else
-        store_row(to, s->bias + first, s->type, width);
+    const tensor *qkv = &c->in[0];
+    size_t bytes = dtype_bytes(qkv->type), first = (size_t)head * (size_t)w->width;
+    source s = {.qkv = (const char *)tensor_at(qkv, object) + first * bytes,
+                .bias = bias,
+                .type = qkv->type,
+                .h = c->attr->h,
+                .w = c->attr->w,
+                .top = window / w->across * w->side_y,
+                .left = window % w->across * w->side_x,
+                .channels = qkv->cols / 3,
+                .width = w->width};
+    for (size_t part = 0; part < 3; part++)
+        store_row(bias + part * (size_t)w->width * bytes,
+                  (const float *)c->in[1].data + part * (size_t)s.channels + first, qkv->type, (size_t)w->width);
+    return s;
 }
 
-static void gather(const source *s, const windows *w, int first, char *to)
+/* Head columns `part` (0 q, 1 k, 2 v) of the token at (y, x) of the window, padding included. */
+static const char *token(const source *s, int y, int x, int part)
 {
-    size_t width = (size_t)w->width, bytes = width * dtype_bytes(s->type);
+    y += s->top;
+    x += s->left;
+    size_t row = (size_t)y * (size_t)s->w + (size_t)x, bytes = dtype_bytes(s->type);
+    if (y >= s->h || x >= s->w)
+        return s->bias + (size_t)part * (size_t)s->width * bytes;
+    return s->qkv + (row * 3 + (size_t)part) * (size_t)s->channels * bytes;
+}
+
+static void gather(const source *s, const windows *w, int part, char *to)
+{
+    size_t bytes = (size_t)w->width * dtype_bytes(s->type);
     for (int y = 0; y < w->side_y; y++)
         for (int x = 0; x < w->side_x; x++, to += bytes)
-            token(s, y, x, first, width, to);
+            memcpy(to, token(s, y, x, part), bytes);
 }
 
 static float nan_max(float a, float b)
 {
     return a > b || a != a ? a : b;
 }
-/* 2x2 maxima of the queries from row `y0` of the pooled window on, [n_rows * side_x / 2, width]; row is scratch. */
-static void gather_pooled(const source *s, const windows *w, int first, int y0, int n_rows, char *to)
+INLINE vec vec_nan_max(vec a, vec b)
+{
+    ivec keep = (a > b) | (a != a);
+    return (vec)(((ivec)a & keep) | ((ivec)b & ~keep));
+}
+/* 2x2 maxima of the window's queries, [side_y/2 * side_x/2, width]. */
+static void gather_pooled(const source *s, const windows *w, char *to)
 {
     size_t width = (size_t)w->width, bytes = dtype_bytes(s->type);
-    enum { PIECE = 64 };
-    char raw[PIECE * sizeof(float)];
-    float best[PIECE], next[PIECE];
-    for (int y = y0; y < y0 + n_rows; y++)
-        for (int x = 0; x < w->side_x / 2; x++, to += width * bytes)
-            for (size_t d = 0; d < width; d += PIECE) {
-                size_t n = width - d < PIECE ? width - d : PIECE;
-                for (int tap = 0; tap < 4; tap++) {
-                    token(s, 2 * y + tap / 2, 2 * x + tap % 2, first + (int)d, n, raw);
-                    load_row(tap ? next : best, raw, s->type, n);
-                    for (size_t i = 0; tap && i < n; i++)
-                        best[i] = nan_max(best[i], next[i]);
-                }
-                store_row(to + d * bytes, best, s->type, n);
+    for (int y = 0; y < w->side_y; y += 2)
+        for (int x = 0; x < w->side_x; x += 2, to += width * bytes) {
+            const char *tap[4] = {token(s, y, x, 0), token(s, y, x + 1, 0), token(s, y + 1, x, 0),
+                                  token(s, y + 1, x + 1, 0)};
+            size_t d = 0;
+            for (; d + LANES <= width; d += LANES) {
+                vec a = vec_nan_max(vec_load(tap[0] + d * bytes, s->type), vec_load(tap[1] + d * bytes, s->type));
+                vec b = vec_nan_max(vec_load(tap[2] + d * bytes, s->type), vec_load(tap[3] + d * bytes, s->type));
+                vec_store(to + d * bytes, vec_nan_max(a, b), s->type);
             }
+            for (; d < width; d++) {
+                float v[4];
+                for (int i = 0; i < 4; i++)
+                    load_row(&v[i], tap[i] + d * bytes, s->type, 1);
+                float best = nan_max(nan_max(v[0], v[1]), nan_max(v[2], v[3]));
+                store_row(to + d * bytes, &best, s->type, 1);
+            }
+        }
 }
 
 /* The window's output rows that lie in the grid. */
@@ -135,53 +156,40 @@ static void scatter(const op_call *c, const windows *w, int object, int window, 
 
 static void one_window(const op_call *c, const windows *w, int object, int window, int head, const window_scratch *s)
 {
-    const tensor *qkv = &c->in[0];
-    int channels = qkv->cols / 3, first = head * w->width, n_q = queries_of(w), n_k = w->side_y * w->side_x;
-    source from = {.qkv = tensor_at(qkv, object),
-                   .bias = c->in[1].data,
-                   .type = qkv->type,
-                   .h = c->attr->h,
-                   .w = c->attr->w,
-                   .top = window / w->across * w->side_y,
-                   .left = window % w->across * w->side_x,
-                   .cols = qkv->cols};
+    source from = source_of(c, w, object, window, head, s->bias);
+    int n_q = queries_of(w), n_k = w->side_y * w->side_x, tiles = flash_tiles(n_q);
     if (w->pool)
-        gather_pooled(&from, w, first, 0, w->side_y / 2, s->q);
+        gather_pooled(&from, w, s->q);
     else
-        gather(&from, w, first, s->q);
-    gather(&from, w, channels + first, s->k);
-    gather(&from, w, 2 * channels + first, s->v);
+        gather(&from, w, 0, s->q);
+    gather(&from, w, 1, s->k);
+    gather(&from, w, 2, s->v);
     size_t width = (size_t)w->width;
-    flash f = {.q = {s->q, qkv->type, width, n_q, w->width},
-               .k = {s->k, qkv->type, width, n_k, w->width},
-               .v = {s->v, qkv->type, width, n_k, w->width},
+    flash f = {.q = {s->q, from.type, width, n_q, w->width},
+               .k = {s->k, from.type, width, n_k, w->width},
+               .v = {s->v, from.type, width, n_k, w->width},
                .out = {s->out, c->out->type, width, n_q, w->width},
                .scale = c->attr->scale};
-    int tiles = flash_tiles(n_q);
     for (int t = 0; t < tiles; t += FLASH_MAX_TILES)
         flash_run(&f, t, tiles - t < FLASH_MAX_TILES ? tiles - t : FLASH_MAX_TILES, &s->flash);
     scatter(c, w, object, window, head, s->out);
 }
 
-/* Query tiles of the whole grid. Pooled queries are gathered by every task, all of them: rare and cheap beside M. */
+/* Query tiles of the whole grid. Pooled queries are gathered by every task, all of them: cheap beside the scores. */
 static void part_of_whole(const op_call *c, const windows *w, int object, int head, int first_tile, int n_tiles,
                           const window_scratch *s)
 {
-    const tensor *qkv = &c->in[0];
-    size_t bytes = dtype_bytes(qkv->type), cols = (size_t)qkv->cols, channels = cols / 3;
-    size_t offset = (size_t)head * (size_t)w->width;
-    char *at = (char *)tensor_at(qkv, object) + offset * bytes;
-    int n_q = queries_of(w);
-    flash f = {.q = {at, qkv->type, cols, n_q, w->width},
-               .k = {at + channels * bytes, qkv->type, cols, qkv->rows, w->width},
-               .v = {at + 2 * channels * bytes, qkv->type, cols, qkv->rows, w->width},
-               .out = {(char *)tensor_at(c->out, object) + offset * dtype_bytes(c->out->type), c->out->type, channels,
-                       n_q, w->width},
+    source from = source_of(c, w, object, 0, head, s->bias);
+    size_t stride = 3 * (size_t)from.channels;
+    int n_q = queries_of(w), n_k = w->side_y * w->side_x;
+    char *out = (char *)tensor_at(c->out, object) + (size_t)head * (size_t)w->width * dtype_bytes(c->out->type);
+    flash f = {.q = {(char *)from.qkv, from.type, stride, n_q, w->width},
+               .k = {(char *)token(&from, 0, 0, 1), from.type, stride, n_k, w->width},
+               .v = {(char *)token(&from, 0, 0, 2), from.type, stride, n_k, w->width},
+               .out = {out, c->out->type, (size_t)from.channels, n_q, w->width},
                .scale = c->attr->scale};
     if (w->pool) {
-        source from = {
-            .qkv = tensor_at(qkv, object), .type = qkv->type, .h = c->attr->h, .w = c->attr->w, .cols = qkv->cols};
-        gather_pooled(&from, w, (int)offset, 0, w->side_y / 2, s->q);
+        gather_pooled(&from, w, s->q);
         f.q.data = s->q;
         f.q.stride = (size_t)w->width;
     }

@@ -21,39 +21,30 @@ static double half_to_double(uint16_t bits)
     return bits & 0x8000 ? -x : x;
 }
 
-/* A format of `digits` significant bits whose smallest normal number is 2^min_exponent; rint rounds to even. */
-static double round_to(double x, int digits, int min_exponent)
+/* To a format of 16 bits with this many bits of fraction, to nearest even. Works on the bits: 53 significant ones of
+ * the double are shifted to those that fit, more for what is subnormal in the narrow format. */
+static uint16_t narrow(double value, int fraction_bits)
 {
-    int exponent;
-    frexp(x, &exponent); /* |x| in [2^(exponent-1), 2^exponent) */
-    int unit = exponent - 1 < min_exponent ? min_exponent : exponent - 1;
-    return ldexp(rint(ldexp(x, digits - 1 - unit)), unit - digits + 1);
-}
-
-static uint16_t double_to_half(double value)
-{
-    uint16_t sign = signbit(value) ? 0x8000 : 0;
-    double x = fabs(value);
-    if (isnan(x))
-        return 0x7e00;
-    if (!isinf(x))
-        x = round_to(x, 11, -14);
-    if (x >= 65536) /* 65504 is the largest; what rounds to 2^16 is infinite */
-        return sign | 0x7c00;
-    if (x < ldexp(1, -14))
-        return sign | (uint16_t)ldexp(x, 24);
-    int exponent;
-    double fraction = frexp(x, &exponent); /* [0.5, 1) */
-    return sign | (uint16_t)((exponent + 14) << 10 | ((int)ldexp(fraction, 11) & 1023));
-}
-
-/* The upper half of the float32 with the same value. */
-static uint16_t double_to_bfloat(double value)
-{
-    uint32_t bits;
-    float x = (float)(isfinite(value) ? round_to(value, 8, -126) : value);
-    memcpy(&bits, &x, sizeof bits);
-    return isnan(value) ? 0x7fc0 : (uint16_t)(bits >> 16);
+    const int bias = (1 << (14 - fraction_bits)) - 1;
+    const uint16_t infinity = (uint16_t)(0x7fff >> fraction_bits << fraction_bits);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1023, shift = 52 - fraction_bits;
+    uint64_t significand = (bits & (UINT64_MAX >> 12)) | (uint64_t)1 << 52;
+    if (isnan(value))
+        return infinity | 1 << (fraction_bits - 1);
+    if (exponent > bias)
+        return sign | infinity;
+    if (exponent < 1 - bias)
+        shift += 1 - bias - exponent;
+    if (shift > 53) /* less than half of the smallest number */
+        return sign;
+    uint64_t kept = significand >> shift, rest = significand - (kept << shift), half = (uint64_t)1 << (shift - 1);
+    kept += rest > half || (rest == half && kept & 1);
+    if (exponent >= 1 - bias) /* kept has the implicit bit, which adds one to the exponent */
+        kept += (uint64_t)(exponent + bias - 1) << fraction_bits;
+    return sign | (uint16_t)kept;
 }
 
 double float_load(const void *data, st_dtype dtype, size_t i)
@@ -80,6 +71,6 @@ void float_store(void *data, st_dtype dtype, size_t i, double value)
         memcpy((uint8_t *)data + 4 * i, &x, sizeof x);
         return;
     }
-    uint16_t half = dtype == ST_F16 ? double_to_half(value) : double_to_bfloat(value);
+    uint16_t half = narrow(value, dtype == ST_F16 ? 10 : 7);
     memcpy((uint8_t *)data + 2 * i, &half, sizeof half);
 }

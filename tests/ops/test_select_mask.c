@@ -100,6 +100,14 @@ static void edges(void **state)
     set_value(&t.in[4], 0, 3);
     op_check(&t);
 
+    for (int sign = -1; sign <= 1; sign += 2) {
+        t = mask_case(sign < 0 ? "values at -delta are outside" : "values at delta are not inside", 1, 50, DT_F32, 24);
+        for (size_t i = 0; i < 50; i++)
+            set_value(&t.in[0], i, i < 5 ? sign * (double)t.attr.scale : 1);
+        set_value(&t.in[4], 0, 0);
+        op_check(&t);
+    }
+
     t = mask_case("49 of 50 is stable, at the threshold", 1, 50, DT_F32, 24);
     for (size_t i = 0; i < 50; i++)
         set_value(&t.in[0], i, i ? 1 : 0);

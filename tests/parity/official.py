@@ -151,11 +151,8 @@ def image_predictor(net):
 
 
 def quiet():
-    """No progress bars, no warnings about the missing CUDA extension (hole filling is skipped on every device)."""
+    """Without progress bars and warnings (that the CUDA extension for hole filling is absent, on every frame)."""
     import warnings
 
-    import tqdm
-
-    warnings.filterwarnings("ignore")
-    tqdm.tqdm.__init__.__kwdefaults__ = None
     os.environ["TQDM_DISABLE"] = "1"
+    warnings.filterwarnings("ignore")

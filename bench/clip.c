@@ -1,0 +1,205 @@
+#include "clip.h"
+
+#include "image_io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* ---- before anything runs ----------------------------------------------------------------------------------------- */
+
+sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, const char *input, int *start,
+                      sam_error *err)
+{
+    int first = -1;
+    for (int i = 0; i < p->n_objects; i++)
+        for (int k = 0; k < p->objects[i].n_prompts; k++) {
+            const prompt *q = &p->objects[i].prompts[k];
+            if (q->frame >= n_frames)
+                return fail(err, SAM_E_ARG, "object %d has a prompt on frame %d, but the clip %s has the frames 0 to %d",
+                            (int)p->objects[i].id, q->frame, input, n_frames - 1);
+            if (q->when == PROMPT_BEFORE && (first < 0 || q->frame < first))
+                first = q->frame;
+        }
+    if (first < 0)
+        return fail(err, SAM_E_ARG, "every prompt is a correction (\"when\": \"tracked\"); tracking needs one before it");
+    *start = start_flag >= 0 ? start_flag : p->start_frame >= 0 ? p->start_frame : first;
+    if (*start >= n_frames)
+        return fail(err, SAM_E_ARG, "start_frame %d, but the clip %s has the frames 0 to %d", *start, input, n_frames - 1);
+    if (reverse && *start == 0)
+        return fail(err, SAM_E_ARG, "tracking in reverse from frame 0 has nowhere to go; give --start_frame");
+    return SAM_OK;
+}
+
+static sam_status read_prompt_mask(const char *path, int width, int height, image *out, sam_error *err)
+{
+    TRY(image_read_mask(path, out, err));
+    if (out->width != width || out->height != height)
+        return fail(err, SAM_E_ARG, "%s: the mask is %d x %d, the frames are %d x %d; resize the mask to that", path,
+                    out->width, out->height, width, height);
+    return SAM_OK;
+}
+
+sam_status clip_check_masks(const prompt_file *p, int width, int height, int *n_empty, sam_error *err)
+{
+    image mask = {0};
+    sam_status status = SAM_OK;
+    *n_empty = 0;
+    for (int i = 0; status == SAM_OK && i < p->n_objects; i++)
+        for (int k = 0; status == SAM_OK && k < p->objects[i].n_prompts; k++) {
+            const char *path = p->objects[i].prompts[k].mask_path;
+            if (!path)
+                continue;
+            status = read_prompt_mask(path, width, height, &mask, err);
+            size_t n = (size_t)width * (size_t)height, at = 0;
+            while (status == SAM_OK && at < n && !mask.data[at])
+                at++;
+            *n_empty += at == n;
+        }
+    image_free(&mask);
+    return status;
+}
+
+sam_status clip_open(clip *c, sam_error *err)
+{
+    c->current = -1;
+    c->n_tracked = 0;
+    c->started = calloc((size_t)c->prompts->n_objects + 1, 1);
+    return c->started ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for a clip");
+}
+
+void clip_close(clip *c)
+{
+    free(c->started);
+    c->started = NULL;
+}
+
+/* ---- frames and prompts ------------------------------------------------------------------------------------------- */
+
+static sam_status push(clip *c, const frame *f, sam_error *err)
+{
+    TRY(sam_push_frame(c->session, &(sam_frame){f->rgb, 3 * (size_t)f->width, f->index}, err));
+    c->current = f->index;
+    return SAM_OK;
+}
+
+/* Gives what `p` asks of object i on the session's frame; failures name both. */
+static sam_status give(clip *c, int i, const prompt *p, sam_error *err)
+{
+    sam_error cause = {0};
+    image mask = {0};
+    int id = (int)c->prompts->objects[i].id, width, height;
+    sam_status status = SAM_OK;
+    frames_size(c->frames, &width, &height);
+    if (p->mask_path)
+        status = read_prompt_mask(p->mask_path, width, height, &mask, &cause);
+    if (status == SAM_OK && p->logits_path)
+        status = fail(&cause, SAM_E_ARG, "previous logits are a prompt for images; use `sambench image`");
+    sam_prompt_set set = {.points = p->points,
+                          .n_points = p->n_points,
+                          .box = p->has_box ? &p->box : NULL,
+                          .mask = mask.data,
+                          .mask_row_bytes = (size_t)width,
+                          .single_mask = !c->prompts->multimask};
+    if (status == SAM_OK)
+        status = sam_prompt(c->session, id, &set, &cause);
+    image_free(&mask);
+    if (status != SAM_OK)
+        return fail(err, status, "object %d, frame %d: %s", id, p->frame, cause.text);
+    c->started[i] = 1;
+    return SAM_OK;
+}
+
+/* All prompts of one frame and moment. */
+static sam_status give_all(clip *c, int frame, prompt_when when, sam_error *err)
+{
+    for (int i = 0; i < c->prompts->n_objects; i++)
+        for (int k = 0; k < c->prompts->objects[i].n_prompts; k++) {
+            const prompt *p = &c->prompts->objects[i].prompts[k];
+            if (p->frame == frame && p->when == when)
+                TRY(give(c, i, p, err));
+        }
+    return SAM_OK;
+}
+
+/* The first frame after `frame` (-1: of all) with a prompt given before tracking; -1: there is none. */
+static int next_prompted(const clip *c, int frame)
+{
+    int next = -1;
+    for (int i = 0; i < c->prompts->n_objects; i++)
+        for (int k = 0; k < c->prompts->objects[i].n_prompts; k++) {
+            const prompt *p = &c->prompts->objects[i].prompts[k];
+            if (p->when == PROMPT_BEFORE && p->frame > frame && (next < 0 || p->frame < next))
+                next = p->frame;
+        }
+    return next;
+}
+
+static sam_status prompt_frame(clip *c, int frame_index, sam_error *err)
+{
+    const frame *f = NULL;
+    TRY(frames_read(c->frames, frame_index, &f, err));
+    TRY(push(c, f, err));
+    return give_all(c, frame_index, PROMPT_BEFORE, err);
+}
+
+/* The start comes last, so that the session still holds its features when tracking begins. Prompted frames do not see
+ * each other, so their order changes nothing else. */
+sam_status clip_prompt(clip *c, sam_error *err)
+{
+    int at_start = 0;
+    for (int t = next_prompted(c, -1); t >= 0; t = next_prompted(c, t)) {
+        if (t == c->start)
+            at_start = 1;
+        else
+            TRY(prompt_frame(c, t, err));
+    }
+    return at_start ? prompt_frame(c, c->start, err) : SAM_OK;
+}
+
+sam_status clip_next(clip *c, clip_result *out, sam_error *err)
+{
+    *out = (clip_result){.position = c->n_tracked, .allocations = {-1, -1}};
+    int64_t t = c->start + (int64_t)(c->direction == SAM_REVERSE ? -c->n_tracked : c->n_tracked);
+    if (t < 0 || t >= c->n_frames)
+        return SAM_OK;
+    const frame *f = NULL;
+    TRY(frames_next(c->frames, &f, err));
+    if (!f)
+        return SAM_OK;
+    out->encoded = f->index != c->current;
+    if (c->count_allocations)
+        alloc_count_begin();
+    double start = clock_ms();
+    sam_status status = out->encoded ? push(c, f, err) : SAM_OK;
+    if (status == SAM_OK)
+        status = sam_track(c->session, c->direction, err);
+    out->ms = clock_ms() - start;
+    if (c->count_allocations)
+        out->allocations = alloc_count_end();
+    if (status == SAM_OK)
+        status = sam_get_stats(c->session, &out->stats, err);
+    if (status == SAM_OK)
+        status = give_all(c, (int)f->index, PROMPT_TRACKED, err);
+    if (status != SAM_OK) {
+        frames_release(c->frames, f);
+        return status;
+    }
+    out->frame = f;
+    c->n_tracked++;
+    return SAM_OK;
+}
+
+void clip_release(clip *c, clip_result *r)
+{
+    frames_release(c->frames, r->frame);
+    r->frame = NULL;
+}

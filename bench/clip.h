@@ -1,0 +1,53 @@
+/* clip.h - takes the frames of a clip through a session in the order of the official predictors: every prompt given
+ * "before" on its frame, then every frame from the start on, with the corrections ("tracked") of a frame after it.
+ *
+ *   clip_open(&(clip){.session = s, ...}, &err); clip_prompt(&c, &err);
+ *   while (clip_next(&c, &r, &err) == SAM_OK && r.frame) { sam_get_mask(...); clip_release(&c, &r); }
+ *   clip_close(&c); */
+#ifndef CLIP_H
+#define CLIP_H
+
+#include "alloc_count.h"
+#include "frames.h"
+#include "prompts.h"
+
+/* The first seven fields are the caller's. */
+typedef struct clip {
+    sam_session *session;
+    frame_source *frames; /* nothing taken from it yet */
+    const prompt_file *prompts;
+    int n_frames; /* of the clip, counted from frame 0 of the source    */
+    int start;    /* first frame tracked                                */
+    sam_direction direction;
+    int count_allocations; /* 1: fill in clip_result.allocations        */
+    int64_t current;       /* frame the session holds, -1: none         */
+    int n_tracked;
+    unsigned char *started; /* [n_objects] the object has been prompted */
+} clip;
+
+typedef struct clip_result {
+    const frame *frame; /* NULL: the clip is over                                                          */
+    int position;       /* frames tracked before this one                                                  */
+    int encoded;        /* 0: the session held the frame already, from its prompts; not a frame to measure */
+    double ms;          /* sam_push_frame and sam_track, by the clock                                      */
+    sam_stats stats;    /* of these two                                                                    */
+    alloc_counts allocations; /* made in these two; -1: not counted                                        */
+} clip_result;
+
+/* The first frame to track: --start_frame or the file's, else the first prompted one. Everything about frames that the
+ * prompts and flags say is checked here. `n_frames`: how many the clip has. */
+sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, const char *input, int *start,
+                      sam_error *err);
+
+/* Reads every mask that the prompts name and checks its size; *n_empty is how many hold no object. */
+sam_status clip_check_masks(const prompt_file *p, int width, int height, int *n_empty, sam_error *err);
+
+sam_status clip_open(clip *c, sam_error *err);
+sam_status clip_prompt(clip *c, sam_error *err);
+sam_status clip_next(clip *c, clip_result *out, sam_error *err);
+void clip_release(clip *c, clip_result *r);
+void clip_close(clip *c);
+
+double clock_ms(void); /* only grows */
+
+#endif

@@ -1,0 +1,169 @@
+/* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
+#include "convert.h"
+#include "flags.h"
+#include "op.h"
+
+#include <stdio.h> /* before jpeglib.h, which needs FILE */
+
+#include <dnnl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <jpeglib.h>
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <libswscale/swscale.h>
+#include <omp.h>
+#include <spng.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+/* The value behind "key   : value" of the first such line of a file of /proc. Returns text, "" if there is none. */
+static const char *proc_value(const char *path, const char *key, char *text, size_t n_text)
+{
+    char line[1024];
+    FILE *f = fopen(path, "r");
+    text[0] = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, key, strlen(key)) || !colon)
+            continue;
+        char *value = colon + 1 + strspn(colon + 1, " \t");
+        value[strcspn(value, "\n")] = 0;
+        snprintf(text, n_text, "%s", value);
+        break;
+    }
+    if (f)
+        fclose(f);
+    return text;
+}
+
+/* Distinct (package, core) pairs of /proc/cpuinfo; 0: not said there. */
+static int physical_cores(void)
+{
+    enum { MAX_CORES = 4096 };
+    static const char path[] = "/proc/cpuinfo";
+    char line[1024];
+    int package = 0, core, n = 0, *seen = malloc(MAX_CORES * sizeof *seen);
+    FILE *f = fopen(path, "r");
+    while (f && seen && fgets(line, sizeof line, f)) {
+        sscanf(line, "physical id : %d", &package);
+        if (sscanf(line, "core id : %d", &core) != 1)
+            continue;
+        int key = package * 65536 + core, at = 0;
+        while (at < n && seen[at] != key)
+            at++;
+        if (at == n && n < MAX_CORES)
+            seen[n++] = key;
+    }
+    if (f)
+        fclose(f);
+    free(seen);
+    return n;
+}
+
+static void print_cpu(void)
+{
+    char model[256], features[256];
+    int physical = physical_cores(), logical = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    proc_value("/proc/cpuinfo", "model name", model, sizeof model);
+    printf("CPU            %s\n", *model ? model : "(not named by /proc/cpuinfo)");
+    printf("cores          %d processors online, %d usable here", logical, omp_get_num_procs());
+    if (physical)
+        printf(", %d physical", physical);
+    printf("\ninstructions   %s\n", cpu_features(features, sizeof features));
+    unsigned long long memory = 0, available = 0;
+    char text[64];
+    sscanf(proc_value("/proc/meminfo", "MemTotal", text, sizeof text), "%llu", &memory);
+    sscanf(proc_value("/proc/meminfo", "MemAvailable", text, sizeof text), "%llu", &available);
+    printf("memory         %.1f GiB, %.1f GiB available\n", (double)memory / 0x1p20, (double)available / 0x1p20);
+}
+
+/* Which copy of the CPU operators a session would get. */
+static void print_backend(void)
+{
+    static const char *const variants[] = {"avx512bf16", "avx512", "avx2", "baseline"};
+    const char *chosen = "none", *name;
+    op_cpu_select(NULL, &chosen);
+    printf("CPU backend    %s: the best of those that this build has and this machine can run\n", chosen);
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
+        printf("               %-11s%s\n", variants[i],
+               !strcmp(variants[i], chosen)        ? "used"
+               : op_cpu_select(variants[i], &name) ? "can run here (--cpu_variant)"
+                                                   : "not in this build, or not on this machine");
+    printf("bf16           %s\n", !strcmp(chosen, "avx512bf16")
+                                      ? "native products (AVX512_BF16): --precision bf16 is the faster choice"
+                                      : "no bf16 instructions: --precision bf16 halves memory, but is computed by way of "
+                                        "fp32 and slower than fp32");
+    printf("fp16           weights are rounded to half precision, arithmetic is fp32 (a CPU's half precision is slow)\n");
+}
+
+static void print_cuda(void)
+{
+    char driver[256];
+    proc_value("/proc/driver/nvidia/version", "NVRM version", driver, sizeof driver);
+    printf("CUDA           not in this build; `--device cuda` is refused\n");
+    printf("NVIDIA driver  %s\n", *driver                              ? driver
+                                  : access("/dev/nvhost-gpu", F_OK) == 0 ? "Jetson (/dev/nvhost-gpu)"
+                                                                         : "none loaded on this machine");
+}
+
+static void print_libraries(void)
+{
+    const dnnl_version_t *dnnl = dnnl_version();
+    unsigned format = avformat_version(), codec = avcodec_version();
+    printf("oneDNN         %d.%d.%d\n", dnnl->major, dnnl->minor, dnnl->patch);
+    printf("libav          %s (libavformat %u.%u.%u, libavcodec %u.%u.%u, libswscale %u)\n", av_version_info(),
+           AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format), AV_VERSION_MAJOR(codec),
+           AV_VERSION_MINOR(codec), AV_VERSION_MICRO(codec), AV_VERSION_MAJOR(swscale_version()));
+    printf("H.264 encoder  %s\n", avcodec_find_encoder_by_name("libx264") ? "libx264" : "none: overlays are MPEG-4");
+#ifdef LIBJPEG_TURBO_VERSION
+    printf("libjpeg        turbo " TEXT(LIBJPEG_TURBO_VERSION) "\n");
+#else
+    printf("libjpeg        " TEXT(JPEG_LIB_VERSION) ", not libjpeg-turbo: pixels may differ by 1 from the references\n");
+#endif
+    printf("libspng        %s\njansson        %s\n", spng_version_string(), JANSSON_VERSION);
+}
+
+static void print_cache(void)
+{
+    char folder[1024];
+    sam_error err;
+    if (convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), folder, sizeof folder, &err) != SAM_OK)
+        printf("cache          %s\n", err.text);
+    else
+        printf("cache          %s (%s)\n", folder,
+               access(folder, W_OK) == 0 ? "writable" : errno == ENOENT ? "made when needed" : strerror(errno));
+}
+
+extern const verb verb_doctor;
+
+static int doctor_main(int argc, char **argv)
+{
+    int help;
+    sam_error err;
+    if (flags_parse(&verb_doctor, NULL, 0, argc, argv, &help, &err) != SAM_OK) {
+        fprintf(stderr, "sambench doctor: %s\n", err.text);
+        return 2;
+    }
+    if (help)
+        return 0;
+    printf("sambench       %s\n", SAM_VERSION);
+    print_cpu();
+    print_backend();
+    print_cuda();
+    print_libraries();
+    print_cache();
+    return 0;
+}
+
+const verb verb_doctor = {
+    .name = "doctor",
+    .summary = "say what this machine offers and which code would run on it",
+    .examples = "  sambench doctor\n",
+    .main = doctor_main,
+};

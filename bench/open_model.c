@@ -1,0 +1,109 @@
+#include "open_model.h"
+
+#include "convert.h"
+#include "listing.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int model_flags(model_choice *c, flag *to)
+{
+    const flag flags[N_MODEL_FLAGS] = {
+        {.name = "weights",
+         .kind = FLAG_STRING,
+         .value = &c->weights,
+         .meta = "FILE",
+         .required = 1,
+         .help = "Converted weights (samconvert), or an official .pt, .pth or .safetensors file."},
+        {.name = "device",
+         .kind = FLAG_CHOICE,
+         .value = &c->device,
+         .meta = "NAME",
+         .choices = "cpu|cuda|auto",
+         .help = "Where to run (default: auto, the best there is, which is said)."},
+        {.name = "precision",
+         .kind = FLAG_CHOICE,
+         .value = &c->precision,
+         .meta = "NAME",
+         .choices = "fp32|fp16|bf16",
+         .help = "Type of weights and activations (default: fp32)."},
+        {.name = "imgsz",
+         .kind = FLAG_INT,
+         .value = &c->image_px,
+         .meta = "PX",
+         .min = 64,
+         .max = 4096,
+         .help = "Side of the network's input, a multiple of 32 (default: what the model was trained for, 1024)."},
+        {.name = "threads",
+         .kind = FLAG_INT,
+         .value = &c->n_threads,
+         .meta = "N",
+         .min = 1,
+         .max = 1024,
+         .help = "Threads of the CPU backend (default: one per processor)."},
+        {.name = "mem_limit",
+         .kind = FLAG_BYTES,
+         .value = &c->mem_limit,
+         .meta = "BYTES",
+         .help = "Refuse to start if more memory than this is needed, as in 600M (default: none)."},
+        {.name = "cpu_variant",
+         .kind = FLAG_CHOICE,
+         .value = &c->cpu_variant,
+         .meta = "NAME",
+         .choices = "baseline|avx2|avx512|avx512bf16",
+         .help = "Instruction set of the CPU backend (default: the best this machine has; `sambench doctor`)."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return N_MODEL_FLAGS;
+}
+
+const char *model_precision(const model_choice *c)
+{
+    return c->precision ? c->precision : "fp32";
+}
+
+int model_threads(const model_choice *c)
+{
+    return c->n_threads ? c->n_threads : omp_get_num_procs();
+}
+
+sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err)
+{
+    char cache[1024];
+    FILE *f = path_is_folder(weights) ? NULL : fopen(weights, "rb");
+    if (!f)
+        return fail(err, SAM_E_IO, "--weights %s: %s", weights,
+                    path_is_folder(weights) ? "is a folder, expected a file" : strerror(errno));
+    fclose(f);
+    TRY(convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), cache, sizeof cache, err));
+    TRY(convert_cached(weights, cache, NULL, path, n_path, err));
+    if (strcmp(path, weights))
+        fprintf(stderr, "sambench %s: %s is used in its converted form, %s\n", verb, weights, path);
+    return SAM_OK;
+}
+
+sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
+                      sam_error *err)
+{
+    char path[4096];
+    int is_auto = !c->device || !strcmp(c->device, "auto"), cuda = !is_auto && !strcmp(c->device, "cuda");
+    const char *precision = model_precision(c);
+    sam_model_options opt = {.backend = cuda ? SAM_CUDA : SAM_CPU,
+                             .n_threads = model_threads(c),
+                             .compute = !strcmp(precision, "fp16")   ? SAM_F16
+                                        : !strcmp(precision, "bf16") ? SAM_BF16
+                                                                     : SAM_F32,
+                             .image_px = c->image_px,
+                             .max_points = max_points,
+                             .max_prompted_frames = max_prompted_frames,
+                             .cpu_variant = c->cpu_variant};
+    *out = NULL;
+    TRY(model_resolve(verb, c->weights, path, sizeof path, err));
+    TRY(sam_model_open(path, &opt, out, err));
+    if (is_auto)
+        fprintf(stderr, "sambench %s: --device auto is the CPU: CUDA is not in this build\n", verb);
+    return SAM_OK;
+}

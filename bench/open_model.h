@@ -1,0 +1,33 @@
+/* open_model.h - the flags that say which model runs where, and opening it: the same for every verb that runs one. */
+#ifndef OPEN_MODEL_H
+#define OPEN_MODEL_H
+
+#include "flags.h"
+#include "sam.h"
+
+/* What the flags say. Start with {0}. */
+typedef struct model_choice {
+    const char *weights, *device, *precision, *cpu_variant;
+    int image_px, n_threads;
+    size_t mem_limit; /* of a session; 0: none */
+} model_choice;
+
+enum { N_MODEL_FLAGS = 7 };
+
+/* Writes the flags at `to`, which has room for N_MODEL_FLAGS; returns how many. */
+int model_flags(model_choice *c, flag *to);
+
+/* Opens what `c` says. Official files (.pt, .pth, safetensors of Hugging Face) are converted first, into the cache
+ * folder, which is said on `verb`'s stderr, as is what --device auto became. max_points and max_prompted_frames: what the
+ * prompts need; 0: the engine's default. */
+sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
+                      sam_error *err);
+
+/* The converted form of `weights` in path, as model_open finds it. */
+sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err);
+
+const char *model_precision(const model_choice *c); /* "fp32" */
+/* Threads the engine will use. */
+int model_threads(const model_choice *c);
+
+#endif

@@ -1,0 +1,79 @@
+"""Speed of the official SAM 2 / EdgeTAM video predictor, one object, on a folder of frames; prints one JSON line.
+
+    python official_speed.py --model sam2.1_tiny --input FRAMES --precision bf16 --sam2 ~/sam2
+
+The code is the official one, its own predictor included; the weights are random (tests/parity/hash_weights.py) unless
+--checkpoint names a .pt file: arithmetic does not depend on them. A frame's time is from one yielded mask (at video
+size, on the device) to the next; decoding and resizing happen before, as in sam2/benchmark.py, and are reported as
+load_ms_per_frame. bf16 and fp16 mean autocast, the form the official scripts use.
+"""
+import argparse
+import os
+import sys
+import time
+
+os.environ["TQDM_DISABLE"] = "1"
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "parity"))
+
+import torch
+
+import official
+import stages
+import synthetic_clip
+
+
+def build(args):
+    predictor_file = official.use(args.model, args.sam2, args.edgetam)
+    official.quiet()
+    net = official.build(args.model, args.imgsz, predictor_file, "sam2.sam2_video_predictor.SAM2VideoPredictor")
+    if args.checkpoint:
+        net.load_state_dict(torch.load(args.checkpoint, map_location="cpu", weights_only=True)["model"])
+    else:
+        official.load_hash_weights(net, args.model, 101, "stable")
+    net.to(args.device)
+    if args.compile:
+        net.image_encoder.forward = torch.compile(net.image_encoder.forward, dynamic=False)
+        net.memory_attention.forward = torch.compile(net.memory_attention.forward, dynamic=True)
+        net.memory_encoder.forward = torch.compile(net.memory_encoder.forward, dynamic=False)
+    return net
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--model", required=True, choices=official.MODELS)
+    ap.add_argument("--checkpoint", metavar="FILE", help="official .pt file (default: random weights)")
+    stages.add_arguments(ap)
+    official.add_arguments(ap)
+    args = ap.parse_args()
+    stages.check(args)
+    net = build(args)
+    frames = official.load_frames(args.input, args.frames) if args.input else synthetic_clip.clip(args.frames)
+    if len(frames) < args.frames:
+        sys.exit(f"{args.input}: {len(frames)} frames, --frames asks for {args.frames}")
+    height, width = frames[0].shape[:2]
+    timer = stages.Stages(args.device)
+    timer.wrap(net, "forward_image", "encode")
+    timer.wrap(net.memory_attention, "forward", "memory_attention")
+    timer.wrap(net, "_forward_sam_heads", "mask_decoder")
+    timer.wrap(net, "_encode_new_memory", "memory_encoder")
+    timer.wrap(net, "_get_orig_video_res_output", "post")
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(args.precision)
+    with torch.inference_mode(), torch.autocast(args.device, dtype=dtype, enabled=dtype is not None):
+        begin = time.perf_counter()
+        official.network_input(frames, args.imgsz)
+        load_ms = (time.perf_counter() - begin) * 1e3 / len(frames)
+        state = official.init_state(net, frames, args.device)
+        del frames
+        net.add_new_points_or_box(state, 0, 1, points=[args.point or [width / 2, height / 2]], labels=[1])
+        tracked = iter(net.propagate_in_video(state))
+        next(tracked)  # the prompted frame's stored output
+        timer.begin_frame()
+        for _ in tracked:
+            timer.end_frame()
+            timer.begin_frame()
+    stages.report(args, "official", "facebookresearch", timer, load_ms, args.frames)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,364 @@
+/* run.c - the verb `run`: every annotated object of a split through every model, to a table of J&F, speed and memory.
+ *
+ * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
+ * it. A failing object gets a row that says why, and the run goes on. */
+#include "convert.h"
+#include "folders.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "run_object.h"
+#include "summary.h"
+#include "synthetic_split.h"
+#include "weights_search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+enum { TEST_SEED = 101, MAX_MODELS = 16, N_SETTINGS = 8 };
+
+extern const verb verb_run;
+
+typedef struct checkpoint {
+    const char *name;
+    char *weights;
+} checkpoint;
+
+typedef struct run {
+    run_options options;
+    model_list models;
+    checkpoint checkpoints[MAX_MODELS]; /* each once, in the order of --models */
+    int n_checkpoints;
+    dataset set;
+    char *split_dir; /* of test_mode */
+    results table;
+    progress bar;
+    int64_t frames_done; /* of finished objects; the bar counts frames of all models */
+    int n_failed, n_reused;
+    int stop; /* a failure that the next object would meet too */
+} run;
+
+/* Takes the bar away for the time of a line. */
+static void say(run *r, FILE *to, const char *text)
+{
+    progress_clear(&r->bar);
+    fprintf(to, "%s%s\n", to == stderr ? "sambench run: " : "", text);
+    fflush(to);
+}
+
+/* ---- what is to be run ---- */
+
+static sam_status test_weights(const run *r, const char *checkpoint, char **path, sam_error *err)
+{
+    char name[96];
+    snprintf(name, sizeof name, "test_weights/%s_random.safetensors", checkpoint);
+    TRY(path_join(path, r->options.out_dir, name, err));
+    if (path_is_file(*path))
+        return SAM_OK;
+    TRY(folders_make_for(*path, err));
+    const random_options random = {.model = checkpoint, .seed = TEST_SEED};
+    return convert_random(&random, *path, NULL, err);
+}
+
+static sam_status find_weights(run *r, sam_error *err)
+{
+    const run_options *o = &r->options;
+    int random = o->test_mode && !o->weights_dir;
+    if (random)
+        fprintf(stderr, "sambench run: no --weights_dir: random weights are made, so J and F mean nothing\n");
+    for (int i = 0; i < r->models.n; i++) {
+        const char *name = r->models.entries[i].checkpoint;
+        int known = 0;
+        for (int c = 0; c < r->n_checkpoints; c++)
+            known |= !strcmp(r->checkpoints[c].name, name);
+        if (known)
+            continue;
+        checkpoint *c = &r->checkpoints[r->n_checkpoints++];
+        c->name = name;
+        TRY(random ? test_weights(r, name, &c->weights, err)
+                   : weights_find(o->weights_dir ? o->weights_dir : ".", name, &c->weights, err));
+        if (!o->quiet)
+            fprintf(stderr, "sambench run: %s: %s\n", name, c->weights);
+    }
+    return SAM_OK;
+}
+
+static sam_status open_split(run *r, sam_error *err)
+{
+    const run_options *o = &r->options;
+    const char *folder = o->split_dir;
+    if (o->test_mode) {
+        TRY(path_join(&r->split_dir, o->out_dir, "test_split", err));
+        TRY(folders_make(r->split_dir, err));
+        TRY(synthetic_split_write(r->split_dir, o->split_name, err));
+        folder = r->split_dir;
+    }
+    const dataset_options options = {.split_name = o->split_name,
+                                     .limit_videos = o->limit_videos,
+                                     .limit_objects = o->limit_objects,
+                                     .shuffle = o->shuffle_videos,
+                                     .seed = (uint64_t)o->seed};
+    return dataset_open(&r->set, folder, &options, err);
+}
+
+static sam_status open_table(run *r, sam_error *err)
+{
+    const run_options *o = &r->options;
+    char px[16], clip[16], threads[16];
+    snprintf(px, sizeof px, "%d", o->model.image_px);
+    snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
+    snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
+    const result_setting settings[N_SETTINGS] = {{"threads", threads},
+                                               {"split_dir", r->set.root},
+                                               {"split_name", o->split_name},
+                                               {"imgsz", px},
+                                               {"precision", model_precision(&o->model)},
+                                               {"device", o->model.device},
+                                               {"metric", o->metric},
+                                               {"max_clip_frames", clip}};
+    int renamed;
+    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
+    if (renamed)
+        fprintf(stderr, "sambench run: the table of an earlier run is now %s/%s; --resume would have continued it\n",
+                o->out_dir, RESULTS_PREVIOUS);
+    if (o->resume && !o->quiet)
+        fprintf(stderr, "sambench run: --resume: %d finished rows taken over\n", r->table.n_kept);
+    return SAM_OK;
+}
+
+/* ---- running ---- */
+
+static int is_asked(const checkpoint *c, const model_entry *e)
+{
+    return !strcmp(e->checkpoint, c->name);
+}
+
+static int is_finished(const run *r, int video, int object, const model_entry *e)
+{
+    const dataset_video *v = &r->set.videos[video];
+    return results_has(&r->table, v->name, v->objects[object].name, e->name);
+}
+
+static int on_frame(void *user, int n_done, int n_total)
+{
+    run *r = user;
+    (void)n_total;
+    progress_update(&r->bar, r->frames_done + n_done);
+    return interrupt_requested();
+}
+
+static void say_object(run *r, const result_row *row)
+{
+    char text[RESULT_STATUS_BYTES + 400], score[96] = "not scored";
+    if (row->scored)
+        snprintf(score, sizeof score, "J %.4f  F %.4f  J&F %.4f", row->j, row->f, row->j_and_f);
+    if (!strncmp(row->status, "error", 5)) {
+        snprintf(text, sizeof text, "%s, object %s, %s: %s", row->video, row->object, row->model, row->status + 7);
+        say(r, stderr, text);
+    } else if (!r->options.quiet && strcmp(row->status, "interrupted")) {
+        snprintf(text, sizeof text, "%s/%s  %s  %s  %.2f fps  %.0f MiB", row->video, row->object, row->model, score,
+                 row->fps, row->peak_rss_mib);
+        say(r, stdout, text);
+    }
+}
+
+static sam_status add_row(run *r, const result_row *row, sam_error *err)
+{
+    r->n_failed += !strncmp(row->status, "error", 5);
+    say_object(r, row);
+    sam_status status = results_add(&r->table, row, err);
+    if (status != SAM_OK)
+        r->stop = 1;
+    return status;
+}
+
+static sam_status run_one(run *r, warm_model *m, int video, int object, const model_entry *e, sam_error *err)
+{
+    const dataset_video *v = &r->set.videos[video];
+    const run_job job = {.options = &r->options,
+                         .set = &r->set,
+                         .video = video,
+                         .object = object,
+                         .entry = e,
+                         .model = m,
+                         .on_frame = on_frame,
+                         .user = r};
+    result_row row;
+    sam_error job_err;
+    int fatal;
+    snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
+    run_object(&job, &row, &fatal, &job_err);
+    r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
+    r->stop |= fatal;
+    return add_row(r, &row, err);
+}
+
+/* A video whose objects cannot be found has one row for each model. */
+static sam_status run_broken_video(run *r, int video, const checkpoint *c, const sam_error *why, sam_error *err)
+{
+    for (int i = 0; i < r->models.n; i++) {
+        const model_entry *e = &r->models.entries[i];
+        result_row row = {.video = r->set.videos[video].name,
+                          .object = "",
+                          .model = e->name,
+                          .precision = model_precision(&r->options.model),
+                          .metric = r->options.metric,
+                          .imgsz = r->options.model.image_px};
+        snprintf(row.status, sizeof row.status, "error: %s", why->text);
+        if (is_asked(c, e))
+            TRY(add_row(r, &row, err));
+    }
+    return SAM_OK;
+}
+
+static sam_status run_video(run *r, warm_model *m, int video, const checkpoint *c, sam_error *err)
+{
+    sam_error why;
+    if (dataset_find_objects(&r->set, video, &why) != SAM_OK)
+        return run_broken_video(r, video, c, &why, err);
+    for (int object = 0; object < r->set.videos[video].n_objects; object++) {
+        for (int i = 0; i < r->models.n; i++) {
+            const model_entry *e = &r->models.entries[i];
+            if (!is_asked(c, e) || is_finished(r, video, object, e))
+                continue;
+            if (r->stop || interrupt_requested())
+                return SAM_OK;
+            TRY(run_one(r, m, video, object, e, err));
+        }
+    }
+    return SAM_OK;
+}
+
+/* Objects of a checkpoint that are still to do, and their frames. Videos that cannot be read count as one. */
+static int pending(run *r, const checkpoint *c, int64_t *n_frames)
+{
+    int n = 0;
+    for (int video = 0; video < r->set.n_videos; video++) {
+        const dataset_video *v = &r->set.videos[video];
+        if (dataset_find_objects(&r->set, video, NULL) != SAM_OK) {
+            n++;
+            continue;
+        }
+        for (int object = 0; object < v->n_objects; object++) {
+            for (int i = 0; i < r->models.n; i++) {
+                const model_entry *e = &r->models.entries[i];
+                if (!is_asked(c, e) || is_finished(r, video, object, e))
+                    continue;
+                n++;
+                *n_frames += run_job_planned(&r->options, v, &v->objects[object]);
+            }
+        }
+    }
+    return n;
+}
+
+static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
+{
+    warm_model m = {0};
+    model_choice choice = r->options.model;
+    choice.weights = c->weights;
+    int64_t n_frames = 0;
+    if (!pending(r, c, &n_frames))
+        return SAM_OK;
+    progress_clear(&r->bar);
+    sam_status status = warm_open(&m, &choice, c->name, err);
+    for (int video = 0; status == SAM_OK && video < r->set.n_videos && !r->stop && !interrupt_requested(); video++)
+        status = run_video(r, &m, video, c, err);
+    warm_close(&m);
+    return status;
+}
+
+/* A model that cannot be opened does not keep the others from running. */
+static void run_all(run *r)
+{
+    int64_t n_frames = 0;
+    int n = 0;
+    for (int i = 0; i < r->n_checkpoints; i++)
+        n += pending(r, &r->checkpoints[i], &n_frames);
+    progress_begin(&r->bar, stderr, r->options.quiet || !n, "", n_frames);
+    for (int i = 0; i < r->n_checkpoints && !r->stop && !interrupt_requested(); i++) {
+        sam_error err;
+        if (run_checkpoint(r, &r->checkpoints[i], &err) == SAM_OK)
+            continue;
+        r->n_failed++;
+        say(r, stderr, err.text);
+    }
+    progress_end(&r->bar);
+}
+
+static int finish(run *r)
+{
+    sam_error err;
+    if (summary_print(&r->table, stdout, &err) != SAM_OK)
+        fprintf(stderr, "sambench run: %s\n", err.text);
+    printf("metric %s; the table is %s/%s\n", r->options.metric, r->options.out_dir, RESULTS_FILE);
+    if (interrupt_requested()) {
+        fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
+        return EXIT_INTERRUPTED;
+    }
+    if (r->stop)
+        fprintf(stderr, "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
+                        "here\n",
+                r->options.out_dir);
+    else if (r->n_failed)
+        fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",
+                r->n_failed);
+    return r->n_failed || r->stop ? EXIT_FAILED : EXIT_DONE;
+}
+
+static sam_status set_up(run *r, sam_error *err)
+{
+    const char *names = r->options.models;
+    TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox", &r->models,
+                         err));
+    TRY(folders_make(r->options.out_dir, err));
+    TRY(open_split(r, err));
+    TRY(find_weights(r, err));
+    return open_table(r, err);
+}
+
+static void run_free(run *r)
+{
+    for (int i = 0; i < r->n_checkpoints; i++)
+        free(r->checkpoints[i].weights);
+    results_close(&r->table);
+    dataset_close(&r->set);
+    model_list_free(&r->models);
+    run_options_free(&r->options);
+    free(r->split_dir);
+}
+
+static int run_main(int argc, char **argv)
+{
+    run r = {0};
+    sam_error err;
+    int help = 0;
+    sam_status status = run_options_parse(&verb_run, argc, argv, &r.options, &help, &err);
+    int is_usage = status != SAM_OK;
+    if (status == SAM_OK && !help)
+        status = set_up(&r, &err);
+    int result = EXIT_DONE;
+    if (status == SAM_OK && !help) {
+        interrupt_catch();
+        run_all(&r);
+        result = finish(&r);
+    }
+    if (status != SAM_OK) {
+        fprintf(stderr, "sambench run: %s\n", err.text);
+        result = is_usage || status == SAM_E_ARG ? EXIT_USAGE : EXIT_FAILED;
+    }
+    run_free(&r);
+    return result;
+}
+
+const verb verb_run = {
+    .name = "run",
+    .summary = "track the annotated objects of a data set; write a table of J&F, speed and memory",
+    .examples = "  sambench run --split_dir sav_val --models sam2_tiny_points,edgetam_bbox --weights_dir checkpoints "
+                "--out_dir out\n"
+                "  sambench run --split_dir sav_val --models sam2_tiny_mask --weights_dir checkpoints --out_dir out "
+                "--resume\n"
+                "  sambench run --test_mode --models edgetam_points\n",
+    .main = run_main,
+};

@@ -1,0 +1,195 @@
+/* run_options.c - see run_options.h. */
+#include "run_options.h"
+
+#include "listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_FLAGS = 22, DEFAULT_IMGSZ = 1024, DEFAULT_TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+
+static void describe_what(flag *f, run_options *o)
+{
+    const flag table[] = {
+        {.name = "split_dir",
+         .kind = FLAG_STRING,
+         .value = &o->split_dir,
+         .meta = "DIR",
+         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+        {.name = "split_name",
+         .kind = FLAG_STRING,
+         .value = &o->split_name,
+         .meta = "NAME",
+         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+        {.name = "models",
+         .kind = FLAG_STRING,
+         .choices = "list",
+         .value = &o->models,
+         .meta = "NAMES",
+         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
+                 "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
+        {.name = "weights_dir",
+         .kind = FLAG_STRING,
+         .value = &o->weights_dir,
+         .meta = "DIR",
+         .help = "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        {.name = "out_dir",
+         .kind = FLAG_STRING,
+         .value = &o->out_dir,
+         .meta = "DIR",
+         .help = "Where table, overlays and masks go (default SPLIT_DIR/benchmark_outputs, test_mode: ./test_outputs)."},
+        {.name = "metric",
+         .kind = FLAG_CHOICE,
+         .value = &o->metric,
+         .meta = "NAME",
+         .choices = METRIC_CHOICES,
+         .help = "Whose J and F (default sav: the convention of the published SA-V figures, with which objects "
+                 "tracked one by one are scored one by one)."},
+        {.name = "test_mode",
+         .kind = FLAG_SWITCH,
+         .value = &o->test_mode,
+         .help = "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
+                 "is not given: a check of the set-up, not of quality."},
+    };
+    memcpy(f, table, sizeof table);
+}
+
+static void describe_how_much(flag *f, run_options *o)
+{
+    const flag table[] = {
+        {.name = "limit_videos",
+         .kind = FLAG_INT,
+         .value = &o->limit_videos,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N videos only (default 0: all)."},
+        {.name = "limit_objects",
+         .kind = FLAG_INT,
+         .value = &o->limit_objects,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N objects of each video only (default 0: all)."},
+        {.name = "max_clip_frames",
+         .kind = FLAG_INT,
+         .value = &o->max_clip_frames,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "Stop N frames from the prompt on, as if the video ended there (default 0: never)."},
+        {.name = "shuffle_videos",
+         .kind = FLAG_SWITCH,
+         .value = &o->shuffle_videos,
+         .help = "Shuffle the videos before --limit_videos (default: off)."},
+        {.name = "seed",
+         .kind = FLAG_INT,
+         .value = &o->seed,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "Of the shuffling, which it turns on (default 0)."},
+        {.name = "resume",
+         .kind = FLAG_SWITCH,
+         .value = &o->resume,
+         .help = "Continue the table in OUT_DIR: finished objects are not repeated (default: an old table is renamed)."},
+        {.name = "save_overlays",
+         .kind = FLAG_SWITCH,
+         .value = &o->save_overlays,
+         .help = "An mp4 per object and model with mask, contour, prompt and frame number (default: off)."},
+        {.name = "save_masks",
+         .kind = FLAG_SWITCH,
+         .value = &o->save_masks,
+         .help = "Masks as PNG, OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, for `sambench eval` (default: off)."},
+        {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
+    };
+    memcpy(f, table, sizeof table);
+}
+
+static void describe_how(flag *f, run_options *o)
+{
+    const flag table[] = {
+        {.name = "imgsz",
+         .kind = FLAG_INT,
+         .value = &o->model.image_px,
+         .meta = "PX",
+         .min = 64,
+         .max = MAX_IMGSZ,
+         .help = "Side of the model's input, a multiple of 32 (default 1024, test_mode: 256)."},
+        {.name = "precision",
+         .kind = FLAG_CHOICE,
+         .value = &o->model.precision,
+         .meta = "TYPE",
+         .choices = "fp32|fp16|bf16",
+         .help = "What the model computes in (default fp32)."},
+        {.name = "device",
+         .kind = FLAG_CHOICE,
+         .value = &o->model.device,
+         .meta = "NAME",
+         .choices = "cpu|cuda|auto",
+         .help = "Where it runs (default auto: the GPU if this build and machine have one)."},
+        {.name = "threads",
+         .kind = FLAG_INT,
+         .value = &o->model.n_threads,
+         .meta = "N",
+         .min = 1,
+         .max = 1024,
+         .help = "Threads of the CPU backend (default: one per processor)."},
+        {.name = "mem_limit",
+         .kind = FLAG_BYTES,
+         .value = &o->model.mem_limit,
+         .meta = "BYTES",
+         .help = "Refuse a model that plans more than this, as 600M or 2G (default: no limit)."},
+        {.name = "max_frames_in_mem",
+         .kind = FLAG_INT,
+         .value = &o->max_frames_in_mem,
+         .meta = "N",
+         .min = 2,
+         .max = 1 << 20,
+         .help = "Frames decoded ahead at most (default 600, and never more than 256 MiB)."},
+    };
+    memcpy(f, table, sizeof table);
+}
+
+/* Defaults that depend on other flags. */
+static sam_status settle(run_options *o, sam_error *err)
+{
+    if (!o->test_mode && !o->split_dir)
+        return fail(err, SAM_E_ARG, "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (o->test_mode && o->split_dir)
+        return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
+    int px = o->model.image_px ? o->model.image_px : o->test_mode ? DEFAULT_TEST_IMGSZ : DEFAULT_IMGSZ;
+    if (px % 32)
+        return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
+                    px / 32 * 32 + 32);
+    o->model.image_px = px;
+    if (o->seed >= 0)
+        o->shuffle_videos = 1;
+    o->seed = o->seed < 0 ? 0 : o->seed;
+    if (!o->out_dir && o->test_mode)
+        o->out_dir = "test_outputs";
+    if (!o->out_dir) {
+        TRY(path_join(&o->default_out_dir, o->split_dir, "benchmark_outputs", err));
+        o->out_dir = o->default_out_dir;
+    }
+    return metric_from_name(o->metric, &o->metric_kind, err);
+}
+
+sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *out, int *help, sam_error *err)
+{
+    *out = (run_options){.split_name = "sav_val",
+                         .model = {.precision = "fp32", .device = "auto"},
+                         .metric = "sav",
+                         .seed = -1,
+                         .max_frames_in_mem = 600};
+    flag flags[N_FLAGS] = {0};
+    describe_what(flags, out);
+    describe_how_much(flags + 7, out);
+    describe_how(flags + 16, out);
+    TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
+    return *help ? SAM_OK : settle(out, err);
+}
+
+void run_options_free(run_options *o)
+{
+    flag models = {.name = "models", .kind = FLAG_STRING, .choices = "list", .value = &o->models};
+    flags_free(&models, 1);
+    free(o->default_out_dir);
+    o->default_out_dir = NULL;
+}

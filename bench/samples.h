@@ -1,0 +1,21 @@
+/* samples.h - measured times and what is reported of them. */
+#ifndef SAMPLES_H
+#define SAMPLES_H
+
+#include "error.h"
+
+/* Start with {0}. */
+typedef struct samples {
+    double *x; /* [n] in the order measured */
+    size_t n, capacity;
+} samples;
+
+sam_status samples_reserve(samples *s, size_t n, sam_error *err);
+/* Never allocates within what was reserved. */
+sam_status samples_add(samples *s, double x, sam_error *err);
+/* The q-quantile (0..1) of x[first..n), linear between neighbours as numpy's default; NaN of none. */
+double samples_quantile(const samples *s, size_t first, double q);
+double samples_sum(const samples *s, size_t first);
+void samples_free(samples *s);
+
+#endif

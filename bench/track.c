@@ -1,0 +1,280 @@
+/* track.c - the verb `track`: prompts and a clip in, masks, an overlay video and figures out. */
+#include "alloc_count.h"
+#include "folders.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "open_model.h"
+#include "process_memory.h"
+#include "progress.h"
+#include "prompt_flags.h"
+#include "track_files.h"
+#include "track_report.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct track_options {
+    model_choice model;
+    prompt_choice prompts;
+    const char *input, *out, *dump, *json;
+    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, quiet, max_objects;
+} track_options;
+
+/* Everything one run holds; closed in one place. */
+typedef struct track_run {
+    const track_options *o;
+    const prompt_file *prompts;
+    frame_source *frames;
+    sam_model *model;
+    sam_session *session;
+    clip clip;
+    track_files files;
+    track_report report;
+    track_setting setting;
+} track_run;
+
+/* The clip: its length, its first frame, and that the prompts fit it. Nothing of the model is needed for that. */
+static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
+{
+    const track_options *o = r->o;
+    int n_empty = 0, start = 0;
+    *reverse = o->reverse >= 0 ? o->reverse : r->prompts->reverse;
+    /* Frames are decoded ahead only a little, to not compete with what is measured. */
+    frames_options opt = {.prefetch = 8};
+    TRY(frames_open(o->input, &opt, &r->frames, err));
+    int64_t count = frames_count(r->frames);
+    int n_frames = o->n_frames && o->n_frames < count ? o->n_frames : count < INT_MAX ? (int)count : INT_MAX;
+    frames_size(r->frames, &r->setting.width, &r->setting.height);
+    TRY(clip_start(r->prompts, o->start, n_frames, *reverse, o->input, &start, err));
+    TRY(clip_check_masks(r->prompts, r->setting.width, r->setting.height, &n_empty, err));
+    if (n_empty)
+        fprintf(stderr, "sambench track: %d of the mask prompts are empty: their objects start as absent\n", n_empty);
+    if (start || *reverse)
+        TRY(frames_restart(r->frames, start, *reverse, err));
+    r->clip = (clip){.frames = r->frames,
+                     .prompts = r->prompts,
+                     .n_frames = n_frames,
+                     .start = start,
+                     .direction = *reverse ? SAM_REVERSE : SAM_FORWARD,
+                     .count_allocations = 1,
+                     .current = -1};
+    return SAM_OK;
+}
+
+static sam_status open_session(track_run *r, sam_error *err)
+{
+    const track_options *o = r->o;
+    int n_objects = r->prompts->n_objects;
+    if (o->max_objects && o->max_objects < n_objects)
+        return fail(err, SAM_E_ARG, "--objects_max %d, but the prompts name %d objects", o->max_objects, n_objects);
+    TRY(model_open("track", &o->model, prompts_max_points(r->prompts), prompts_max_prompted_frames(r->prompts), &r->model,
+                   err));
+    sam_session_options opt = {.width_px = r->setting.width,
+                               .height_px = r->setting.height,
+                               .max_objects = o->max_objects ? o->max_objects : n_objects,
+                               .n_frames = r->clip.n_frames,
+                               .fill_hole_area = o->fill_hole_area ? o->fill_hole_area : -1,
+                               .remove_speck_area = o->remove_speck_area,
+                               .no_overlap = o->no_overlap,
+                               .mem_limit = o->model.mem_limit};
+    TRY(sam_session_open(r->model, &opt, &r->session, err));
+    r->clip.session = r->session;
+    alloc_count_watch(model_threads(&o->model));
+    return clip_open(&r->clip, err);
+}
+
+/* What was computed before a damaged frame or an interruption is kept. */
+static sam_status track_frames(track_run *r, sam_error *err)
+{
+    clip *c = &r->clip;
+    clip_result at;
+    progress bar;
+    int total = c->direction == SAM_REVERSE ? c->start + 1 : c->n_frames - c->start;
+    double begin = clock_ms(), written = 0;
+    TRY(report_reserve(&r->report, total, err));
+    TRY(clip_prompt(c, err));
+    progress_begin(&bar, stderr, r->o->quiet, "track", total);
+    sam_status status = SAM_OK;
+    while (status == SAM_OK && !(r->setting.interrupted = interrupt_requested())) {
+        status = clip_next(c, &at, err);
+        if (status != SAM_OK || !at.frame)
+            break;
+        double start = clock_ms();
+        status = files_add(&r->files, c, at.frame, err);
+        if (status == SAM_OK)
+            status = report_add(&r->report, &at, err);
+        clip_release(c, &at);
+        written += clock_ms() - start;
+        r->report.end_to_end_ms = clock_ms() - begin - written;
+        progress_update(&bar, c->n_tracked);
+    }
+    progress_end(&bar);
+    return status;
+}
+
+static sam_status finish(track_run *r, sam_error *err)
+{
+    track_setting *s = &r->setting;
+    s->model = sam_model_name(r->model);
+    s->precision = model_precision(&r->o->model);
+    s->input = r->o->input;
+    s->image_px = sam_model_image_px(r->model);
+    s->n_objects = r->prompts->n_objects;
+    s->n_threads = model_threads(&r->o->model);
+    s->frame_queue_bytes = frames_memory(r->frames);
+    s->rss_peak_bytes = process_peak_bytes();
+    TRY(files_finish(&r->files, r->report.n_frames, err));
+    if (!r->report.n_frames)
+        return SAM_OK;
+    if (r->o->json)
+        TRY(json_out(r->o->json, report_json(&r->report, s), err));
+    if (!r->o->quiet)
+        report_print(&r->report, s, r->o->json && !strcmp(r->o->json, "-") ? stderr : stdout);
+    return SAM_OK;
+}
+
+static sam_status track(track_run *r, sam_error *err)
+{
+    int reverse;
+    sam_error later;
+    TRY(open_clip(r, &reverse, err));
+    if (r->o->json && strcmp(r->o->json, "-"))
+        TRY(folders_make_for(r->o->json, err));
+    TRY(files_open(&r->files, r->prompts, r->setting.width, r->setting.height, frames_rate(r->frames), err));
+    TRY(open_session(r, err));
+    sam_status status = track_frames(r, err);
+    if (status != SAM_OK && !r->report.n_frames)
+        return status;
+    sam_status written = finish(r, status == SAM_OK ? err : &later);
+    return status == SAM_OK ? written : status;
+}
+
+static int run_track(const track_options *o)
+{
+    sam_error err = {0};
+    track_run r = {.o = o,
+                   .prompts = &o->prompts.file,
+                   .files = {.folder = o->out, .dump_path = o->dump, .draw = o->overlay}};
+    sam_status status = track(&r, &err);
+    if (status != SAM_OK)
+        fprintf(stderr, "sambench track: %s\n", err.text);
+    if (r.report.n_frames && (status != SAM_OK || r.setting.interrupted))
+        fprintf(stderr, "sambench track: stopped after %d frames; what they gave is kept\n", r.report.n_frames);
+    clip_close(&r.clip);
+    files_close(&r.files);
+    report_free(&r.report);
+    sam_session_close(r.session);
+    sam_model_close(r.model);
+    frames_close(r.frames);
+    return status == SAM_OK && !r.setting.interrupted ? 0 : 1;
+}
+
+static int own_flags(track_options *o, flag *to)
+{
+    const flag flags[] = {
+        {.name = "input",
+         .kind = FLAG_STRING,
+         .value = &o->input,
+         .meta = "PATH",
+         .required = 1,
+         .help = "A folder of JPEG or PNG frames, or a video file."},
+        {.name = "out",
+         .kind = FLAG_STRING,
+         .value = &o->out,
+         .meta = "DIR",
+         .help = "Where masks/OBJECT/FRAME.png and overlay.mp4 go (default: nowhere)."},
+        {.name = "json", .kind = FLAG_STRING, .value = &o->json, .meta = "FILE", .help = "Figures of the run; - is stdout."},
+        {.name = "dump",
+         .kind = FLAG_STRING,
+         .value = &o->dump,
+         .meta = "FILE",
+         .help = "Logits, scores, pointers and masks of every frame, safetensors (kept in memory until the end)."},
+        {.name = "frames",
+         .kind = FLAG_INT,
+         .value = &o->n_frames,
+         .meta = "N",
+         .min = 1,
+         .max = INT_MAX,
+         .help = "Take the clip as its first N frames, as if the rest did not exist (default: all)."},
+        {.name = "start_frame",
+         .kind = FLAG_INT,
+         .value = &o->start,
+         .meta = "N",
+         .min = 0,
+         .max = INT_MAX,
+         .help = "First frame tracked (default: the first prompted one)."},
+        {.name = "reverse", .kind = FLAG_SWITCH, .value = &o->reverse, .help = "Track backward in time, to frame 0."},
+        {.name = "overlay",
+         .kind = FLAG_SWITCH,
+         .value = &o->overlay,
+         .help = "Write OUT/overlay.mp4 (default: on with --out); --no-overlay: masks only."},
+        {.name = "no_overlap",
+         .kind = FLAG_SWITCH,
+         .value = &o->no_overlap,
+         .help = "Give each pixel to one object only (default: off)."},
+        {.name = "fill_hole_area",
+         .kind = FLAG_INT,
+         .value = &o->fill_hole_area,
+         .meta = "PX",
+         .min = 0,
+         .max = 1 << 24,
+         .help = "Fill holes up to this area, in pixels of the low-res mask; 0: none (default: 8)."},
+        {.name = "remove_speck_area",
+         .kind = FLAG_INT,
+         .value = &o->remove_speck_area,
+         .meta = "PX",
+         .min = 0,
+         .max = 1 << 24,
+         .help = "Remove specks up to this area (default: 0, none)."},
+        {.name = "objects_max",
+         .kind = FLAG_INT,
+         .value = &o->max_objects,
+         .meta = "N",
+         .min = 1,
+         .max = 1024,
+         .help = "Objects to take memory for (default: as many as are prompted)."},
+        {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress and no figures on the terminal."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return (int)(sizeof flags / sizeof *flags);
+}
+
+extern const verb verb_track;
+
+static int track_main(int argc, char **argv)
+{
+    track_options o = {.prompts = {.id = 1}, .start = -1, .reverse = -1, .fill_hole_area = 8, .overlay = 1};
+    flag flags[64];
+    int n = model_flags(&o.model, flags), help;
+    n += own_flags(&o, flags + n);
+    n += prompt_flags(&o.prompts, flags + n);
+    sam_error err;
+    sam_status status = flags_parse(&verb_track, flags, n, argc, argv, &help, &err);
+    if (status == SAM_OK && help)
+        return 0;
+    int usage = status != SAM_OK;
+    if (status == SAM_OK) {
+        status = prompt_choice_finish(&o.prompts, &err);
+        usage = status != SAM_OK && !o.prompts.json;
+    }
+    int code = usage ? 2 : 1;
+    if (status == SAM_OK) {
+        interrupt_catch();
+        code = run_track(&o);
+    } else {
+        fprintf(stderr, "sambench track: %s\n", err.text);
+    }
+    prompt_choice_free(&o.prompts);
+    return code;
+}
+
+const verb verb_track = {
+    .name = "track",
+    .summary = "track prompted objects through a clip: masks, overlay video, speed and memory",
+    .examples =
+        "  sambench track --weights sam2.1_hiera_tiny.pt --input clip.mp4 --point 210,350 --out out\n"
+        "  sambench track --weights edgetam.pt --input frames/ --object 1 --box 300,60,520,340 \\\n"
+        "                 --object 2 --point 600,200 --frame 5 --point 640,210,0 --json figures.json\n",
+    .main = track_main,
+};

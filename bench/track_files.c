@@ -1,0 +1,136 @@
+#include "track_files.h"
+
+#include "folders.h"
+#include "image_io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+static sam_status check_writable(const char *folder, sam_error *err)
+{
+    if (access(folder, W_OK | X_OK))
+        return fail(err, SAM_E_IO, "%s: cannot write into this folder: %s", folder, strerror(errno));
+    return SAM_OK;
+}
+
+static sam_status put_path(char path[PATH_BYTES], int n, sam_error *err)
+{
+    return n > 0 && n < PATH_BYTES ? SAM_OK : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+}
+
+sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err)
+{
+    char path[PATH_BYTES];
+    f->prompts = prompts;
+    f->width = width;
+    f->height = height;
+    if (f->dump_path)
+        TRY(folders_make_for(f->dump_path, err));
+    if (!f->folder)
+        return SAM_OK;
+    TRY(folders_make(f->folder, err));
+    TRY(check_writable(f->folder, err));
+    for (int i = 0; i < prompts->n_objects; i++) {
+        int n = snprintf(path, sizeof path, "%s/masks/%03d", f->folder, (int)prompts->objects[i].id);
+        TRY(put_path(path, n, err));
+        TRY(folders_make(path, err));
+        TRY(check_writable(path, err));
+    }
+    if (!f->draw)
+        return SAM_OK;
+    f->pixels = malloc(3 * (size_t)width * (size_t)height);
+    f->objects = calloc((size_t)prompts->n_objects, sizeof *f->objects);
+    if (!f->pixels || !f->objects)
+        return fail(err, SAM_E_MEMORY, "no memory for an overlay of %d x %d", width, height);
+    TRY(put_path(path, snprintf(path, sizeof path, "%s/overlay.mp4", f->folder), err));
+    /* Streams of photos and of unusual clocks are shown at the default speed. */
+    overlay_options opt = {.width = width, .height = height, .fps = fps >= 0.1 && fps <= 1000 ? fps : 0};
+    return overlay_open(path, &opt, &f->video, err);
+}
+
+static sam_status dump_mask(track_files *f, const frame *at, int id, const sam_mask *m, sam_error *err)
+{
+    char name[96];
+    const int64_t low_res[2] = {m->logits_px, m->logits_px}, one[1] = {1}, pointer[1] = {256};
+    int n = snprintf(name, sizeof name, "frame_%05lld/obj_%d/", (long long)at->index, id);
+    snprintf(name + n, sizeof name - (size_t)n, "low_res_logits");
+    TRY(dump_f32(&f->tensors, name, m->logits, 2, low_res, err));
+    snprintf(name + n, sizeof name - (size_t)n, "object_score");
+    TRY(dump_f32(&f->tensors, name, &m->presence, 1, one, err));
+    snprintf(name + n, sizeof name - (size_t)n, "object_pointer");
+    TRY(dump_f32(&f->tensors, name, m->pointer, 1, pointer, err));
+    snprintf(name + n, sizeof name - (size_t)n, "mask");
+    return dump_u8(&f->tensors, name, m->bits, m->row_bytes, f->height, f->width, err);
+}
+
+/* What the overlay shows of object i: its mask and the prompts of this frame. */
+static overlay_object shown(const track_files *f, int i, const sam_mask *m, int64_t frame_index)
+{
+    const prompt_object *o = &f->prompts->objects[i];
+    overlay_object show = {.id = (int)o->id, .mask = m->bits, .mask_row_bytes = m->row_bytes};
+    for (int k = 0; k < o->n_prompts; k++) {
+        const prompt *p = &o->prompts[k];
+        if (p->frame != frame_index)
+            continue;
+        if (p->n_points) {
+            show.points = p->points;
+            show.n_points = p->n_points;
+        }
+        if (p->has_box)
+            show.box = &p->box;
+    }
+    return show;
+}
+
+sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *err)
+{
+    char path[PATH_BYTES];
+    int n_shown = 0;
+    for (int i = 0; i < f->prompts->n_objects; i++) {
+        int id = (int)f->prompts->objects[i].id;
+        sam_mask m;
+        if (!c->started[i])
+            continue;
+        TRY(sam_get_mask(c->session, id, &m, err));
+        if (f->folder) {
+            int n = snprintf(path, sizeof path, "%s/masks/%03d/%s.png", f->folder, id, at->name);
+            TRY(put_path(path, n, err));
+            TRY(image_write_mask(path, m.bits, m.row_bytes, f->width, f->height, 0, err));
+        }
+        if (f->dump_path)
+            TRY(dump_mask(f, at, id, &m, err));
+        if (f->video)
+            f->objects[n_shown++] = shown(f, i, &m, at->index);
+    }
+    if (!f->video)
+        return SAM_OK;
+    size_t row = 3 * (size_t)f->width;
+    memcpy(f->pixels, at->rgb, row * (size_t)f->height);
+    overlay_draw(&(canvas){f->pixels, f->width, f->height, row}, f->objects, n_shown, at->index);
+    return overlay_write(f->video, f->pixels, row, err);
+}
+
+sam_status files_finish(track_files *f, int n_frames, sam_error *err)
+{
+    overlay *video = f->video;
+    if (!n_frames)
+        return SAM_OK;
+    f->video = NULL;
+    sam_status status = video ? overlay_close(video, err) : SAM_OK;
+    if (status == SAM_OK && f->dump_path)
+        status = dump_write(&f->tensors, f->dump_path, err);
+    return status;
+}
+
+void files_close(track_files *f)
+{
+    overlay_abandon(f->video);
+    free(f->pixels);
+    free(f->objects);
+    dump_free(&f->tensors);
+}

@@ -1,0 +1,30 @@
+/* track_files.h - what `track` writes per frame: masks, the overlay video, the dump. */
+#ifndef TRACK_FILES_H
+#define TRACK_FILES_H
+
+#include "clip.h"
+#include "dump.h"
+#include "overlay.h"
+
+/* Set folder, dump_path and draw; the rest starts as 0. */
+typedef struct track_files {
+    const char *folder;    /* --out; NULL: no masks and no overlay */
+    const char *dump_path; /* NULL: none                           */
+    int draw;              /* OUT/overlay.mp4                      */
+    const prompt_file *prompts;
+    int width, height;
+    overlay *video;
+    uint8_t *pixels;         /* [height, width, 3] a frame to draw on */
+    overlay_object *objects; /* [n_objects]                           */
+    dump tensors;
+} track_files;
+
+/* Makes folders and tries to write, so that a run does not find out at its end. fps 0: not known. */
+sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err);
+/* The masks that the session holds: OUT/masks/001/<frame>.png for object 1, as SA-V has them. */
+sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *err);
+/* Completes overlay and dump. `n_frames` 0: there is nothing to write. */
+sam_status files_finish(track_files *f, int n_frames, sam_error *err);
+void files_close(track_files *f);
+
+#endif

@@ -1,0 +1,125 @@
+#include "track_report.h"
+
+#include <math.h>
+
+static const char *const stage_names[N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
+                                                  "post"};
+
+sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
+{
+    size_t n = (size_t)n_frames;
+    TRY(samples_reserve(&r->ms, n, err));
+    TRY(samples_reserve(&r->own, n, err));
+    TRY(samples_reserve(&r->libraries, n, err));
+    for (int k = 0; k < N_STAGES; k++)
+        TRY(samples_reserve(&r->stage_ms[k], n, err));
+    return SAM_OK;
+}
+
+sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
+{
+    const sam_stats *s = &f->stats;
+    const double stages[N_STAGES] = {s->encode_ms, s->memory_attention_ms, s->mask_decoder_ms, s->memory_encoder_ms,
+                                     s->post_ms};
+    r->stats = *s;
+    r->n_frames++;
+    /* Where the encoder ran for the prompts already, the times of the session are those of the prompts too. */
+    r->official_ms += f->encoded ? f->ms - s->post_ms : f->ms;
+    if (!f->encoded)
+        return SAM_OK;
+    if (f->position < FULL_BANK_FRAMES)
+        r->first_full = r->ms.n + 1;
+    TRY(samples_add(&r->ms, f->ms, err));
+    TRY(samples_add(&r->own, (double)f->allocations.own, err));
+    TRY(samples_add(&r->libraries, (double)f->allocations.libraries, err));
+    for (int k = 0; k < N_STAGES; k++)
+        TRY(samples_add(&r->stage_ms[k], stages[k], err));
+    return SAM_OK;
+}
+
+void report_free(track_report *r)
+{
+    samples_free(&r->ms);
+    samples_free(&r->own);
+    samples_free(&r->libraries);
+    for (int k = 0; k < N_STAGES; k++)
+        samples_free(&r->stage_ms[k]);
+}
+
+/* First of the frames reported as steady: those with a full bank, or all of a shorter clip. */
+static size_t steady_from(const track_report *r)
+{
+    return r->first_full < r->ms.n ? r->first_full : 0;
+}
+
+static double per_second(int n, double ms)
+{
+    return n && ms > 0 ? 1e3 * n / ms : NAN;
+}
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+/* NaN: not counted. */
+static double allocations_per_frame(const track_report *r, const samples *s)
+{
+    size_t from = steady_from(r), n = s->n - from;
+    return n && s->x[from] >= 0 ? samples_sum(s, from) / (double)n : NAN;
+}
+
+static json_t *steady_json(const track_report *r)
+{
+    size_t from = steady_from(r);
+    json_t *stages = json_object();
+    for (int k = 0; k < N_STAGES; k++)
+        json_object_set_new(stages, stage_names[k], number(samples_quantile(&r->stage_ms[k], from, 0.5)));
+    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", number(samples_quantile(&r->ms, from, 0.5)), "p90",
+                     number(samples_quantile(&r->ms, from, 0.9)), "p99", number(samples_quantile(&r->ms, from, 0.99)),
+                     "frames", (json_int_t)(r->ms.n - from), "full_bank", r->ms.n && from == r->first_full, "stages_ms",
+                     stages);
+}
+
+json_t *report_json(const track_report *r, const track_setting *s)
+{
+    const sam_stats *b = &r->stats;
+    double own = allocations_per_frame(r, &r->own), libraries = allocations_per_frame(r, &r->libraries);
+    json_t *bytes = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)b->weight_bytes, "tables",
+                              (json_int_t)b->table_bytes, "state", (json_int_t)b->state_bytes, "scratch",
+                              (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes);
+    json_t *allocations = json_pack("{s:o, s:o}", "engine", number(own), "libraries", number(libraries));
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o}",
+                     "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "",
+                     "precision", s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width",
+                     s->width, "height", s->height, "frames", r->n_frames, "objects", s->n_objects, "interrupted",
+                     s->interrupted, "steady", steady_json(r), "official_protocol_fps",
+                     number(per_second(r->n_frames, r->official_ms)), "end_to_end_fps",
+                     number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
+                     (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries),
+                     "allocations_by", allocations);
+}
+
+void report_print(const track_report *r, const track_setting *s, FILE *to)
+{
+    size_t from = steady_from(r), n = r->ms.n - from;
+    const sam_stats *b = &r->stats;
+    fprintf(to, "%s, %s, %d px, %s (%s), %d threads: %d frames of %d x %d, %d object%s%s\n", s->model, s->precision,
+            s->image_px, b->backend ? b->backend : "", b->device ? b->device : "", s->n_threads, r->n_frames, s->width,
+            s->height, s->n_objects, s->n_objects == 1 ? "" : "s", s->interrupted ? ", interrupted" : "");
+    if (n) {
+        fprintf(to, "steady: %.1f ms a frame (p90 %.1f, p99 %.1f; %zu frames%s)\n", samples_quantile(&r->ms, from, 0.5),
+                samples_quantile(&r->ms, from, 0.9), samples_quantile(&r->ms, from, 0.99), n,
+                from == r->first_full ? " with a full memory bank" : ", too few for a full memory bank");
+        for (int k = 0; k < N_STAGES; k++)
+            fprintf(to, "  %-17s %9.2f ms\n", stage_names[k], samples_quantile(&r->stage_ms[k], from, 0.5));
+    }
+    fprintf(to, "official protocol: %.2f FPS (tracking alone, frames in memory); end to end: %.2f FPS (decode to mask)\n",
+            per_second(r->n_frames, r->official_ms), per_second(r->n_frames, r->end_to_end_ms));
+    fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
+            (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,
+            (double)s->rss_peak_bytes / 0x1p20);
+    double own = allocations_per_frame(r, &r->own), libraries = allocations_per_frame(r, &r->libraries);
+    if (isfinite(own))
+        fprintf(to, "allocations in a steady frame: %g by the engine, %g by libraries\n", own, libraries);
+}

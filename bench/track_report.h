@@ -1,0 +1,42 @@
+/* track_report.h - the figures of one tracked clip, gathered frame by frame, as text and as the JSON of --json. */
+#ifndef TRACK_REPORT_H
+#define TRACK_REPORT_H
+
+#include "clip.h"
+#include "samples.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* From this many frames of a pass on, memory attention sees a full bank. */
+enum { FULL_BANK_FRAMES = 7 };
+
+enum { STAGE_ENCODE, STAGE_MEMORY_ATTENTION, STAGE_MASK_DECODER, STAGE_MEMORY_ENCODER, STAGE_POST, N_STAGES };
+
+/* Start with {0}. */
+typedef struct track_report {
+    samples ms, stage_ms[N_STAGES], own, libraries; /* of the frames that were encoded and tracked; allocations by whom */
+    size_t first_full;    /* where in them the bank is full; n: nowhere                        */
+    int n_frames;         /* tracked                                                           */
+    double official_ms;   /* of all tracked frames: push and track, without resizing masks out */
+    double end_to_end_ms; /* first frame asked for to last mask; writing files not counted     */
+    sam_stats stats;      /* of the last frame                                                 */
+} track_report;
+
+/* Room for a clip, so that nothing is allocated while frames are measured. */
+sam_status report_reserve(track_report *r, int n_frames, sam_error *err);
+sam_status report_add(track_report *r, const clip_result *frame, sam_error *err);
+void report_free(track_report *r);
+
+/* What was run; the rest of the JSON file. */
+typedef struct track_setting {
+    const char *model, *precision, *input;
+    int image_px, width, height, n_objects, n_threads, interrupted;
+    size_t frame_queue_bytes, rss_peak_bytes;
+} track_setting;
+
+/* NULL: no memory. */
+json_t *report_json(const track_report *r, const track_setting *s);
+void report_print(const track_report *r, const track_setting *s, FILE *to);
+
+#endif

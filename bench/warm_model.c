@@ -1,0 +1,62 @@
+/* warm_model.c - see warm_model.h. */
+#include "warm_model.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { FRAMES_THAT_COUNT = 16 }; /* of longer clips the model does not see the length */
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+sam_status warm_open(warm_model *w, const model_choice *choice, const char *checkpoint, sam_error *err)
+{
+    char path[4096];
+    model_choice converted = *choice;
+    *w = (warm_model){.mem_limit = choice->mem_limit};
+    TRY(model_resolve("run", choice->weights, path, sizeof path, err));
+    converted.weights = path;
+    double start = now_ms();
+    TRY(model_open("run", &converted, 0, 0, &w->model, err));
+    w->model_ms = now_ms() - start;
+    if (!strcmp(sam_model_name(w->model), checkpoint))
+        return SAM_OK;
+    sam_status status = fail(err, SAM_E_FORMAT, "%s: holds %s, not %s: rename or remove it", choice->weights,
+                             sam_model_name(w->model), checkpoint);
+    warm_close(w);
+    return status;
+}
+
+void warm_drop_session(warm_model *w)
+{
+    sam_session_close(w->session);
+    w->session = NULL;
+}
+
+sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_error *err)
+{
+    n_frames = n_frames < FRAMES_THAT_COUNT ? n_frames : FRAMES_THAT_COUNT;
+    if (w->session && w->width == width && w->height == height && w->n_frames == n_frames)
+        return sam_session_reset(w->session, err);
+    warm_drop_session(w);
+    const sam_session_options o = {
+        .width_px = width, .height_px = height, .n_frames = n_frames, .mem_limit = w->mem_limit};
+    double start = now_ms();
+    TRY(sam_session_open(w->model, &o, &w->session, err));
+    w->session_ms = now_ms() - start;
+    w->width = width;
+    w->height = height;
+    w->n_frames = n_frames;
+    return SAM_OK;
+}
+
+void warm_close(warm_model *w)
+{
+    warm_drop_session(w);
+    sam_model_close(w->model);
+    *w = (warm_model){0};
+}

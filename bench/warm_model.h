@@ -1,0 +1,26 @@
+/* warm_model.h - an open model and its session, kept from one object to the next: a new session is only opened for
+ * another frame size, or for another length of a clip so short that the model cares (sam.h, n_frames). */
+#ifndef WARM_MODEL_H
+#define WARM_MODEL_H
+
+#include "open_model.h"
+
+/* Start with {0}. */
+typedef struct warm_model {
+    sam_model *model;
+    sam_session *session; /* NULL before warm_session, and after a failure */
+    size_t mem_limit;
+    int width, height, n_frames; /* of the session */
+    double model_ms, session_ms; /* what opening them took */
+} warm_model;
+
+/* `choice` says what and how, `checkpoint` which model the weights must be of. Conversion of official files, which is
+ * done once and kept, is not part of model_ms. */
+sam_status warm_open(warm_model *w, const model_choice *choice, const char *checkpoint, sam_error *err);
+/* A session without objects for a clip of n_frames of this size. */
+sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_error *err);
+/* Gives up the session: after a failure in the middle of a clip the next one starts from a new session. */
+void warm_drop_session(warm_model *w);
+void warm_close(warm_model *w);
+
+#endif

@@ -1,0 +1,163 @@
+/* weights_search.c - see weights_search.h. */
+#include "weights_search.h"
+
+#include "listing.h"
+#include "safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { MAX_DEPTH = 16 };
+
+static const struct known_names {
+    const char *checkpoint, *ultralytics, *hugging_face;
+} known[] = {
+    {"sam2.1_hiera_tiny", "sam2.1_t.pt", "sam2.1-hiera-tiny"},
+    {"sam2.1_hiera_small", "sam2.1_s.pt", "sam2.1-hiera-small"},
+    {"sam2.1_hiera_base_plus", "sam2.1_b.pt", "sam2.1-hiera-base-plus"},
+    {"sam2.1_hiera_large", "sam2.1_l.pt", "sam2.1-hiera-large"},
+    {"sam2_hiera_tiny", "sam2_t.pt", "sam2-hiera-tiny"},
+    {"sam2_hiera_small", "sam2_s.pt", "sam2-hiera-small"},
+    {"sam2_hiera_base_plus", "sam2_b.pt", "sam2-hiera-base-plus"},
+    {"sam2_hiera_large", "sam2_l.pt", "sam2-hiera-large"},
+    {"edgetam", NULL, "EdgeTAM-hf"},
+};
+
+typedef enum find_rank { RANK_OFFICIAL, RANK_CONVERTED, RANK_HUGGING_FACE, RANK_ULTRALYTICS, RANK_NONE } find_rank;
+
+typedef struct search {
+    const struct known_names *names;
+    find_rank rank; /* of the best so far */
+    int depth;
+    char *path;
+    struct {
+        dev_t device;
+        ino_t inode;
+    } above[MAX_DEPTH + 1]; /* the folders being read, against links that lead back */
+} search;
+
+/* Whether a folder is "sam2.1-hiera-tiny", "facebook--sam2.1-hiera-tiny", "models--facebook--sam2.1-hiera-tiny". */
+static int is_hub_folder(const char *folder, size_t n, const char *name)
+{
+    size_t n_name = strlen(name);
+    if (n < n_name || strncasecmp(folder + n - n_name, name, n_name))
+        return 0;
+    return n == n_name || folder[n - n_name - 1] == '-' || folder[n - n_name - 1] == '_';
+}
+
+static int below_hub_folder(const char *path, const char *name)
+{
+    for (const char *at = path, *slash; (slash = strchr(at, '/')); at = slash + 1)
+        if (is_hub_folder(at, (size_t)(slash - at), name))
+            return 1;
+    return 0;
+}
+
+static int is_converted(const char *path, const char *checkpoint)
+{
+    st_file file;
+    if (st_open(path, &file, NULL) != SAM_OK)
+        return 0;
+    const char *name = st_meta_get(&file, "name");
+    int found = st_meta_get(&file, "format_version") && name && !strcmp(name, checkpoint);
+    st_close(&file);
+    return found;
+}
+
+static find_rank rank_of(const search *s, const char *path, const char *file)
+{
+    const char *checkpoint = s->names->checkpoint;
+    size_t n = strlen(checkpoint);
+    if (!strncasecmp(file, checkpoint, n) && (!strcasecmp(file + n, ".pt") || !strcasecmp(file + n, ".pth")))
+        return RANK_OFFICIAL;
+    if (s->names->ultralytics && !strcasecmp(file, s->names->ultralytics))
+        return RANK_ULTRALYTICS;
+    size_t n_file = strlen(file);
+    if (n_file < 12 || strcasecmp(file + n_file - 12, ".safetensors"))
+        return RANK_NONE;
+    if (is_converted(path, checkpoint))
+        return RANK_CONVERTED;
+    if (!strcasecmp(file, "model.safetensors") && below_hub_folder(path, s->names->hugging_face))
+        return RANK_HUGGING_FACE;
+    return RANK_NONE;
+}
+
+static sam_status look_at_files(search *s, const char *folder, int depth, sam_error *err)
+{
+    listing files = {0};
+    if (listing_read(folder, "pt|pth|safetensors", &files, NULL) != SAM_OK)
+        return SAM_OK;
+    sam_status status = SAM_OK;
+    for (int i = 0; status == SAM_OK && i < files.n; i++) {
+        char *path;
+        status = path_join(&path, folder, files.names[i], err);
+        if (status != SAM_OK)
+            break;
+        find_rank rank = rank_of(s, path, files.names[i]);
+        if (rank < s->rank || (rank == s->rank && rank != RANK_NONE && depth < s->depth)) {
+            free(s->path);
+            s->path = path;
+            s->rank = rank;
+            s->depth = depth;
+        } else {
+            free(path);
+        }
+    }
+    listing_free(&files);
+    return status;
+}
+
+static sam_status look_into(search *s, const char *folder, int depth, sam_error *err)
+{
+    struct stat st;
+    if (depth > MAX_DEPTH || stat(folder, &st))
+        return SAM_OK;
+    for (int i = 0; i < depth; i++)
+        if (s->above[i].device == st.st_dev && s->above[i].inode == st.st_ino)
+            return SAM_OK;
+    s->above[depth].device = st.st_dev;
+    s->above[depth].inode = st.st_ino;
+    TRY(look_at_files(s, folder, depth, err));
+    listing folders = {0};
+    if (listing_read(folder, NULL, &folders, NULL) != SAM_OK)
+        return SAM_OK;
+    sam_status status = SAM_OK;
+    for (int i = 0; status == SAM_OK && i < folders.n; i++) {
+        char *path;
+        status = path_join(&path, folder, folders.names[i], err);
+        if (status == SAM_OK) {
+            status = look_into(s, path, depth + 1, err);
+            free(path);
+        }
+    }
+    listing_free(&folders);
+    return status;
+}
+
+sam_status weights_find(const char *folder, const char *checkpoint, char **path, sam_error *err)
+{
+    search s = {.rank = RANK_NONE};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].checkpoint, checkpoint))
+            s.names = &known[i];
+    if (!s.names)
+        return fail(err, SAM_E_ARG, "%s: not a model of this build", checkpoint);
+    if (!path_is_folder(folder))
+        return fail(err, SAM_E_IO, "--weights_dir %s: no such folder", folder);
+    sam_status status = look_into(&s, folder, 0, err);
+    if (status == SAM_OK && !s.path)
+        status = fail(err, SAM_E_IO,
+                      "--weights_dir %s: no weights of %s there or in its subfolders; looked for %s.pt, a converted "
+                      ".safetensors of it, %s/model.safetensors%s%s",
+                      folder, checkpoint, checkpoint, s.names->hugging_face, s.names->ultralytics ? ", " : "",
+                      s.names->ultralytics ? s.names->ultralytics : "");
+    if (status != SAM_OK) {
+        free(s.path);
+        s.path = NULL;
+    }
+    *path = s.path;
+    return status;
+}

@@ -1,0 +1,18 @@
+/* weights_search.h - finds a model's weights somewhere below a folder, by the names they are published under:
+ *
+ *   sam2.1_hiera_tiny.pt (also .pth)                     facebookresearch; edgetam.pt
+ *   any .safetensors with the model's name in it         what samconvert writes
+ *   .../facebook--sam2.1-hiera-tiny/.../model.safetensors  Hugging Face, EdgeTAM-hf too
+ *   sam2.1_t.pt                                          Ultralytics
+ *
+ * In this order; of several the one in the fewest folders, then the first by byte order of paths. */
+#ifndef WEIGHTS_SEARCH_H
+#define WEIGHTS_SEARCH_H
+
+#include "error.h"
+
+/* `checkpoint` is a name of model_list.h ("sam2.1_hiera_tiny"); *path is for the caller to free. Nothing found is
+ * SAM_E_IO and says what was looked for. Subfolders that cannot be read, and files that are no weights, are passed over. */
+sam_status weights_find(const char *folder, const char *checkpoint, char **path, sam_error *err);
+
+#endif

@@ -1,0 +1,29 @@
+#include "command.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+void command(command_result *r, const char *format, ...)
+{
+    char line[4096], rest[512];
+    int at = snprintf(line, sizeof line, "%s/", BUILD_DIR);
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line + at, sizeof line - (size_t)at, format, args);
+    va_end(args);
+    assert(n > 0 && (size_t)(at + n) + 6 < sizeof line);
+    strcat(line, " 2>&1");
+    fflush(NULL);
+    FILE *p = popen(line, "r");
+    assert(p);
+    r->text[fread(r->text, 1, sizeof r->text - 1, p)] = 0;
+    while (fread(rest, 1, sizeof rest, p))
+        ; /* what does not fit must still be read, or the program waits */
+    int status = pclose(p);
+    r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    printf("$ %s\n%s[exit %d]\n", line, r->text, r->code);
+}

@@ -1,0 +1,15 @@
+/* command.h - runs the built programs, as a user does. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stddef.h>
+
+typedef struct command_result {
+    int code;          /* exit status; 128 + signal of a killed one */
+    char text[16384];  /* stdout and stderr, in the order written   */
+} command_result;
+
+/* Runs BUILD_DIR/<formatted> in a shell with standard error joined to standard output. */
+void command(command_result *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

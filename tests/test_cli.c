@@ -1,0 +1,224 @@
+/* sambench from its command line: verbs, usage errors and everything the outside world can get wrong before a run. */
+#include "command.h"
+#include "small_model.h"
+#include "synthetic_clip.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static temp_tree tree;
+
+static void write_prompts(const char *name, const char *text)
+{
+    tree_text(&tree, name, text);
+}
+
+/* The first part of the weights, as an interrupted download leaves them. */
+static void truncate_weights(void)
+{
+    static char bytes[1 << 20];
+    char to[256];
+    FILE *in = fopen(tree_path(&tree, "tiny.safetensors"), "rb");
+    snprintf(to, sizeof to, "%s", tree_path(&tree, "truncated.safetensors"));
+    FILE *out = fopen(to, "wb");
+    assert_true(in && out && fread(bytes, 1, sizeof bytes, in) == sizeof bytes);
+    assert_true(fwrite(bytes, 1, sizeof bytes, out) == sizeof bytes);
+    fclose(in);
+    fclose(out);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    static uint8_t mask[SYNTHETIC_WIDTH * SYNTHETIC_HEIGHT];
+    tree_open(&tree);
+    small_model_make(&tree);
+    small_clip_make(&tree, "clip", 3);
+    truncate_weights();
+    tree_gray(&tree, "empty.png", mask, SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT);
+    fill_box(mask, 40, 5, 5, 20, 20, 1);
+    tree_gray(&tree, "small.png", mask, 40, 30);
+    tree_text(&tree, "notes.txt", "not a folder\n");
+    write_prompts("tracked.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 1, \"points\": [[1, 1]], "
+                                  "\"labels\": [1], \"when\": \"tracked\"}]}]}");
+    write_prompts("broken.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"pints\": []}]}]}");
+    write_prompts("late.json", "{\"objects\": [{\"id\": 3, \"prompts\": [{\"frame\": 7, \"box\": [1, 1, 9, 9]}]}]}");
+    write_prompts("mask.json",
+                  "{\"objects\": [{\"id\": 3, \"prompts\": [{\"frame\": 0, \"mask\": \"small.png\"}]}]}");
+    write_prompts("logits.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[9, 9]], "
+                                 "\"labels\": [1]}, {\"frame\": 0, \"logits\": \"tiny.safetensors\"}]}]}");
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+/* `line` with every @ replaced by the test's folder. */
+static void run(command_result *r, const char *line)
+{
+    char full[2048];
+    size_t at = 0;
+    for (; *line && at + sizeof tree.root < sizeof full; line++) {
+        if (*line == '@')
+            at += (size_t)snprintf(full + at, sizeof full - at, "%s", tree.root);
+        else
+            full[at++] = *line;
+    }
+    full[at] = 0;
+    command(r, "sambench %s", full);
+}
+
+typedef struct wrong_case {
+    const char *line;
+    int code;
+    const char *part; /* of what it says */
+} wrong_case;
+
+#define TRACK "track --weights @/tiny.safetensors --imgsz 128 --input @/clip "
+#define IMAGE "image --weights @/tiny.safetensors --imgsz 128 --input @/clip/00000.png "
+
+static const wrong_case wrong_cases[] = {
+    {"", 2, "usage: sambench VERB"},
+    {"trak", 2, "the nearest is 'track'"},
+    {"xylophone", 2, "there is no verb 'xylophone'; `sambench --help`"},
+    {"track --wieghts x", 2, "the nearest is --weights"},
+    {"track --input @/clip --point 1,1", 2, "--weights FILE is required"},
+    {"track --weights x --point 1,1", 2, "--input PATH is required"},
+    {TRACK, 2, "nothing to segment: give --point, --box, --mask or --prompts"},
+    {TRACK "--point 1,1 --prompts @/late.json", 2, "exclude each other"},
+    {TRACK "--point 1", 2, "--point: '1' is not x,y"},
+    {TRACK "--point 1,2,3", 2, "label 1 (object) or 0 (background)"},
+    {TRACK "--box 1,2,3", 2, "--box: '1,2,3' is not x0,y0,x1,y1"},
+    {TRACK "--frame=-1 --point 1,1", 2, "--frame: '-1' is not a whole number from 0"},
+    {TRACK "--object x --point 1,1", 2, "--object: 'x' is not a whole number"},
+    {TRACK "--point nan,1", 2, "--point: 'nan,1' is not x,y"},
+    {TRACK "--device tpu --point 1,1", 2, "--device: 'tpu' is not one of cpu|cuda|auto"},
+    {TRACK "--frames 0 --point 1,1", 2, "--frames: 0 is out of range"},
+    {TRACK "--device cuda --point 1,1", 1, "CUDA backend is not part of this build"},
+    {TRACK "--point 500,20", 1, "object 1, frame 0: point (500, 20) is outside the 160 x 120 frame"},
+    {TRACK "--object 4 --box 10,10,300,20", 1, "object 4, frame 0: box corner (300, 20) is outside"},
+    {TRACK "--box 30,10,20,20", 1, "expected x0 <= x1"},
+    {TRACK "--frame 3 --point 1,1", 1, "object 1 has a prompt on frame 3, but the clip"},
+    {TRACK "--frames 2 --frame 2 --point 1,1", 1, "has the frames 0 to 1"},
+    {TRACK "--start_frame 9 --point 1,1", 1, "start_frame 9, but the clip"},
+    {TRACK "--reverse --point 1,1", 1, "reverse from frame 0 has nowhere to go; give --start_frame"},
+    {TRACK "--prompts @/late.json", 1, "object 3 has a prompt on frame 7"},
+    {TRACK "--prompts @/tracked.json", 1, "tracking needs one before it"},
+    {TRACK "--prompts @/broken.json", 1, "objects[0].prompts[0]"},
+    {TRACK "--prompts @/none.json", 1, "none.json"},
+    {TRACK "--prompts @/logits.json", 1, "previous logits are a prompt for images"},
+    {TRACK "--mask @/none.png", 1, "none.png"},
+    {TRACK "--mask @/notes.txt", 1, "notes.txt"},
+    {TRACK "--mask @/small.png", 1, "the mask is 40 x 30, the frames are 160 x 120"},
+    {TRACK "--prompts @/mask.json", 1, "small.png: the mask is 40 x 30"},
+    {TRACK "--mask @/empty.png --frames 1", 0, "1 of the mask prompts are empty"},
+    {TRACK "--point 1,1 --out @/notes.txt", 1, "notes.txt: this folder cannot be made: a file has that name"},
+    {TRACK "--point 1,1 --out /proc/nowhere", 1, "/proc/nowhere: this folder cannot be made"},
+    {TRACK "--point 1,1 --json /proc/nowhere/x.json", 1, "/proc/nowhere: this folder cannot be made"},
+    {TRACK "--point 1,1 --frames 1 --dump /proc/x.safetensors", 1, "/proc/x.safetensors"},
+    {TRACK "--point 1,1 --mem_limit 20M", 1, "the limit is 20 MiB"},
+    {TRACK "--point 1,1 --object 2 --point 2,2 --objects_max 1", 1, "--objects_max 1, but the prompts name 2 objects"},
+    {"track --weights @/none.pt --input @/clip --point 1,1", 1, "--weights "},
+    {"track --weights @/notes.txt --input @/clip --point 1,1", 1, "notes.txt"},
+    {"track --weights @ --input @/clip --point 1,1", 1, "is a folder, expected a file"},
+    {"track --weights @/truncated.safetensors --input @/clip --point 1,1", 1, "truncated.safetensors"},
+    {"track --weights @/tiny.safetensors --input @/none --point 1,1", 1, "none: cannot open frames"},
+    {"track --weights @/tiny.safetensors --input @/notes.txt --point 1,1", 1, "notes.txt"},
+    {"track --weights @/tiny.safetensors --imgsz 100 --input @/clip --point 1,1", 1, "expected a multiple of 32"},
+    {IMAGE, 2, "nothing to segment"},
+    {IMAGE "--frame 1 --point 1,1", 1, "an image has frame 0 only"},
+    {IMAGE "--mask @/empty.png", 1, "images take points, a box or previous logits, not a mask"},
+    {IMAGE "--point 200,1", 1, "object 1: point (200, 1) is outside the 160 x 120 frame"},
+    {IMAGE "--prompts @/logits.json", 1, "holds no F32 tensor of 32 x 32"},
+    {IMAGE "--prompts @/tracked.json", 1, "an image has frame 0 only"},
+    {IMAGE "--point 1,1 --device cuda", 1, "CUDA backend is not part of this build"},
+    {IMAGE "--point 1,1 --out @/notes.txt", 1, "a file has that name"},
+    {"plan --weights @/tiny.safetensors --imgsz 128 --mem_limit 20M", 1, "the limit is 20 MiB"},
+    {"plan --weights @/tiny.safetensors --imgsz 128 --width 0", 2, "--width: 0 is out of range"},
+    {"doctor --now", 2, "unknown flag --now"},
+};
+
+static void says_what_is_wrong(void **state)
+{
+    (void)state;
+    static command_result r;
+    for (size_t i = 0; i < sizeof wrong_cases / sizeof *wrong_cases; i++) {
+        const wrong_case *w = &wrong_cases[i];
+        run(&r, w->line);
+        if (r.code != w->code || !strstr(r.text, w->part))
+            fail_msg("case %zu: expected exit %d and '%s'", i, w->code, w->part);
+    }
+}
+
+static void answers_questions_about_itself(void **state)
+{
+    (void)state;
+    static command_result r;
+    static const char *const verbs[] = {"track", "image", "eval", "plan", "doctor"};
+    run(&r, "--version");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "sambench " SAM_VERSION));
+    run(&r, "--help");
+    assert_int_equal(r.code, 0);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        char line[64], head[64];
+        run(&r, "--help");
+        assert_non_null(strstr(r.text, verbs[i]));
+        snprintf(line, sizeof line, "%s --help", verbs[i]);
+        snprintf(head, sizeof head, "sambench %s: ", verbs[i]);
+        run(&r, line);
+        assert_int_equal(r.code, 0);
+        assert_non_null(strstr(r.text, head));
+    }
+    run(&r, "doctor");
+    assert_int_equal(r.code, 0);
+    static const char *const told[] = {"CPU backend", "bf16", "CUDA", "oneDNN", "libav", "libjpeg", "libspng", "cache"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        assert_non_null(strstr(r.text, told[i]));
+}
+
+/* The rows of the plan: each takes more than the one before. */
+static void plans_memory(void **state)
+{
+    (void)state;
+    static command_result r;
+    run(&r, "plan --weights @/tiny.safetensors --imgsz 128 --width 160 --height 120 --objects 3 --mem_limit 2G");
+    assert_int_equal(r.code, 0);
+    static const int rows[] = {1, 2, 3, 4, 8};
+    const char *at = strstr(r.text, "each more");
+    double before = 0, weights, tables, state_mib, scratch, total;
+    for (size_t i = 0; i < 5; i++) {
+        int n = 0;
+        assert_non_null(at = strchr(at, '\n'));
+        assert_int_equal(sscanf(++at, "%d %lf %lf %lf %lf %lf", &n, &weights, &tables, &state_mib, &scratch, &total), 6);
+        assert_int_equal(n, rows[i]);
+        assert_true(total > before && weights > 0 && state_mib > 0 && scratch > 0);
+        before = total;
+    }
+    assert_non_null(strstr(r.text, "3 objects: "));
+    assert_non_null(strstr(r.text, "fits the limit of 2048.0 MiB"));
+    run(&r, "plan --weights @/tiny.safetensors --imgsz 128 --input @/clip --objects 12");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "frames of 160 x 120"));
+    assert_non_null(strstr(r.text, "\n      12 "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_questions_about_itself),
+        cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(plans_memory),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
