@@ -131,6 +131,12 @@ static void select_pointer(bank_selection *out, const bank_entry *e, int64_t fra
     out->pointer_ages[out->n_pointers++] = (float)distance(e->frame, frame) / (float)(reach > 0 ? reach : 1);
 }
 
+/* 1: frame + sign * back is a frame number. */
+static int within(int64_t frame, int64_t sign, int64_t back)
+{
+    return sign > 0 ? frame <= INT64_MAX - back : frame >= back;
+}
+
 void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames, bank_selection *out)
 {
     int64_t sign = reverse ? 1 : -1;
@@ -148,12 +154,12 @@ void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames,
         if (reverse ? e->frame >= frame : e->frame <= frame)
             select_pointer(out, e, frame, reach);
     }
-    for (int back = 1; back <= b->size.recent; back++) {
+    for (int64_t back = 1; back <= b->size.recent && within(frame, sign, back); back++) {
         const bank_entry *e = bank_find(b, frame + sign * back);
         if (e && !e->prompted && e->slot >= 0)
-            select_memory(out, e, back - 1);
+            select_memory(out, e, (int)back - 1);
     }
-    for (int64_t back = 1; back <= reach; back++) {
+    for (int64_t back = 1; back <= reach && within(frame, sign, back); back++) {
         const bank_entry *e = bank_find(b, frame + sign * back);
         if (e && !e->prompted)
             select_pointer(out, e, frame, reach);

@@ -1,0 +1,227 @@
+#include "tiny_model.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "graph.h"
+#include "sam2.h"
+#include "temp_dir.h"
+
+#include <cmocka.h> /* after error.h: it makes a macro of `fail` */
+
+#define REST                                                                                                           \
+    "\"image_size\": 64, \"d_model\": 32, \"mem_dim\": 8, \"memory_attention_layers\": 2, \"memory_attention_mlp\": 48, " \
+    "\"num_maskmem\": 7, \"max_obj_ptrs\": 16, \"sigmoid_scale\": 20, \"sigmoid_bias\": -10"
+#define HIERA                                                                                                          \
+    "\"trunk\": \"hiera\", \"embed_dim\": 16, \"num_heads\": 1, \"stages\": [1, 2, 2, 1], \"global_att_blocks\": [3], "  \
+    "\"window_spec\": [4, 2, 6, 4], \"window_pos_embed_bkg_spatial_size\": [3, 3], \"q_pool\": 3, "
+
+const char *const tiny_config[TINY_COUNT] = {
+    "{" HIERA REST "}",
+    "{" HIERA REST ", \"object_pointer_time_encoding\": true, \"no_obj_embed_spatial\": true}",
+    "{\"trunk\": \"repvit\", \"widths\": [16, 24, 32, 40], \"depths\": [1, 2, 1, 1], " REST
+    ", \"perceiver_latents\": 3, \"perceiver_latents_2d\": 4, \"perceiver_depth\": 2}",
+};
+const char *const tiny_names[TINY_COUNT] = {"tiny_sam2", "tiny_sam2.1", "tiny_edgetam"};
+
+/* ---- weights ------------------------------------------------------------------------------------------------------ */
+
+typedef struct tensors {
+    size_t count;
+    st_tensor t[600];
+} tensors;
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && !strcmp(text + n - m, end);
+}
+
+/* Gains of norms are around 1, biases small, embeddings and products of order 1; objects are mostly there. */
+static void fill(float *data, size_t n, int rows, int cols, const char *name)
+{
+    int norm = rows == 1 && ends_with(name, "weight") &&
+               (strstr(name, "norm") || strstr(name, "mask_downsampler") || strstr(name, "mask_downscaling") ||
+                strstr(name, "output_upscaling") || strstr(name, "ff.0."));
+    int bias = ends_with(name, "bias");
+    float middle = norm ? 1.0f : !strcmp(name, "sam_mask_decoder.pred_obj_score_head.layers.2.bias") ? 2.0f : 0.0f;
+    float spread = norm || bias ? 0.2f : rows == 1 && cols <= 32 ? 0.7f : 1.7f / __builtin_sqrtf((float)cols);
+    uint64_t seed = 1469598103934665603u;
+    for (const char *c = name; *c; c++)
+        seed = (seed ^ (unsigned char)*c) * 1099511628211u;
+    for (size_t i = 0; i < n; i++)
+        data[i] = middle + spread * ((float)(mix(seed + i) >> 40) / 8388608.0f - 1.0f);
+}
+
+static void add_tensor(tensors *set, const char *name, int rows, int cols)
+{
+    assert_true(set->count < sizeof set->t / sizeof *set->t);
+    size_t n = (size_t)rows * (size_t)cols;
+    char *copy = malloc(strlen(name) + 1);
+    assert_non_null(copy);
+    memcpy(copy, name, strlen(name) + 1);
+    set->t[set->count++] = (st_tensor){
+        .name = copy, .dtype = ST_F32, .n_dims = 2, .shape = {rows, cols}, .n_bytes = n * sizeof(float)};
+}
+
+static void fill_all(tensors *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        st_tensor *t = &set->t[i];
+        float *data = malloc(t->n_bytes);
+        assert_non_null(data);
+        fill(data, t->n_bytes / sizeof *data, (int)t->shape[0], (int)t->shape[1], t->name);
+        t->data = data;
+    }
+}
+
+void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta)
+{
+    json_t *header = json_object(), *about = json_object();
+    json_int_t at = 0;
+    for (size_t i = 0; i < n_meta; i++)
+        json_object_set_new(about, meta[i].key, json_string(meta[i].value));
+    json_object_set_new(header, "__metadata__", about);
+    for (size_t i = 0; i < n; i++, at += (json_int_t)t[i - 1].n_bytes)
+        json_object_set_new(header, t[i].name,
+                            json_pack("{s:s, s:[I,I], s:[I,I]}", "dtype", st_dtype_name(t[i].dtype), "shape",
+                                      (json_int_t)t[i].shape[0], (json_int_t)t[i].shape[1], "data_offsets", at,
+                                      at + (json_int_t)t[i].n_bytes));
+    char *text = json_dumps(header, JSON_COMPACT);
+    FILE *f = fopen(path, "wb");
+    assert_true(text && f);
+    uint64_t n_header = strlen(text);
+    fwrite(&n_header, sizeof n_header, 1, f);
+    fwrite(text, 1, n_header, f);
+    for (size_t i = 0; i < n && t[i].data; i++)
+        fwrite(t[i].data, 1, t[i].n_bytes, f);
+    if (n && !t[0].data)
+        assert_int_equal(fflush(f) || ftruncate(fileno(f), (off_t)(8 + n_header + (uint64_t)at)), 0);
+    assert_int_equal(fclose(f), 0);
+    free(text);
+    json_decref(header);
+}
+
+/* Builds every graph over the file; 1 if that worked, else adds the tensor that was missing. */
+static int grow(const char *path, tensors *set)
+{
+    static st_file file; /* not on the stack: build errors are long */
+    sam_error err;
+    model_config c;
+    weights w;
+    states s = {0};
+    int complete = 1;
+    if (st_open(path, &file, &err) != SAM_OK || config_read(&file, path, &c, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(weights_open(&w, &file, path, &err), SAM_OK);
+    model_size z = size_of_model(&c, c.image_size, 4, 2);
+    for (int id = 0; id < GRAPH_COUNT && complete; id++) {
+        graph g;
+        builder b = build_begin(&g, graph_names[id], &w, &s, DT_F32, DT_F32);
+        build_graph(&b, (graph_id)id, &c, &z);
+        complete = build_end(&b, &err) == SAM_OK;
+        if (complete)
+            graph_free(&g);
+    }
+    weights_close(&w);
+    st_close(&file);
+    if (!complete) {
+        char name[200];
+        int rows, cols;
+        const char *at = strstr(err.text, "tensor ");
+        if (!at || sscanf(at, "tensor %199s is missing (expected %d x %d)", name, &rows, &cols) != 3)
+            fail_msg("%s", err.text);
+        add_tensor(set, name, rows, cols);
+    }
+    return complete;
+}
+
+void tiny_model_write(const char *path, tiny_family family)
+{
+    const st_meta meta[] = {{"config", tiny_config[family]},
+                            {"family", family == TINY_EDGETAM ? "edgetam" : "sam2"},
+                            {"name", tiny_names[family]}};
+    tensors *set = calloc(1, sizeof *set);
+    assert_non_null(set);
+    add_tensor(set, "no_mem_pos_enc", 1, 32);
+    do
+        tiny_file_write(path, set->t, set->count, meta, 3);
+    while (!grow(path, set));
+    fill_all(set);
+    tiny_file_write(path, set->t, set->count, meta, 3);
+    for (size_t i = 0; i < set->count; i++) {
+        free((void *)(uintptr_t)set->t[i].name);
+        free((void *)(uintptr_t)set->t[i].data);
+    }
+    free(set);
+}
+
+void tiny_models_make(tiny_models *t)
+{
+    temp_dir_make(&t->dir);
+    for (int f = 0; f < TINY_COUNT; f++) {
+        temp_dir_file(&t->dir, tiny_names[f], t->path[f], sizeof t->path[f]);
+        tiny_model_write(t->path[f], (tiny_family)f);
+    }
+}
+
+void tiny_models_remove(tiny_models *t)
+{
+    temp_dir_remove(&t->dir);
+}
+
+/* ---- use ---------------------------------------------------------------------------------------------------------- */
+
+sam_model *tiny_open(const char *path, const sam_model_options *opt)
+{
+    sam_model *m;
+    sam_error err;
+    if (sam_model_open(path, opt, &m, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+sam_session *tiny_session(sam_model *m, sam_session_options opt)
+{
+    sam_session *s;
+    sam_error err;
+    if (sam_session_open(m, &opt, &s, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+void tiny_frame(int width, int height, int64_t t, uint8_t *rgb)
+{
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            uint8_t *p = rgb + 3 * ((size_t)y * (size_t)width + (size_t)x);
+            int64_t u = (64 * x / width + 3 * t) % 64, v = (64 * y / height + t) % 64;
+            int64_t a = (u - 20) * (u - 20) + (v - 24) * (v - 24), b = (u - 44) * (u - 44) + 2 * (v - 40) * (v - 40);
+            p[0] = (uint8_t)(a < 140 ? 220 - a / 2 : 40 + u);
+            p[1] = (uint8_t)(b < 150 ? 60 + b : 30 + 2 * v);
+            p[2] = (uint8_t)(mix((uint64_t)(u * 64 + v)) % 50 + (a < 140 ? 150 : 20));
+        }
+}
+
+void tiny_push(sam_session *s, int width, int height, int64_t t)
+{
+    uint8_t rgb[3 * TINY_FRAME_PX * TINY_FRAME_PX];
+    sam_error err;
+    assert_true(width <= TINY_FRAME_PX && height <= TINY_FRAME_PX);
+    tiny_frame(width, height, t, rgb);
+    if (sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * (size_t)width, .index = t}, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+}
