@@ -176,8 +176,9 @@ int prompt_flags(prompt_choice *c, flag *to)
     return N_PROMPT_FLAGS;
 }
 
-sam_status prompt_choice_finish(prompt_choice *c, sam_error *err)
+sam_status prompt_choice_finish(prompt_choice *c, int *usage, sam_error *err)
 {
+    *usage = !c->json == !c->file.n_objects;
     if (c->json && c->file.n_objects)
         return fail(err, SAM_E_ARG, "--prompts and --point, --box or --mask exclude each other");
     if (!c->json && !c->file.n_objects)

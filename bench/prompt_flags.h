@@ -22,8 +22,8 @@ enum { N_PROMPT_FLAGS = 6 };
 
 /* Writes the flags at `to`; returns how many. */
 int prompt_flags(prompt_choice *c, flag *to);
-/* After flags_parse: reads the file, or orders what the flags gave. Neither or both is SAM_E_ARG. */
-sam_status prompt_choice_finish(prompt_choice *c, sam_error *err);
+/* After flags_parse: reads the file, if there is one. Neither flags nor file, or both, is wrong usage (*usage = 1). */
+sam_status prompt_choice_finish(prompt_choice *c, int *usage, sam_error *err);
 void prompt_choice_free(prompt_choice *c);
 
 /* What a model has to be opened for. */

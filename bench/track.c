@@ -254,10 +254,8 @@ static int track_main(int argc, char **argv)
     if (status == SAM_OK && help)
         return 0;
     int usage = status != SAM_OK;
-    if (status == SAM_OK) {
-        status = prompt_choice_finish(&o.prompts, &err);
-        usage = status != SAM_OK && !o.prompts.json;
-    }
+    if (status == SAM_OK)
+        status = prompt_choice_finish(&o.prompts, &usage, &err);
     int code = usage ? 2 : 1;
     if (status == SAM_OK) {
         interrupt_catch();

@@ -1,0 +1,367 @@
+/* sambench track and image run a small model on generated frames: what they write, and the order things are done in.
+ * The weights are random, so masks mean nothing here; that equal requests give equal bytes does. */
+#include "command.h"
+#include "image_io.h"
+#include "listing.h"
+#include "safetensors.h"
+#include "small_model.h"
+#include "synthetic_clip.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SIDE = 32 }; /* of low-res logits at --imgsz 128 */
+
+static temp_tree tree;
+
+static int make_files(void **state)
+{
+    (void)state;
+    static uint8_t mask[SYNTHETIC_WIDTH * SYNTHETIC_HEIGHT];
+    tree_open(&tree);
+    small_model_make(&tree);
+    small_clip_make(&tree, "clip", 10);
+    small_clip_make(&tree, "short", 5);
+    fill_box(mask, SYNTHETIC_WIDTH, 30, 30, 90, 80, 1);
+    tree_gray(&tree, "mask.png", mask, SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT);
+    setenv("XDG_CACHE_HOME", tree_path(&tree, "cache"), 1);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+/* Tracks frames of root/clip with these further arguments, root for @, and expects success. */
+static void track(const char *clip, const char *arguments)
+{
+    static command_result r;
+    char full[2048];
+    size_t at = 0;
+    for (const char *c = arguments; *c && at + sizeof tree.root < sizeof full; c++) {
+        if (*c == '@')
+            at += (size_t)snprintf(full + at, sizeof full - at, "%s", tree.root);
+        else
+            full[at++] = *c;
+    }
+    full[at] = 0;
+    command(&r, "sambench track --weights %s/tiny.safetensors --device cpu --imgsz 128 --input %s/%s %s", tree.root,
+            tree.root, clip, full);
+    assert_int_equal(r.code, 0);
+}
+
+static void open_dump(const char *name, st_file *f)
+{
+    sam_error err;
+    if (st_open(tree_path(&tree, "%s", name), f, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+}
+
+static const st_tensor *expect_tensor(const st_file *f, const char *name, st_dtype type, int64_t rows, int64_t cols)
+{
+    const st_tensor *t = st_find(f, name);
+    if (!t)
+        fail_msg("%s is not in the dump", name);
+    assert_int_equal(t->dtype, type);
+    assert_int_equal(t->n_dims, cols ? 2 : 1);
+    assert_int_equal(t->shape[0], rows);
+    if (cols)
+        assert_int_equal(t->shape[1], cols);
+    return t;
+}
+
+/* Whether two dumps hold the same bytes of a frame of object 1. */
+static int same_frame(const st_file *a, const st_file *b, int frame)
+{
+    static const char *const what[] = {"low_res_logits", "object_score", "object_pointer", "mask"};
+    int same = 1;
+    for (int k = 0; k < 4; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "frame_%05d/obj_1/%s", frame, what[k]);
+        const st_tensor *x = st_find(a, name), *y = st_find(b, name);
+        assert_true(x && y && x->n_bytes == y->n_bytes);
+        same &= !memcmp(x->data, y->data, x->n_bytes);
+    }
+    return same;
+}
+
+static void writes_masks_overlay_dump_and_figures(void **state)
+{
+    (void)state;
+    st_file dump;
+    sam_error err;
+    image mask = {0};
+    track("clip", "--point 50,60 --object 12 --box 60,20,120,90 --out @/out/deep --json @/figures.json --dump @/all.safetensors");
+    open_dump("all.safetensors", &dump);
+    assert_int_equal(dump.n_tensors, 10 * 2 * 4);
+    for (int t = 0; t < 10; t++)
+        for (int k = 0; k < 2; k++) {
+            char name[64];
+            int id = k ? 12 : 1, n = snprintf(name, sizeof name, "frame_%05d/obj_%d/", t, id);
+            strcpy(name + n, "low_res_logits");
+            expect_tensor(&dump, name, ST_F32, SIDE, SIDE);
+            strcpy(name + n, "object_score");
+            expect_tensor(&dump, name, ST_F32, 1, 0);
+            strcpy(name + n, "object_pointer");
+            expect_tensor(&dump, name, ST_F32, 256, 0);
+            strcpy(name + n, "mask");
+            const st_tensor *m = expect_tensor(&dump, name, ST_U8, SYNTHETIC_HEIGHT, SYNTHETIC_WIDTH);
+            const char *path = tree_path(&tree, "out/deep/masks/%03d/%05d.png", id, t);
+            assert_int_equal(image_read_mask(path, &mask, &err), SAM_OK);
+            for (int64_t i = 0; i < st_count(m); i++)
+                assert_int_equal(((const uint8_t *)m->data)[i], mask.data[i] != 0);
+        }
+    st_close(&dump);
+    image_free(&mask);
+    assert_true(path_is_file(tree_path(&tree, "out/deep/overlay.mp4")));
+
+    json_t *root = json_load_file(tree_path(&tree, "figures.json"), 0, NULL);
+    const char *model, *backend, *device, *precision;
+    int imgsz, frames, objects, steady_frames, full_bank, interrupted;
+    double ms, p90, p99, stage[5], official, end_to_end;
+    json_int_t weights, state_bytes, scratch, rss;
+    json_t *engine;
+    assert_int_equal(json_unpack(root, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:F, s:F, s:I}", "model", &model, "backend",
+                                 &backend, "device", &device, "precision", &precision, "imgsz", &imgsz, "frames", &frames,
+                                 "objects", &objects, "interrupted", &interrupted, "official_protocol_fps", &official,
+                                 "end_to_end_fps", &end_to_end, "rss_peak_bytes", &rss),
+                     0);
+    assert_int_equal(json_unpack(root, "{s:{s:F, s:F, s:F, s:i, s:b, s:{s:F, s:F, s:F, s:F, s:F}}}", "steady", "ms_per_frame",
+                                 &ms, "p90", &p90, "p99", &p99, "frames", &steady_frames, "full_bank", &full_bank,
+                                 "stages_ms", "encode", &stage[0], "memory_attention", &stage[1], "mask_decoder",
+                                 &stage[2], "memory_encoder", &stage[3], "post", &stage[4]),
+                     0);
+    assert_int_equal(json_unpack(root, "{s:{s:I, s:I, s:I}, s:{s:o}}", "peak_bytes", "weights", &weights, "state",
+                                 &state_bytes, "scratch", &scratch, "allocations_by", "engine", &engine),
+                     0);
+    assert_string_equal(model, "sam2.1_hiera_tiny");
+    assert_string_equal(backend, "cpu");
+    assert_string_equal(precision, "fp32");
+    assert_true(imgsz == 128 && frames == 10 && objects == 2 && !interrupted && *device);
+    assert_true(steady_frames == 3 && full_bank);
+    assert_true(ms > 0 && p90 >= ms && p99 >= p90 && official > 0 && end_to_end > 0);
+    assert_true(weights > 1 << 26 && state_bytes > 0 && scratch > 0 && rss > weights);
+    for (int k = 0; k < 5; k++)
+        assert_true(stage[k] > 0);
+    assert_true(json_is_null(engine) || json_number_value(engine) == 0);
+    json_decref(root);
+}
+
+static void takes_flags_and_json_alike(void **state)
+{
+    (void)state;
+    st_file a, b;
+    tree_text(&tree, "prompts.json",
+              "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 3, \"points\": [[80, 40]], \"labels\": [0]},"
+              "{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 0, \"points\": [[50, 60]], \"labels\": [1]}]}]}");
+    track("clip", "--frames 5 --prompts @/prompts.json --dump @/a.safetensors");
+    track("clip", "--frames 5 --frame 3 --point 80,40,0 --frame 0 --point 50,60 --box 20,20,90,90 --dump @/b.safetensors");
+    open_dump("a.safetensors", &a);
+    open_dump("b.safetensors", &b);
+    assert_int_equal(a.n_tensors, 5 * 4);
+    for (int t = 0; t < 5; t++)
+        assert_true(same_frame(&a, &b, t));
+    st_close(&a);
+    st_close(&b);
+}
+
+/* A file of five frames and the first five of ten are the same clip, also for the age of pointers. */
+static void truncates_like_a_shorter_clip(void **state)
+{
+    (void)state;
+    st_file a, b;
+    track("clip", "--frames 5 --point 50,60 --dump @/a.safetensors");
+    track("short", "--point 50,60 --dump @/b.safetensors");
+    open_dump("a.safetensors", &a);
+    open_dump("b.safetensors", &b);
+    for (int t = 0; t < 5; t++)
+        assert_true(same_frame(&a, &b, t));
+    st_close(&a);
+    st_close(&b);
+}
+
+static void tracks_in_reverse(void **state)
+{
+    (void)state;
+    st_file dump;
+    track("short", "--frame 3 --mask @/mask.png --reverse --dump @/a.safetensors --out @/reverse --no-overlay");
+    open_dump("a.safetensors", &dump);
+    assert_int_equal(dump.n_tensors, 4 * 4);
+    assert_string_equal(dump.tensors[0].name, "frame_00003/obj_1/low_res_logits");
+    assert_non_null(st_find(&dump, "frame_00000/obj_1/mask"));
+    st_close(&dump);
+    assert_false(path_is_file(tree_path(&tree, "reverse/overlay.mp4")));
+    assert_true(path_is_file(tree_path(&tree, "reverse/masks/001/00003.png")));
+    assert_false(path_is_file(tree_path(&tree, "reverse/masks/001/00004.png")));
+}
+
+/* A correction of a tracked frame changes it and what follows, not what came before; given before tracking it is a second
+ * prompted frame, which the earlier ones see. */
+static void applies_corrections_when_told(void **state)
+{
+    (void)state;
+    st_file plain, tracked, before;
+#define PROMPTS(when)                                                                                                      \
+    "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 2, \"points\": "        \
+    "[[120, 30]], \"labels\": [1], \"when\": \"" when "\"}]}]}"
+    tree_text(&tree, "tracked.json", PROMPTS("tracked"));
+    tree_text(&tree, "before.json", PROMPTS("before"));
+    track("short", "--box 20,20,90,90 --dump @/a.safetensors");
+    track("short", "--prompts @/tracked.json --dump @/b.safetensors");
+    track("short", "--prompts @/before.json --dump @/c.safetensors");
+    open_dump("a.safetensors", &plain);
+    open_dump("b.safetensors", &tracked);
+    open_dump("c.safetensors", &before);
+    assert_true(same_frame(&plain, &tracked, 0) && same_frame(&plain, &tracked, 1));
+    assert_false(same_frame(&plain, &tracked, 2));
+    assert_false(same_frame(&plain, &tracked, 3));
+    assert_true(same_frame(&plain, &before, 0));
+    assert_false(same_frame(&plain, &before, 1));
+    st_close(&plain);
+    st_close(&tracked);
+    st_close(&before);
+}
+
+static void converts_official_files_once(void **state)
+{
+    (void)state;
+    static command_result r;
+    st_file a, b;
+    command(&r, "samconvert random --model sam2.1_tiny --half --format meta %s/official.pt", tree.root);
+    if (r.code != 0) /* writing torch files is not what is tested here */
+        command(&r, "samconvert random --model sam2.1_tiny --half --format meta %s/official.safetensors", tree.root);
+    assert_int_equal(r.code, 0);
+    const char *name = path_is_file(tree_path(&tree, "official.pt")) ? "official.pt" : "official.safetensors";
+    command(&r, "sambench track --weights %s/%s --imgsz 128 --input %s/short --frames 2 --point 50,60 --dump %s/b.safetensors",
+            tree.root, name, tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "is used in its converted form"));
+    assert_non_null(strstr(r.text, "/cache/sambench/"));
+    assert_non_null(strstr(r.text, "--device auto is the CPU"));
+    track("short", "--frames 2 --point 50,60 --dump @/a.safetensors");
+    open_dump("a.safetensors", &a);
+    open_dump("b.safetensors", &b);
+    assert_true(same_frame(&a, &b, 0) && same_frame(&a, &b, 1));
+    st_close(&a);
+    st_close(&b);
+}
+
+/* Ctrl-C between frames: what has been tracked is written, the exit status says that it is not all. */
+static void keeps_results_when_interrupted(void **state)
+{
+    (void)state;
+    char weights[256], clip[256], out[256], json[256], third[256], program[256];
+    small_clip_make(&tree, "long", 120);
+    snprintf(weights, sizeof weights, "%s", tree_path(&tree, "tiny.safetensors"));
+    snprintf(clip, sizeof clip, "%s", tree_path(&tree, "long"));
+    snprintf(out, sizeof out, "%s", tree_path(&tree, "interrupted"));
+    snprintf(json, sizeof json, "%s", tree_path(&tree, "interrupted.json"));
+    snprintf(third, sizeof third, "%s", tree_path(&tree, "interrupted/masks/001/00002.png"));
+    snprintf(program, sizeof program, "%s/sambench", BUILD_DIR);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        execl(program, program, "track", "--weights", weights, "--imgsz", "128", "--input", clip, "--point", "50,60", "--out",
+              out, "--json", json, (char *)NULL);
+        _exit(99);
+    }
+    for (int i = 0; i < 6000 && !path_is_file(third); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    kill(child, SIGINT);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    json_t *root = json_load_file(json, 0, NULL);
+    int interrupted, frames;
+    assert_int_equal(json_unpack(root, "{s:b, s:i}", "interrupted", &interrupted, "frames", &frames), 0);
+    json_decref(root);
+    assert_true(interrupted && frames >= 3 && frames < 120);
+    assert_true(path_is_file(tree_path(&tree, "interrupted/overlay.mp4")));
+    assert_true(path_is_file(tree_path(&tree, "interrupted/masks/001/%05d.png", frames - 1)));
+    assert_false(path_is_file(tree_path(&tree, "interrupted/masks/001/%05d.png", frames)));
+}
+
+/* ---- image -------------------------------------------------------------------------------------------------------- */
+
+static void segments_an_image(void **state)
+{
+    (void)state;
+    static command_result r;
+    st_file dump;
+    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --point 50,60 --out %s/img "
+                "--dump %s/img.safetensors", tree.root, tree.root, tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "object 1, mask 2: predicted IoU"));
+    for (int i = 0; i < 3; i++)
+        assert_true(path_is_file(tree_path(&tree, "img/mask_%d.png", i)));
+    assert_true(path_is_file(tree_path(&tree, "img/overlay.png")));
+    open_dump("img.safetensors", &dump);
+    const st_tensor *logits = st_find(&dump, "image/obj_1/low_res_logits");
+    assert_true(logits && logits->n_dims == 3 && logits->shape[0] == 3 && logits->shape[1] == SIDE);
+    expect_tensor(&dump, "image/obj_1/iou", ST_F32, 3, 0);
+    expect_tensor(&dump, "features/image_embed", ST_F32, 64, 256);
+    expect_tensor(&dump, "features/high_res_0", ST_F32, 1024, 32);
+    expect_tensor(&dump, "features/high_res_1", ST_F32, 256, 64);
+    st_close(&dump);
+}
+
+/* One mask's logits go back in with another click; a box gives one mask, unless three are asked for. */
+static void takes_previous_logits_and_boxes(void **state)
+{
+    (void)state;
+    static command_result r;
+    st_file dump;
+    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --box 20,20,90,90 --object 2 --point "
+                "50,60 --out %s/two --dump %s/two.safetensors", tree.root, tree.root, tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    assert_true(path_is_file(tree_path(&tree, "two/object_1_mask_0.png")));
+    assert_false(path_is_file(tree_path(&tree, "two/object_1_mask_1.png")));
+    assert_true(path_is_file(tree_path(&tree, "two/object_2_mask_2.png")));
+    open_dump("two.safetensors", &dump);
+    const st_tensor *box = st_find(&dump, "image/obj_1/low_res_logits");
+    assert_true(box && box->shape[0] == 1);
+    assert_non_null(st_find(&dump, "image/obj_2/iou"));
+    st_close(&dump);
+    tree_text(&tree, "again.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[60, 60]], \"labels\": "
+                                   "[1]}, {\"frame\": 0, \"logits\": \"two.safetensors\"}]}], \"multimask\": false}");
+    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json", tree.root,
+            tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "mask 0"));
+    assert_null(strstr(r.text, "mask 1"));
+    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json --multimask",
+            tree.root, tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "mask 2"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_masks_overlay_dump_and_figures),
+        cmocka_unit_test(takes_flags_and_json_alike),
+        cmocka_unit_test(truncates_like_a_shorter_clip),
+        cmocka_unit_test(tracks_in_reverse),
+        cmocka_unit_test(applies_corrections_when_told),
+        cmocka_unit_test(converts_official_files_once),
+        cmocka_unit_test(keeps_results_when_interrupted),
+        cmocka_unit_test(segments_an_image),
+        cmocka_unit_test(takes_previous_logits_and_boxes),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
