@@ -17,6 +17,8 @@ static size_t aligned(size_t bytes)
 static sam_status fill_options(sam_session *s, const sam_session_options *opt, sam_error *err)
 {
     sam_session_options *o = &s->opt;
+    if (!opt)
+        return fail(err, SAM_E_ARG, "session options: the frame size is required");
     *o = *opt;
     o->max_objects = o->max_objects ? o->max_objects : 1;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)

@@ -256,7 +256,11 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
         return fail(err, SAM_E_ARG, "a prompt needs points, a box or a mask");
     if (p->mask && (p->n_points || p->box))
         return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
-    if (p->n_points < 0 || p->n_points > s->m->options.max_points || (p->n_points && !p->points))
+    if (p->n_points < 0 || (p->n_points && !p->points))
+        return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
+    if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
+        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes, s->opt.width_px);
+    if (p->n_points > s->m->options.max_points)
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
     for (int i = 0; i < p->n_points; i++) {
@@ -467,6 +471,8 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
     int n = 0, any = 0;
     if (s->opt.mode != SAM_VIDEO)
         return fail(err, SAM_E_STATE, "sam_track: this session is for images");
+    if (direction != SAM_FORWARD && direction != SAM_REVERSE)
+        return fail(err, SAM_E_ARG, "direction %d: expected SAM_FORWARD or SAM_REVERSE", (int)direction);
     if (!s->has_frame)
         return fail(err, SAM_E_STATE, "sam_track before any frame: call sam_push_frame first");
     for (int i = 0; i < s->opt.max_objects; i++) {
@@ -494,6 +500,8 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
 {
     const object *o = find_object(s, id);
+    if (s->opt.mode != SAM_VIDEO)
+        return fail(err, SAM_E_STATE, "sam_get_mask: this session is for images, sam_image_predict returns their masks");
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
