@@ -291,8 +291,9 @@ static int list_points(const sam_prompt_set *p, sam_point *to)
     return n;
 }
 
-/* The record of this frame's prompts. When all are in use, the oldest correction of a tracked frame makes room. */
-static prompt_record *record_for(sam_session *s, object *o)
+/* The record to use for this frame's prompts, which may still hold another frame's: when all are in use, the oldest
+ * correction of a tracked frame makes room. NULL: all belong to prompted frames. */
+static prompt_record *record_for(const sam_session *s, const object *o)
 {
     prompt_record *spare = NULL;
     int spare_used = 1;
@@ -308,8 +309,6 @@ static prompt_record *record_for(sam_session *s, object *o)
             spare = r;
         }
     }
-    if (spare)
-        *spare = (prompt_record){.frame = s->frame, .points = spare->points};
     return spare;
 }
 
@@ -403,7 +402,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     prompt_record *r = record_for(s, o);
     int full = !correction && !(before && before->prompted) &&
                bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
-    int kept = r && r->in_use && !p->replace && !p->box && !p->mask ? r->n_points : 0;
+    int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
     int n_new = p->n_points + (p->box ? 2 : 0);
     if (!r || full || kept + n_new > s->m->options.max_points + 2) {
         o->in_use = !is_new;
@@ -413,6 +412,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
                                  (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
     }
     r->in_use = 1;
+    r->frame = s->frame;
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
