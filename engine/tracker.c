@@ -58,18 +58,6 @@ static int object_index(const sam_session *s, const object *o)
     return (int)(o - s->objects);
 }
 
-static void begin_object(sam_session *s, object *o, int32_t id)
-{
-    bank_clear(&o->bank);
-    o->in_use = 1;
-    o->id = id;
-    o->has_result = 0;
-    o->tracked_from = 1;
-    o->tracked_to = 0;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
-        o->prompts[k].in_use = 0;
-}
-
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
     object *o = find_object(s, id);
@@ -312,9 +300,21 @@ static prompt_record *record_for(const sam_session *s, const object *o)
     return spare;
 }
 
+static int in_range(frame_range r, int64_t frame)
+{
+    return frame >= r.from && frame <= r.to;
+}
+
 static int was_tracked(const object *o, int64_t frame)
 {
-    return frame >= o->tracked_from && frame <= o->tracked_to;
+    return in_range(o->tracked[SAM_FORWARD], frame) || in_range(o->tracked[SAM_REVERSE], frame);
+}
+
+/* A correction looks back the way its frame was tracked; the latest way, if it was passed over both ways. */
+static int tracked_in_reverse(const object *o, int64_t frame)
+{
+    sam_direction other = o->direction == SAM_FORWARD ? SAM_REVERSE : SAM_FORWARD;
+    return (in_range(o->tracked[o->direction], frame) ? o->direction : other) == SAM_REVERSE;
 }
 
 /* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
@@ -322,7 +322,7 @@ static void predict_points(sam_session *s, const object *o, const prompt_record 
                            int correction, int single_mask)
 {
     if (correction) {
-        select_memories(s, 0, o, o->direction == SAM_REVERSE);
+        select_memories(s, 0, o, tracked_in_reverse(o, s->frame));
         run(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms);
     } else {
         run(s, GRAPH_FIRST, 1, NULL);
@@ -381,7 +381,9 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
         o = free_object(s);
         if (!o)
             return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id, s->opt.max_objects);
-        begin_object(s, o, id);
+        forget_object(s, o);
+        o->in_use = 1;
+        o->id = id;
     }
     *out = o;
     return SAM_OK;
@@ -433,11 +435,12 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
 
 static void mark_tracked(object *o, int64_t frame, sam_direction direction)
 {
-    if (o->tracked_from > o->tracked_to) {
-        o->tracked_from = o->tracked_to = frame;
+    frame_range *r = &o->tracked[direction];
+    if (r->from > r->to) {
+        r->from = r->to = frame;
     } else {
-        o->tracked_from = frame < o->tracked_from ? frame : o->tracked_from;
-        o->tracked_to = frame > o->tracked_to ? frame : o->tracked_to;
+        r->from = frame < r->from ? frame : r->from;
+        r->to = frame > r->to ? frame : r->to;
     }
     o->direction = direction;
 }
