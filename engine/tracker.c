@@ -198,8 +198,8 @@ static void store_memory(sam_session *s, const object *o, int slot, int batch)
     memcpy(slot_memory(s, o, slot), s->st.memory + (size_t)batch * n, n * sizeof(uint16_t));
 }
 
-/* Masks of all objects with a result, at the size of the frame. */
-static void render_masks(sam_session *s)
+/* Masks at the size of the frame: of all objects with a result or, where they do not depend on each other, of `only`. */
+static void render_masks(sam_session *s, const object *only)
 {
     double start = now_ms();
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px;
@@ -208,7 +208,7 @@ static void render_masks(sam_session *s)
     uint8_t *masks[1024];
     for (int i = 0; i < s->opt.max_objects; i++) {
         object *o = &s->objects[i];
-        if (!o->in_use || !o->has_result)
+        if (!o->in_use || !o->has_result || (only && only != o && !s->opt.no_overlap))
             continue;
         memcpy(s->clean, slot_logits(s, o, o->slot), low_res_count(s) * sizeof *s->clean);
         clean_low_res(s, s->clean);
@@ -427,7 +427,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     run(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms);
     store_memory(s, o, e->slot, 0);
     show_entry(o, e);
-    render_masks(s);
+    render_masks(s, o);
     return SAM_OK;
 }
 
@@ -494,7 +494,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         return fail(err, SAM_E_STATE, "sam_track before any prompt: call sam_prompt first");
     if (n)
         track_batch(s, batch, n, direction);
-    render_masks(s);
+    render_masks(s, NULL);
     return SAM_OK;
 }
 
