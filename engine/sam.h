@@ -140,7 +140,7 @@ typedef struct sam_mask {   /* borrowed until the next call on this session     
     const float *pointer;   /* [256] f32 object pointer (video mode)                                    */
     float iou;              /* predicted quality                                                        */
     float presence;         /* object score logit; > 0: the object is visible in this frame             */
-    int prompted;           /* 1: this frame holds prompts of this object                               */
+    int prompted;           /* 1: a prompted ("conditioning") frame of this object; corrections are not */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
 

@@ -17,6 +17,8 @@ static size_t aligned(size_t bytes)
 static sam_status fill_options(sam_session *s, const sam_session_options *opt, sam_error *err)
 {
     sam_session_options *o = &s->opt;
+    if (!opt)
+        return fail(err, SAM_E_ARG, "session options: the frame size is required");
     *o = *opt;
     o->max_objects = o->max_objects ? o->max_objects : 1;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)
@@ -229,17 +231,20 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     return status;
 }
 
+void forget_object(const sam_session *s, object *o)
+{
+    o->in_use = o->has_result = 0;
+    bank_clear(&o->bank);
+    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
+    o->direction = SAM_FORWARD;
+    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
+        o->prompts[k].in_use = 0;
+}
+
 void session_forget(sam_session *s)
 {
-    for (int i = 0; i < s->opt.max_objects; i++) {
-        object *o = &s->objects[i];
-        o->in_use = o->has_result = 0;
-        bank_clear(&o->bank);
-        o->tracked_from = 1;
-        o->tracked_to = 0;
-        for (int k = 0; k < s->m->options.max_prompted_frames; k++)
-            o->prompts[k].in_use = 0;
-    }
+    for (int i = 0; i < s->opt.max_objects; i++)
+        forget_object(s, &s->objects[i]);
     s->has_frame = 0;
 }
 

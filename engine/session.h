@@ -14,13 +14,18 @@ typedef struct prompt_record {
     sam_point *points; /* max_points + 2; labels 2 and 3 are box corners and come first */
 } prompt_record;
 
+/* Frames passed over in one direction; from > to: none. */
+typedef struct frame_range {
+    int64_t from, to;
+} frame_range;
+
 typedef struct object {
     int in_use;
     int32_t id;
     membank bank;
     prompt_record *prompts; /* max_prompted_frames */
-    int64_t tracked_from, tracked_to; /* frames tracked through; from > to: none     */
-    sam_direction direction;          /* of the last tracking                        */
+    frame_range tracked[2];  /* by sam_direction         */
+    sam_direction direction; /* of the last tracking     */
     /* The result on the current frame. */
     int has_result, prompted, slot, pointer_slot;
     float iou, score;
@@ -69,5 +74,6 @@ static inline size_t low_res_count(const sam_session *s)
 }
 
 void session_forget(sam_session *s); /* objects and current frame */
+void forget_object(const sam_session *s, object *o);
 
 #endif

@@ -58,18 +58,6 @@ static int object_index(const sam_session *s, const object *o)
     return (int)(o - s->objects);
 }
 
-static void begin_object(sam_session *s, object *o, int32_t id)
-{
-    bank_clear(&o->bank);
-    o->in_use = 1;
-    o->id = id;
-    o->has_result = 0;
-    o->tracked_from = 1;
-    o->tracked_to = 0;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
-        o->prompts[k].in_use = 0;
-}
-
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
     object *o = find_object(s, id);
@@ -210,8 +198,8 @@ static void store_memory(sam_session *s, const object *o, int slot, int batch)
     memcpy(slot_memory(s, o, slot), s->st.memory + (size_t)batch * n, n * sizeof(uint16_t));
 }
 
-/* Masks of all objects with a result, at the size of the frame. */
-static void render_masks(sam_session *s)
+/* Masks at the size of the frame: of all objects with a result or, where they do not depend on each other, of `only`. */
+static void render_masks(sam_session *s, const object *only)
 {
     double start = now_ms();
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px;
@@ -220,7 +208,7 @@ static void render_masks(sam_session *s)
     uint8_t *masks[1024];
     for (int i = 0; i < s->opt.max_objects; i++) {
         object *o = &s->objects[i];
-        if (!o->in_use || !o->has_result)
+        if (!o->in_use || !o->has_result || (only && only != o && !s->opt.no_overlap))
             continue;
         memcpy(s->clean, slot_logits(s, o, o->slot), low_res_count(s) * sizeof *s->clean);
         clean_low_res(s, s->clean);
@@ -256,7 +244,11 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
         return fail(err, SAM_E_ARG, "a prompt needs points, a box or a mask");
     if (p->mask && (p->n_points || p->box))
         return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
-    if (p->n_points < 0 || p->n_points > s->m->options.max_points || (p->n_points && !p->points))
+    if (p->n_points < 0 || (p->n_points && !p->points))
+        return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
+    if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
+        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes, s->opt.width_px);
+    if (p->n_points > s->m->options.max_points)
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
     for (int i = 0; i < p->n_points; i++) {
@@ -287,8 +279,9 @@ static int list_points(const sam_prompt_set *p, sam_point *to)
     return n;
 }
 
-/* The record of this frame's prompts. When all are in use, the oldest correction of a tracked frame makes room. */
-static prompt_record *record_for(sam_session *s, object *o)
+/* The record to use for this frame's prompts, which may still hold another frame's: when all are in use, the oldest
+ * correction of a tracked frame makes room. NULL: all belong to prompted frames. */
+static prompt_record *record_for(const sam_session *s, const object *o)
 {
     prompt_record *spare = NULL;
     int spare_used = 1;
@@ -304,14 +297,24 @@ static prompt_record *record_for(sam_session *s, object *o)
             spare = r;
         }
     }
-    if (spare)
-        *spare = (prompt_record){.frame = s->frame, .points = spare->points};
     return spare;
+}
+
+static int in_range(frame_range r, int64_t frame)
+{
+    return frame >= r.from && frame <= r.to;
 }
 
 static int was_tracked(const object *o, int64_t frame)
 {
-    return frame >= o->tracked_from && frame <= o->tracked_to;
+    return in_range(o->tracked[SAM_FORWARD], frame) || in_range(o->tracked[SAM_REVERSE], frame);
+}
+
+/* A correction looks back the way its frame was tracked; the latest way, if it was passed over both ways. */
+static int tracked_in_reverse(const object *o, int64_t frame)
+{
+    sam_direction other = o->direction == SAM_FORWARD ? SAM_REVERSE : SAM_FORWARD;
+    return (in_range(o->tracked[o->direction], frame) ? o->direction : other) == SAM_REVERSE;
 }
 
 /* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
@@ -319,7 +322,7 @@ static void predict_points(sam_session *s, const object *o, const prompt_record 
                            int correction, int single_mask)
 {
     if (correction) {
-        select_memories(s, 0, o, o->direction == SAM_REVERSE);
+        select_memories(s, 0, o, tracked_in_reverse(o, s->frame));
         run(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms);
     } else {
         run(s, GRAPH_FIRST, 1, NULL);
@@ -378,7 +381,9 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
         o = free_object(s);
         if (!o)
             return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id, s->opt.max_objects);
-        begin_object(s, o, id);
+        forget_object(s, o);
+        o->in_use = 1;
+        o->id = id;
     }
     *out = o;
     return SAM_OK;
@@ -399,7 +404,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     prompt_record *r = record_for(s, o);
     int full = !correction && !(before && before->prompted) &&
                bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
-    int kept = r && r->in_use && !p->replace && !p->box && !p->mask ? r->n_points : 0;
+    int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
     int n_new = p->n_points + (p->box ? 2 : 0);
     if (!r || full || kept + n_new > s->m->options.max_points + 2) {
         o->in_use = !is_new;
@@ -409,6 +414,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
                                  (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
     }
     r->in_use = 1;
+    r->frame = s->frame;
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
@@ -421,7 +427,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     run(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms);
     store_memory(s, o, e->slot, 0);
     show_entry(o, e);
-    render_masks(s);
+    render_masks(s, o);
     return SAM_OK;
 }
 
@@ -429,11 +435,12 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
 
 static void mark_tracked(object *o, int64_t frame, sam_direction direction)
 {
-    if (o->tracked_from > o->tracked_to) {
-        o->tracked_from = o->tracked_to = frame;
+    frame_range *r = &o->tracked[direction];
+    if (r->from > r->to) {
+        r->from = r->to = frame;
     } else {
-        o->tracked_from = frame < o->tracked_from ? frame : o->tracked_from;
-        o->tracked_to = frame > o->tracked_to ? frame : o->tracked_to;
+        r->from = frame < r->from ? frame : r->from;
+        r->to = frame > r->to ? frame : r->to;
     }
     o->direction = direction;
 }
@@ -467,6 +474,8 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
     int n = 0, any = 0;
     if (s->opt.mode != SAM_VIDEO)
         return fail(err, SAM_E_STATE, "sam_track: this session is for images");
+    if (direction != SAM_FORWARD && direction != SAM_REVERSE)
+        return fail(err, SAM_E_ARG, "direction %d: expected SAM_FORWARD or SAM_REVERSE", (int)direction);
     if (!s->has_frame)
         return fail(err, SAM_E_STATE, "sam_track before any frame: call sam_push_frame first");
     for (int i = 0; i < s->opt.max_objects; i++) {
@@ -485,7 +494,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         return fail(err, SAM_E_STATE, "sam_track before any prompt: call sam_prompt first");
     if (n)
         track_batch(s, batch, n, direction);
-    render_masks(s);
+    render_masks(s, NULL);
     return SAM_OK;
 }
 
@@ -494,6 +503,8 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
 {
     const object *o = find_object(s, id);
+    if (s->opt.mode != SAM_VIDEO)
+        return fail(err, SAM_E_STATE, "sam_get_mask: this session is for images, sam_image_predict returns their masks");
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
