@@ -231,7 +231,7 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     return status;
 }
 
-void forget_object(const sam_session *s, object *o)
+void session_forget_object(const sam_session *s, object *o)
 {
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
@@ -244,7 +244,7 @@ void forget_object(const sam_session *s, object *o)
 void session_forget(sam_session *s)
 {
     for (int i = 0; i < s->opt.max_objects; i++)
-        forget_object(s, &s->objects[i]);
+        session_forget_object(s, &s->objects[i]);
     s->has_frame = 0;
 }
 

@@ -74,6 +74,6 @@ static inline size_t low_res_count(const sam_session *s)
 }
 
 void session_forget(sam_session *s); /* objects and current frame */
-void forget_object(const sam_session *s, object *o);
+void session_forget_object(const sam_session *s, object *o);
 
 #endif

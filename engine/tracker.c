@@ -119,9 +119,12 @@ static void clean_low_res(const sam_session *s, float *logits)
         remove_specks(logits, side, side, s->opt.remove_speck_area, SPECK_VALUE, s->components_scratch);
 }
 
-/* Clicks of the network's input into the token states. With none, one padding point; always one more after them, as
- * the official code does for prompts without its own box path. */
-static void set_points(sam_session *s, int batch, const sam_point *points, int n)
+/* Clicks into the token states, in pixels of the network's input, and padding points after them: the official code adds
+ * PADDED to clicks and box corners, NO_CLICKS where the video predictor has none, nothing where the image predictor has
+ * none. */
+enum { PADDED = 1, NO_CLICKS = 2 };
+
+static void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding)
 {
     const model_size *z = &s->m->size;
     float *xy = s->st.points + (size_t)batch * (size_t)z->max_prompt_tokens * 2;
@@ -133,7 +136,7 @@ static void set_points(sam_session *s, int batch, const sam_point *points, int n
         xy[2 * count + 1] = points[count].y_px / h * side;
         label[count] = points[count].label;
     }
-    for (int padding = n ? 1 : 2; padding > 0; padding--, count++) {
+    for (; padding > 0; padding--, count++) {
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -1;
     }
@@ -337,7 +340,7 @@ static void predict_points(sam_session *s, const object *o, const prompt_record 
     } else {
         run(s, GRAPH_SRC, 1, &s->stats.mask_decoder_ms);
     }
-    set_points(s, 0, r->points, r->n_points);
+    set_points(s, 0, r->points, r->n_points, PADDED);
     s->st.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
     run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
 }
@@ -362,7 +365,7 @@ static void predict_mask(sam_session *s, const sam_prompt_set *p)
     run(s, GRAPH_MASK_PROMPT, 1, NULL);
     run(s, GRAPH_RAW, 1, NULL);
     run(s, GRAPH_SRC_MASK, 1, &s->stats.mask_decoder_ms);
-    set_points(s, 0, NULL, 0);
+    set_points(s, 0, NULL, 0, NO_CLICKS);
     s->st.mode[0] = MODE_GATE;
     run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
     if (!any)
@@ -381,7 +384,7 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
         o = free_object(s);
         if (!o)
             return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id, s->opt.max_objects);
-        forget_object(s, o);
+        session_forget_object(s, o);
         o->in_use = 1;
         o->id = id;
     }
@@ -451,7 +454,7 @@ static void track_batch(sam_session *s, object **batch, int n, sam_direction dir
     size_t low_res = low_res_count(s), d = (size_t)s->m->config.d_model;
     for (int i = 0; i < n; i++) {
         select_memories(s, i, batch[i], direction == SAM_REVERSE);
-        set_points(s, i, NULL, 0);
+        set_points(s, i, NULL, 0, NO_CLICKS);
         s->st.mode[i] = MODE_GATE | MODE_MULTIMASK;
     }
     run(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms);
@@ -536,7 +539,8 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     if (p->logits)
         memcpy(s->st.mask_prompt, p->logits, n * sizeof(float));
     run(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms);
-    set_points(s, 0, points, list_points(p, points));
+    int n_points = list_points(p, points);
+    set_points(s, 0, points, n_points, n_points ? PADDED : 0);
     s->st.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
     run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
 
