@@ -3,6 +3,7 @@
  * ops.def lists every operator once. An operator `foo` is
  *     foo.c       its contract (formula, shapes), shape rule and cost:  const op_def op_foo
  *     foo_cpu.c   its CPU code:                                         const op_cpu CPU_FN(foo_cpu)
+ *     foo_cuda.cu its kernels and their launcher:                       const op_cuda CUDA_FN(foo_cuda)
  *     tests/ops/test_foo.c
  * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16); CPU_FN gives each copy its own
  * name and cpu_table_cpu.c collects the copies of one set. Operators know no model, no graph and no error struct.
@@ -15,6 +16,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef enum dtype { DT_NONE, DT_F32, DT_BF16, DT_F16, DT_I32 } dtype;
 
@@ -30,7 +35,7 @@ typedef enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_SIGMOID } act; /* GELU: the
 
 /* Numbers an operator needs besides its inputs; each <op>.c says which it reads. */
 typedef struct op_attr {
-    act act;
+    enum act act;
     dtype type;         /* of the output; DT_NONE: like the first input                        */
     int h, w;           /* grid of the (first) input: rows = h * w                             */
     int kernel, stride, pad, groups;
@@ -66,7 +71,8 @@ typedef struct op_call {
     void *scratch;   /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
     void *packed;    /* what .pack made, shared by sessions, read only                     */
     void *bound;     /* what .bind made for this session                                   */
-    int n_threads;
+    int n_threads;   /* CPU                                                                */
+    void *stream;    /* CUDA: cudaStream_t; every pointer above is device memory           */
 } op_call;
 
 typedef struct op_cpu {
@@ -83,6 +89,22 @@ typedef struct op_cpu {
     void *(*bind)(const op_call *c);
     void (*unbind)(void *bound);
 } op_cpu;
+
+/* Nothing here allocates, waits for the device, or reads device memory on the host, so that all of it can be captured in
+ * a graph. Functions that return text return NULL, or a constant that says what went wrong. */
+typedef struct op_cuda {
+    const char *(*run)(const op_call *c); /* enqueues on c->stream */
+    /* Optional, as in op_cpu: temporary bytes of device memory, 256-byte aligned. */
+    size_t (*scratch_bytes)(const op_call *c);
+    /* Optional, together: weights into the layout the kernels want, once per model. packed_bytes says how much device
+     * memory c->packed will be; pack enqueues its making on c->stream, with all weights in c->in. */
+    size_t (*packed_bytes)(const op_call *c);
+    const char *(*pack)(const op_call *c);
+    unsigned in_packed;
+    /* Optional, together: host objects of one session (library handles). */
+    void *(*bind)(const op_call *c);
+    void (*unbind)(void *bound);
+} op_cuda;
 
 typedef enum op_id {
 #define OP(name) OP_##name,
@@ -106,6 +128,20 @@ extern const op_def *const op_table[OP_COUNT];
 #include "ops.def"
 #undef OP
 #endif
+
+/* CUDA_FN(layernorm_cuda) is layernorm_cuda, or layernorm_cuda_emu in the copy that tests/emu runs without a GPU. */
+#ifdef CUDA_VARIANT
+#define CUDA_CONCAT2(a, b) a##_##b
+#define CUDA_CONCAT(a, b) CUDA_CONCAT2(a, b)
+#define CUDA_FN(name) CUDA_CONCAT(name, CUDA_VARIANT)
+#else
+#define CUDA_FN(name) name
+#endif
+#define OP(name) extern const op_cuda CUDA_FN(name##_cuda);
+#include "ops.def"
+#undef OP
+/* The CUDA kernels, NULL for an operator that has none; NULL in a build without CUDA (no_cuda.c). */
+const op_cuda *const *CUDA_FN(op_cuda_select)(void);
 
 /* The CPU code for this machine: the best instruction set compiled in that it has, or the one called `variant`
  * (NULL: best). Returns NULL if there is no such one or the machine lacks it. *name is its name. */
@@ -138,5 +174,9 @@ static inline int batch_of(const tensor *in, int n_in)
             return in[i].n;
     return 1;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
