@@ -36,8 +36,8 @@ static inline const char *launch(void (*kernel)(P...), dim3 grid, dim3 block, si
                                  A... args)
 {
     if (shared_bytes > 48 * 1024) {
-        cudaError_t e = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                             (int)shared_bytes);
+        cudaError_t e =
+            cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
         if (e != cudaSuccess)
             return cuda_text(e);
     }
@@ -273,15 +273,12 @@ template <> __device__ __forceinline__ float2 unpack2<f16>(uint32_t v)
     return make_float2(to_f32(low), to_f32(high));
 }
 
-template <class T>
-static __device__ __forceinline__ void mma_16x8x16(float *d, const uint32_t *a, const uint32_t *b);
-template <>
-__device__ __forceinline__ void mma_16x8x16<f16>(float *d, const uint32_t *a, const uint32_t *b)
+template <class T> static __device__ __forceinline__ void mma_16x8x16(float *d, const uint32_t *a, const uint32_t *b);
+template <> __device__ __forceinline__ void mma_16x8x16<f16>(float *d, const uint32_t *a, const uint32_t *b)
 {
     mma_16x8x16_f16(d, a, b);
 }
-template <>
-__device__ __forceinline__ void mma_16x8x16<bf16>(float *d, const uint32_t *a, const uint32_t *b)
+template <> __device__ __forceinline__ void mma_16x8x16<bf16>(float *d, const uint32_t *a, const uint32_t *b)
 {
     mma_16x8x16_bf16(d, a, b);
 }

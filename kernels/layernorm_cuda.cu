@@ -109,8 +109,17 @@ static const char *run(const op_call *c)
     int runs = (x->cols + RUN - 1) / RUN, width = 1;
     while (width < runs && width < 32)
         width *= 2;
-    rows_norm p = {x->data, (const float *)c->in[1].data, (const float *)c->in[2].data, y->data, x->type, y->type,
-                   (size_t)x->n * (size_t)x->rows, x->cols, width, c->attr->eps, c->attr->act};
+    rows_norm p = {x->data,
+                   (const float *)c->in[1].data,
+                   (const float *)c->in[2].data,
+                   y->data,
+                   x->type,
+                   y->type,
+                   (size_t)x->n * (size_t)x->rows,
+                   x->cols,
+                   width,
+                   c->attr->eps,
+                   c->attr->act};
     unsigned grid = blocks_for(p.n_rows, (size_t)(THREADS / width));
     int v = (runs + 31) / 32;
     if (v == 1)

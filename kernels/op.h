@@ -36,28 +36,28 @@ typedef enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_SIGMOID } act; /* GELU: the
 /* Numbers an operator needs besides its inputs; each <op>.c says which it reads. */
 typedef struct op_attr {
     enum act act;
-    dtype type;         /* of the output; DT_NONE: like the first input                        */
-    int h, w;           /* grid of the (first) input: rows = h * w                             */
+    dtype type; /* of the output; DT_NONE: like the first input                        */
+    int h, w;   /* grid of the (first) input: rows = h * w                             */
     int kernel, stride, pad, groups;
-    int heads;          /* attention heads; head width = cols / heads                          */
-    int window;         /* side of a window of attention                                       */
-    int pool;           /* window_attention: 1: 2x2 max pooling of the queries                 */
-    int first, count;   /* slice_rows; memory_gather: tokens per frame in .count               */
-    int period, start;  /* rope: rows repeat after `period`, of which those from `start` rotate */
+    int heads;         /* attention heads; head width = cols / heads                          */
+    int window;        /* side of a window of attention                                       */
+    int pool;          /* window_attention: 1: 2x2 max pooling of the queries                 */
+    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count               */
+    int period, start; /* rope: rows repeat after `period`, of which those from `start` rotate */
     float scale, eps, bias;
 } op_attr;
 
-#define OP_MAX_IN 12
+#define OP_MAX_IN  12
 #define OP_MAX_OUT 4
 
 typedef struct op_cost {
-    double flops;                    /* 2 per multiply-add                            */
+    double flops;                     /* 2 per multiply-add                            */
     double bytes_read, bytes_written; /* every operand once: the floor of the traffic */
 } op_cost;
 
 typedef struct op_def {
     const char *name;
-    int n_in, n_out;   /* n_in counts optional inputs; those are the bits of `optional` */
+    int n_in, n_out; /* n_in counts optional inputs; those are the bits of `optional` */
     unsigned optional;
     /* Shape rule. Fills out[] (type, n, rows, cols) from in[]; returns NULL, or what is wrong (a constant). */
     const char *(*infer)(const tensor *in, const op_attr *a, tensor *out);
@@ -68,11 +68,11 @@ typedef struct op_call {
     const tensor *in;
     tensor *out;
     const op_attr *attr;
-    void *scratch;   /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
-    void *packed;    /* what .pack made, shared by sessions, read only                     */
-    void *bound;     /* what .bind made for this session                                   */
-    int n_threads;   /* CPU                                                                */
-    void *stream;    /* CUDA: cudaStream_t; every pointer above is device memory           */
+    void *scratch; /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
+    void *packed;  /* what .pack made, shared by sessions, read only                     */
+    void *bound;   /* what .bind made for this session                                   */
+    int n_threads; /* CPU                                                                */
+    void *stream;  /* CUDA: cudaStream_t; every pointer above is device memory           */
 } op_call;
 
 typedef struct op_cpu {
@@ -122,9 +122,9 @@ extern const op_def *const op_table[OP_COUNT];
 /* CPU_FN(layernorm_cpu) is layernorm_cpu_avx512 in the copy compiled for AVX-512. */
 #ifdef CPU_VARIANT
 #define CPU_CONCAT2(a, b) a##_##b
-#define CPU_CONCAT(a, b) CPU_CONCAT2(a, b)
-#define CPU_FN(name) CPU_CONCAT(name, CPU_VARIANT)
-#define OP(name) extern const op_cpu CPU_FN(name##_cpu);
+#define CPU_CONCAT(a, b)  CPU_CONCAT2(a, b)
+#define CPU_FN(name)      CPU_CONCAT(name, CPU_VARIANT)
+#define OP(name)          extern const op_cpu CPU_FN(name##_cpu);
 #include "ops.def"
 #undef OP
 #endif
@@ -132,8 +132,8 @@ extern const op_def *const op_table[OP_COUNT];
 /* CUDA_FN(layernorm_cuda) is layernorm_cuda, or layernorm_cuda_emu in the copy that tests/emu runs without a GPU. */
 #ifdef CUDA_VARIANT
 #define CUDA_CONCAT2(a, b) a##_##b
-#define CUDA_CONCAT(a, b) CUDA_CONCAT2(a, b)
-#define CUDA_FN(name) CUDA_CONCAT(name, CUDA_VARIANT)
+#define CUDA_CONCAT(a, b)  CUDA_CONCAT2(a, b)
+#define CUDA_FN(name)      CUDA_CONCAT(name, CUDA_VARIANT)
 #else
 #define CUDA_FN(name) name
 #endif

@@ -5,6 +5,9 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 static const int MAX_THREADS = 1024, WARP = 32, MAX_PENDING = 8, MAX_BARRIERS = 16, MAX_STATICS = 32;
 static const size_t GUARD_BYTES = 64;
@@ -27,7 +30,7 @@ typedef struct thread {
     wait_kind wait;
     const char *file; /* where it waits */
     int line, vote_result;
-    copy *copies; /* cp.async not yet waited for, oldest first */
+    copy *copies;                         /* cp.async not yet waited for, oldest first */
     int n_copies, copies_capacity, group; /* group: of the copies issued next */
 } thread;
 
@@ -295,12 +298,12 @@ void emu_collect(unsigned mask, emu_collective *run, void *request, const char *
     for (int i = 0; i < MAX_PENDING; i++) {
         if (!p[i].arrived)
             free_one = free_one ? free_one : &p[i];
-        else if (p[i].mask & mask) {
+        else if (p[i].mask == mask && p[i].run == run && p[i].file == file && p[i].line == line)
             mine = &p[i];
-            if (mine->mask != mask || mine->run != run || mine->file != file || mine->line != line)
-                emu_fault("divergence: other lanes of the warp wait at another collective, or with another mask", file,
-                          line);
-        }
+        else if (p[i].mask >> lane & 1 && p[i].arrived & mask)
+            /* They wait for this lane, and it is about to wait for them. */
+            emu_fault("divergence: other lanes of the warp wait at another collective, or with another mask", file,
+                      line);
     }
     if (!mine) {
         if (!free_one)
@@ -458,6 +461,29 @@ static void abandon(void)
     }
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+static void guard_poison(unsigned char *guard, bool on)
+{
+    if (on)
+        __asan_poison_memory_region(guard, GUARD_BYTES);
+    else
+        __asan_unpoison_memory_region(guard, GUARD_BYTES);
+}
+static void guard_check(const unsigned char *)
+{
+}
+#else
+static void guard_poison(unsigned char *, bool)
+{
+}
+static void guard_check(const unsigned char *guard)
+{
+    for (size_t k = GUARD_BYTES; k > 0 && !emu.failed; k--)
+        if (guard[k - 1] != GUARD)
+            fail_text("wrote up to %zu bytes past dynamic shared memory", k);
+}
+#endif
+
 static const char *check_launch(dim3 grid, dim3 block, size_t shared_bytes)
 {
     uint64_t n = (uint64_t)block.x * block.y * block.z;
@@ -480,10 +506,11 @@ const char *emu_run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(voi
     emu.failed = false;
     emu.n_threads = (int)(block.x * block.y * block.z);
     emu.shared_bytes = shared_bytes;
-    /* Exactly so large for AddressSanitizer; the guard is for builds without it. */
+    /* Builds without AddressSanitizer compare the guard after each block; with it an access stops where it happens. */
     unsigned char *memory = (unsigned char *)aligned_alloc(128, (shared_bytes + GUARD_BYTES + 127) / 128 * 128);
     emu.shared = memory;
     memset(memory + shared_bytes, GUARD, GUARD_BYTES);
+    guard_poison(memory + shared_bytes, true);
     emu_grid.grid = grid;
     emu_grid.block = block;
     random_state = 0x9E3779B97F4A7C15u * (seed_now + 1);
@@ -499,10 +526,9 @@ const char *emu_run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(voi
                                 (unsigned)(b / grid.x / grid.y)};
         block_begin(block);
         block_run();
-        for (size_t k = 0; k < GUARD_BYTES && !emu.failed; k++)
-            if (memory[shared_bytes + k] != GUARD)
-                fail_text("wrote %zu bytes past dynamic shared memory", k + 1);
+        guard_check(memory + shared_bytes);
     }
+    guard_poison(memory + shared_bytes, false);
     if (emu.failed)
         abandon();
     free(memory);

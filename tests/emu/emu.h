@@ -24,13 +24,13 @@
 #include <cstdint>
 #include <cstring>
 
-#define __global__      static
+#define __global__ static
 #define __device__
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __align__(n)    alignas(n)
-#define __constant__    static const
+#define __align__(n) alignas(n)
+#define __constant__ static const
 
 struct uint2 {
     unsigned x, y;
@@ -76,7 +76,7 @@ struct emu_launch {
     dim3 grid, block;
     uint3 block_index;
 };
-extern emu_launch emu_grid;   /* of the running kernel */
+extern emu_launch emu_grid;    /* of the running kernel */
 extern uint3 emu_thread_index; /* of the running thread */
 #define threadIdx emu_thread_index
 #define blockIdx  emu_grid.block_index
@@ -92,7 +92,8 @@ static inline const char *launch(void (*kernel)(P...), dim3 grid, dim3 block, si
 {
     (void)stream;
     auto body = [&] { kernel(args...); };
-    return emu_run(grid, block, shared_bytes, [](void *user) { (*(decltype(body) *)user)(); }, &body);
+    return emu_run(
+        grid, block, shared_bytes, [](void *user) { (*(decltype(body) *)user)(); }, &body);
 }
 static inline const char *copy_async(void *to, const void *from, size_t n_bytes, void *stream)
 {

@@ -90,8 +90,8 @@ void fibre_restart(fibre *f, void (*entry)(void))
 fibre *fibre_new(void (*entry)(void))
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *memory = mmap(nullptr, STACK_BYTES + page, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(nullptr, STACK_BYTES + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE))
         return nullptr;
     fibre *f = (fibre *)calloc(1, sizeof *f);

@@ -13,7 +13,7 @@
 
 const op_cuda *const *op_cuda_select_emu(void);
 
-#define N_SEEDS 3
+#define N_SEEDS    3
 #define MANY_STEPS 300000 /* of the emulator: such a case runs with one seed less */
 
 static const char *const variant_names[] = {"baseline", "avx2", "avx512", "avx512bf16"};
