@@ -133,8 +133,8 @@ static void fold_products(builder *b, node *n, const node *outer, const node *in
     int outer_bias = outer->in[2] ? entry_of(b, outer->in[2]) : 0, has_outer = outer->in[2] != 0;
     if (b->err.status != SAM_OK)
         return;
-    int w = folded(b, "times", wo.type, wo.rows, wi.cols,
-                   (derive){.fill = product, .n_src = 2, .src = {outer_w, inner_w}});
+    int w =
+        folded(b, "times", wo.type, wo.rows, wi.cols, (derive){.fill = product, .n_src = 2, .src = {outer_w, inner_w}});
     int bias = outer->in[2];
     if (inner->in[2])
         bias = folded(b, "bias through", DT_F32, 1, wo.rows,
@@ -268,8 +268,8 @@ static int fuse_cast(builder *b, int i)
 
 void fuse(builder *b)
 {
-    static int (*const rules[])(builder *, int) = {fuse_activation, fuse_linear_pair, fuse_value_projection,
-                                                   fuse_layer_scale, fuse_residual,   fuse_cast};
+    static int (*const rules[])(builder *, int) = {fuse_activation,  fuse_linear_pair, fuse_value_projection,
+                                                   fuse_layer_scale, fuse_residual,    fuse_cast};
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (int i = 0; i < b->g->n_nodes && b->err.status == SAM_OK; i++)
             while (b->err.status == SAM_OK && rules[r](b, i))
