@@ -258,8 +258,8 @@ static int fuse_cast(builder *b, int i)
     if (n->op != OP_cast)
         return 0;
     node *p = only_for_me(g, n->in[0], OP_linear);
-    if (!p)
-        return 0;
+    if (!p || (p->attr.type != DT_NONE && p->attr.type != g->values[p->in[0]].t.type))
+        return 0; /* a product that was cast already: the rounding in between is wanted */
     p->attr.type = n->attr.type;
     merge(g, n, p);
     return 1;
