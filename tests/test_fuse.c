@@ -200,7 +200,7 @@ static void test_rules(void **state)
         {"scaled sum stays", residual_half, 2, 2},
         {"named product stays", residual_named, 2, 2},
         {"product added to itself stays", residual_self, 2, 2},
-        {"ConvNeXt block", convnext, 5, 3},
+        {"ConvNeXt block", convnext, 6, 3},
         {"cast", to_bf16, 3, 2},
     };
     static const struct {

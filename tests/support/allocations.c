@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/allocator_interface.h>
+size_t __sanitizer_get_current_allocated_bytes(void); /* of the sanitizer; gcc may lack its header */
 
 int allocations_can_count(void)
 {
