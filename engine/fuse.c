@@ -119,9 +119,8 @@ static int entry_f32(builder *b, int id)
 /* A new weight value computed from f32 entries. */
 static int folded(builder *b, const char *what, dtype type, int rows, int cols, derive how)
 {
-    char name[200];
-    snprintf(name, sizeof name, "%s(%s %d)", b->w->entry[how.src[0]].name, what, how.src[1]);
-    name[sizeof b->w->entry->name - 1] = 0;
+    char name[sizeof b->w->entry->name]; /* with the entries' numbers: two slices of a weight have one name */
+    snprintf(name, sizeof name, "%.70s(%s %d, %d)", b->w->entry[how.src[0]].name, what, how.src[0], how.src[1]);
     return b->err.status == SAM_OK ? table(b, name, type, rows, cols, how).id : 0;
 }
 
@@ -259,8 +258,8 @@ static int fuse_cast(builder *b, int i)
     if (n->op != OP_cast)
         return 0;
     node *p = only_for_me(g, n->in[0], OP_linear);
-    if (!p)
-        return 0;
+    if (!p || (p->attr.type != DT_NONE && p->attr.type != g->values[p->in[0]].t.type))
+        return 0; /* a product that was cast already: the rounding in between is wanted */
     p->attr.type = n->attr.type;
     merge(g, n, p);
     return 1;
