@@ -47,8 +47,9 @@ typedef struct graph {
 /* Named storage shared by the graphs of a model. */
 typedef struct state_def {
     char name[40];
-    tensor t;  /* n: 1 or N_OBJECTS */
-    int pool;  /* 1: rows are per object: a session with N objects has N * rows, still n = 1 */
+    tensor t;    /* n: 1 or N_OBJECTS */
+    int pool;    /* 1: rows are per object: a session with N objects has N * rows, still n = 1 */
+    int control; /* 1: written by the host before graphs run: prompts, indices, counts         */
 } state_def;
 
 #define MAX_STATES 64
@@ -84,12 +85,15 @@ val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols);   
 val table(builder *b, const char *name, dtype type, int rows, int cols, derive how); /* computed at open            */
 val state(builder *b, const char *name, int n, int rows, int cols, dtype type);
 val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type);
+val control(builder *b, const char *name, int rows, int cols, dtype type); /* per object */
 val no_val(void);
 tensor shape_of(const builder *b, val v);
 val named(builder *b, val v, const char *name); /* for taps and dumps; returns v */
 /* v, computed by this graph, becomes the state `name`. A value shared by all objects may become a per-object state
  * (n = N_OBJECTS) in a graph that only runs for one object. */
 val output(builder *b, val v, const char *name, int n);
+/* x, of this graph, goes to the slots `slot` [1,1] of a pool of n_slots per object. */
+void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type);
 
 /* Any operator. Missing inputs are no_val(). Returns the first output; further ones are +1, +2. */
 val apply(builder *b, op_id op, const val *in, int n_in, op_attr a);

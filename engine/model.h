@@ -14,8 +14,7 @@ struct sam_model {
     weights w;
     states s;
     compiled graphs[GRAPH_COUNT];
-    const op_cpu *const *ops;
-    const char *variant; /* instruction set in use */
+    backend *b;
     dtype act, matrix;   /* types of activations and of the weights of products */
     size_t weight_bytes; /* packed or converted; what is read in the mapped file is not counted */
     float *no_obj_ptr;   /* [d_model] */

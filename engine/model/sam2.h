@@ -27,7 +27,8 @@ typedef enum graph_id {
     GRAPH_SRC,         /* "pix_feat"                               -> "src" without a mask prompt                        */
     GRAPH_SRC_MASK,    /* "pix_feat", "mask_prompt"                -> "src"                                              */
     GRAPH_DECODE,      /* "src", "points", "labels", "n_tokens", "mode" -> "masks", "ious", "score", "low_res", "iou", "chosen", "pointer" */
-    GRAPH_REMEMBER,    /* "features", "memory_logits", "binarise", "memory_score" -> "memory"                           */
+    GRAPH_KEEP,        /* "low_res", "pointer", slots              -> "logits_bank", "pointer_bank"                      */
+    GRAPH_REMEMBER,    /* "features", "low_res", "binarise", "score", slots -> "bank"                                    */
     GRAPH_COUNT
 } graph_id;
 
