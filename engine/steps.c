@@ -36,7 +36,7 @@ sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_erro
 {
     double start = now_ms();
     TRY(put(s, s->state_arena, s->control_block, s->control_bytes, err));
-    sam_status status = program_run(&s->programs[id], n_objects, s->tap.see ? &s->tap : NULL, err);
+    sam_status status = program_run(&s->programs[id], n_objects, s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL, err);
     s->failed |= status != SAM_OK;
     if (ms)
         *ms += now_ms() - start;
