@@ -6,12 +6,15 @@
 
 static void print_usage(FILE *to)
 {
-    fprintf(to, "sambench %s: promptable video segmentation (SAM 2, SAM 2.1, EdgeTAM) and its benchmark\n\n"
-                "usage: sambench VERB [--flag value ...]\n\n", SAM_VERSION);
+    fprintf(to,
+            "sambench %s: promptable video segmentation (SAM 2, SAM 2.1, EdgeTAM) and its benchmark\n\n"
+            "usage: sambench VERB [--flag value ...]\n\n",
+            SAM_VERSION);
     for (int i = 0; i < n_verbs; i++)
         fprintf(to, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
-    fprintf(to, "\n`sambench VERB --help` lists a verb's flags and shows examples. Exit status: 0 done, 1 failed, 2 wrong "
-                "usage.\n");
+    fprintf(to,
+            "\n`sambench VERB --help` lists a verb's flags and shows examples. Exit status: 0 done, 1 failed, 2 wrong "
+            "usage.\n");
 }
 
 int main(int argc, char **argv)

@@ -39,7 +39,7 @@ void warm_drop_session(warm_model *w)
 
 sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_error *err)
 {
-    n_frames = n_frames < FRAMES_THAT_COUNT ? n_frames : FRAMES_THAT_COUNT;
+    n_frames = n_frames < FRAMES_THAT_COUNT ? n_frames : 0;
     if (w->session && w->width == width && w->height == height && w->n_frames == n_frames)
         return sam_session_reset(w->session, err);
     warm_drop_session(w);

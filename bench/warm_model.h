@@ -10,7 +10,7 @@ typedef struct warm_model {
     sam_model *model;
     sam_session *session; /* NULL before warm_session, and after a failure */
     size_t mem_limit;
-    int width, height, n_frames; /* of the session */
+    int width, height, n_frames; /* of the session; n_frames 0: the clip is long */
     double model_ms, session_ms; /* what opening them took */
 } warm_model;
 
