@@ -17,7 +17,7 @@
 #ifndef FLASH_CUH
 #define FLASH_CUH
 
-#include "elements.cuh"
+#include "tiles.cuh"
 
 #define FLASH_MAX_WIDTH 256
 static const float LOWEST = -0x1p120f; /* maximum of no keys: not -inf, so that a score of -inf gives 0 and not NaN */
@@ -162,21 +162,7 @@ static __device__ __forceinline__ void query_run(float *v, const flash_args &p, 
     }
 }
 
-/* Tiles in shared memory -------------------------------------------------------------------------------------------- */
-
-template <int D> __host__ __device__ static constexpr int row_chunks(void)
-{
-    return D % 64 == 0 ? D / 8 : D / 8 | 1;
-}
-template <int D> __host__ __device__ static constexpr int tile_bytes(int n_rows)
-{
-    return n_rows * row_chunks<D>() * 16;
-}
-/* Byte of chunk c of row r. */
-template <int D> static __device__ __forceinline__ int chunk_at(int r, int c)
-{
-    return (r * row_chunks<D>() + (D % 64 == 0 ? (c & ~7) | ((c ^ r) & 7) : c)) * 16;
-}
+/* Loading tiles ----------------------------------------------------------------------------------------------------- */
 
 template <class T> static __device__ __forceinline__ void store_chunk(unsigned char *to, const float *v)
 {
@@ -369,14 +355,6 @@ static __device__ __forceinline__ void tile_mask(float (*s)[BN / 8][4], int n_ke
     for (int i = 0; i < 4; i++)
         if (8 * j + lane % 4 * 2 + i % 2 >= n_keys || j / 2 < own.first || j / 2 >= own.end)
             s[m][j][i] = -INFINITY;
-}
-
-static __device__ __forceinline__ void store_pair(void *p, dtype type, size_t i, float a, float b)
-{
-    if (type == DT_F32)
-        store_b64((float *)p + i, make_uint2(__float_as_uint(a), __float_as_uint(b)));
-    else
-        *(uint32_t *)((uint16_t *)p + i) = pack_half(a, b, type);
 }
 
 /* Rows of partial results: [n_splits][problems][n_q][dv] f32, then their maximum and sum [n_splits][problems][n_q][2]. */
