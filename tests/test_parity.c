@@ -3,7 +3,9 @@
  * environment those of all models.
  *
  * Passes: relative L2 error of logits, pointers and features <= 1e-3, score and quality within 1e-3, mask IoU >= 0.999, up
- * to the first frame where the network's own choice was a near tie (`too_close`). */
+ * to the first frame where the network's own choice was a near tie (`too_close`). The memory of a prompted frame is made
+ * from logit > 0 at image size: where one of those lies within float32's reach of 0, its object's other frames are held to
+ * ten times that (a flipped pixel costs up to 1e-3; a mistake 1e-2 and more, see semantics.md). */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -26,6 +28,7 @@
 
 enum { N_SAMPLES = 512, MAX_FRAMES = 16, MAX_OBJECTS = 3, LOW = 64, W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT };
 #define TOLERANCE 1e-3
+#define ROUNDING 2e-6 /* relative; logits of prompted frames differ by up to 1.6e-6 */
 
 /* ---- a reference file --------------------------------------------------------------------------------------------- */
 
@@ -119,7 +122,7 @@ static int names_frame(const json_t *list, const char *frame)
 /* ---- a case of the video predictor -------------------------------------------------------------------------------- */
 
 typedef struct object_out {
-    int present;
+    int present, prompted;
     float logits[LOW * LOW], pointer[256], score, iou;
     uint8_t bits[W * H];
 } object_out;
@@ -153,6 +156,7 @@ static void record(run *r, int frame)
             continue;
         assert_int_equal(m.logits_px, LOW);
         to->present = 1;
+        to->prompted = m.prompted;
         memcpy(to->logits, m.logits, sizeof to->logits);
         memcpy(to->pointer, m.pointer, sizeof to->pointer);
         to->score = m.presence;
@@ -244,7 +248,24 @@ static void raise(double *to, double error)
         *to = error;
 }
 
-static int compare_frame(const reference *ref, const object_out *o, const char *frame, worst *w)
+/* 1: a pixel of these logits, enlarged fourfold as for the memory, is closer to 0 than rounding moves it. */
+static int near_tie(const float logits[LOW * LOW])
+{
+    double sum = 0, least = INFINITY;
+    for (int i = 0; i < LOW * LOW; i++)
+        sum += (double)logits[i] * logits[i];
+    for (int y = 0; y < 4 * LOW; y++)
+        for (int x = 0; x < 4 * LOW; x++) {
+            double v = fmax((y + 0.5) / 4 - 0.5, 0), u = fmax((x + 0.5) / 4 - 0.5, 0);
+            int top = (int)v, left = (int)u, bottom = top < LOW - 1 ? top + 1 : top, right = left < LOW - 1 ? left + 1 : left;
+            double a = logits[top * LOW + left] * (left + 1 - u) + logits[top * LOW + right] * (u - left);
+            double b = logits[bottom * LOW + left] * (left + 1 - u) + logits[bottom * LOW + right] * (u - left);
+            least = fmin(least, fabs(a * (top + 1 - v) + b * (v - top)));
+        }
+    return least < ROUNDING * sqrt(sum / (LOW * LOW));
+}
+
+static int compare_frame(const reference *ref, const object_out *o, const char *frame, int after_tie, worst *w)
 {
     char name[80];
     float score;
@@ -264,11 +285,12 @@ static int compare_frame(const reference *ref, const object_out *o, const char *
     double iou = mask_iou(ref, name, 0, o->bits);
     printf("    %s: logits %.1e, pointer %.1e, score %.1e, quality %.1e, mask IoU %.5f\n", frame, logits, pointer, score_error,
            iou_error, iou);
-    raise(&w->logits, logits);
-    raise(&w->pointer, pointer);
-    raise(&w->score, score_error);
-    raise(&w->iou, iou_error);
-    raise(&w->mask, 1 - iou);
+    double allow = after_tie ? 10 : 1;
+    raise(&w->logits, logits / allow);
+    raise(&w->pointer, pointer / allow);
+    raise(&w->score, score_error / allow);
+    raise(&w->iou, iou_error / allow);
+    raise(&w->mask, (1 - iou) / allow);
     w->n++;
     return 1;
 }
@@ -293,14 +315,20 @@ static void run_video(const reference *ref, sam_model *m, worst *w)
             propagate(&r, json_object_get(step, "propagate"));
     }
     sam_session_close(r.s);
-    for (int o = 1; o <= MAX_OBJECTS; o++)
+    for (int o = 1; o <= MAX_OBJECTS; o++) {
+        int tie = 0;
+        for (int t = 0; t < r.n_frames; t++)
+            tie |= r.out[t][o].present && r.out[t][o].prompted && near_tie(r.out[t][o].logits);
+        if (tie)
+            printf("    object %d: a pixel of a prompted frame is within rounding of 0: ten times the tolerance below\n", o);
         for (int t = 0; t < r.n_frames; t++) {
             char frame[40];
             snprintf(frame, sizeof frame, "frame_%05d/obj_%d", t, o);
             if (names_frame(close, frame))
                 break;
-            compare_frame(ref, &r.out[t][o], frame, w);
+            compare_frame(ref, &r.out[t][o], frame, tie && !r.out[t][o].prompted, w);
         }
+    }
 }
 
 /* ---- a case of the image predictor -------------------------------------------------------------------------------- */
