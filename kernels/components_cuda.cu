@@ -1,4 +1,4 @@
-/* Connected components on CUDA; see image_cuda.h and components.h.
+/* Connected components on CUDA, and boxes of masks; see image_cuda.h and components.h.
  *
  * A forest over pixel indices in which parents come before their children, so that a tree's root is its component's
  * first pixel whatever the order in which trees are joined: results do not depend on it.
@@ -178,6 +178,40 @@ __global__ void __launch_bounds__(256) components_labels(planes p, int *labels)
         labels[i] = kind_at(p, i) == OBJECT ? p.area[p.parent[i]] : 0;
 }
 
+/* Boxes and areas: a warp per row; traffic the bits once. */
+__global__ void __launch_bounds__(256) boxes_init(int *boxes, int n, int h, int w)
+{
+    int i = (int)(blockIdx.x * 256 + threadIdx.x), part = i % 5;
+    if (i < 5 * n)
+        boxes[i] = part == 0 ? w : part == 1 ? h : part == 4 ? 0 : -1;
+}
+__global__ void __launch_bounds__(256) boxes_grow(const uint8_t *bits, int h, int w, int *boxes)
+{
+    int lane = (int)threadIdx.x % 32, y = (int)(blockIdx.x * 8 + threadIdx.x / 32), first = w, last = -1, area = 0;
+    if (y >= h)
+        return; /* a whole warp */
+    const uint8_t *row = bits + ((size_t)blockIdx.z * (size_t)h + (size_t)y) * (size_t)w;
+    for (int x = lane; x < w; x += 32)
+        if (row[x]) {
+            first = min(first, x);
+            last = x;
+            area++;
+        }
+    for (int apart = 16; apart > 0; apart /= 2) {
+        first = min(first, __shfl_xor_sync(ALL, first, apart));
+        last = max(last, __shfl_xor_sync(ALL, last, apart));
+        area += __shfl_xor_sync(ALL, area, apart);
+    }
+    if (lane || !area)
+        return;
+    int *box = boxes + 5 * blockIdx.z;
+    atomicMin(&box[0], first);
+    atomicMin(&box[1], y);
+    atomicMax(&box[2], last);
+    atomicMax(&box[3], y);
+    atomicAdd(&box[4], area);
+}
+
 static const char *grow(const planes *p, int n, void *stream)
 {
     size_t warps = (size_t)((p->w + 31) / 32) * (size_t)p->h;
@@ -222,4 +256,13 @@ const char *CUDA_FN(components_label_cuda)(const uint8_t *mask, int h, int w, in
     if (!wrong)
         wrong = launch(components_number, 1, 1024, 0, stream, p, n_components);
     return wrong ? wrong : launch(components_labels, (unsigned)((h * w + 255) / 256), 256, 0, stream, p, labels);
+}
+
+const char *CUDA_FN(mask_boxes_cuda)(const uint8_t *bits, int n, int h, int w, int32_t *boxes, void *stream)
+{
+    if (n < 1 || n > 65535 || h < 1 || w < 1)
+        return "mask_boxes: 1 to 65535 masks";
+    const char *wrong = launch(boxes_init, (unsigned)(5 * n + 255) / 256, 256, 0, stream, boxes, n, h, w);
+    dim3 grid((unsigned)(h + 7) / 8, 1, (unsigned)n);
+    return wrong ? wrong : launch(boxes_grow, grid, 256, 0, stream, bits, h, w, boxes);
 }

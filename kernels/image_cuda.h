@@ -69,6 +69,10 @@ static inline size_t components_cuda_bytes(int n, int h, int w)
     return (size_t)n * (size_t)h * (size_t)w * 8;
 }
 
+/* mask_box and mask_area: bits [n, h, w] u8 -> boxes [n, 5] i32: x_min, y_min, x_max, y_max (inclusive; w, h, -1, -1 when
+ * empty) and the number of pixels. */
+const char *CUDA_FN(mask_boxes_cuda)(const uint8_t *bits, int n, int h, int w, int32_t *boxes, void *stream);
+
 /* resolve_overlap: k planes [n_px] f32 -> k planes [n_px] u8 (host arrays of device addresses). */
 const char *CUDA_FN(resolve_overlap_cuda)(const float *const *logits, uint8_t *const *masks, int k, size_t n_px,
                                           void *stream);

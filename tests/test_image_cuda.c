@@ -288,6 +288,29 @@ static void cleaning(void **state)
     printf("%zu pixels changed, identical\n", n_changed);
 }
 
+static void boxes(void **state)
+{
+    (void)state;
+    uint32_t seed = 5;
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        int h = shapes[i][0], w = shapes[i][1], box[4], got[3 * 5];
+        size_t n_px = (size_t)h * (size_t)w;
+        uint8_t *bits = take(3 * n_px);
+        for (size_t p = 0; p < 3 * n_px; p++) /* the first is empty, the second has few pixels */
+            bits[p] = p >= n_px && next_random(&seed) % (p < 2 * n_px ? 97 : 2) == 0;
+        for (unsigned s = 0; s < N_SEEDS; s++) {
+            emu_seed(s);
+            succeeds(CUDA_FN(mask_boxes_cuda)(bits, 3, h, w, got, NULL));
+            for (int o = 0; o < 3; o++) {
+                mask_box(bits + (size_t)o * n_px, h, w, box);
+                assert_memory_equal(got + 5 * o, box, sizeof box);
+                assert_int_equal(got[5 * o + 4], mask_area(bits + (size_t)o * n_px, n_px));
+            }
+        }
+        free(bits);
+    }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -302,8 +325,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames), cmocka_unit_test(masks),    cmocka_unit_test(overlap),
-        cmocka_unit_test(labels), cmocka_unit_test(cleaning), cmocka_unit_test(refusals),
+        cmocka_unit_test(frames),   cmocka_unit_test(masks),    cmocka_unit_test(overlap), cmocka_unit_test(labels),
+        cmocka_unit_test(cleaning), cmocka_unit_test(refusals), cmocka_unit_test(boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
