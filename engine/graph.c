@@ -121,9 +121,11 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
         if (strcmp(s->def[i].name, name))
             continue;
         tensor have = s->def[i].t;
-        if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type) {
-            fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d] elsewhere", b->g->name,
-                 name, t.n, t.rows, t.cols, have.n, have.rows, have.cols);
+        if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type ||
+            s->def[i].pool != (kind == POOL)) {
+            int same = have.n == t.n && have.rows == t.rows && have.cols == t.cols;
+            fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d]%s elsewhere", b->g->name,
+                 name, t.n, t.rows, t.cols, have.n, have.rows, have.cols, same ? " of another type or pooling" : "");
             return -1;
         }
         return i;
