@@ -46,12 +46,14 @@ void toy_weights_open(toy_weights *t)
     for (int i = 0; i < COUNT; i++)
         free((void *)(uintptr_t)tensors[i].data);
     assert_int_equal(st_open(t->path, &t->file, &err), SAM_OK);
+    assert_int_equal(backend_open(&(sam_model_options){.backend = SAM_CPU, .n_threads = 1}, &t->cpu, &err), SAM_OK);
     assert_int_equal(weights_open(&t->w, &t->file, t->path, &err), SAM_OK);
 }
 
 void toy_weights_close(toy_weights *t)
 {
     weights_close(&t->w);
+    t->cpu->api->close(t->cpu);
     st_close(&t->file);
     temp_dir_remove(&t->dir);
 }
@@ -63,7 +65,6 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     compiled c = {0};
     program p = {0};
     void *state_data[MAX_STATES] = {0};
-    const char *variant;
     size_t bytes = 0;
     s = (states){0};
     builder b = build_begin(&c.g, "toy", &t->w, &s, act, matrix);
@@ -78,8 +79,8 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     out->n_nodes = c.g.n_nodes;
     out->n_out = RUN_OBJECTS * shape.rows * shape.cols;
     assert_true(shape.type == DT_F32 && out->n_out <= RUN_OBJECTS * RUN_MOST);
-    assert_int_equal(compiled_pack(&c, &t->w, op_cpu_select(NULL, &variant), &bytes, &err), SAM_OK);
-    assert_int_equal(program_plan(&p, &c, RUN_OBJECTS, 1, &err), SAM_OK);
+    assert_int_equal(compiled_pack(&c, &t->w, t->cpu, &bytes, &err), SAM_OK);
+    assert_int_equal(program_plan(&p, &c, RUN_OBJECTS, &err), SAM_OK);
     char *scratch = aligned_alloc(64, (p.scratch_bytes + 127) / 64 * 64);
     assert_non_null(scratch);
     memset(scratch, 0xFF, p.scratch_bytes); /* NaN: what is read must have been written */
@@ -89,8 +90,8 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
         assert_non_null(state_data[i]);
         random_fill(state_data[i], n, 99 + (uint64_t)i);
     }
-    assert_int_equal(program_bind(&p, &t->w, &s, scratch, state_data, RUN_OBJECTS, &err), SAM_OK);
-    program_run(&p, RUN_OBJECTS, NULL);
+    assert_int_equal(program_bind(&p, &t->w, &s, scratch, state_data, RUN_OBJECTS, NULL, &err), SAM_OK);
+    assert_int_equal(program_run(&p, RUN_OBJECTS, NULL, &err), SAM_OK);
     for (int i = 0; i < s.count; i++)
         if (!strcmp(s.def[i].name, "out"))
             memcpy(out->out, state_data[i], (size_t)out->n_out * sizeof(float));
