@@ -278,7 +278,7 @@ val linear_rows(builder *b, val x, int first, int out, int all, scope s)
 
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
 {
-    int cols = shape_of(b, x).cols / groups * kernel * kernel;
+    int cols = groups > 0 ? shape_of(b, x).cols / groups * kernel * kernel : 0; /* 0: x failed, and its width with it */
     val weight = weight_matrix(b, s, "weight", out, cols);
     return apply(b, OP_conv2d, (val[]){x, weight, weight_vector(b, s, "bias", out)}, 3,
                  (op_attr){.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups});
