@@ -24,16 +24,19 @@ sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int re
         for (int k = 0; k < p->objects[i].n_prompts; k++) {
             const prompt *q = &p->objects[i].prompts[k];
             if (q->frame >= n_frames)
-                return fail(err, SAM_E_ARG, "object %d has a prompt on frame %d, but the clip %s has the frames 0 to %d",
+                return fail(err, SAM_E_ARG,
+                            "object %d has a prompt on frame %d, but the clip %s has the frames 0 to %d",
                             (int)p->objects[i].id, q->frame, input, n_frames - 1);
             if (q->when == PROMPT_BEFORE && (first < 0 || q->frame < first))
                 first = q->frame;
         }
     if (first < 0)
-        return fail(err, SAM_E_ARG, "every prompt is a correction (\"when\": \"tracked\"); tracking needs one before it");
+        return fail(err, SAM_E_ARG,
+                    "every prompt is a correction (\"when\": \"tracked\"); tracking needs one before it");
     *start = start_flag >= 0 ? start_flag : p->start_frame >= 0 ? p->start_frame : first;
     if (*start >= n_frames)
-        return fail(err, SAM_E_ARG, "start_frame %d, but the clip %s has the frames 0 to %d", *start, input, n_frames - 1);
+        return fail(err, SAM_E_ARG, "start_frame %d, but the clip %s has the frames 0 to %d", *start, input,
+                    n_frames - 1);
     if (reverse && *start == 0)
         return fail(err, SAM_E_ARG, "tracking in reverse from frame 0 has nowhere to go; give --start_frame");
     return SAM_OK;

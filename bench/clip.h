@@ -26,11 +26,11 @@ typedef struct clip {
 } clip;
 
 typedef struct clip_result {
-    const frame *frame; /* NULL: the clip is over                                                          */
-    int position;       /* frames tracked before this one                                                  */
-    int encoded;        /* 0: the session held the frame already, from its prompts; not a frame to measure */
-    double ms;          /* sam_push_frame and sam_track, by the clock                                      */
-    sam_stats stats;    /* of these two                                                                    */
+    const frame *frame;       /* NULL: the clip is over                                                          */
+    int position;             /* frames tracked before this one                                                  */
+    int encoded;              /* 0: the session held the frame already, from its prompts; not a frame to measure */
+    double ms;                /* sam_push_frame and sam_track, by the clock                                      */
+    sam_stats stats;          /* of these two                                                                    */
     alloc_counts allocations; /* made in these two; -1: not counted                                        */
 } clip_result;
 

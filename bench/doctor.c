@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 /* The value behind "key   : value" of the first such line of a file of /proc. Returns text, "" if there is none. */
 static const char *proc_value(const char *path, const char *key, char *text, size_t n_text)
@@ -95,11 +95,13 @@ static void print_backend(void)
                !strcmp(variants[i], chosen)        ? "used"
                : op_cpu_select(variants[i], &name) ? "can run here (--cpu_variant)"
                                                    : "not in this build, or not on this machine");
-    printf("bf16           %s\n", !strcmp(chosen, "avx512bf16")
-                                      ? "native products (AVX512_BF16): --precision bf16 is the faster choice"
-                                      : "no bf16 instructions: --precision bf16 halves memory, but is computed by way of "
-                                        "fp32 and slower than fp32");
-    printf("fp16           weights are rounded to half precision, arithmetic is fp32 (a CPU's half precision is slow)\n");
+    printf("bf16           %s\n",
+           !strcmp(chosen, "avx512bf16")
+               ? "native products (AVX512_BF16): --precision bf16 is the faster choice"
+               : "no bf16 instructions: --precision bf16 halves memory, but is computed by way of "
+                 "fp32 and slower than fp32");
+    printf(
+        "fp16           weights are rounded to half precision, arithmetic is fp32 (a CPU's half precision is slow)\n");
 }
 
 static void print_cuda(void)
@@ -107,7 +109,7 @@ static void print_cuda(void)
     char driver[256];
     proc_value("/proc/driver/nvidia/version", "NVRM version", driver, sizeof driver);
     printf("CUDA           not in this build; `--device cuda` is refused\n");
-    printf("NVIDIA driver  %s\n", *driver                              ? driver
+    printf("NVIDIA driver  %s\n", *driver                                ? driver
                                   : access("/dev/nvhost-gpu", F_OK) == 0 ? "Jetson (/dev/nvhost-gpu)"
                                                                          : "none loaded on this machine");
 }
@@ -124,7 +126,8 @@ static void print_libraries(void)
 #ifdef LIBJPEG_TURBO_VERSION
     printf("libjpeg        turbo " TEXT(LIBJPEG_TURBO_VERSION) "\n");
 #else
-    printf("libjpeg        " TEXT(JPEG_LIB_VERSION) ", not libjpeg-turbo: pixels may differ by 1 from the references\n");
+    printf(
+        "libjpeg        " TEXT(JPEG_LIB_VERSION) ", not libjpeg-turbo: pixels may differ by 1 from the references\n");
 #endif
     printf("libspng        %s\njansson        %s\n", spng_version_string(), JANSSON_VERSION);
 }
@@ -137,7 +140,9 @@ static void print_cache(void)
         printf("cache          %s\n", err.text);
     else
         printf("cache          %s (%s)\n", folder,
-               access(folder, W_OK) == 0 ? "writable" : errno == ENOENT ? "made when needed" : strerror(errno));
+               access(folder, W_OK) == 0 ? "writable"
+               : errno == ENOENT         ? "made when needed"
+                                         : strerror(errno));
 }
 
 extern const verb verb_doctor;

@@ -73,8 +73,9 @@ static sam_status read_logits(const char *path, int side, float **out, sam_error
             found = &file.tensors[i];
     sam_status status = SAM_OK;
     if (!found)
-        status = fail(err, SAM_E_FORMAT, "%s: holds no F32 tensor of %d x %d elements, as low-res logits are at this --imgsz",
-                      path, side, side);
+        status = fail(err, SAM_E_FORMAT,
+                      "%s: holds no F32 tensor of %d x %d elements, as low-res logits are at this --imgsz", path, side,
+                      side);
     else if (!(*out = malloc(found->n_bytes)))
         status = fail(err, SAM_E_MEMORY, "%s: no memory for its logits", path);
     else
@@ -130,9 +131,8 @@ static sam_status write_masks(const image_run *r, int id, const sam_mask *masks,
 {
     char path[PATH_BYTES];
     for (int i = 0; i < n_masks; i++) {
-        int n = r->prompts->n_objects == 1
-                    ? snprintf(path, sizeof path, "%s/mask_%d.png", r->o->out, i)
-                    : snprintf(path, sizeof path, "%s/object_%d_mask_%d.png", r->o->out, id, i);
+        int n = r->prompts->n_objects == 1 ? snprintf(path, sizeof path, "%s/mask_%d.png", r->o->out, i)
+                                           : snprintf(path, sizeof path, "%s/object_%d_mask_%d.png", r->o->out, id, i);
         if (n < 0 || n >= PATH_BYTES)
             return fail(err, SAM_E_ARG, "--out: the path is too long");
         TRY(image_write_mask(path, masks[i].bits, masks[i].row_bytes, r->f->width, r->f->height, 0, err));
@@ -257,10 +257,8 @@ static sam_status segment(image_run *r, sam_error *err)
     sam_stats stats;
     TRY(open_input(r, err));
     TRY(model_open("image", &r->o->model, prompts_max_points(r->prompts), 1, &r->model, err));
-    sam_session_options opt = {.width_px = r->f->width,
-                               .height_px = r->f->height,
-                               .mode = SAM_IMAGE,
-                               .mem_limit = r->o->model.mem_limit};
+    sam_session_options opt = {
+        .width_px = r->f->width, .height_px = r->f->height, .mode = SAM_IMAGE, .mem_limit = r->o->model.mem_limit};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     if (r->o->dump)
         session_tap(r->session, (tap){.see = see, .user = r});
@@ -275,8 +273,8 @@ static sam_status segment(image_run *r, sam_error *err)
     TRY(sam_get_stats(r->session, &stats, err));
     if (!r->o->quiet)
         printf("%s, %s, %d px, %s (%s): encode %.1f ms, decode %.1f ms a prompt\n", sam_model_name(r->model),
-               model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device, stats.encode_ms,
-               stats.mask_decoder_ms);
+               model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device,
+               stats.encode_ms, stats.mask_decoder_ms);
     return SAM_OK;
 }
 

@@ -31,8 +31,8 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
 
 static void print_row(int n_objects, const sam_stats *s, const sam_stats *before, int more)
 {
-    printf("%8d %9.1f %9.1f %9.1f %9.1f %9.1f", n_objects, mib(s->weight_bytes), mib(s->table_bytes), mib(s->state_bytes),
-           mib(s->scratch_bytes), mib(total(s)));
+    printf("%8d %9.1f %9.1f %9.1f %9.1f %9.1f", n_objects, mib(s->weight_bytes), mib(s->table_bytes),
+           mib(s->state_bytes), mib(s->scratch_bytes), mib(total(s)));
     if (before)
         printf(" %12.1f", (mib(total(s)) - mib(total(before))) / more);
     putchar('\n');
@@ -45,7 +45,8 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
     TRY(plan_for(o, m, o->n_objects, 0, &s, err));
     printf("%s, %s, %d px, frames of %d x %d, backend %s (%s)\n", sam_model_name(m), model_precision(&o->model),
            sam_model_image_px(m), o->width, o->height, s.backend, s.device);
-    printf("MiB\n%8s %9s %9s %9s %9s %9s %12s\n", "objects", "weights", "tables", "state", "scratch", "total", "each more");
+    printf("MiB\n%8s %9s %9s %9s %9s %9s %12s\n", "objects", "weights", "tables", "state", "scratch", "total",
+           "each more");
     /* 1, 2, 4, 8, and the asked number in its place among them. */
     for (int n = 1; n <= 8 || previous < o->n_objects;) {
         int row = o->n_objects > previous && (o->n_objects < n || n > 8) ? o->n_objects : n;

@@ -110,13 +110,13 @@ static sam_status open_table(run *r, sam_error *err)
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
     const result_setting settings[N_SETTINGS] = {{"threads", threads},
-                                               {"split_dir", r->set.root},
-                                               {"split_name", o->split_name},
-                                               {"imgsz", px},
-                                               {"precision", model_precision(&o->model)},
-                                               {"device", o->model.device},
-                                               {"metric", o->metric},
-                                               {"max_clip_frames", clip}};
+                                                 {"split_dir", r->set.root},
+                                                 {"split_name", o->split_name},
+                                                 {"imgsz", px},
+                                                 {"precision", model_precision(&o->model)},
+                                                 {"device", o->model.device},
+                                                 {"metric", o->metric},
+                                                 {"max_clip_frames", clip}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -298,8 +298,9 @@ static int finish(run *r)
         return EXIT_INTERRUPTED;
     }
     if (r->stop)
-        fprintf(stderr, "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
-                        "here\n",
+        fprintf(stderr,
+                "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
+                "here\n",
                 r->options.out_dir);
     else if (r->n_failed)
         fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",

@@ -68,8 +68,8 @@ static sam_status open_session(track_run *r, sam_error *err)
     int n_objects = r->prompts->n_objects;
     if (o->max_objects && o->max_objects < n_objects)
         return fail(err, SAM_E_ARG, "--objects_max %d, but the prompts name %d objects", o->max_objects, n_objects);
-    TRY(model_open("track", &o->model, prompts_max_points(r->prompts), prompts_max_prompted_frames(r->prompts), &r->model,
-                   err));
+    TRY(model_open("track", &o->model, prompts_max_points(r->prompts), prompts_max_prompted_frames(r->prompts),
+                   &r->model, err));
     sam_session_options opt = {.width_px = r->setting.width,
                                .height_px = r->setting.height,
                                .max_objects = o->max_objects ? o->max_objects : n_objects,
@@ -153,9 +153,8 @@ static sam_status track(track_run *r, sam_error *err)
 static int run_track(const track_options *o)
 {
     sam_error err = {0};
-    track_run r = {.o = o,
-                   .prompts = &o->prompts.file,
-                   .files = {.folder = o->out, .dump_path = o->dump, .draw = o->overlay}};
+    track_run r = {
+        .o = o, .prompts = &o->prompts.file, .files = {.folder = o->out, .dump_path = o->dump, .draw = o->overlay}};
     sam_status status = track(&r, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench track: %s\n", err.text);
@@ -184,7 +183,11 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->out,
          .meta = "DIR",
          .help = "Where masks/OBJECT/FRAME.png and overlay.mp4 go (default: nowhere)."},
-        {.name = "json", .kind = FLAG_STRING, .value = &o->json, .meta = "FILE", .help = "Figures of the run; - is stdout."},
+        {.name = "json",
+         .kind = FLAG_STRING,
+         .value = &o->json,
+         .meta = "FILE",
+         .help = "Figures of the run; - is stdout."},
         {.name = "dump",
          .kind = FLAG_STRING,
          .value = &o->dump,
@@ -234,7 +237,10 @@ static int own_flags(track_options *o, flag *to)
          .min = 1,
          .max = 1024,
          .help = "Objects to take memory for (default: as many as are prompted)."},
-        {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress and no figures on the terminal."},
+        {.name = "quiet",
+         .kind = FLAG_SWITCH,
+         .value = &o->quiet,
+         .help = "No progress and no figures on the terminal."},
     };
     memcpy(to, flags, sizeof flags);
     return (int)(sizeof flags / sizeof *flags);
@@ -270,9 +276,8 @@ static int track_main(int argc, char **argv)
 const verb verb_track = {
     .name = "track",
     .summary = "track prompted objects through a clip: masks, overlay video, speed and memory",
-    .examples =
-        "  sambench track --weights sam2.1_hiera_tiny.pt --input clip.mp4 --point 210,350 --out out\n"
-        "  sambench track --weights edgetam.pt --input frames/ --object 1 --box 300,60,520,340 \\\n"
-        "                 --object 2 --point 600,200 --frame 5 --point 640,210,0 --json figures.json\n",
+    .examples = "  sambench track --weights sam2.1_hiera_tiny.pt --input clip.mp4 --point 210,350 --out out\n"
+                "  sambench track --weights edgetam.pt --input frames/ --object 1 --box 300,60,520,340 \\\n"
+                "                 --object 2 --point 600,200 --frame 5 --point 640,210,0 --json figures.json\n",
     .main = track_main,
 };

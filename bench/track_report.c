@@ -75,10 +75,10 @@ static json_t *steady_json(const track_report *r)
     json_t *stages = json_object();
     for (int k = 0; k < N_STAGES; k++)
         json_object_set_new(stages, stage_names[k], number(samples_quantile(&r->stage_ms[k], from, 0.5)));
-    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", number(samples_quantile(&r->ms, from, 0.5)), "p90",
-                     number(samples_quantile(&r->ms, from, 0.9)), "p99", number(samples_quantile(&r->ms, from, 0.99)),
-                     "frames", (json_int_t)(r->ms.n - from), "full_bank", r->ms.n && from == r->first_full, "stages_ms",
-                     stages);
+    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", number(samples_quantile(&r->ms, from, 0.5)),
+                     "p90", number(samples_quantile(&r->ms, from, 0.9)), "p99",
+                     number(samples_quantile(&r->ms, from, 0.99)), "frames", (json_int_t)(r->ms.n - from), "full_bank",
+                     r->ms.n && from == r->first_full, "stages_ms", stages);
 }
 
 json_t *report_json(const track_report *r, const track_setting *s)
@@ -91,9 +91,9 @@ json_t *report_json(const track_report *r, const track_setting *s)
     json_t *allocations = json_pack("{s:o, s:o}", "engine", number(own), "libraries", number(libraries));
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o}",
                      "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "",
-                     "precision", s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width",
-                     s->width, "height", s->height, "frames", r->n_frames, "objects", s->n_objects, "interrupted",
-                     s->interrupted, "steady", steady_json(r), "official_protocol_fps",
+                     "precision", s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input,
+                     "width", s->width, "height", s->height, "frames", r->n_frames, "objects", s->n_objects,
+                     "interrupted", s->interrupted, "steady", steady_json(r), "official_protocol_fps",
                      number(per_second(r->n_frames, r->official_ms)), "end_to_end_fps",
                      number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
                      (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries),
@@ -114,7 +114,8 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
         for (int k = 0; k < N_STAGES; k++)
             fprintf(to, "  %-17s %9.2f ms\n", stage_names[k], samples_quantile(&r->stage_ms[k], from, 0.5));
     }
-    fprintf(to, "official protocol: %.2f FPS (tracking alone, frames in memory); end to end: %.2f FPS (decode to mask)\n",
+    fprintf(to,
+            "official protocol: %.2f FPS (tracking alone, frames in memory); end to end: %.2f FPS (decode to mask)\n",
             per_second(r->n_frames, r->official_ms), per_second(r->n_frames, r->end_to_end_ms));
     fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
             (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,

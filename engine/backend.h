@@ -16,13 +16,14 @@ typedef struct images images;
 
 /* What a session does with pictures. */
 typedef struct image_sizes {
-    int width, height;  /* of the frame                                          */
-    int side_px;        /* of the network's input                                */
-    int low_px;         /* side of the low-res logits                            */
-    int max_masks;      /* rendered at once                                      */
-    int antialias;      /* 1: resize as the official image predictor does, 0: as the video predictor */
-    int no_overlap;     /* 1: a pixel belongs to the mask with the highest logit */
+    int width, height; /* of the frame                                          */
+    int side_px;       /* of the network's input                                */
+    int low_px;        /* side of the low-res logits                            */
+    int max_masks;     /* rendered at once                                      */
+    int antialias;     /* 1: resize as the official image predictor does, 0: as the video predictor */
+    int no_overlap;    /* 1: a pixel belongs to the mask with the highest logit */
     int max_hole_area, max_speck_area;
+    int n_threads; /* of the host */
 } image_sizes;
 
 typedef struct backend_api {
@@ -37,12 +38,21 @@ typedef struct backend_api {
     void *(*alloc)(backend *b, size_t n_bytes);
     void (*release)(backend *b, void *p);
 
+    /* Host memory that `read` and `write` move without a detour; zeroed. */
+    void *(*host_alloc)(backend *b, size_t n_bytes);
+    void (*host_release)(backend *b, void *p);
+
     const char *(*stream_open)(backend *b, void **stream);
     void (*stream_close)(backend *b, void *stream);
     const char *(*write)(backend *b, void *stream, void *to, const void *from_host, size_t n_bytes);
     const char *(*read)(backend *b, void *stream, void *to_host, const void *from, size_t n_bytes);
     const char *(*copy)(backend *b, void *stream, void *to, const void *from, size_t n_bytes);
     const char *(*wait)(backend *b, void *stream);
+    /* Work that is the same each time, with the same addresses. replay: enqueues what was recorded under `key` (0..) and
+     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it. */
+    const char *(*replay)(backend *b, void *stream, int key, int *done);
+    const char *(*record)(backend *b, void *stream, int key);
+    const char *(*play)(backend *b, void *stream, int key);
 
     /* Operators: op_cpu and op_cuda of kernels/op.h behind one face. */
     unsigned (*in_packed)(const backend *b, op_id op);
@@ -74,5 +84,7 @@ sam_status backend_open(const sam_model_options *o, backend **out, sam_error *er
 extern const backend_api backend_cpu;
 /* NULL in a build without CUDA. */
 const backend_api *backend_cuda(void);
+
+#define MAX_RECORDINGS 64 /* keys of record, per stream */
 
 #endif

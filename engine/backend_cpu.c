@@ -58,6 +58,23 @@ static void cpu_release(backend *b, void *p)
     free(p);
 }
 
+static const char *cpu_replay(backend *b, void *stream, int key, int *done)
+{
+    (void)b;
+    (void)stream;
+    (void)key;
+    *done = 0;
+    return NULL;
+}
+
+static const char *cpu_record(backend *b, void *stream, int key)
+{
+    (void)b;
+    (void)stream;
+    (void)key;
+    return NULL;
+}
+
 static const char *cpu_stream_open(backend *b, void **stream)
 {
     (void)b;
@@ -151,12 +168,6 @@ static const char *cpu_run(backend *b, op_id op, const op_call *c)
     return NULL;
 }
 
-
-int backend_cpu_threads(const backend *b)
-{
-    return ((const cpu *)b)->n_threads;
-}
-
 const backend_api backend_cpu = {.name = "cpu",
                                  .host_memory = 1,
                                  .open = cpu_open,
@@ -164,12 +175,17 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .device = cpu_device,
                                  .alloc = cpu_alloc,
                                  .release = cpu_release,
+                                 .host_alloc = cpu_alloc,
+                                 .host_release = cpu_release,
                                  .stream_open = cpu_stream_open,
                                  .stream_close = cpu_stream_close,
                                  .write = cpu_copy,
                                  .read = cpu_copy,
                                  .copy = cpu_copy,
                                  .wait = cpu_wait,
+                                 .replay = cpu_replay,
+                                 .record = cpu_record,
+                                 .play = cpu_record,
                                  .in_packed = cpu_in_packed,
                                  .scratch_bytes = cpu_scratch_bytes,
                                  .pack = cpu_pack,

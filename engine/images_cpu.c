@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_VALUE 0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
+#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
 #define SPECK_VALUE (-0.1f)
 
 struct images {
@@ -38,7 +38,7 @@ sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_e
     if (!im)
         return fail(err, SAM_E_MEMORY, "no memory for pictures");
     im->size = *z;
-    im->n_threads = backend_cpu_threads(b);
+    im->n_threads = z->n_threads;
     im->to_input = resample_open(z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC, z->width, z->height,
                                  z->side_px, z->side_px);
     im->to_frame = resample_open(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height);

@@ -10,8 +10,6 @@ size_t images_bytes_cpu(const backend *b, const image_sizes *z);
 const char *preprocess_cpu(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input);
 const char *render_cpu(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
 
-int backend_cpu_threads(const backend *b);
-
 /* Hole filling and speck removal as sam2_video_predictor.py does it, in place on one plane [side, side]. */
 void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch);
 

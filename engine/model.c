@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_MAX_POINTS 16
+#define DEFAULT_MAX_POINTS   16
 #define DEFAULT_MAX_PROMPTED 4
 
 static sam_status fill_options(sam_model *m, const sam_model_options *opt, sam_error *err)
@@ -84,12 +84,12 @@ static sam_status read_no_obj_ptr(sam_model *m, sam_error *err)
     return weights_read_f32(&m->w, index, m->no_obj_ptr, err);
 }
 
-static sam_status open_model(sam_model *m, const sam_model_options *opt, sam_error *err)
+static sam_status open_model(sam_model *m, const backend_api *api, const sam_model_options *opt, sam_error *err)
 {
     TRY(st_open(m->path, &m->file, err));
     TRY(config_read(&m->file, m->path, &m->config, err));
     TRY(fill_options(m, opt, err));
-    TRY(backend_open(&m->options, &m->b, err));
+    TRY(api ? api->open(&m->options, &m->b, err) : backend_open(&m->options, &m->b, err));
     TRY(choose_types(m, err));
     m->size = size_of_model(&m->config, m->options.image_px, m->options.max_points, m->options.max_prompted_frames);
     TRY(check_grid(m, err));
@@ -102,7 +102,8 @@ static sam_status open_model(sam_model *m, const sam_model_options *opt, sam_err
     return SAM_OK;
 }
 
-sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err)
+sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
+                         sam_error *err)
 {
     *out = NULL;
     sam_model *m = calloc(1, sizeof *m);
@@ -111,13 +112,18 @@ sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_mo
         return fail(err, SAM_E_MEMORY, "%s: no memory", path);
     }
     memcpy(m->path, path, strlen(path) + 1);
-    sam_status status = open_model(m, opt, err);
+    sam_status status = open_model(m, api, opt, err);
     if (status != SAM_OK) {
         sam_model_close(m);
         return status;
     }
     *out = m;
     return SAM_OK;
+}
+
+sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err)
+{
+    return model_open_on(NULL, path, opt, out, err);
 }
 
 void sam_model_close(sam_model *m)

@@ -20,4 +20,8 @@ struct sam_model {
     float *no_obj_ptr;   /* [d_model] */
 };
 
+/* sam_model_open on a backend of the caller's, for tests; opt->backend says how it counts for types. */
+sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
+                         sam_error *err);
+
 #endif

@@ -119,7 +119,8 @@ static image_sizes picture_sizes(const sam_session *s)
                          .antialias = !video,
                          .no_overlap = video && s->opt.no_overlap,
                          .max_hole_area = s->opt.fill_hole_area,
-                         .max_speck_area = s->opt.remove_speck_area};
+                         .max_speck_area = s->opt.remove_speck_area,
+                         .n_threads = s->m->options.n_threads};
 }
 
 static sam_status check_limit(const sam_session *s, sam_error *err)
@@ -207,16 +208,22 @@ static void find_states(const sam_session *s, void *record, const field *fields,
 
 static void find_all_states(sam_session *s)
 {
-#define CONTROL(f) {#f, offsetof(session_controls, f)}
-    static const field controls[] = {CONTROL(points),       CONTROL(pointer_ages),  CONTROL(labels),
-                                     CONTROL(n_tokens),     CONTROL(mode),          CONTROL(binarise),
-                                     CONTROL(memory_slots), CONTROL(memory_ages),   CONTROL(n_memories),
-                                     CONTROL(pointer_slots), CONTROL(n_pointers),   CONTROL(keep_slot),
+#define CONTROL(f)                                                                                                     \
+    {                                                                                                                  \
+#f, offsetof(session_controls, f)                                                                              \
+    }
+    static const field controls[] = {CONTROL(points),           CONTROL(pointer_ages), CONTROL(labels),
+                                     CONTROL(n_tokens),         CONTROL(mode),         CONTROL(binarise),
+                                     CONTROL(memory_slots),     CONTROL(memory_ages),  CONTROL(n_memories),
+                                     CONTROL(pointer_slots),    CONTROL(n_pointers),   CONTROL(keep_slot),
                                      CONTROL(keep_pointer_slot)};
 #undef CONTROL
-#define STATE(f) {#f, offsetof(session_states, f)}
-    static const field states[] = {STATE(image),   STATE(mask_image), STATE(mask_prompt), STATE(masks),
-                                   STATE(ious),    STATE(score),      STATE(iou),         STATE(low_res),
+#define STATE(f)                                                                                                       \
+    {                                                                                                                  \
+#f, offsetof(session_states, f)                                                                                \
+    }
+    static const field states[] = {STATE(image),   STATE(mask_image),  STATE(mask_prompt), STATE(masks),
+                                   STATE(ious),    STATE(score),       STATE(iou),         STATE(low_res),
                                    STATE(pointer), STATE(logits_bank), STATE(pointer_bank)};
 #undef STATE
     find_states(s, &s->controls, controls, sizeof controls / sizeof *controls, 1);
@@ -243,7 +250,7 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
     TRY(plan(s, err));
     TRY(take(s, &s->state_arena, s->state_bytes, "state", err));
     TRY(take(s, &s->scratch_arena, s->scratch_bytes, "scratch", err));
-    s->host_arena = calloc(1, s->host_bytes + 1);
+    s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);
     if (!s->host_arena)
         return fail(err, SAM_E_MEMORY, "no memory for the session's objects (%zu MiB)", s->host_bytes >> 20);
     const char *wrong = s->b->api->stream_open(s->b, &s->stream);
@@ -254,8 +261,8 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
     find_all_states(s);
     TRY(open_pictures(s, err));
     for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, s->scratch_arena, s->state, s->opt.max_objects, s->stream,
-                         err));
+        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, s->scratch_arena, s->state, s->opt.max_objects,
+                         s->stream, err));
     session_forget(s);
     return SAM_OK;
 }
@@ -326,7 +333,7 @@ void sam_session_close(sam_session *s)
     s->b->api->release(s->b, s->state_arena);
     s->b->api->release(s->b, s->scratch_arena);
     s->b->api->stream_close(s->b, s->stream);
-    free(s->host_arena);
+    s->b->api->host_release(s->b, s->host_arena);
     free(s);
 }
 

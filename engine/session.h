@@ -9,7 +9,7 @@
 /* Clicks and box corners given for one object on one frame, in pixels of the frame. */
 typedef struct prompt_record {
     int64_t frame;
-    int n_points;     /* 0: a mask prompt, or unused */
+    int n_points; /* 0: a mask prompt, or unused */
     int in_use;
     sam_point *points; /* max_points + 2; labels 2 and 3 are box corners and come first */
 } prompt_record;
@@ -30,8 +30,8 @@ typedef struct object {
     int has_result, prompted;
     float iou, score;
     const float *logits, *pointer;
-    uint8_t *bits;         /* [height, width] 0/1, host                             */
-    float *logits_mirror;  /* host copies, where the backend's memory is not the host's */
+    uint8_t *bits;        /* [height, width] 0/1, host                             */
+    float *logits_mirror; /* host copies, where the backend's memory is not the host's */
     float *pointer_mirror;
 } object;
 
@@ -62,9 +62,9 @@ struct sam_session {
     char *host_arena;
     char *control_block; /* host side of the controls */
     size_t control_bytes, state_bytes, scratch_bytes, host_bytes, picture_bytes;
-    object *objects;           /* max_objects */
-    float *plane;              /* [16T] logits on the host, [3, 16T] in image mode              */
-    float *host_scores;        /* [max_objects, 2]: scores, then IoUs                           */
+    object *objects;    /* max_objects */
+    float *plane;       /* [16T] logits on the host, [3, 16T] in image mode              */
+    float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
     void *components_scratch;
     resample *mask_to_image;   /* mask prompt -> S x S            */
     resample *mask_to_low_res; /* S x S -> S/4 x S/4, antialiased */
@@ -73,7 +73,7 @@ struct sam_session {
     uint8_t *image_bits[3];    /* image mode: one plane per returned mask */
     int64_t frame;             /* current frame; has_frame says whether there is one */
     int has_frame;
-    int failed;                /* after SAM_E_DEVICE */
+    int failed; /* after SAM_E_DEVICE */
     sam_stats stats;
     tap tap;
 };
@@ -82,6 +82,12 @@ struct sam_session {
 static inline size_t low_res_count(const sam_session *s)
 {
     return 16 * (size_t)s->m->size.side * (size_t)s->m->size.side;
+}
+
+/* The session's tap, or NULL if nobody listens. */
+static inline const tap *session_listener(const sam_session *s)
+{
+    return s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL;
 }
 
 void session_forget(sam_session *s); /* objects and current frame */

@@ -12,8 +12,7 @@ double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* A fault of the device ends the session. */
-static sam_status device(sam_session *s, const char *what, const char *wrong, sam_error *err)
+sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err)
 {
     if (!wrong)
         return SAM_OK;
@@ -23,20 +22,24 @@ static sam_status device(sam_session *s, const char *what, const char *wrong, sa
 
 sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
 {
-    TRY(device(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err));
-    return device(s, "reading back", s->b->api->wait(s->b, s->stream), err);
+    TRY(device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err));
+    return device_status(s, "reading back", s->b->api->wait(s->b, s->stream), err);
 }
 
 sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err)
 {
-    return device(s, "writing", s->b->api->write(s->b, s->stream, to, from_host, n_bytes), err);
+    return device_status(s, "writing", s->b->api->write(s->b, s->stream, to, from_host, n_bytes), err);
+}
+
+sam_status write_controls(sam_session *s, sam_error *err)
+{
+    return put(s, s->state_arena, s->control_block, s->control_bytes, err);
 }
 
 sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err)
 {
     double start = now_ms();
-    TRY(put(s, s->state_arena, s->control_block, s->control_bytes, err));
-    sam_status status = program_run(&s->programs[id], n_objects, s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL, err);
+    sam_status status = program_run(&s->programs[id], n_objects, session_listener(s), err);
     s->failed |= status != SAM_OK;
     if (ms)
         *ms += now_ms() - start;
@@ -97,7 +100,8 @@ void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry
 
 float *slot_logits(const sam_session *s, const object *o, int slot)
 {
-    return s->st.logits_bank + ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
+    return s->st.logits_bank +
+           ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
 }
 
 float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
@@ -115,7 +119,7 @@ sam_status fetch_scores(sam_session *s, int n, sam_error *err)
 {
     size_t bytes = (size_t)n * sizeof(float);
     const char *wrong = s->b->api->read(s->b, s->stream, s->host_scores, s->st.score, bytes);
-    TRY(device(s, "reading scores", wrong, err));
+    TRY(device_status(s, "reading scores", wrong, err));
     return fetch(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 
@@ -144,10 +148,11 @@ sam_status show(sam_session *s, const object *only, sam_error *err)
         planes[n] = slot_logits(s, o, e->slot);
         bits[n++] = o->bits;
         o->logits = view(s, slot_logits(s, o, e->slot), o->logits_mirror, low_res_count(s), &wrong);
-        o->pointer = view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
+        o->pointer =
+            view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
     }
     wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, bits);
     wrong = wrong ? wrong : s->b->api->wait(s->b, s->stream);
     s->stats.post_ms += now_ms() - start;
-    return device(s, "masks", wrong, err);
+    return device_status(s, "masks", wrong, err);
 }

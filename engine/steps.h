@@ -9,7 +9,11 @@
 
 double now_ms(void);
 
-/* Runs graph `id` for n_objects, after writing the controls; adds the time to *ms unless that is NULL. */
+/* What a backend call said (NULL: all is well) as a status; a fault of the device ends the session. */
+sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err);
+
+/* Runs graph `id` for n_objects; adds the time to *ms unless that is NULL. Controls reach the graph by write_controls. */
+sam_status write_controls(sam_session *s, sam_error *err);
 sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err);
 
 /* A new current frame: begin_frame, the network's input into st.image, encode_frame. */
@@ -35,9 +39,9 @@ sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, 
 /* Hole filling and speck removal of a host plane. */
 void clean_low_res(const sam_session *s, float *logits);
 
-/* Reads scores and IoUs of the first n places, logits, pointers and masks of the objects shown, and waits: of all with
- * a result or, where masks do not depend on each other, of `only`. */
-sam_status show(sam_session *s, const object *only, sam_error *err);
+/* Scores, then IoUs, of the first n places into s->host_scores. */
 sam_status fetch_scores(sam_session *s, int n, sam_error *err);
+/* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
+sam_status show(sam_session *s, const object *only, sam_error *err);
 
 #endif

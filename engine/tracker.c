@@ -9,13 +9,15 @@
 #include <string.h>
 
 #define MASK_SCALE 20.0f /* a mask prompt m becomes the logits 20 m - 10 */
-#define MASK_BIAS (-10.0f)
+#define MASK_BIAS  (-10.0f)
 
 static sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err)
 {
     if (s->opt.mode != mode)
-        return fail(err, SAM_E_STATE, mode == SAM_VIDEO ? "%s: this session is for images, use sam_image_predict"
-                                                        : "%s: this session is for video, use sam_prompt", call);
+        return fail(err, SAM_E_STATE,
+                    mode == SAM_VIDEO ? "%s: this session is for images, use sam_image_predict"
+                                      : "%s: this session is for video, use sam_prompt",
+                    call);
     if (s->failed)
         return fail(err, SAM_E_DEVICE, "%s: the session has failed; close it", call);
     return SAM_OK;
@@ -80,10 +82,7 @@ sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
     double start = now_ms();
     const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
     s->stats.encode_ms = now_ms() - start;
-    if (wrong) {
-        s->failed = 1;
-        return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)f->index, wrong);
-    }
+    TRY(device_status(s, "resizing", wrong, err));
     return encode_frame(s, err);
 }
 
@@ -116,7 +115,8 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
     if (p->n_points < 0 || (p->n_points && !p->points))
         return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
     if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes, s->opt.width_px);
+        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes,
+                    s->opt.width_px);
     if (p->n_points > s->m->options.max_points)
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
@@ -204,8 +204,10 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
     s->controls.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
     if (correction) {
         set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
+        TRY(write_controls(s, err));
         TRY(step(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms, err));
     } else {
+        TRY(write_controls(s, err));
         TRY(step(s, GRAPH_FIRST, 1, NULL, err));
     }
     int again = before && before->slot >= 0;
@@ -243,6 +245,7 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
     set_points(s, 0, NULL, 0, NO_CLICKS);
     s->controls.mode[0] = MODE_GATE;
+    TRY(write_controls(s, err));
     TRY(put(s, s->st.mask_image, s->mask_image, side * side * sizeof(float), err));
     TRY(step(s, GRAPH_MASK_PROMPT, 1, NULL, err));
     TRY(step(s, GRAPH_RAW, 1, NULL, err));
@@ -265,6 +268,7 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     size_t bytes = low_res_count(s) * sizeof(float);
     set_keep_slots(s, 0, o, e);
     s->controls.binarise[0] = 1;
+    TRY(write_controls(s, err));
     TRY(step(s, GRAPH_KEEP, 1, NULL, err));
     TRY(fetch_scores(s, 1, err));
     e->score = s->host_scores[0];
@@ -281,7 +285,8 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
     if (!o) {
         o = free_object(s);
         if (!o)
-            return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id, s->opt.max_objects);
+            return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id,
+                        s->opt.max_objects);
         session_forget_object(s, o);
         o->in_use = 1;
         o->id = id;
@@ -296,22 +301,26 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     TRY(check_session(s, SAM_VIDEO, "sam_prompt", err));
     TRY(check_prompt(s, p, err));
     if (p->logits)
-        return fail(err, SAM_E_ARG, "previous logits are a prompt of image mode; in video mode they are kept by the session");
+        return fail(err, SAM_E_ARG,
+                    "previous logits are a prompt of image mode; in video mode they are kept by the session");
     TRY(place_for_prompt(s, id, &o, err));
     int is_new = o->bank.n_entries == 0;
     bank_entry *before = bank_find(&o->bank, s->frame);
     int correction = was_tracked(o, s->frame) && !(before && before->prompted) && bank_prompted(&o->bank) > 0;
     prompt_record *r = record_for(s, o);
-    int full = !correction && !(before && before->prompted) &&
-               bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
+    int full =
+        !correction && !(before && before->prompted) && bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
     int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
     int n_new = p->n_points + (p->box ? 2 : 0);
     if (!r || full || kept + n_new > s->m->options.max_points + 2) {
         o->in_use = !is_new;
-        return full || !r ? fail(err, SAM_E_FULL, "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
-                                 (int)id, s->m->options.max_prompted_frames)
-                          : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
-                                 (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
+        return full || !r
+                   ? fail(
+                         err, SAM_E_FULL,
+                         "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
+                         (int)id, s->m->options.max_prompted_frames)
+                   : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
+                          (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
     }
     r->in_use = 1;
     r->frame = s->frame;
@@ -341,6 +350,27 @@ static void mark_tracked(object *o, int64_t frame, sam_direction direction)
     o->direction = direction;
 }
 
+/* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between, so a device
+ * records it once for each n and replays it. */
+static sam_status enqueue_track(sam_session *s, int n, sam_error *err)
+{
+    const backend_api *api = s->b->api;
+    int record = !session_listener(s) && n < MAX_RECORDINGS, done = 0;
+    const char *wrong = record ? api->replay(s->b, s->stream, n, &done) : NULL;
+    if (!wrong && record && !done)
+        wrong = api->record(s->b, s->stream, n);
+    if (!wrong && !done) {
+        TRY(write_controls(s, err));
+        TRY(step(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms, err));
+        TRY(step(s, GRAPH_SRC, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_DECODE, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_KEEP, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_REMEMBER, n, &s->stats.memory_encoder_ms, err));
+        wrong = record ? api->play(s->b, s->stream, n) : NULL;
+    }
+    return device_status(s, "tracking", wrong, err);
+}
+
 /* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
 static sam_status track_batch(sam_session *s, object **batch, int n, sam_direction direction, sam_error *err)
 {
@@ -351,11 +381,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
         s->controls.binarise[i] = 0;
         set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
     }
-    TRY(step(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms, err));
-    TRY(step(s, GRAPH_SRC, n, &s->stats.mask_decoder_ms, err));
-    TRY(step(s, GRAPH_DECODE, n, &s->stats.mask_decoder_ms, err));
-    TRY(step(s, GRAPH_KEEP, n, NULL, err));
-    return step(s, GRAPH_REMEMBER, n, &s->stats.memory_encoder_ms, err);
+    return enqueue_track(s, n, err);
 }
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
@@ -400,7 +426,8 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
 {
     const object *o = find_object(s, id);
     if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE, "sam_get_mask: this session is for images, sam_image_predict returns their masks");
+        return fail(err, SAM_E_STATE,
+                    "sam_get_mask: this session is for images, sam_image_predict returns their masks");
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
@@ -424,6 +451,7 @@ static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_err
     int n_points = list_points(p, points);
     set_points(s, 0, points, n_points, n_points ? PADDED : 0);
     s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
+    TRY(write_controls(s, err));
     TRY(step(s, GRAPH_FIRST, 1, NULL, err));
     if (p->logits)
         TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
@@ -448,8 +476,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     for (int i = 0; i < count; i++)
         planes[i] = first + (size_t)i * n;
     const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_bits);
-    if (wrong)
-        return fail(err, SAM_E_DEVICE, "masks: %s", wrong);
+    TRY(device_status(s, "masks", wrong, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
     TRY(fetch(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch_scores(s, 1, err));

@@ -79,7 +79,8 @@ sam_status weights_derive(weights *w, const char *name, dtype type, int rows, in
                           sam_error *err)
 {
     for (int i = 0; i < w->count; i++)
-        if (!w->entry[i].src && w->entry[i].t.type == type && w->entry[i].t.rows == rows && !strcmp(w->entry[i].name, name)) {
+        if (!w->entry[i].src && w->entry[i].t.type == type && w->entry[i].t.rows == rows &&
+            !strcmp(w->entry[i].name, name)) {
             *index = i;
             return SAM_OK;
         }
@@ -104,8 +105,8 @@ sam_status weights_check(const weights *w, sam_error *err)
         if (!w->used[i] && !left++)
             first = w->file->tensors[i].name;
     if (left)
-        return fail(err, SAM_E_FORMAT, "%s: tensor %s%s is not part of this model; convert the checkpoint again", w->path,
-                    first, left > 1 ? " (and others)" : "");
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s%s is not part of this model; convert the checkpoint again",
+                    w->path, first, left > 1 ? " (and others)" : "");
     return SAM_OK;
 }
 

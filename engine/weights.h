@@ -23,9 +23,9 @@ typedef struct weight {
     tensor t;             /* [1, rows, cols] in the type the graph wants; data is set once resident */
     const st_tensor *src; /* NULL: derived  */
     derive how;
-    int first_row;        /* of the source, when the entry is a slice of its rows */
-    void *owned;          /* storage of t.data, unless it points into the file     */
-    backend *owner;       /* whose memory `owned` is                               */
+    int first_row;  /* of the source, when the entry is a slice of its rows */
+    void *owned;    /* storage of t.data, unless it points into the file     */
+    backend *owner; /* whose memory `owned` is                               */
 } weight;
 
 typedef struct weights {

@@ -111,6 +111,29 @@ static __device__ __forceinline__ float group_sum(float v, int width)
     return v;
 }
 
+/* The run that the calling thread takes of an array [n_rows, n_cols]: rows in order, 256 threads a block. */
+typedef struct place {
+    size_t row;
+    int col, n;
+} place;
+static __device__ __forceinline__ bool take_run(size_t n_rows, int n_cols, place *at)
+{
+    unsigned runs = (unsigned)(n_cols + RUN - 1) / RUN, item = blockIdx.x * 256u + threadIdx.x;
+    at->row = item / runs;
+    at->col = (int)(item % runs) * RUN;
+    at->n = min(RUN, n_cols - at->col);
+    return at->row < n_rows;
+}
+/* Launches kernel(args) with a thread for every run of [n_rows, n_cols]. */
+template <class K, class P>
+static inline const char *launch_runs(K kernel, size_t n_rows, int n_cols, void *stream, const P &args)
+{
+    size_t n = n_rows * (((size_t)n_cols + RUN - 1) / RUN);
+    if (n > 0xFFFFFF00u)
+        return "more than 2^35 elements in one kernel";
+    return launch(kernel, (unsigned)((n + 255) / 256), 256, 0, stream, args);
+}
+
 static inline unsigned blocks_for(size_t n, size_t per_block)
 {
     return (unsigned)((n + per_block - 1) / per_block);

@@ -49,8 +49,7 @@ static int make_files(void **state)
                                   "\"labels\": [1], \"when\": \"tracked\"}]}]}");
     write_prompts("broken.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"pints\": []}]}]}");
     write_prompts("late.json", "{\"objects\": [{\"id\": 3, \"prompts\": [{\"frame\": 7, \"box\": [1, 1, 9, 9]}]}]}");
-    write_prompts("mask.json",
-                  "{\"objects\": [{\"id\": 3, \"prompts\": [{\"frame\": 0, \"mask\": \"small.png\"}]}]}");
+    write_prompts("mask.json", "{\"objects\": [{\"id\": 3, \"prompts\": [{\"frame\": 0, \"mask\": \"small.png\"}]}]}");
     write_prompts("logits.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[9, 9]], "
                                  "\"labels\": [1]}, {\"frame\": 0, \"logits\": \"tiny.safetensors\"}]}]}");
     return 0;
@@ -202,7 +201,8 @@ static void plans_memory(void **state)
     for (size_t i = 0; i < 5; i++) {
         int n = 0;
         assert_non_null(at = strchr(at, '\n'));
-        assert_int_equal(sscanf(++at, "%d %lf %lf %lf %lf %lf", &n, &weights, &tables, &state_mib, &scratch, &total), 6);
+        assert_int_equal(sscanf(++at, "%d %lf %lf %lf %lf %lf", &n, &weights, &tables, &state_mib, &scratch, &total),
+                         6);
         assert_int_equal(n, rows[i]);
         assert_true(total > before && weights > 0 && state_mib > 0 && scratch > 0);
         before = total;

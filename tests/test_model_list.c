@@ -41,9 +41,9 @@ static void aliases_count_once(void **state)
 static void refuses(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"sam2_tiny",        "sam2_huge_points", "edgetam_tiny_points", "points",
-                                        "_points",          "sam2_tiny_points_", "sam2_tinypoints",    "SAM2_tiny_points",
-                                        "sam2_tiny_points,x"};
+    static const char *const wrong[] = {"sam2_tiny",       "sam2_huge_points", "edgetam_tiny_points",
+                                        "points",          "_points",          "sam2_tiny_points_",
+                                        "sam2_tinypoints", "SAM2_tiny_points", "sam2_tiny_points,x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         sam_error err;
         model_list l = {0};

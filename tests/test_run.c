@@ -87,11 +87,38 @@ static void expect_error(int code, const char *words, const char *line)
 
 /* ---- tables ---- */
 
-static const char *const columns[N_COLUMNS] = {
-    "video", "object", "model", "imgsz", "precision", "frames", "processed_end_frame", "fps", "latency_ms",
-    "gpu_peak_alloc_MiB", "gpu_peak_reserved_MiB", "cpu_peak_rss_MiB", "J", "F", "JandF", "overlay", "input_H",
-    "input_W", "infer_H", "infer_W", "setup_ms", "e2e_fps", "decode_ms", "encode_ms", "memory_attention_ms",
-    "mask_decoder_ms", "memory_encoder_ms", "post_ms", "backend", "device", "metric", "status"};
+static const char *const columns[N_COLUMNS] = {"video",
+                                               "object",
+                                               "model",
+                                               "imgsz",
+                                               "precision",
+                                               "frames",
+                                               "processed_end_frame",
+                                               "fps",
+                                               "latency_ms",
+                                               "gpu_peak_alloc_MiB",
+                                               "gpu_peak_reserved_MiB",
+                                               "cpu_peak_rss_MiB",
+                                               "J",
+                                               "F",
+                                               "JandF",
+                                               "overlay",
+                                               "input_H",
+                                               "input_W",
+                                               "infer_H",
+                                               "infer_W",
+                                               "setup_ms",
+                                               "e2e_fps",
+                                               "decode_ms",
+                                               "encode_ms",
+                                               "memory_attention_ms",
+                                               "mask_decoder_ms",
+                                               "memory_encoder_ms",
+                                               "post_ms",
+                                               "backend",
+                                               "device",
+                                               "metric",
+                                               "status"};
 
 /* Reading back refuses any other columns. */
 static csv_table read_table(const char *folder)
@@ -270,8 +297,9 @@ static void late_objects_are_prompted_where_they_appear(void **state)
 static void short_clips_are_not_scored(void **state)
 {
     (void)state;
-    expect(0, "run --split_dir @/split --models sam2_tiny_points --out_dir @/short --limit_videos 1 --max_clip_frames 3 "
-              "--limit_objects 1" FLAGS);
+    expect(0,
+           "run --split_dir @/split --models sam2_tiny_points --out_dir @/short --limit_videos 1 --max_clip_frames 3 "
+           "--limit_objects 1" FLAGS);
     csv_table t = read_table("short");
     assert_int_equal(t.n_rows, 1);
     assert_int_equal(number(&t, 0, "processed_end_frame"), 3);
@@ -305,8 +333,9 @@ static void davis_layout(void **state)
         snprintf(path, sizeof path, "davis/Annotations/480p/bear/%05d.png", f);
         tree_mask(&tree, path, px, W, H);
     }
-    expect(0, "run --split_dir @/davis --split_name val --models sam2_tiny_bbox --metric davis --out_dir @/davis_out"
-              FLAGS);
+    expect(
+        0,
+        "run --split_dir @/davis --split_name val --models sam2_tiny_bbox --metric davis --out_dir @/davis_out" FLAGS);
     csv_table t = read_table("davis_out");
     assert_int_equal(t.n_rows, 2);
     assert_string_equal(cell(&t, 1, "object"), "002");
@@ -455,7 +484,8 @@ static void wrong_flags_and_splits(void **state)
     expect_error(1, "Annotations", "run --split_dir @/nothing --out_dir @/x --models sam2_tiny_points" FLAGS);
     expect_error(1, "sam2.1_hiera_tiny.pt",
                  "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --weights_dir @/no_weights");
-    expect_error(1, "limit is 1 MiB", "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --mem_limit 1M" FLAGS);
+    expect_error(1, "limit is 1 MiB",
+                 "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --mem_limit 1M" FLAGS);
     expect_error(1, "CUDA", "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --device cuda" FLAGS);
 }
 

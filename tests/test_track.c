@@ -105,7 +105,9 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     st_file dump;
     sam_error err;
     image mask = {0};
-    track("clip", "--point 50,60 --object 12 --box 60,20,120,90 --out @/out/deep --json @/figures.json --dump @/all.safetensors");
+    track(
+        "clip",
+        "--point 50,60 --object 12 --box 60,20,120,90 --out @/out/deep --json @/figures.json --dump @/all.safetensors");
     open_dump("all.safetensors", &dump);
     assert_int_equal(dump.n_tensors, 10 * 2 * 4);
     for (int t = 0; t < 10; t++)
@@ -135,15 +137,16 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     double ms, p90, p99, stage[5], official, end_to_end;
     json_int_t weights, state_bytes, scratch, rss;
     json_t *engine;
-    assert_int_equal(json_unpack(root, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:F, s:F, s:I}", "model", &model, "backend",
-                                 &backend, "device", &device, "precision", &precision, "imgsz", &imgsz, "frames", &frames,
-                                 "objects", &objects, "interrupted", &interrupted, "official_protocol_fps", &official,
-                                 "end_to_end_fps", &end_to_end, "rss_peak_bytes", &rss),
+    assert_int_equal(json_unpack(root, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:F, s:F, s:I}", "model", &model,
+                                 "backend", &backend, "device", &device, "precision", &precision, "imgsz", &imgsz,
+                                 "frames", &frames, "objects", &objects, "interrupted", &interrupted,
+                                 "official_protocol_fps", &official, "end_to_end_fps", &end_to_end, "rss_peak_bytes",
+                                 &rss),
                      0);
-    assert_int_equal(json_unpack(root, "{s:{s:F, s:F, s:F, s:i, s:b, s:{s:F, s:F, s:F, s:F, s:F}}}", "steady", "ms_per_frame",
-                                 &ms, "p90", &p90, "p99", &p99, "frames", &steady_frames, "full_bank", &full_bank,
-                                 "stages_ms", "encode", &stage[0], "memory_attention", &stage[1], "mask_decoder",
-                                 &stage[2], "memory_encoder", &stage[3], "post", &stage[4]),
+    assert_int_equal(json_unpack(root, "{s:{s:F, s:F, s:F, s:i, s:b, s:{s:F, s:F, s:F, s:F, s:F}}}", "steady",
+                                 "ms_per_frame", &ms, "p90", &p90, "p99", &p99, "frames", &steady_frames, "full_bank",
+                                 &full_bank, "stages_ms", "encode", &stage[0], "memory_attention", &stage[1],
+                                 "mask_decoder", &stage[2], "memory_encoder", &stage[3], "post", &stage[4]),
                      0);
     assert_int_equal(json_unpack(root, "{s:{s:I, s:I, s:I}, s:{s:o}}", "peak_bytes", "weights", &weights, "state",
                                  &state_bytes, "scratch", &scratch, "allocations_by", "engine", &engine),
@@ -169,7 +172,8 @@ static void takes_flags_and_json_alike(void **state)
               "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 3, \"points\": [[80, 40]], \"labels\": [0]},"
               "{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 0, \"points\": [[50, 60]], \"labels\": [1]}]}]}");
     track("clip", "--frames 5 --prompts @/prompts.json --dump @/a.safetensors");
-    track("clip", "--frames 5 --frame 3 --point 80,40,0 --frame 0 --point 50,60 --box 20,20,90,90 --dump @/b.safetensors");
+    track("clip",
+          "--frames 5 --frame 3 --point 80,40,0 --frame 0 --point 50,60 --box 20,20,90,90 --dump @/b.safetensors");
     open_dump("a.safetensors", &a);
     open_dump("b.safetensors", &b);
     assert_int_equal(a.n_tensors, 5 * 4);
@@ -215,8 +219,8 @@ static void applies_corrections_when_told(void **state)
 {
     (void)state;
     st_file plain, tracked, before;
-#define PROMPTS(when)                                                                                                      \
-    "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 2, \"points\": "        \
+#define PROMPTS(when)                                                                                                  \
+    "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 2, \"points\": "  \
     "[[120, 30]], \"labels\": [1], \"when\": \"" when "\"}]}]}"
     tree_text(&tree, "tracked.json", PROMPTS("tracked"));
     tree_text(&tree, "before.json", PROMPTS("before"));
@@ -246,8 +250,10 @@ static void converts_official_files_once(void **state)
         command(&r, "samconvert random --model sam2.1_tiny --half --format meta %s/official.safetensors", tree.root);
     assert_int_equal(r.code, 0);
     const char *name = path_is_file(tree_path(&tree, "official.pt")) ? "official.pt" : "official.safetensors";
-    command(&r, "sambench track --weights %s/%s --imgsz 128 --input %s/short --frames 2 --point 50,60 --dump %s/b.safetensors",
-            tree.root, name, tree.root, tree.root);
+    command(
+        &r,
+        "sambench track --weights %s/%s --imgsz 128 --input %s/short --frames 2 --point 50,60 --dump %s/b.safetensors",
+        tree.root, name, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "is used in its converted form"));
     assert_non_null(strstr(r.text, "/cache/sambench/"));
@@ -275,8 +281,8 @@ static void keeps_results_when_interrupted(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        execl(program, program, "track", "--weights", weights, "--imgsz", "128", "--input", clip, "--point", "50,60", "--out",
-              out, "--json", json, (char *)NULL);
+        execl(program, program, "track", "--weights", weights, "--imgsz", "128", "--input", clip, "--point", "50,60",
+              "--out", out, "--json", json, (char *)NULL);
         _exit(99);
     }
     for (int i = 0; i < 6000 && !path_is_file(third); i++)
@@ -303,8 +309,11 @@ static void segments_an_image(void **state)
     (void)state;
     static command_result r;
     st_file dump;
-    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --point 50,60 --out %s/img "
-                "--dump %s/img.safetensors", tree.root, tree.root, tree.root, tree.root);
+    command(
+        &r,
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --point 50,60 --out %s/img "
+        "--dump %s/img.safetensors",
+        tree.root, tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "object 1, mask 2: predicted IoU"));
     for (int i = 0; i < 3; i++)
@@ -326,8 +335,11 @@ static void takes_previous_logits_and_boxes(void **state)
     (void)state;
     static command_result r;
     st_file dump;
-    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --box 20,20,90,90 --object 2 --point "
-                "50,60 --out %s/two --dump %s/two.safetensors", tree.root, tree.root, tree.root, tree.root);
+    command(
+        &r,
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --box 20,20,90,90 --object 2 --point "
+        "50,60 --out %s/two --dump %s/two.safetensors",
+        tree.root, tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_true(path_is_file(tree_path(&tree, "two/object_1_mask_0.png")));
     assert_false(path_is_file(tree_path(&tree, "two/object_1_mask_1.png")));
@@ -337,15 +349,18 @@ static void takes_previous_logits_and_boxes(void **state)
     assert_true(box && box->shape[0] == 1);
     assert_non_null(st_find(&dump, "image/obj_2/iou"));
     st_close(&dump);
-    tree_text(&tree, "again.json", "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[60, 60]], \"labels\": "
-                                   "[1]}, {\"frame\": 0, \"logits\": \"two.safetensors\"}]}], \"multimask\": false}");
-    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json", tree.root,
-            tree.root, tree.root);
+    tree_text(&tree, "again.json",
+              "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[60, 60]], \"labels\": "
+              "[1]}, {\"frame\": 0, \"logits\": \"two.safetensors\"}]}], \"multimask\": false}");
+    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json",
+            tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "mask 0"));
     assert_null(strstr(r.text, "mask 1"));
-    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json --multimask",
-            tree.root, tree.root, tree.root);
+    command(
+        &r,
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json --multimask",
+        tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "mask 2"));
 }
@@ -353,14 +368,10 @@ static void takes_previous_logits_and_boxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_masks_overlay_dump_and_figures),
-        cmocka_unit_test(takes_flags_and_json_alike),
-        cmocka_unit_test(truncates_like_a_shorter_clip),
-        cmocka_unit_test(tracks_in_reverse),
-        cmocka_unit_test(applies_corrections_when_told),
-        cmocka_unit_test(converts_official_files_once),
-        cmocka_unit_test(keeps_results_when_interrupted),
-        cmocka_unit_test(segments_an_image),
+        cmocka_unit_test(writes_masks_overlay_dump_and_figures), cmocka_unit_test(takes_flags_and_json_alike),
+        cmocka_unit_test(truncates_like_a_shorter_clip),         cmocka_unit_test(tracks_in_reverse),
+        cmocka_unit_test(applies_corrections_when_told),         cmocka_unit_test(converts_official_files_once),
+        cmocka_unit_test(keeps_results_when_interrupted),        cmocka_unit_test(segments_an_image),
         cmocka_unit_test(takes_previous_logits_and_boxes),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-const char *const graph_names[GRAPH_COUNT] = {"encode",      "first", "raw",      "attend", "mask_prompt",
-                                              "src",         "src_mask", "decode", "keep", "remember"};
+const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",    "attend", "mask_prompt",
+                                              "src",    "src_mask", "decode", "keep",   "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
@@ -86,7 +86,10 @@ static void attend(builder *b, const model_config *c, const model_size *z)
             grid++;
     val position = sine_position(b, grid, c->mem_dim);
     if (c->latents)
-        position = concat_rows(b, table(b, "(no position)", DT_F32, c->latents, c->mem_dim, (derive){.fill = fill_zeros, .args = {(double)c->latents * c->mem_dim}}), position);
+        position = concat_rows(b,
+                               table(b, "(no position)", DT_F32, c->latents, c->mem_dim,
+                                     (derive){.fill = fill_zeros, .args = {(double)c->latents * c->mem_dim}}),
+                               position);
     val in[] = {state_pool(b, "bank", z->bank_slots * z->memory_tokens, c->mem_dim, DT_BF16),
                 position,
                 weight_rows(b, root(), "maskmem_tpos_enc", c->num_maskmem, c->mem_dim),
@@ -144,8 +147,7 @@ static void decode(builder *b, const model_config *c, const model_size *z)
     val mode = control(b, "mode", 1, 1, DT_I32);
     decoded m = mask_decoder(b, c, state(b, "src", N_OBJECTS, t, d, b->act), dense_position(b, z->side, d, prompt),
                              prompt_tokens(b, c, points, labels, z->side_px, prompt),
-                             control(b, "n_tokens", 1, 1, DT_I32),
-                             state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
+                             control(b, "n_tokens", 1, 1, DT_I32), state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
                              state(b, "high_res_1", 1, 4 * t, d / 4, b->act), z->side, at(root(), "sam_mask_decoder"));
     output(b, m.masks, "masks", N_OBJECTS);
     output(b, m.ious, "ious", N_OBJECTS);
@@ -179,8 +181,12 @@ static void keep(builder *b, const model_config *c, const model_size *z)
 static void remember(builder *b, const model_config *c, const model_size *z)
 {
     val mask = apply(b, OP_mask_upscale, (val[]){low_res(b, z), control(b, "binarise", 1, 1, DT_I32)}, 2,
-                     (op_attr){.h = 4 * z->side, .w = 4 * z->side, .kernel = 4, .scale = c->mask_scale,
-                               .bias = c->mask_bias, .type = b->act});
+                     (op_attr){.h = 4 * z->side,
+                               .w = 4 * z->side,
+                               .kernel = 4,
+                               .scale = c->mask_scale,
+                               .bias = c->mask_bias,
+                               .type = b->act});
     val memory = memory_encoder(b, c, features(b, c, z), mask, z->side, at(root(), "memory_encoder"));
     if (c->no_obj_embed_spatial) {
         val absent = weight_vector(b, root(), "no_obj_embed_spatial", c->mem_dim);
