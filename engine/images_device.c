@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_VALUE 0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
+#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
 #define SPECK_VALUE (-0.1f)
 
 /* A direction of a resize: weights on the host, and described where they lie on the device. */
@@ -131,8 +131,8 @@ const char *preprocess_device(images *im, void *stream, const uint8_t *host_rgb,
         memcpy(im->staging + y * row, host_rgb + y * row_bytes, row);
     const char *wrong = im->b->api->write(im->b, stream, im->rgb, im->staging, frame_px(&im->size) * 3);
     return wrong ? wrong
-                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, im->rgb, row, im->mid, input,
-                                          im->launch->raw_stream(stream));
+                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, im->rgb, row, im->mid,
+                                          input, im->launch->raw_stream(stream));
 }
 
 const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)
@@ -150,8 +150,8 @@ const char *render_device(images *im, void *stream, const float *const *logits, 
             wrong = api->copy(im->b, stream, clean[i], logits[i], low_px(z) * sizeof *clean[i]);
     }
     if (!wrong && cleaning && n)
-        wrong = im->launch->clean_logits(clean, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE, z->max_speck_area,
-                                         SPECK_VALUE, im->scratch, im->launch->raw_stream(stream));
+        wrong = im->launch->clean_logits(clean, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE,
+                                         z->max_speck_area, SPECK_VALUE, im->scratch, im->launch->raw_stream(stream));
     if (!wrong && n)
         wrong = im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, planes, n, z->no_overlap,
                                          im->bits, im->launch->raw_stream(stream));

@@ -7,10 +7,10 @@
 #include "image_cuda.h"
 
 typedef struct image_launchers {
-    const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb, size_t row_bytes,
-                              void *mid, float *out, void *stream);
-    const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *const *planes, int n,
-                                int no_overlap, uint8_t *bits, void *stream);
+    const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
+                              size_t row_bytes, void *mid, float *out, void *stream);
+    const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *const *planes,
+                                int n, int no_overlap, uint8_t *bits, void *stream);
     const char *(*clean_logits)(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
                                 int max_speck_area, float speck_value, void *scratch, void *stream);
     void *(*raw_stream)(void *stream); /* what launchers take, of a backend's stream */

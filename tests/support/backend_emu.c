@@ -157,7 +157,8 @@ static void *raw_stream(void *stream)
 
 static sam_status emu_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
 {
-    static const image_launchers launch = {preprocess_cuda_emu, render_masks_cuda_emu, clean_logits_cuda_emu, raw_stream};
+    static const image_launchers launch = {preprocess_cuda_emu, render_masks_cuda_emu, clean_logits_cuda_emu,
+                                           raw_stream};
     return images_open_device(b, &launch, z, out, err);
 }
 
