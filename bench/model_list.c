@@ -12,10 +12,14 @@
 static const struct {
     const char *name, *alias, *checkpoint;
 } models[] = {
-    {"sam2_tiny", "sam2.1_tiny", "sam2.1_hiera_tiny"},       {"sam2_small", "sam2.1_small", "sam2.1_hiera_small"},
-    {"sam2_base", "sam2.1_base", "sam2.1_hiera_base_plus"},  {"sam2_large", "sam2.1_large", "sam2.1_hiera_large"},
-    {"sam2.0_tiny", "sam2.0_tiny", "sam2_hiera_tiny"},       {"sam2.0_small", "sam2.0_small", "sam2_hiera_small"},
-    {"sam2.0_base", "sam2.0_base", "sam2_hiera_base_plus"},  {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
+    {"sam2_tiny", "sam2.1_tiny", "sam2.1_hiera_tiny"},
+    {"sam2_small", "sam2.1_small", "sam2.1_hiera_small"},
+    {"sam2_base", "sam2.1_base", "sam2.1_hiera_base_plus"},
+    {"sam2_large", "sam2.1_large", "sam2.1_hiera_large"},
+    {"sam2.0_tiny", "sam2.0_tiny", "sam2_hiera_tiny"},
+    {"sam2.0_small", "sam2.0_small", "sam2_hiera_small"},
+    {"sam2.0_base", "sam2.0_base", "sam2_hiera_base_plus"},
+    {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
     {"edgetam", "edgetam", "edgetam"},
 };
 

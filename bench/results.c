@@ -11,11 +11,38 @@
 #include <string.h>
 
 /* The first 21 are what tools that read these tables rely on; others are only ever added at the end. */
-static const char *const columns[] = {
-    "video", "object", "model", "imgsz", "precision", "frames", "processed_end_frame", "fps", "latency_ms",
-    "gpu_peak_alloc_MiB", "gpu_peak_reserved_MiB", "cpu_peak_rss_MiB", "J", "F", "JandF", "overlay", "input_H",
-    "input_W", "infer_H", "infer_W", "setup_ms", "e2e_fps", "decode_ms", "encode_ms", "memory_attention_ms",
-    "mask_decoder_ms", "memory_encoder_ms", "post_ms", "backend", "device", "metric", "status"};
+static const char *const columns[] = {"video",
+                                      "object",
+                                      "model",
+                                      "imgsz",
+                                      "precision",
+                                      "frames",
+                                      "processed_end_frame",
+                                      "fps",
+                                      "latency_ms",
+                                      "gpu_peak_alloc_MiB",
+                                      "gpu_peak_reserved_MiB",
+                                      "cpu_peak_rss_MiB",
+                                      "J",
+                                      "F",
+                                      "JandF",
+                                      "overlay",
+                                      "input_H",
+                                      "input_W",
+                                      "infer_H",
+                                      "infer_W",
+                                      "setup_ms",
+                                      "e2e_fps",
+                                      "decode_ms",
+                                      "encode_ms",
+                                      "memory_attention_ms",
+                                      "mask_decoder_ms",
+                                      "memory_encoder_ms",
+                                      "post_ms",
+                                      "backend",
+                                      "device",
+                                      "metric",
+                                      "status"};
 
 enum { N_COLUMNS = sizeof columns / sizeof *columns, STATUS = N_COLUMNS - 1, NUMBER_BYTES = 32 };
 
@@ -70,7 +97,8 @@ static void fill(cells *c, const result_row *r)
     put_number(c, tracked, 2, r->setup_ms);
     put_number(c, tracked, 4, r->e2e_fps);
     put_number(c, tracked, 3, r->decode_ms);
-    const double stages[] = {r->encode_ms, r->memory_attention_ms, r->mask_decoder_ms, r->memory_encoder_ms, r->post_ms};
+    const double stages[] = {r->encode_ms, r->memory_attention_ms, r->mask_decoder_ms, r->memory_encoder_ms,
+                             r->post_ms};
     for (int i = 0; i < 5; i++)
         put_number(c, speed, 3, stages[i]);
     put(c, r->backend);
@@ -131,7 +159,8 @@ static sam_status compare_settings(const char *path, const result_setting *setti
     json_error_t why;
     json_t *json = json_load_file(path, 0, &why);
     if (!json)
-        return fail(err, SAM_E_FORMAT, "%s: %s; without it --resume cannot tell how the table was made", path, why.text);
+        return fail(err, SAM_E_FORMAT, "%s: %s; without it --resume cannot tell how the table was made", path,
+                    why.text);
     sam_status status = SAM_OK;
     for (int i = 0; i < n && status == SAM_OK; i++) {
         const char *old = json_string_value(json_object_get(json, settings[i].name));

@@ -7,7 +7,7 @@
 
 #include "csv.h"
 
-#define RESULTS_FILE "sav_benchmark_summary.csv"
+#define RESULTS_FILE     "sav_benchmark_summary.csv"
 #define RESULTS_SETTINGS "sav_benchmark_settings.json"
 #define RESULTS_PREVIOUS "sav_benchmark_summary.previous.csv"
 

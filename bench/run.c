@@ -110,13 +110,13 @@ static sam_status open_table(run *r, sam_error *err)
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
     const result_setting settings[N_SETTINGS] = {{"threads", threads},
-                                               {"split_dir", r->set.root},
-                                               {"split_name", o->split_name},
-                                               {"imgsz", px},
-                                               {"precision", model_precision(&o->model)},
-                                               {"device", o->model.device},
-                                               {"metric", o->metric},
-                                               {"max_clip_frames", clip}};
+                                                 {"split_dir", r->set.root},
+                                                 {"split_name", o->split_name},
+                                                 {"imgsz", px},
+                                                 {"precision", model_precision(&o->model)},
+                                                 {"device", o->model.device},
+                                                 {"metric", o->metric},
+                                                 {"max_clip_frames", clip}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -262,7 +262,7 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
     if (!pending(r, c, &n_frames))
         return SAM_OK;
     progress_clear(&r->bar);
-    sam_status status = warm_open(&m, &choice, c->name, err);
+    sam_status status = warm_open(&m, "run", &choice, c->name, err);
     for (int video = 0; status == SAM_OK && video < r->set.n_videos && !r->stop && !interrupt_requested(); video++)
         status = run_video(r, &m, video, c, err);
     warm_close(&m);
@@ -298,8 +298,9 @@ static int finish(run *r)
         return EXIT_INTERRUPTED;
     }
     if (r->stop)
-        fprintf(stderr, "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
-                        "here\n",
+        fprintf(stderr,
+                "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
+                "here\n",
                 r->options.out_dir);
     else if (r->n_failed)
         fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",

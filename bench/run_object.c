@@ -89,16 +89,16 @@ static sam_status find_prompt(state *s, sam_error *err)
         if (!is_empty(&s->shown))
             return SAM_OK;
     }
-    return fail(err, SAM_E_FORMAT, "%s, object %s: all %d annotated masks are empty, so there is nothing to prompt with",
-                s->video->name, o->name, o->n_annotated);
+    return fail(err, SAM_E_FORMAT,
+                "%s, object %s: all %d annotated masks are empty, so there is nothing to prompt with", s->video->name,
+                o->name, o->n_annotated);
 }
 
 static sam_status open_frames(state *s, sam_error *err)
 {
     const run_options *o = s->job->options;
     int first = s->object->annotated[s->prompt];
-    const frames_options options = {
-        .start = first, .max_frames = o->max_clip_frames, .prefetch = o->max_frames_in_mem};
+    const frames_options options = {.start = first, .max_frames = o->max_clip_frames, .prefetch = o->max_frames_in_mem};
     const char *path = s->video->video_file ? s->video->video_file : s->video->frames_dir;
     TRY(frames_open(path, &options, &s->frames, err));
     frames_size(s->frames, &s->width, &s->height);
@@ -220,7 +220,8 @@ static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_e
         const char *file = s->object->files.names[s->next];
         size_t n = stem_length(file);
         if (!s->video->video_file && (strncmp(f->name, file, n) || f->name[n]))
-            return fail(err, SAM_E_FORMAT, "%s: frame %lld is %s, but by its name mask %s belongs to it: number both alike",
+            return fail(err, SAM_E_FORMAT,
+                        "%s: frame %lld is %s, but by its name mask %s belongs to it: number both alike",
                         s->video->frames_dir, (long long)f->index, f->name, file);
         TRY(score_annotated(s, mask->bits, mask->row_bytes, err));
     }
@@ -314,8 +315,8 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
     }
     if (s->next < s->n_annotated)
         return fail(err, SAM_E_FORMAT, "%s: ended after frame %d, but %s/%s annotates frame %d", s->video->name,
-                    s->object->annotated[s->prompt] + s->n_frames - 1, s->object->name,
-                    s->object->files.names[s->next], s->object->annotated[s->next]);
+                    s->object->annotated[s->prompt] + s->n_frames - 1, s->object->name, s->object->files.names[s->next],
+                    s->object->annotated[s->next]);
     return SAM_OK;
 }
 
@@ -348,8 +349,9 @@ static void fill_score(const state *s, result_row *row)
     row->j_and_f = r.j_and_f;
     snprintf(row->status, sizeof row->status, "ok");
     if (!r.scored)
-        snprintf(row->status, sizeof row->status, "ok: not scored, by --metric %s none of the clip's %d annotated frames "
-                                                  "counts",
+        snprintf(row->status, sizeof row->status,
+                 "ok: not scored, by --metric %s none of the clip's %d annotated frames "
+                 "counts",
                  metric_name(s->score.kind), s->before + s->n_annotated);
 }
 

@@ -32,12 +32,14 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_STRING,
          .value = &o->weights_dir,
          .meta = "DIR",
-         .help = "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+         .help =
+             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
         {.name = "out_dir",
          .kind = FLAG_STRING,
          .value = &o->out_dir,
          .meta = "DIR",
-         .help = "Where table, overlays and masks go (default SPLIT_DIR/benchmark_outputs, test_mode: ./test_outputs)."},
+         .help =
+             "Where table, overlays and masks go (default SPLIT_DIR/benchmark_outputs, test_mode: ./test_outputs)."},
         {.name = "metric",
          .kind = FLAG_CHOICE,
          .value = &o->metric,
@@ -48,8 +50,9 @@ static void describe_what(flag *f, run_options *o)
         {.name = "test_mode",
          .kind = FLAG_SWITCH,
          .value = &o->test_mode,
-         .help = "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
-                 "is not given: a check of the set-up, not of quality."},
+         .help =
+             "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
+             "is not given: a check of the set-up, not of quality."},
     };
     memcpy(f, table, sizeof table);
 }
@@ -88,7 +91,8 @@ static void describe_how_much(flag *f, run_options *o)
         {.name = "resume",
          .kind = FLAG_SWITCH,
          .value = &o->resume,
-         .help = "Continue the table in OUT_DIR: finished objects are not repeated (default: an old table is renamed)."},
+         .help =
+             "Continue the table in OUT_DIR: finished objects are not repeated (default: an old table is renamed)."},
         {.name = "save_overlays",
          .kind = FLAG_SWITCH,
          .value = &o->save_overlays,
@@ -151,7 +155,8 @@ static void describe_how(flag *f, run_options *o)
 static sam_status settle(run_options *o, sam_error *err)
 {
     if (!o->test_mode && !o->split_dir)
-        return fail(err, SAM_E_ARG, "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+        return fail(err, SAM_E_ARG,
+                    "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
     if (o->test_mode && o->split_dir)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
     int px = o->model.image_px ? o->model.image_px : o->test_mode ? DEFAULT_TEST_IMGSZ : DEFAULT_IMGSZ;

@@ -79,8 +79,8 @@ sam_status summary_print(const results *r, FILE *out, sam_error *err)
     double *fps = malloc((size_t)(n_rows + 1) * sizeof *fps);
     if (!fps)
         return fail(err, SAM_E_MEMORY, "out of memory: a summary of %d rows", n_rows);
-    fprintf(out, "%-20s %7s %8s %7s %7s %7s %9s %11s %10s\n", "model", "objects", "frames", "J", "F", "J&F", "fps (med)",
-            "latency ms", "peak MiB");
+    fprintf(out, "%-20s %7s %8s %7s %7s %7s %9s %11s %10s\n", "model", "objects", "frames", "J", "F", "J&F",
+            "fps (med)", "latency ms", "peak MiB");
     for (int first = 0; first < n_rows; first++) {
         const char *model = model_of(r, first);
         int is_new = 1;

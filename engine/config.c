@@ -14,8 +14,9 @@ typedef struct reader {
 static int wrong(reader *r, const char *key, const char *expected)
 {
     if (r->status == SAM_OK)
-        r->status = fail(r->err, SAM_E_FORMAT, "%s: configuration field \"%s\": expected %s; convert the checkpoint again",
-                         r->path, key, expected);
+        r->status =
+            fail(r->err, SAM_E_FORMAT, "%s: configuration field \"%s\": expected %s; convert the checkpoint again",
+                 r->path, key, expected);
     return 0;
 }
 
@@ -80,8 +81,8 @@ sam_status config_read(const st_file *f, const char *path, model_config *c, sam_
     json_error_t where;
     *c = (model_config){0};
     if (!text || !family || !name)
-        return fail(err, SAM_E_FORMAT, "%s: not a converted weights file (no \"config\" in its metadata); run `samconvert convert`",
-                    path);
+        return fail(err, SAM_E_FORMAT,
+                    "%s: not a converted weights file (no \"config\" in its metadata); run `samconvert convert`", path);
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &where);
     if (!root)
         return fail(err, SAM_E_FORMAT, "%s: configuration: %s at %d:%d", path, where.text, where.line, where.column);

@@ -18,8 +18,8 @@ typedef struct model_config {
     int widths[4], depths[4];
     /* the rest; d_model channels in features and decoder, mem_dim in memory */
     int d_model, mem_dim, memory_layers, memory_mlp, num_maskmem, max_obj_ptrs;
-    int ptr_time_encoding;    /* SAM 2.1: pointers carry their age                             */
-    int no_obj_embed_spatial; /* SAM 2.1: memories of absent objects are marked                */
+    int ptr_time_encoding;       /* SAM 2.1: pointers carry their age                             */
+    int no_obj_embed_spatial;    /* SAM 2.1: memories of absent objects are marked                */
     float mask_scale, mask_bias; /* of mask probabilities before the memory encoder            */
     /* EdgeTAM's perceiver; latents == 0: none */
     int latents, latents_2d, perceiver_depth;

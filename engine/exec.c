@@ -4,54 +4,63 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
+
+/* The inputs of node i as its operator packs them: weights with data, `temporary` where only packing reads them. */
+static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in, void **temporary, size_t *bytes,
+                              sam_error *err)
+{
+    const backend_api *api = c->b->api;
+    for (int k = 0; k < OP_MAX_IN; k++) {
+        const value *v = &c->g.values[n->in[k]];
+        if (!n->in[k])
+            continue;
+        in[k] = v->t;
+        if (v->storage != IN_WEIGHT)
+            continue;
+        if (!(api->in_packed(c->b, n->op) >> k & 1)) {
+            TRY(weights_make_resident(w, v->index, c->b, bytes, err));
+            in[k].data = w->entry[v->index].t.data;
+            continue;
+        }
+        temporary[k] = api->alloc(c->b, tensor_bytes(&v->t));
+        if (!temporary[k])
+            return fail(err, SAM_E_MEMORY, "no memory to pack %s", w->entry[v->index].name);
+        TRY(weights_write(w, v->index, c->b, temporary[k], err));
+        in[k].data = temporary[k];
+    }
+    return SAM_OK;
+}
 
 static sam_status pack_node(compiled *c, int i, weights *w, size_t *bytes, sam_error *err)
 {
     const node *n = &c->g.nodes[i];
-    const op_cpu *cpu = c->ops[n->op];
     tensor in[OP_MAX_IN] = {{0}}, out[OP_MAX_OUT] = {{0}};
     void *temporary[OP_MAX_IN] = {0};
-    sam_status status = SAM_OK;
+    sam_status status = read_inputs(c, n, w, in, temporary, bytes, err);
 
-    for (int k = 0; k < OP_MAX_IN && status == SAM_OK; k++) {
-        if (!n->in[k])
-            continue;
-        const value *v = &c->g.values[n->in[k]];
-        in[k] = v->t;
-        if (v->storage != IN_WEIGHT)
-            continue;
-        if (!cpu->pack || !(cpu->in_packed >> k & 1)) {
-            status = weights_make_resident(w, v->index, bytes, err);
-            in[k].data = w->entry[v->index].t.data;
-        } else {
-            temporary[k] = malloc(tensor_bytes(&v->t));
-            status = temporary[k] ? weights_read(w, v->index, temporary[k], err)
-                                  : fail(err, SAM_E_MEMORY, "no memory to pack %s", w->entry[v->index].name);
-            in[k].data = temporary[k];
-        }
-    }
     for (int k = 0; k < OP_MAX_OUT; k++)
         if (n->out[k])
             out[k] = c->g.values[n->out[k]].t;
-    if (status == SAM_OK && cpu->pack) {
-        op_call call = {.in = in, .out = out, .attr = &n->attr, .n_threads = 1};
+    if (status == SAM_OK) {
+        op_call call = {.in = in, .out = out, .attr = &n->attr};
         size_t took = 0;
-        c->packed[i] = cpu->pack(&call, &took);
+        const char *wrong = c->b->api->pack(c->b, n->op, &call, &c->packed[i], &took);
         *bytes += took;
-        if (!c->packed[i])
-            status = fail(err, SAM_E_MEMORY, "graph %s, node %d (%s): no memory to pack its weights", c->g.name, i,
-                          op_table[n->op]->name);
+        if (wrong)
+            status = fail(err, SAM_E_MEMORY, "graph %s, node %d (%s): %s", c->g.name, i, op_table[n->op]->name, wrong);
     }
     for (int k = 0; k < OP_MAX_IN; k++)
-        free(temporary[k]);
+        if (temporary[k])
+            c->b->api->release(c->b, temporary[k]);
     return status;
 }
 
-sam_status compiled_pack(compiled *c, weights *w, const op_cpu *const *ops, size_t *bytes, sam_error *err)
+sam_status compiled_pack(compiled *c, weights *w, backend *b, size_t *bytes, sam_error *err)
 {
-    c->ops = ops;
+    c->b = b;
     c->packed = calloc((size_t)c->g.n_nodes + 1, sizeof *c->packed);
     if (!c->packed)
         return fail(err, SAM_E_MEMORY, "graph %s: no memory", c->g.name);
@@ -64,7 +73,7 @@ void compiled_free(compiled *c)
 {
     for (int i = 0; c->packed && i < c->g.n_nodes; i++)
         if (c->packed[i])
-            c->ops[c->g.nodes[i].op]->unpack(c->packed[i]);
+            c->b->api->unpack(c->b, c->g.nodes[i].op, c->packed[i]);
     free(c->packed);
     graph_free(&c->g);
     *c = (compiled){0};
@@ -80,7 +89,7 @@ static void set_batch(tensor *t, int declared, int n_objects)
 }
 
 /* Fills the tensors of node i for `n_objects`, without addresses. */
-static void shape_call(program *p, int i, int n_objects, int n_threads)
+static void shape_call(program *p, int i, int n_objects)
 {
     const node *n = &p->c->g.nodes[i];
     tensor *in = p->tensors + (size_t)i * PER_NODE, *out = in + OP_MAX_IN;
@@ -90,7 +99,7 @@ static void shape_call(program *p, int i, int n_objects, int n_threads)
         out[k] = n->out[k] ? p->c->g.values[n->out[k]].t : (tensor){0};
     for (int k = 0; k < PER_NODE; k++)
         set_batch(&in[k], in[k].n, n_objects);
-    p->calls[i] = (op_call){.in = in, .out = out, .attr = &n->attr, .packed = p->c->packed[i], .n_threads = n_threads};
+    p->calls[i] = (op_call){.in = in, .out = out, .attr = &n->attr, .packed = p->c->packed[i]};
 }
 
 /* Lifetimes of the scratch values and of the operators' own scratch. */
@@ -112,13 +121,12 @@ static void list_buffers(const program *p, plan_buffer *buffers, int max_objects
             set_batch(&t, t.n, max_objects);
             buffers[n->out[k]] = (plan_buffer){.first = i, .last = i, .bytes = tensor_bytes(&t)};
         }
-        const op_cpu *cpu = p->c->ops[n->op];
-        size_t own = cpu->scratch_bytes ? cpu->scratch_bytes(&p->calls[i]) : 0;
+        size_t own = p->c->b->api->scratch_bytes(p->c->b, n->op, &p->calls[i]);
         buffers[g->n_values + i] = (plan_buffer){.first = i, .last = i, .bytes = own};
     }
 }
 
-sam_status program_plan(program *p, const compiled *c, int max_objects, int n_threads, sam_error *err)
+sam_status program_plan(program *p, const compiled *c, int max_objects, sam_error *err)
 {
     const graph *g = &c->g;
     int n_buffers = g->n_values + g->n_nodes;
@@ -134,7 +142,7 @@ sam_status program_plan(program *p, const compiled *c, int max_objects, int n_th
         status = fail(err, SAM_E_MEMORY, "graph %s: no memory to plan %d buffers", g->name, n_buffers);
     } else {
         for (int i = 0; i < g->n_nodes; i++)
-            shape_call(p, i, max_objects, n_threads);
+            shape_call(p, i, max_objects);
         list_buffers(p, buffers, max_objects);
         p->scratch_bytes = plan_arena(buffers, n_buffers, order);
         for (int i = 0; i < n_buffers; i++)
@@ -162,31 +170,35 @@ static void *address(const program *p, const weights *w, int id, char *scratch, 
     }
 }
 
+/* The tensor of value `id` with its address; a pool's rows are those of all objects. */
+static void place(const program *p, const weights *w, const states *s, tensor *t, int id, char *scratch,
+                  void *const *state, int max_objects)
+{
+    const value *v = &p->c->g.values[id];
+    if (!id)
+        return;
+    t->data = address(p, w, id, scratch, state);
+    if (v->storage == IN_STATE && s->def[v->index].pool)
+        t->rows = v->t.rows * max_objects;
+}
+
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
-                        int max_objects, sam_error *err)
+                        int max_objects, void *stream, sam_error *err)
 {
     const graph *g = &p->c->g;
     for (int i = 0; i < g->n_nodes; i++) {
         const node *n = &g->nodes[i];
         tensor *in = p->tensors + (size_t)i * PER_NODE, *out = in + OP_MAX_IN;
-        for (int k = 0; k < OP_MAX_IN; k++) {
-            const value *v = &g->values[n->in[k]];
-            in[k].data = n->in[k] ? address(p, w, n->in[k], scratch, state) : NULL;
-            /* A pool's rows are those of all objects. */
-            if (v->storage == IN_STATE && s->def[v->index].pool)
-                in[k].rows = v->t.rows * max_objects;
-        }
+        for (int k = 0; k < OP_MAX_IN; k++)
+            place(p, w, s, &in[k], n->in[k], scratch, state, max_objects);
         for (int k = 0; k < OP_MAX_OUT; k++)
-            out[k].data = n->out[k] ? address(p, w, n->out[k], scratch, state) : NULL;
+            place(p, w, s, &out[k], n->out[k], scratch, state, max_objects);
         p->calls[i].scratch = scratch + p->offset[g->n_values + i];
-        const op_cpu *cpu = p->c->ops[n->op];
-        if (cpu->bind) {
-            p->bound[i] = cpu->bind(&p->calls[i]);
-            if (!p->bound[i])
-                return fail(err, SAM_E_MEMORY, "graph %s, node %d (%s): the operator could not be prepared", g->name, i,
-                            op_table[n->op]->name);
-            p->calls[i].bound = p->bound[i];
-        }
+        p->calls[i].stream = stream;
+        const char *wrong = p->c->b->api->bind(p->c->b, n->op, &p->calls[i], &p->bound[i]);
+        if (wrong)
+            return fail(err, SAM_E_MEMORY, "graph %s, node %d (%s): %s", g->name, i, op_table[n->op]->name, wrong);
+        p->calls[i].bound = p->bound[i];
     }
     return SAM_OK;
 }
@@ -194,8 +206,7 @@ sam_status program_bind(program *p, const weights *w, const states *s, char *scr
 void program_free(program *p)
 {
     for (int i = 0; p->bound && p->c && i < p->c->g.n_nodes; i++)
-        if (p->bound[i])
-            p->c->ops[p->c->g.nodes[i].op]->unbind(p->bound[i]);
+        p->c->b->api->unbind(p->c->b, p->c->g.nodes[i].op, p->bound[i]);
     free(p->calls);
     free(p->tensors);
     free(p->bound);
@@ -203,9 +214,66 @@ void program_free(program *p)
     *p = (program){0};
 }
 
-void program_run(const program *p, int n_objects, const tap *t)
+static void show(const program *p, int i, int n_objects, const tap *t)
+{
+    const node *n = &p->c->g.nodes[i];
+    for (int k = 0; k < OP_MAX_OUT; k++)
+        if (n->out[k])
+            t->see(t->user, p->c->g.name, p->c->g.values[n->out[k]].name, n_objects, &p->calls[i].out[k]);
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Runs node i, waits for it and tells the tap how long it took. */
+static const char *run_timed(const program *p, int i, int n_objects, const tap *t)
+{
+    const node *n = &p->c->g.nodes[i];
+    const op_call *call = &p->calls[i];
+    const op_def *def = op_table[n->op];
+    const backend_api *api = p->c->b->api;
+    tap_node seen = {.graph = p->c->g.name,
+                     .op = def->name,
+                     .name = p->c->g.values[n->out[0]].name,
+                     .index = i,
+                     .n_objects = n_objects,
+                     .start_ms = now_ms()};
+    const char *wrong =
+        api->run_timed ? api->run_timed(p->c->b, n->op, call, &seen.ms) : api->run(p->c->b, n->op, call);
+    if (!wrong && !api->run_timed) {
+        wrong = api->wait(p->c->b, call->stream);
+        seen.ms = now_ms() - seen.start_ms;
+    }
+    if (wrong)
+        return wrong;
+    tensor in[OP_MAX_IN];
+    memcpy(in, call->in, sizeof in);
+    for (int k = 0; k < OP_MAX_IN && !api->host_memory; k++)
+        in[k].data = NULL;
+    if (def->cost)
+        seen.cost = def->cost(in, call->out, call->attr);
+    t->timed(t->user, &seen);
+    return NULL;
+}
+
+static const char *run_node(const program *p, int i, int n_objects, const tap *t)
+{
+    const backend_api *api = p->c->b->api;
+    if (t && t->timed)
+        return run_timed(p, i, n_objects, t);
+    const char *wrong = api->run(p->c->b, p->c->g.nodes[i].op, &p->calls[i]);
+    return wrong || !t || !t->see ? wrong : api->wait(p->c->b, p->calls[i].stream);
+}
+
+sam_status program_run(const program *p, int n_objects, const tap *t, sam_error *err)
 {
     const graph *g = &p->c->g;
+    if (t && t->span)
+        t->span(t->user, g->name, 1);
     for (int i = 0; i < g->n_nodes; i++) {
         const node *n = &g->nodes[i];
         tensor *tensors = p->tensors + (size_t)i * PER_NODE;
@@ -213,9 +281,13 @@ void program_run(const program *p, int n_objects, const tap *t)
             set_batch(&tensors[k], n->in[k] ? g->values[n->in[k]].t.n : 0, n_objects);
         for (int k = 0; k < OP_MAX_OUT; k++)
             set_batch(&tensors[OP_MAX_IN + k], n->out[k] ? g->values[n->out[k]].t.n : 0, n_objects);
-        p->c->ops[n->op]->run(&p->calls[i]);
-        for (int k = 0; t && t->see && k < OP_MAX_OUT; k++)
-            if (n->out[k])
-                t->see(t->user, g->name, g->values[n->out[k]].name, n_objects, &tensors[OP_MAX_IN + k]);
+        const char *wrong = run_node(p, i, n_objects, t);
+        if (wrong)
+            return fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", g->name, i, op_table[n->op]->name, wrong);
+        if (t && t->see)
+            show(p, i, n_objects, t);
     }
+    if (t && t->span)
+        t->span(t->user, g->name, 0);
+    return SAM_OK;
 }

@@ -119,9 +119,8 @@ static int entry_f32(builder *b, int id)
 /* A new weight value computed from f32 entries. */
 static int folded(builder *b, const char *what, dtype type, int rows, int cols, derive how)
 {
-    char name[200];
-    snprintf(name, sizeof name, "%s(%s %d)", b->w->entry[how.src[0]].name, what, how.src[1]);
-    name[sizeof b->w->entry->name - 1] = 0;
+    char name[sizeof b->w->entry->name]; /* with the entries' numbers: two slices of a weight have one name */
+    snprintf(name, sizeof name, "%.70s(%s %d, %d)", b->w->entry[how.src[0]].name, what, how.src[0], how.src[1]);
     return b->err.status == SAM_OK ? table(b, name, type, rows, cols, how).id : 0;
 }
 
@@ -133,8 +132,8 @@ static void fold_products(builder *b, node *n, const node *outer, const node *in
     int outer_bias = outer->in[2] ? entry_of(b, outer->in[2]) : 0, has_outer = outer->in[2] != 0;
     if (b->err.status != SAM_OK)
         return;
-    int w = folded(b, "times", wo.type, wo.rows, wi.cols,
-                   (derive){.fill = product, .n_src = 2, .src = {outer_w, inner_w}});
+    int w =
+        folded(b, "times", wo.type, wo.rows, wi.cols, (derive){.fill = product, .n_src = 2, .src = {outer_w, inner_w}});
     int bias = outer->in[2];
     if (inner->in[2])
         bias = folded(b, "bias through", DT_F32, 1, wo.rows,
@@ -259,8 +258,8 @@ static int fuse_cast(builder *b, int i)
     if (n->op != OP_cast)
         return 0;
     node *p = only_for_me(g, n->in[0], OP_linear);
-    if (!p)
-        return 0;
+    if (!p || (p->attr.type != DT_NONE && p->attr.type != g->values[p->in[0]].t.type))
+        return 0; /* a product that was cast already: the rounding in between is wanted */
     p->attr.type = n->attr.type;
     merge(g, n, p);
     return 1;
@@ -268,8 +267,8 @@ static int fuse_cast(builder *b, int i)
 
 void fuse(builder *b)
 {
-    static int (*const rules[])(builder *, int) = {fuse_activation, fuse_linear_pair, fuse_value_projection,
-                                                   fuse_layer_scale, fuse_residual,   fuse_cast};
+    static int (*const rules[])(builder *, int) = {fuse_activation,  fuse_linear_pair, fuse_value_projection,
+                                                   fuse_layer_scale, fuse_residual,    fuse_cast};
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (int i = 0; i < b->g->n_nodes && b->err.status == SAM_OK; i++)
             while (b->err.status == SAM_OK && rules[r](b, i))

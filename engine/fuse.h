@@ -6,7 +6,7 @@
  *   value fold     linear(attention(q, k, linear(m))), one head        -> linear(attention(q, k, m)): softmax rows sum to 1
  *   layer scale    linear(h) * gamma                                   -> gamma into the weights
  *   residual       x + linear(h), x + conv2d(h)                        -> inside the producer
- *   output type    cast(linear | mask_product)                         -> the producer's output type
+ *   output type    cast(linear)                                        -> the producer's output type
  * tests/test_fuse.c shows for each that fused and unfused graphs agree. */
 #ifndef FUSE_H
 #define FUSE_H

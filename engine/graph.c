@@ -112,7 +112,9 @@ val table(builder *b, const char *name, dtype type, int rows, int cols, derive h
     return new_value(b, (value){.name = "", .storage = IN_WEIGHT, .t = b->w->entry[index].t, .index = index});
 }
 
-static int state_index(builder *b, const char *name, tensor t, int pool)
+enum { PLAIN, POOL, CONTROL };
+
+static int state_index(builder *b, const char *name, tensor t, int kind)
 {
     states *s = b->s;
     for (int i = 0; i < s->count; i++) {
@@ -131,16 +133,16 @@ static int state_index(builder *b, const char *name, tensor t, int pool)
         return -1;
     }
     state_def *d = &s->def[s->count];
-    *d = (state_def){.t = t, .pool = pool};
+    *d = (state_def){.t = t, .pool = kind == POOL, .control = kind == CONTROL};
     snprintf(d->name, sizeof d->name, "%s", name);
     return s->count++;
 }
 
-static val state_value(builder *b, const char *name, tensor t, int pool)
+static val state_value(builder *b, const char *name, tensor t, int kind)
 {
     if (failed(b))
         return no_val();
-    int index = state_index(b, name, t, pool);
+    int index = state_index(b, name, t, kind);
     if (index < 0)
         return no_val();
     return new_value(b, (value){.name = b->s->def[index].name, .storage = IN_STATE, .t = t, .index = index});
@@ -148,12 +150,17 @@ static val state_value(builder *b, const char *name, tensor t, int pool)
 
 val state(builder *b, const char *name, int n, int rows, int cols, dtype type)
 {
-    return state_value(b, name, (tensor){.type = type, .n = n, .rows = rows, .cols = cols}, 0);
+    return state_value(b, name, (tensor){.type = type, .n = n, .rows = rows, .cols = cols}, PLAIN);
 }
 
 val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type)
 {
-    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = rows_per_object, .cols = cols}, 1);
+    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = rows_per_object, .cols = cols}, POOL);
+}
+
+val control(builder *b, const char *name, int rows, int cols, dtype type)
+{
+    return state_value(b, name, (tensor){.type = type, .n = N_OBJECTS, .rows = rows, .cols = cols}, CONTROL);
 }
 
 val named(builder *b, val v, const char *name)
@@ -163,7 +170,7 @@ val named(builder *b, val v, const char *name)
     return v;
 }
 
-val output(builder *b, val v, const char *name, int n)
+static val become_state(builder *b, val v, const char *name, int n, int kind)
 {
     if (failed(b) || !v.id)
         return v;
@@ -174,13 +181,24 @@ val output(builder *b, val v, const char *name, int n)
         return v;
     }
     t.n = n;
-    int index = state_index(b, name, t, 0);
+    int index = state_index(b, name, t, kind);
     if (index < 0)
         return v;
     x->storage = IN_STATE;
     x->index = index;
     x->name = b->s->def[index].name;
     return v;
+}
+
+val output(builder *b, val v, const char *name, int n)
+{
+    return become_state(b, v, name, n, PLAIN);
+}
+
+void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type)
+{
+    val y = apply(b, OP_scatter_rows, (val[]){x, slot}, 2, (op_attr){.count = n_slots, .type = type});
+    become_state(b, y, pool, 1, POOL);
 }
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */

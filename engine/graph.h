@@ -18,16 +18,16 @@ typedef struct val {
 /* Where a value lives. Only scratch is ever aliased. */
 typedef enum storage {
     IN_NONE,
-    IN_WEIGHT,  /* from the weights file, or computed from it once at open (a table) */
-    IN_STATE,   /* survives between graphs: features of the frame, bank, counts      */
-    IN_SCRATCH  /* lives from its producer to its last consumer                      */
+    IN_WEIGHT, /* from the weights file, or computed from it once at open (a table) */
+    IN_STATE,  /* survives between graphs: features of the frame, bank, counts      */
+    IN_SCRATCH /* lives from its producer to its last consumer                      */
 } storage;
 
 typedef struct value {
     const char *name; /* "" or what taps and errors call it: "trunk.blocks.3" */
     storage storage;
-    tensor t;         /* shape and type; n is 1 or N_OBJECTS; data NULL       */
-    int index;        /* IN_WEIGHT: in weights; IN_STATE: in states           */
+    tensor t;  /* shape and type; n is 1 or N_OBJECTS; data NULL       */
+    int index; /* IN_WEIGHT: in weights; IN_STATE: in states           */
 } value;
 
 typedef struct node {
@@ -47,8 +47,9 @@ typedef struct graph {
 /* Named storage shared by the graphs of a model. */
 typedef struct state_def {
     char name[40];
-    tensor t;  /* n: 1 or N_OBJECTS */
-    int pool;  /* 1: rows are per object: a session with N objects has N * rows, still n = 1 */
+    tensor t;    /* n: 1 or N_OBJECTS */
+    int pool;    /* 1: rows are per object: a session with N objects has N * rows, still n = 1 */
+    int control; /* 1: written by the host before graphs run: prompts, indices, counts         */
 } state_def;
 
 #define MAX_STATES 64
@@ -61,8 +62,8 @@ typedef struct builder {
     graph *g;
     weights *w;
     states *s;
-    dtype act;    /* type of activations                          */
-    dtype matrix; /* type of the weights of products              */
+    dtype act;     /* type of activations                          */
+    dtype matrix;  /* type of the weights of products              */
     sam_error err; /* the first error; SAM_OK while all is well   */
 } builder;
 
@@ -78,18 +79,21 @@ sam_status build_end(builder *b, sam_error *err); /* the sticky error, or SAM_OK
 void graph_free(graph *g);
 
 /* Values that are not computed by nodes. Shapes are [rows, cols]. */
-val weight_vector(builder *b, scope s, const char *leaf, int count);             /* [1, count] f32                  */
-val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols);      /* [rows, cols] f32: embeddings    */
-val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols);    /* [rows, cols] in the matrix type */
+val weight_vector(builder *b, scope s, const char *leaf, int count);          /* [1, count] f32                  */
+val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols);   /* [rows, cols] f32: embeddings    */
+val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols); /* [rows, cols] in the matrix type */
 val table(builder *b, const char *name, dtype type, int rows, int cols, derive how); /* computed at open            */
 val state(builder *b, const char *name, int n, int rows, int cols, dtype type);
 val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type);
+val control(builder *b, const char *name, int rows, int cols, dtype type); /* per object */
 val no_val(void);
 tensor shape_of(const builder *b, val v);
 val named(builder *b, val v, const char *name); /* for taps and dumps; returns v */
 /* v, computed by this graph, becomes the state `name`. A value shared by all objects may become a per-object state
  * (n = N_OBJECTS) in a graph that only runs for one object. */
 val output(builder *b, val v, const char *name, int n);
+/* x, of this graph, goes to the slots `slot` [1,1] of a pool of n_slots per object. */
+void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type);
 
 /* Any operator. Missing inputs are no_val(). Returns the first output; further ones are +1, +2. */
 val apply(builder *b, op_id op, const val *in, int n_in, op_attr a);
@@ -97,7 +101,8 @@ val apply(builder *b, op_id op, const val *in, int n_in, op_attr a);
 /* The operators as a model's text writes them. Weights are fetched by scope: "<s>.weight", "<s>.bias". */
 val linear(builder *b, val x, int out, scope s);
 val linear_no_bias(builder *b, val x, int out, scope s);
-val linear_rows(builder *b, val x, int first, int out, int all, scope s); /* rows first..first+out of a [all, in] weight, no bias */
+val linear_rows(builder *b, val x, int first, int out, int all,
+                scope s); /* rows first..first+out of a [all, in] weight, no bias */
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s);
 val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s); /* kernel 2, stride 2 */
 val layernorm(builder *b, val x, float eps, scope s);

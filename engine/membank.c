@@ -55,7 +55,8 @@ static bank_entry *victim(const membank *b, int64_t frame, int pointers)
         if (e->prompted || e->frame == frame || (!pointers && e->slot < 0))
             continue;
         int g = guarded(b, e, reach);
-        if (!best || g < best_guarded || (g == best_guarded && distance(e->frame, frame) > distance(best->frame, frame))) {
+        if (!best || g < best_guarded ||
+            (g == best_guarded && distance(e->frame, frame) > distance(best->frame, frame))) {
             best = e;
             best_guarded = g;
         }

@@ -12,8 +12,8 @@
 
 typedef struct bank_entry {
     int64_t frame;
-    int prompted;     /* 1: conditioning frame                              */
-    int slot;         /* memory and logits of the frame; -1: evicted        */
+    int prompted; /* 1: conditioning frame                              */
+    int slot;     /* memory and logits of the frame; -1: evicted        */
     int pointer_slot;
     float score, iou; /* object score logit, predicted quality              */
 } bank_entry;
@@ -41,9 +41,9 @@ bank_entry *bank_store(membank *b, int64_t frame, int prompted);
 /* What the current frame attends to. Arrays have room for max_prompted + recent (pointers: + recent_pointers). */
 typedef struct bank_selection {
     int n_memories, n_pointers;
-    int32_t *slots, *ages;            /* ages index maskmem_tpos_enc: 0 = previous frame, num_maskmem - 1 = prompted */
+    int32_t *slots, *ages; /* ages index maskmem_tpos_enc: 0 = previous frame, num_maskmem - 1 = prompted */
     int32_t *pointer_slots;
-    float *pointer_ages;              /* distance / (number of frames a pointer may be away) */
+    float *pointer_ages; /* distance / (number of frames a pointer may be away) */
 } bank_selection;
 
 /* n_frames: length of the video, 0 if unknown. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_MAX_POINTS 16
+#define DEFAULT_MAX_POINTS   16
 #define DEFAULT_MAX_PROMPTED 4
 
 static sam_status fill_options(sam_model *m, const sam_model_options *opt, sam_error *err)
@@ -20,10 +20,6 @@ static sam_status fill_options(sam_model *m, const sam_model_options *opt, sam_e
     o->max_points = o->max_points ? o->max_points : DEFAULT_MAX_POINTS;
     o->max_prompted_frames = o->max_prompted_frames ? o->max_prompted_frames : DEFAULT_MAX_PROMPTED;
     o->n_threads = o->n_threads ? o->n_threads : omp_get_num_procs();
-    if (o->backend == SAM_CUDA)
-        return fail(err, SAM_E_DEVICE, "the CUDA backend is not part of this build; use the CPU backend");
-    if (o->backend != SAM_CPU)
-        return fail(err, SAM_E_ARG, "backend %d: expected SAM_CPU or SAM_CUDA", (int)o->backend);
     if (o->image_px < 64 || o->image_px > 4096 || o->image_px % 32)
         return fail(err, SAM_E_ARG, "image size %d: expected a multiple of 32 from 64 to 4096", o->image_px);
     if (o->max_points < 1 || o->max_points > 1000 || o->max_prompted_frames < 1 || o->max_prompted_frames > 1000)
@@ -35,7 +31,7 @@ static sam_status fill_options(sam_model *m, const sam_model_options *opt, sam_e
 }
 
 /* fp16 on a CPU: weights are rounded to half precision, arithmetic is f32, because half-precision products are slow or
- * absent there. */
+ * absent there. A device computes in half precision with f32 sums. */
 static sam_status choose_types(sam_model *m, sam_error *err)
 {
     switch (m->options.compute) {
@@ -43,7 +39,7 @@ static sam_status choose_types(sam_model *m, sam_error *err)
         m->act = m->matrix = DT_F32;
         return SAM_OK;
     case SAM_F16:
-        m->act = DT_F32;
+        m->act = m->options.backend == SAM_CPU ? DT_F32 : DT_F16;
         m->matrix = DT_F16;
         return SAM_OK;
     case SAM_BF16:
@@ -88,29 +84,26 @@ static sam_status read_no_obj_ptr(sam_model *m, sam_error *err)
     return weights_read_f32(&m->w, index, m->no_obj_ptr, err);
 }
 
-static sam_status open_model(sam_model *m, const sam_model_options *opt, sam_error *err)
+static sam_status open_model(sam_model *m, const backend_api *api, const sam_model_options *opt, sam_error *err)
 {
     TRY(st_open(m->path, &m->file, err));
     TRY(config_read(&m->file, m->path, &m->config, err));
     TRY(fill_options(m, opt, err));
+    TRY(api ? api->open(&m->options, &m->b, err) : backend_open(&m->options, &m->b, err));
     TRY(choose_types(m, err));
     m->size = size_of_model(&m->config, m->options.image_px, m->options.max_points, m->options.max_prompted_frames);
     TRY(check_grid(m, err));
-    m->ops = op_cpu_select(m->options.cpu_variant, &m->variant);
-    if (!m->ops)
-        return fail(err, SAM_E_DEVICE, "instruction set %s: not in this build, or not on this machine",
-                    m->options.cpu_variant ? m->options.cpu_variant : "baseline");
-    m->options.cpu_variant = m->variant;
     TRY(weights_open(&m->w, &m->file, m->path, err));
     TRY(build_graphs(m, err));
     TRY(read_no_obj_ptr(m, err));
     for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(compiled_pack(&m->graphs[id], &m->w, m->ops, &m->weight_bytes, err));
+        TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
     st_release_pages(&m->file);
     return SAM_OK;
 }
 
-sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err)
+sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
+                         sam_error *err)
 {
     *out = NULL;
     sam_model *m = calloc(1, sizeof *m);
@@ -119,13 +112,18 @@ sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_mo
         return fail(err, SAM_E_MEMORY, "%s: no memory", path);
     }
     memcpy(m->path, path, strlen(path) + 1);
-    sam_status status = open_model(m, opt, err);
+    sam_status status = open_model(m, api, opt, err);
     if (status != SAM_OK) {
         sam_model_close(m);
         return status;
     }
     *out = m;
     return SAM_OK;
+}
+
+sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err)
+{
+    return model_open_on(NULL, path, opt, out, err);
 }
 
 void sam_model_close(sam_model *m)
@@ -136,6 +134,8 @@ void sam_model_close(sam_model *m)
         compiled_free(&m->graphs[id]);
     weights_close(&m->w);
     st_close(&m->file);
+    if (m->b)
+        m->b->api->close(m->b);
     free(m->no_obj_ptr);
     free(m->path);
     free(m);

@@ -14,11 +14,14 @@ struct sam_model {
     weights w;
     states s;
     compiled graphs[GRAPH_COUNT];
-    const op_cpu *const *ops;
-    const char *variant; /* instruction set in use */
+    backend *b;
     dtype act, matrix;   /* types of activations and of the weights of products */
     size_t weight_bytes; /* packed or converted; what is read in the mapped file is not counted */
     float *no_obj_ptr;   /* [d_model] */
 };
+
+/* sam_model_open on a backend of the caller's, for tests; opt->backend says how it counts for types. */
+sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
+                         sam_error *err);
 
 #endif

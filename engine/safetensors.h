@@ -39,11 +39,11 @@ sam_status st_open(const char *path, st_file *out, sam_error *err);
 void st_close(st_file *f);
 /* Lets the system drop the file's pages from memory; they are read again when touched. */
 void st_release_pages(const st_file *f);
-const st_tensor *st_find(const st_file *f, const char *name);    /* NULL if absent */
-const char *st_meta_get(const st_file *f, const char *key);      /* NULL if absent */
+const st_tensor *st_find(const st_file *f, const char *name); /* NULL if absent */
+const char *st_meta_get(const st_file *f, const char *key);   /* NULL if absent */
 size_t st_dtype_bytes(st_dtype t);
-const char *st_dtype_name(st_dtype t);                           /* "F32" */
-int64_t st_count(const st_tensor *t);                            /* number of elements */
+const char *st_dtype_name(st_dtype t); /* "F32" */
+int64_t st_count(const st_tensor *t);  /* number of elements */
 
 /* Writes a file atomically (temporary name in the same folder, fsync, rename); data is 64-byte aligned in the file.
  * A failure (disk full, ...) leaves no partial file under `path`. */

@@ -57,36 +57,37 @@ typedef enum sam_direction { SAM_FORWARD = 0, SAM_REVERSE = 1 } sam_direction;
 
 /* Zero means default in every options struct. */
 typedef struct sam_model_options {
-    sam_backend backend; /* default SAM_CPU                                           */
-    int device;          /* CUDA ordinal                                              */
-    int n_threads;       /* CPU backend; default: one per physical core               */
-    sam_dtype compute;   /* default SAM_F32                                           */
-    int image_px;        /* side of the encoder's input; default from the file (1024); a multiple of 32 */
-    int max_points;      /* clicks per object and frame, two more for a box; default 16       */
+    sam_backend backend;     /* default SAM_CPU                                           */
+    int device;              /* CUDA ordinal                                              */
+    int n_threads;           /* CPU backend; default: one per physical core               */
+    sam_dtype compute;       /* default SAM_F32                                           */
+    int image_px;            /* side of the encoder's input; default from the file (1024); a multiple of 32 */
+    int max_points;          /* clicks per object and frame, two more for a box; default 16       */
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
-    int no_fusion;       /* 1: run the graphs as written, for testing the fusion rules        */
+    int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
     const char *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16"; default the best */
 } sam_model_options;
 
 /* Opens a converted weights file (samconvert). The file stays mapped until sam_model_close. */
 sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err);
-void sam_model_close(sam_model *m);            /* NULL is a no-op; close its sessions first     */
+void sam_model_close(sam_model *m);             /* NULL is a no-op; close its sessions first     */
 const char *sam_model_name(const sam_model *m); /* "sam2.1_hiera_tiny"; lives as long as m       */
 int sam_model_image_px(const sam_model *m);
 
 typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
 
 typedef struct sam_session_options {
-    int width_px, height_px;  /* of every frame; required                                             */
-    sam_mode mode;            /* images are resized and prompted as the official image predictor does */
-    int max_objects;          /* default 1                                                            */
-    int n_frames;             /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
-                                 pointers by it below 16 frames, so scoring a short file needs it     */
-    int fill_hole_area;       /* holes up to this area (pixels of the low-res mask) are filled; default 8 in
+    int width_px, height_px; /* of every frame; required                                             */
+    sam_mode mode;           /* images are resized and prompted as the official image predictor does */
+    int max_objects;         /* default 1                                                            */
+    int n_frames;            /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
+                                 pointers by it below 16 frames, so scoring a short file needs it;
+                                 frames from n_frames on are then refused                             */
+    int fill_hole_area;      /* holes up to this area (pixels of the low-res mask) are filled; default 8 in
                                  video mode as in the official builder, none in image mode; -1: off   */
-    int remove_speck_area;    /* specks up to this area are removed; default none                     */
-    int no_overlap;           /* 1: a pixel belongs to the object with the highest logit only         */
-    size_t mem_limit;         /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
+    int remove_speck_area;   /* specks up to this area are removed; default none                     */
+    int no_overlap;          /* 1: a pixel belongs to the object with the highest logit only         */
+    size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
@@ -114,12 +115,12 @@ typedef struct sam_box {
 typedef struct sam_prompt_set {
     const sam_point *points;
     int n_points;
-    const sam_box *box;      /* replaces earlier prompts of this object on this frame */
-    const uint8_t *mask;     /* [height_px, width_px] u8, nonzero is object; video mode */
+    const sam_box *box;  /* replaces earlier prompts of this object on this frame */
+    const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object; video mode */
     size_t mask_row_bytes;
-    const float *logits;     /* [sam_logits_px, same] previous low-res logits as mask prompt; image mode */
-    int single_mask;         /* 1: one mask even for an ambiguous prompt (multimask off)  */
-    int replace;             /* 1: forget earlier prompts of this object on this frame    */
+    const float *logits; /* [sam_logits_px, same] previous low-res logits as mask prompt; image mode */
+    int single_mask;     /* 1: one mask even for an ambiguous prompt (multimask off)  */
+    int replace;         /* 1: forget earlier prompts of this object on this frame    */
 } sam_prompt_set;
 
 /* Predicts `object` on the current frame from its prompts: those given now and, unless `replace`, those given before
@@ -132,15 +133,15 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
 
 sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
 
-typedef struct sam_mask {   /* borrowed until the next call on this session                             */
-    const uint8_t *bits;    /* [height_px, width_px] u8, 0 or 1                                         */
+typedef struct sam_mask { /* borrowed until the next call on this session                             */
+    const uint8_t *bits;  /* [height_px, width_px] u8, 0 or 1                                         */
     size_t row_bytes;
-    const float *logits;    /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
+    const float *logits; /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
     int logits_px;
-    const float *pointer;   /* [256] f32 object pointer (video mode)                                    */
-    float iou;              /* predicted quality                                                        */
-    float presence;         /* object score logit; > 0: the object is visible in this frame             */
-    int prompted;           /* 1: a prompted ("conditioning") frame of this object; corrections are not */
+    const float *pointer; /* [256] f32 object pointer (video mode)                                    */
+    float iou;            /* predicted quality                                                        */
+    float presence;       /* object score logit; > 0: the object is visible in this frame             */
+    int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
 
@@ -152,7 +153,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
     size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
-    const char *backend, *device; /* "cpu", "avx512bf16, 2 threads" */
+    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 

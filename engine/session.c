@@ -46,7 +46,7 @@ static size_t state_tensor_bytes(const sam_session *s, int i)
     return aligned(tensor_bytes(&t));
 }
 
-/* Host memory of a session: objects, their kept logits, results. One function hands out addresses and counts, so that
+/* Host memory of a session: objects and what is copied for them. One function hands out addresses and counts, so that
  * the plan and the allocation cannot differ: with base NULL it only counts. */
 typedef struct carver {
     char *base;
@@ -64,6 +64,7 @@ static void carve_object(sam_session *s, object *o, carver *c)
 {
     const model_size *z = &s->m->size;
     const sam_model_options *mo = &s->m->options;
+    int mirrored = !s->b->api->host_memory;
     bank_size size = {.max_prompted = mo->max_prompted_frames,
                       .slots = z->bank_slots,
                       .pointer_slots = z->pointer_slots,
@@ -77,8 +78,10 @@ static void carve_object(sam_session *s, object *o, carver *c)
             prompts[i] = (prompt_record){.points = points};
     }
     uint8_t *bits = carve(c, (size_t)s->opt.width_px * (size_t)s->opt.height_px);
+    float *logits = mirrored ? carve(c, low_res_count(s) * sizeof *logits) : NULL;
+    float *pointer = mirrored ? carve(c, (size_t)s->m->config.d_model * sizeof *pointer) : NULL;
     if (o) {
-        *o = (object){.prompts = prompts, .bits = bits};
+        *o = (object){.prompts = prompts, .bits = bits, .logits_mirror = logits, .pointer_mirror = pointer};
         bank_init(&o->bank, size, entries);
     }
 }
@@ -86,98 +89,158 @@ static void carve_object(sam_session *s, object *o, carver *c)
 static void carve_host(sam_session *s, carver *c)
 {
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px, n = (size_t)s->opt.max_objects;
+    size_t side = (size_t)s->m->size.side_px;
     int video = s->opt.mode == SAM_VIDEO, low = 4 * s->m->size.side;
+    if (!s->b->api->host_memory)
+        s->control_block = carve(c, s->control_bytes);
     s->objects = carve(c, n * sizeof *s->objects);
     for (size_t i = 0; i < n; i++)
         carve_object(s, s->objects ? &s->objects[i] : NULL, c);
-    s->clean = carve(c, low_res_count(s) * sizeof(float));
+    s->host_scores = carve(c, (2 * n + 4) * sizeof(float));
+    s->plane = carve(c, (video ? 1 : 3) * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
     if (video) {
-        s->logits_bank = carve(c, n * (size_t)s->m->size.bank_slots * low_res_count(s) * sizeof(float));
         s->video_mask = carve(c, frame * sizeof(float));
-        s->video_plane = s->opt.no_overlap ? carve(c, n * frame * sizeof(float)) : NULL;
+        s->mask_image = carve(c, side * side * sizeof(float));
     } else {
-        s->plane = carve(c, 3 * low_res_count(s) * sizeof(float));
         for (int i = 0; i < 3; i++)
             s->image_bits[i] = carve(c, frame);
     }
+}
+
+static image_sizes picture_sizes(const sam_session *s)
+{
+    int video = s->opt.mode == SAM_VIDEO;
+    return (image_sizes){.width = s->opt.width_px,
+                         .height = s->opt.height_px,
+                         .side_px = s->m->size.side_px,
+                         .low_px = 4 * s->m->size.side,
+                         .max_masks = video ? s->opt.max_objects : 3,
+                         .antialias = !video,
+                         .no_overlap = video && s->opt.no_overlap,
+                         .max_hole_area = s->opt.fill_hole_area,
+                         .max_speck_area = s->opt.remove_speck_area,
+                         .n_threads = s->m->options.n_threads};
+}
+
+static sam_status check_limit(const sam_session *s, sam_error *err)
+{
+    const sam_stats *t = &s->stats;
+    size_t total = t->weight_bytes + t->state_bytes + t->scratch_bytes;
+    if (!s->opt.mem_limit || total <= s->opt.mem_limit)
+        return SAM_OK;
+    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= t->weight_bytes ? "scratch"
+                          : t->state_bytes >= t->weight_bytes                                       ? "state"
+                                                                                                    : "weights";
+    return fail(err, SAM_E_MEMORY,
+                "the session needs %zu MiB (weights %zu, state %zu, scratch %zu; largest: %s), the limit is %zu MiB; "
+                "a smaller image size, fewer objects or a smaller model would fit",
+                total >> 20, t->weight_bytes >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
+                s->opt.mem_limit >> 20);
 }
 
 static sam_status plan(sam_session *s, sam_error *err)
 {
     sam_model *m = s->m;
     for (int id = 0; id < GRAPH_COUNT; id++) {
-        TRY(program_plan(&s->programs[id], &m->graphs[id], s->opt.max_objects, m->options.n_threads, err));
+        TRY(program_plan(&s->programs[id], &m->graphs[id], s->opt.max_objects, err));
         if (s->programs[id].scratch_bytes > s->scratch_bytes)
             s->scratch_bytes = s->programs[id].scratch_bytes;
     }
-    for (int i = 0; i < m->s.count; i++)
+    for (int i = 0; i < m->s.count; i++) {
         s->state_bytes += state_tensor_bytes(s, i);
+        s->control_bytes += m->s.def[i].control ? state_tensor_bytes(s, i) : 0;
+    }
     carver count = {0};
     carve_host(s, &count);
     s->host_bytes = count.used;
+    image_sizes pictures = picture_sizes(s);
+    s->picture_bytes = s->b->api->images_bytes(s->b, &pictures);
     s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
-                           .state_bytes = s->state_bytes + s->host_bytes,
+                           .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
                            .scratch_bytes = s->scratch_bytes,
-                           .backend = "cpu",
-                           .device = m->variant};
-    size_t total = s->stats.weight_bytes + s->stats.state_bytes + s->stats.scratch_bytes;
-    if (s->opt.mem_limit && total > s->opt.mem_limit) {
-        const char *largest = s->scratch_bytes >= s->stats.state_bytes && s->scratch_bytes >= m->weight_bytes ? "scratch"
-                              : s->stats.state_bytes >= m->weight_bytes                                      ? "state"
-                                                                                                             : "weights";
-        return fail(err, SAM_E_MEMORY,
-                    "the session needs %zu MiB (weights %zu, state %zu, scratch %zu; largest: %s), the limit is %zu MiB; "
-                    "a smaller image size, fewer objects or a smaller model would fit",
-                    total >> 20, m->weight_bytes >> 20, s->stats.state_bytes >> 20, s->scratch_bytes >> 20, largest,
-                    s->opt.mem_limit >> 20);
-    }
-    return SAM_OK;
+                           .backend = s->b->api->name,
+                           .device = s->b->api->device(s->b)};
+    return check_limit(s, err);
 }
 
 /* ---- taking it ---------------------------------------------------------------------------------------------------- */
 
-static sam_status take(char **arena, size_t bytes, const char *what, sam_error *err)
+static sam_status take(sam_session *s, char **arena, size_t bytes, const char *what, sam_error *err)
 {
-    size_t size = aligned(bytes + 1);
-    *arena = aligned_alloc(PLAN_ALIGN, size);
+    *arena = s->b->api->alloc(s->b, bytes + 1);
     if (!*arena)
-        return fail(err, SAM_E_MEMORY, "no memory for the session's %s (%zu MiB)", what, size >> 20);
-    memset(*arena, 0, size);
+        return fail(err, SAM_E_MEMORY, "no memory for the session's %s (%zu MiB)", what, bytes >> 20);
     return SAM_OK;
 }
 
-static void find_states(sam_session *s)
+/* Controls first, in one block that is written at once. */
+static void place_states(sam_session *s)
 {
-    const struct {
-        const char *name;
-        size_t offset;
-    } fields[] = {
-#define FIELD(f) {#f, offsetof(session_states, f)}
-        FIELD(image),         FIELD(mask_image),   FIELD(points),       FIELD(mask_prompt),  FIELD(masks),
-        FIELD(ious),          FIELD(score),        FIELD(low_res),      FIELD(iou),          FIELD(pointer),
-        FIELD(memory_logits), FIELD(memory_score), FIELD(pointer_bank), FIELD(pointer_ages), FIELD(labels),
-        FIELD(n_tokens),      FIELD(mode),         FIELD(chosen),       FIELD(binarise),     FIELD(memory_slots),
-        FIELD(memory_ages),   FIELD(n_memories),   FIELD(pointer_slots), FIELD(n_pointers),  FIELD(memory),
-        FIELD(bank)};
-#undef FIELD
-    for (int i = 0; i < s->m->s.count; i++)
-        for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
-            if (!strcmp(s->m->s.def[i].name, fields[k].name))
-                memcpy((char *)&s->st + fields[k].offset, &s->state[i], sizeof(void *));
+    char *at = s->state_arena;
+    for (int controls = 1; controls >= 0; controls--)
+        for (int i = 0; i < s->m->s.count; i++)
+            if (s->m->s.def[i].control == controls) {
+                s->state[i] = at;
+                at += state_tensor_bytes(s, i);
+            }
+    if (s->b->api->host_memory)
+        s->control_block = s->state_arena;
 }
 
-static sam_status open_resamplers(sam_session *s, sam_error *err)
+typedef struct field {
+    const char *name;
+    size_t offset;
+} field;
+
+/* Sets the pointer fields of `record` that are called like a state. */
+static void find_states(const sam_session *s, void *record, const field *fields, size_t n_fields, int controls)
 {
-    int side = s->m->size.side_px, w = s->opt.width_px, h = s->opt.height_px, video = s->opt.mode == SAM_VIDEO;
-    s->to_image = resample_open(video ? RESAMPLE_PIL_BICUBIC : RESAMPLE_RGB_ANTIALIAS, w, h, side, side);
-    s->to_video = resample_open(RESAMPLE_BILINEAR, side / 4, side / 4, w, h);
-    if (video) {
-        s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, side, side);
-        s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, side / 4, side / 4);
+    for (int i = 0; i < s->m->s.count; i++)
+        for (size_t k = 0; k < n_fields; k++)
+            if (s->m->s.def[i].control == controls && !strcmp(s->m->s.def[i].name, fields[k].name)) {
+                char *p = s->state[i];
+                if (controls)
+                    p = s->control_block + (p - s->state_arena);
+                memcpy((char *)record + fields[k].offset, &p, sizeof p);
+            }
+}
+
+static void find_all_states(sam_session *s)
+{
+#define CONTROL(f)                                                                                                     \
+    {                                                                                                                  \
+#f, offsetof(session_controls, f)                                                                              \
     }
-    if (!s->to_image || !s->to_video || (video && (!s->mask_to_image || !s->mask_to_low_res)))
-        return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d frames", w, h);
+    static const field controls[] = {CONTROL(points),           CONTROL(pointer_ages), CONTROL(labels),
+                                     CONTROL(n_tokens),         CONTROL(mode),         CONTROL(binarise),
+                                     CONTROL(memory_slots),     CONTROL(memory_ages),  CONTROL(n_memories),
+                                     CONTROL(pointer_slots),    CONTROL(n_pointers),   CONTROL(keep_slot),
+                                     CONTROL(keep_pointer_slot)};
+#undef CONTROL
+#define STATE(f)                                                                                                       \
+    {                                                                                                                  \
+#f, offsetof(session_states, f)                                                                                \
+    }
+    static const field states[] = {STATE(image),   STATE(mask_image),  STATE(mask_prompt), STATE(masks),
+                                   STATE(ious),    STATE(score),       STATE(iou),         STATE(low_res),
+                                   STATE(pointer), STATE(logits_bank), STATE(pointer_bank)};
+#undef STATE
+    find_states(s, &s->controls, controls, sizeof controls / sizeof *controls, 1);
+    find_states(s, &s->st, states, sizeof states / sizeof *states, 0);
+}
+
+static sam_status open_pictures(sam_session *s, sam_error *err)
+{
+    int side = s->m->size.side_px, w = s->opt.width_px, h = s->opt.height_px;
+    image_sizes sizes = picture_sizes(s);
+    TRY(s->b->api->images_open(s->b, &sizes, &s->pictures, err));
+    if (s->opt.mode != SAM_VIDEO)
+        return SAM_OK;
+    s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, side, side);
+    s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, side / 4, side / 4);
+    if (!s->mask_to_image || !s->mask_to_low_res)
+        return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d masks", w, h);
     return SAM_OK;
 }
 
@@ -185,19 +248,21 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
 {
     TRY(fill_options(s, opt, err));
     TRY(plan(s, err));
-    TRY(take(&s->state_arena, s->state_bytes, "state", err));
-    TRY(take(&s->scratch_arena, s->scratch_bytes, "scratch", err));
-    TRY(take(&s->host_arena, s->host_bytes, "objects", err));
-    char *at = s->state_arena;
-    for (int i = 0; i < s->m->s.count; i++) {
-        s->state[i] = at;
-        at += state_tensor_bytes(s, i);
-    }
-    find_states(s);
+    TRY(take(s, &s->state_arena, s->state_bytes, "state", err));
+    TRY(take(s, &s->scratch_arena, s->scratch_bytes, "scratch", err));
+    s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);
+    if (!s->host_arena)
+        return fail(err, SAM_E_MEMORY, "no memory for the session's objects (%zu MiB)", s->host_bytes >> 20);
+    const char *wrong = s->b->api->stream_open(s->b, &s->stream);
+    if (wrong)
+        return fail(err, SAM_E_DEVICE, "the session's stream: %s", wrong);
     carve_host(s, &(carver){.base = s->host_arena});
-    TRY(open_resamplers(s, err));
+    place_states(s);
+    find_all_states(s);
+    TRY(open_pictures(s, err));
     for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, s->scratch_arena, s->state, s->opt.max_objects, err));
+        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, s->scratch_arena, s->state, s->opt.max_objects,
+                         s->stream, err));
     session_forget(s);
     return SAM_OK;
 }
@@ -209,6 +274,7 @@ sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_se
     if (!s)
         return fail(err, SAM_E_MEMORY, "no memory for a session");
     s->m = m;
+    s->b = m->b;
     sam_status status = open_session(s, opt, err);
     if (status != SAM_OK) {
         sam_session_close(s);
@@ -220,7 +286,7 @@ sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_se
 
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err)
 {
-    sam_session s = {.m = m};
+    sam_session s = {.m = m, .b = m->b};
     sam_status status = fill_options(&s, opt, err);
     if (status == SAM_OK)
         status = plan(&s, err);
@@ -231,7 +297,7 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     return status;
 }
 
-void forget_object(const sam_session *s, object *o)
+void session_forget_object(const sam_session *s, object *o)
 {
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
@@ -244,7 +310,7 @@ void forget_object(const sam_session *s, object *o)
 void session_forget(sam_session *s)
 {
     for (int i = 0; i < s->opt.max_objects; i++)
-        forget_object(s, &s->objects[i]);
+        session_forget_object(s, &s->objects[i]);
     s->has_frame = 0;
 }
 
@@ -261,13 +327,13 @@ void sam_session_close(sam_session *s)
         return;
     for (int id = 0; id < GRAPH_COUNT; id++)
         program_free(&s->programs[id]);
-    resample_close(s->to_image);
-    resample_close(s->to_video);
+    s->b->api->images_close(s->b, s->pictures);
     resample_close(s->mask_to_image);
     resample_close(s->mask_to_low_res);
-    free(s->state_arena);
-    free(s->scratch_arena);
-    free(s->host_arena);
+    s->b->api->release(s->b, s->state_arena);
+    s->b->api->release(s->b, s->scratch_arena);
+    s->b->api->stream_close(s->b, s->stream);
+    s->b->api->host_release(s->b, s->host_arena);
     free(s);
 }
 

@@ -3,36 +3,24 @@
  *
  * One difference: a prompt on a frame that was prompted before always refines that frame. The official code, once such
  * a frame has been tracked through, predicts from it and then forgets the correction. */
-#include "session.h"
-
-#include "components.h"
-#include "resolve_overlap.h"
+#include "steps.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
-#define HOLE_VALUE 0.1f
-#define SPECK_VALUE (-0.1f)
-#define PROMPT_LOGIT_LIMIT 32.0f /* of previous logits given back as a prompt */
-#define MASK_SCALE 20.0f         /* a mask prompt m becomes the logits 20 m - 10 */
-#define MASK_BIAS (-10.0f)
-#define MODE_MULTIMASK 1
-#define MODE_GATE 2
+#define MASK_SCALE 20.0f /* a mask prompt m becomes the logits 20 m - 10 */
+#define MASK_BIAS  (-10.0f)
 
-static double now_ms(void)
+static sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static void run(sam_session *s, graph_id id, int n_objects, double *ms)
-{
-    double start = now_ms();
-    program_run(&s->programs[id], n_objects, s->tap.see ? &s->tap : NULL);
-    if (ms)
-        *ms += now_ms() - start;
+    if (s->opt.mode != mode)
+        return fail(err, SAM_E_STATE,
+                    mode == SAM_VIDEO ? "%s: this session is for images, use sam_image_predict"
+                                      : "%s: this session is for video, use sam_prompt",
+                    call);
+    if (s->failed)
+        return fail(err, SAM_E_DEVICE, "%s: the session has failed; close it", call);
+    return SAM_OK;
 }
 
 /* ---- objects ------------------------------------------------------------------------------------------------------ */
@@ -53,11 +41,6 @@ static object *free_object(const sam_session *s)
     return NULL;
 }
 
-static int object_index(const sam_session *s, const object *o)
-{
-    return (int)(o - s->objects);
-}
-
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
     object *o = find_object(s, id);
@@ -67,163 +50,48 @@ sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
     return SAM_OK;
 }
 
-/* Kept logits of a bank slot. */
-static float *slot_logits(const sam_session *s, const object *o, int slot)
-{
-    size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot;
-    return s->logits_bank + at * low_res_count(s);
-}
-
-static uint16_t *slot_memory(const sam_session *s, const object *o, int slot)
-{
-    size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot;
-    return s->st.bank + at * (size_t)s->m->size.memory_tokens * (size_t)s->m->config.mem_dim;
-}
-
-static float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
-{
-    size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
-    return s->st.pointer_bank + at * (size_t)s->m->config.d_model;
-}
-
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
 
-sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
+sam_status begin_frame(sam_session *s, int64_t index, sam_error *err)
 {
-    if (!f || !f->rgb || f->row_bytes < 3 * (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes", s->opt.width_px,
-                    s->opt.height_px, 3 * (size_t)s->opt.width_px);
-    if (f->index < 0 || (s->opt.n_frames && f->index >= s->opt.n_frames))
-        return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)f->index, s->opt.n_frames);
+    if (index < 0 || (s->opt.n_frames && index >= s->opt.n_frames))
+        return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)index, s->opt.n_frames);
     s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
     s->stats.memory_encoder_ms = s->stats.post_ms = 0;
-    double start = now_ms();
-    resample_rgb_normalised(s->to_image, f->rgb, f->row_bytes, s->st.image, s->m->options.n_threads);
-    s->stats.encode_ms = now_ms() - start;
-    run(s, GRAPH_ENCODE, 1, &s->stats.encode_ms);
-    s->frame = f->index;
-    s->has_frame = 1;
+    s->frame = index;
+    s->has_frame = 0;
     for (int i = 0; i < s->opt.max_objects; i++)
         s->objects[i].has_result = 0;
     return SAM_OK;
 }
 
-/* ---- steps of a prediction; `batch` is the place of an object in the per-object states --------------------------- */
-
-static void clean_low_res(const sam_session *s, float *logits)
+sam_status encode_frame(sam_session *s, sam_error *err)
 {
-    int side = 4 * s->m->size.side;
-    if (s->opt.fill_hole_area > 0)
-        fill_holes(logits, side, side, s->opt.fill_hole_area, HOLE_VALUE, s->components_scratch);
-    if (s->opt.remove_speck_area > 0)
-        remove_specks(logits, side, side, s->opt.remove_speck_area, SPECK_VALUE, s->components_scratch);
+    TRY(step(s, GRAPH_ENCODE, 1, &s->stats.encode_ms, err));
+    s->has_frame = 1;
+    return SAM_OK;
 }
 
-/* Clicks of the network's input into the token states. With none, one padding point; always one more after them, as
- * the official code does for prompts without its own box path. */
-static void set_points(sam_session *s, int batch, const sam_point *points, int n)
+sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
 {
-    const model_size *z = &s->m->size;
-    float *xy = s->st.points + (size_t)batch * (size_t)z->max_prompt_tokens * 2;
-    int32_t *label = s->st.labels + (size_t)batch * (size_t)z->max_prompt_tokens;
-    float w = (float)s->opt.width_px, h = (float)s->opt.height_px, side = (float)z->side_px;
-    int count = 0;
-    for (; count < n; count++) {
-        xy[2 * count] = points[count].x_px / w * side;
-        xy[2 * count + 1] = points[count].y_px / h * side;
-        label[count] = points[count].label;
-    }
-    for (int padding = n ? 1 : 2; padding > 0; padding--, count++) {
-        xy[2 * count] = xy[2 * count + 1] = 0;
-        label[count] = -1;
-    }
-    s->st.n_tokens[batch] = 6 + count;
-    for (; count < z->max_prompt_tokens; count++) {
-        xy[2 * count] = xy[2 * count + 1] = 0;
-        label[count] = -2;
-    }
-}
-
-static void select_memories(sam_session *s, int batch, const object *o, int reverse)
-{
-    const model_size *z = &s->m->size;
-    size_t at_frames = (size_t)batch * (size_t)z->max_frames, at_pointers = (size_t)batch * (size_t)z->max_pointers;
-    bank_selection pick = {.slots = s->st.memory_slots + at_frames,
-                           .ages = s->st.memory_ages + at_frames,
-                           .pointer_slots = s->st.pointer_slots + at_pointers,
-                           .pointer_ages = s->st.pointer_ages + at_pointers};
-    bank_select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
-    for (int i = 0; i < pick.n_memories; i++)
-        pick.slots[i] += object_index(s, o) * z->bank_slots;
-    for (int i = 0; i < pick.n_pointers; i++)
-        pick.pointer_slots[i] += object_index(s, o) * z->pointer_slots;
-    s->st.n_memories[batch] = pick.n_memories;
-    s->st.n_pointers[batch] = pick.n_pointers;
-}
-
-/* What the decoder gave for place `batch` becomes the result and the bank entry of `o` on the current frame. */
-static void keep_result(sam_session *s, object *o, bank_entry *e, int batch, const float *low_res, const float *pointer)
-{
-    memcpy(slot_logits(s, o, e->slot), low_res, low_res_count(s) * sizeof(float));
-    memcpy(slot_pointer(s, o, e->pointer_slot), pointer, (size_t)s->m->config.d_model * sizeof(float));
-    e->score = s->st.score[batch];
-    e->iou = s->st.iou[batch];
+    TRY(check_session(s, s->opt.mode, "sam_push_frame", err));
+    if (!f || !f->rgb || f->row_bytes < 3 * (size_t)s->opt.width_px)
+        return fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes", s->opt.width_px,
+                    s->opt.height_px, 3 * (size_t)s->opt.width_px);
+    TRY(begin_frame(s, f->index, err));
+    double start = now_ms();
+    const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
+    s->stats.encode_ms = now_ms() - start;
+    TRY(device_status(s, "resizing", wrong, err));
+    return encode_frame(s, err);
 }
 
 static void show_entry(object *o, const bank_entry *e)
 {
     o->has_result = 1;
     o->prompted = e->prompted;
-    o->slot = e->slot;
-    o->pointer_slot = e->pointer_slot;
     o->iou = e->iou;
     o->score = e->score;
-}
-
-/* Memory of place `batch` from its logits; prompted frames: cleaned and binarised, tracked ones as they are. */
-static void set_memory_input(sam_session *s, int batch, const float *logits, float score, int prompted)
-{
-    float *to = s->st.memory_logits + (size_t)batch * low_res_count(s);
-    memcpy(to, logits, low_res_count(s) * sizeof *to);
-    if (prompted)
-        clean_low_res(s, to);
-    s->st.binarise[batch] = prompted;
-    if (s->st.memory_score)
-        s->st.memory_score[batch] = score;
-}
-
-static void store_memory(sam_session *s, const object *o, int slot, int batch)
-{
-    size_t n = (size_t)s->m->size.memory_tokens * (size_t)s->m->config.mem_dim;
-    memcpy(slot_memory(s, o, slot), s->st.memory + (size_t)batch * n, n * sizeof(uint16_t));
-}
-
-/* Masks at the size of the frame: of all objects with a result or, where they do not depend on each other, of `only`. */
-static void render_masks(sam_session *s, const object *only)
-{
-    double start = now_ms();
-    size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px;
-    int n_threads = s->m->options.n_threads, k = 0;
-    const float *planes[1024];
-    uint8_t *masks[1024];
-    for (int i = 0; i < s->opt.max_objects; i++) {
-        object *o = &s->objects[i];
-        if (!o->in_use || !o->has_result || (only && only != o && !s->opt.no_overlap))
-            continue;
-        memcpy(s->clean, slot_logits(s, o, o->slot), low_res_count(s) * sizeof *s->clean);
-        clean_low_res(s, s->clean);
-        if (!s->opt.no_overlap) {
-            resample_mask(s->to_video, s->clean, o->bits, n_threads);
-            continue;
-        }
-        float *plane = s->video_plane + (size_t)k * frame;
-        resample_plane(s->to_video, s->clean, plane, n_threads);
-        planes[k] = plane;
-        masks[k++] = o->bits;
-    }
-    if (k)
-        resolve_overlap(planes, masks, k, frame, n_threads);
-    s->stats.post_ms += now_ms() - start;
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
@@ -247,7 +115,8 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
     if (p->n_points < 0 || (p->n_points && !p->points))
         return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
     if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes, s->opt.width_px);
+        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes,
+                    s->opt.width_px);
     if (p->n_points > s->m->options.max_points)
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
@@ -317,61 +186,97 @@ static int tracked_in_reverse(const object *o, int64_t frame)
     return (in_range(o->tracked[o->direction], frame) ? o->direction : other) == SAM_REVERSE;
 }
 
-/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
-static void predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
-                           int correction, int single_mask)
+/* Logits of an earlier result on this frame as a mask prompt: cleaned and limited. */
+static sam_status prompt_with_logits(sam_session *s, const float *kept, sam_error *err)
 {
+    TRY(fetch(s, s->plane, kept, low_res_count(s) * sizeof(float), err));
+    clean_low_res(s, s->plane);
+    for (size_t i = 0; i < low_res_count(s); i++)
+        s->plane[i] = fminf(fmaxf(s->plane[i], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
+    return put(s, s->st.mask_prompt, s->plane, low_res_count(s) * sizeof(float), err);
+}
+
+/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
+static sam_status predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
+                                 int correction, int single_mask, sam_error *err)
+{
+    set_points(s, 0, r->points, r->n_points, PADDED);
+    s->controls.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
     if (correction) {
-        select_memories(s, 0, o, tracked_in_reverse(o, s->frame));
-        run(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms);
+        set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
+        TRY(write_controls(s, err));
+        TRY(step(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms, err));
     } else {
-        run(s, GRAPH_FIRST, 1, NULL);
+        TRY(write_controls(s, err));
+        TRY(step(s, GRAPH_FIRST, 1, NULL, err));
     }
-    if (before && before->slot >= 0) {
-        float *prompt = s->st.mask_prompt;
-        memcpy(prompt, slot_logits(s, o, before->slot), low_res_count(s) * sizeof *prompt);
-        clean_low_res(s, prompt);
-        for (size_t i = 0; i < low_res_count(s); i++)
-            prompt[i] = fminf(fmaxf(prompt[i], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
-        run(s, GRAPH_SRC_MASK, 1, &s->stats.mask_decoder_ms);
-    } else {
-        run(s, GRAPH_SRC, 1, &s->stats.mask_decoder_ms);
+    int again = before && before->slot >= 0;
+    if (again)
+        TRY(prompt_with_logits(s, slot_logits(s, o, before->slot), err));
+    TRY(step(s, again ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms, err));
+    return step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err);
+}
+
+/* The user's mask at the network's size, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
+static int resize_mask(sam_session *s, const sam_prompt_set *p)
+{
+    size_t side = (size_t)s->m->size.side_px, w = (size_t)s->opt.width_px, h = (size_t)s->opt.height_px;
+    size_t row_bytes = p->mask_row_bytes ? p->mask_row_bytes : w;
+    int any = 0;
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++)
+            s->video_mask[y * w + x] = p->mask[y * row_bytes + x] != 0;
+    if (w == side && h == side)
+        memcpy(s->mask_image, s->video_mask, side * side * sizeof *s->mask_image);
+    else
+        resample_plane(s->mask_to_image, s->video_mask, s->mask_image, s->m->options.n_threads);
+    for (size_t i = 0; i < side * side; i++) {
+        s->mask_image[i] = s->mask_image[i] >= 0.5f;
+        any |= s->mask_image[i] > 0;
     }
-    set_points(s, 0, r->points, r->n_points);
-    s->st.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
-    run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
+    return any;
 }
 
 /* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. */
-static void predict_mask(sam_session *s, const sam_prompt_set *p)
+static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_error *err)
 {
-    size_t side = (size_t)s->m->size.side_px, row_bytes = p->mask_row_bytes ? p->mask_row_bytes : (size_t)s->opt.width_px;
-    int n_threads = s->m->options.n_threads, any = 0;
-    float *low_res = s->st.low_res, *image = s->st.mask_image;
-    for (int y = 0; y < s->opt.height_px; y++)
-        for (int x = 0; x < s->opt.width_px; x++)
-            s->video_mask[(size_t)y * (size_t)s->opt.width_px + (size_t)x] = p->mask[(size_t)y * row_bytes + (size_t)x] != 0;
-    if (s->opt.width_px == (int)side && s->opt.height_px == (int)side)
-        memcpy(image, s->video_mask, side * side * sizeof *image);
-    else
-        resample_plane(s->mask_to_image, s->video_mask, image, n_threads);
-    for (size_t i = 0; i < side * side; i++) {
-        image[i] = image[i] >= 0.5f;
-        any |= image[i] > 0;
-    }
-    run(s, GRAPH_MASK_PROMPT, 1, NULL);
-    run(s, GRAPH_RAW, 1, NULL);
-    run(s, GRAPH_SRC_MASK, 1, &s->stats.mask_decoder_ms);
-    set_points(s, 0, NULL, 0);
-    s->st.mode[0] = MODE_GATE;
-    run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
+    size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
+    int any = resize_mask(s, p);
+    float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
+    set_points(s, 0, NULL, 0, NO_CLICKS);
+    s->controls.mode[0] = MODE_GATE;
+    TRY(write_controls(s, err));
+    TRY(put(s, s->st.mask_image, s->mask_image, side * side * sizeof(float), err));
+    TRY(step(s, GRAPH_MASK_PROMPT, 1, NULL, err));
+    TRY(step(s, GRAPH_RAW, 1, NULL, err));
+    TRY(step(s, GRAPH_SRC_MASK, 1, &s->stats.mask_decoder_ms, err));
+    TRY(step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err));
     if (!any)
-        memcpy(s->st.pointer, s->m->no_obj_ptr, (size_t)s->m->config.d_model * sizeof(float));
-    s->st.score[0] = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS;
-    s->st.iou[0] = 1;
+        TRY(put(s, s->st.pointer, s->m->no_obj_ptr, (size_t)s->m->config.d_model * sizeof(float), err));
     for (size_t i = 0; i < side * side; i++)
-        image[i] = image[i] * MASK_SCALE + MASK_BIAS;
-    resample_plane(s->mask_to_low_res, image, low_res, n_threads);
+        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
+    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
+    TRY(put(s, s->st.score, &score, sizeof score, err));
+    TRY(put(s, s->st.iou, &iou, sizeof iou, err));
+    TRY(put(s, s->st.low_res, s->plane, low_res * sizeof(float), err));
+    return fetch_scores(s, 1, err); /* waits: score and iou above are on the stack */
+}
+
+/* The decoder's result for place 0 into the bank. A prompted frame's memory is made of the cleaned, binarised mask. */
+static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_error *err)
+{
+    size_t bytes = low_res_count(s) * sizeof(float);
+    set_keep_slots(s, 0, o, e);
+    s->controls.binarise[0] = 1;
+    TRY(write_controls(s, err));
+    TRY(step(s, GRAPH_KEEP, 1, NULL, err));
+    TRY(fetch_scores(s, 1, err));
+    e->score = s->host_scores[0];
+    e->iou = s->host_scores[s->opt.max_objects];
+    TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
+    clean_low_res(s, s->plane);
+    TRY(put(s, s->st.low_res, s->plane, bytes, err));
+    return step(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms, err);
 }
 
 static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam_error *err)
@@ -380,8 +285,9 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
     if (!o) {
         o = free_object(s);
         if (!o)
-            return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id, s->opt.max_objects);
-        forget_object(s, o);
+            return fail(err, SAM_E_FULL, "object %d: the session was opened for %d objects", (int)id,
+                        s->opt.max_objects);
+        session_forget_object(s, o);
         o->in_use = 1;
         o->id = id;
     }
@@ -392,43 +298,42 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
 sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_error *err)
 {
     object *o = NULL;
-    if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE, "sam_prompt: this session is for images, use sam_image_predict");
+    TRY(check_session(s, SAM_VIDEO, "sam_prompt", err));
     TRY(check_prompt(s, p, err));
     if (p->logits)
-        return fail(err, SAM_E_ARG, "previous logits are a prompt of image mode; in video mode they are kept by the session");
+        return fail(err, SAM_E_ARG,
+                    "previous logits are a prompt of image mode; in video mode they are kept by the session");
     TRY(place_for_prompt(s, id, &o, err));
     int is_new = o->bank.n_entries == 0;
     bank_entry *before = bank_find(&o->bank, s->frame);
     int correction = was_tracked(o, s->frame) && !(before && before->prompted) && bank_prompted(&o->bank) > 0;
     prompt_record *r = record_for(s, o);
-    int full = !correction && !(before && before->prompted) &&
-               bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
+    int full =
+        !correction && !(before && before->prompted) && bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
     int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
     int n_new = p->n_points + (p->box ? 2 : 0);
     if (!r || full || kept + n_new > s->m->options.max_points + 2) {
         o->in_use = !is_new;
-        return full || !r ? fail(err, SAM_E_FULL, "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
-                                 (int)id, s->m->options.max_prompted_frames)
-                          : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
-                                 (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
+        return full || !r
+                   ? fail(
+                         err, SAM_E_FULL,
+                         "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
+                         (int)id, s->m->options.max_prompted_frames)
+                   : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
+                          (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
     }
     r->in_use = 1;
     r->frame = s->frame;
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
-        predict_mask(s, p);
+        TRY(predict_mask(s, p, err));
     else
-        predict_points(s, o, r, before, correction, p->single_mask);
+        TRY(predict_points(s, o, r, before, correction, p->single_mask, err));
     bank_entry *e = bank_store(&o->bank, s->frame, !correction);
-    keep_result(s, o, e, 0, s->st.low_res, s->st.pointer);
-    set_memory_input(s, 0, s->st.low_res, e->score, 1);
-    run(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms);
-    store_memory(s, o, e->slot, 0);
+    TRY(keep_prompted(s, o, e, err));
     show_entry(o, e);
-    render_masks(s, o);
-    return SAM_OK;
+    return show(s, o, err);
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
@@ -445,35 +350,45 @@ static void mark_tracked(object *o, int64_t frame, sam_direction direction)
     o->direction = direction;
 }
 
-/* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
-static void track_batch(sam_session *s, object **batch, int n, sam_direction direction)
+/* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between, so a device
+ * records it once for each n and replays it. */
+static sam_status enqueue_track(sam_session *s, int n, sam_error *err)
 {
-    size_t low_res = low_res_count(s), d = (size_t)s->m->config.d_model;
-    for (int i = 0; i < n; i++) {
-        select_memories(s, i, batch[i], direction == SAM_REVERSE);
-        set_points(s, i, NULL, 0);
-        s->st.mode[i] = MODE_GATE | MODE_MULTIMASK;
+    const backend_api *api = s->b->api;
+    int record = !session_listener(s) && n < MAX_RECORDINGS, done = 0;
+    const char *wrong = record ? api->replay(s->b, s->stream, n, &done) : NULL;
+    if (!wrong && record && !done)
+        wrong = api->record(s->b, s->stream, n);
+    if (!wrong && !done) {
+        TRY(write_controls(s, err));
+        TRY(step(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms, err));
+        TRY(step(s, GRAPH_SRC, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_DECODE, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_KEEP, n, &s->stats.mask_decoder_ms, err));
+        TRY(step(s, GRAPH_REMEMBER, n, &s->stats.memory_encoder_ms, err));
+        wrong = record ? api->play(s->b, s->stream, n) : NULL;
     }
-    run(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms);
-    run(s, GRAPH_SRC, n, &s->stats.mask_decoder_ms);
-    run(s, GRAPH_DECODE, n, &s->stats.mask_decoder_ms);
-    for (int i = 0; i < n; i++)
-        set_memory_input(s, i, s->st.low_res + (size_t)i * low_res, s->st.score[i], 0);
-    run(s, GRAPH_REMEMBER, n, &s->stats.memory_encoder_ms);
+    return device_status(s, "tracking", wrong, err);
+}
+
+/* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
+static sam_status track_batch(sam_session *s, object **batch, int n, sam_direction direction, sam_error *err)
+{
     for (int i = 0; i < n; i++) {
-        bank_entry *e = bank_store(&batch[i]->bank, s->frame, 0);
-        keep_result(s, batch[i], e, i, s->st.low_res + (size_t)i * low_res, s->st.pointer + (size_t)i * d);
-        store_memory(s, batch[i], e->slot, i);
-        show_entry(batch[i], e);
+        set_memories(s, i, batch[i], direction == SAM_REVERSE);
+        set_points(s, i, NULL, 0, NO_CLICKS);
+        s->controls.mode[i] = MODE_GATE | MODE_MULTIMASK;
+        s->controls.binarise[i] = 0;
+        set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
     }
+    return enqueue_track(s, n, err);
 }
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 {
     object *batch[1024];
     int n = 0, any = 0;
-    if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE, "sam_track: this session is for images");
+    TRY(check_session(s, SAM_VIDEO, "sam_track", err));
     if (direction != SAM_FORWARD && direction != SAM_REVERSE)
         return fail(err, SAM_E_ARG, "direction %d: expected SAM_FORWARD or SAM_REVERSE", (int)direction);
     if (!s->has_frame)
@@ -492,10 +407,17 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
     }
     if (!any)
         return fail(err, SAM_E_STATE, "sam_track before any prompt: call sam_prompt first");
-    if (n)
-        track_batch(s, batch, n, direction);
-    render_masks(s, NULL);
-    return SAM_OK;
+    if (n) {
+        TRY(track_batch(s, batch, n, direction, err));
+        TRY(fetch_scores(s, n, err));
+    }
+    for (int i = 0; i < n; i++) {
+        bank_entry *e = bank_find(&batch[i]->bank, s->frame);
+        e->score = s->host_scores[i];
+        e->iou = s->host_scores[s->opt.max_objects + i];
+        show_entry(batch[i], e);
+    }
+    return show(s, NULL, err);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
@@ -504,7 +426,8 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
 {
     const object *o = find_object(s, id);
     if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE, "sam_get_mask: this session is for images, sam_image_predict returns their masks");
+        return fail(err, SAM_E_STATE,
+                    "sam_get_mask: this session is for images, sam_image_predict returns their masks");
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
@@ -512,9 +435,9 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
                     (long long)s->frame);
     *out = (sam_mask){.bits = o->bits,
                       .row_bytes = (size_t)s->opt.width_px,
-                      .logits = slot_logits(s, o, o->slot),
+                      .logits = o->logits,
                       .logits_px = 4 * s->m->size.side,
-                      .pointer = slot_pointer(s, o, o->pointer_slot),
+                      .pointer = o->pointer,
                       .iou = o->iou,
                       .presence = o->score,
                       .prompted = o->prompted};
@@ -522,41 +445,51 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
 }
 
 /* sam2_image_predictor.py, _predict: no gating by the object score; masks come from the logits before clamping. */
+static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_error *err)
+{
+    sam_point *points = s->objects[0].prompts[0].points;
+    int n_points = list_points(p, points);
+    set_points(s, 0, points, n_points, n_points ? PADDED : 0);
+    s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
+    TRY(write_controls(s, err));
+    TRY(step(s, GRAPH_FIRST, 1, NULL, err));
+    if (p->logits)
+        TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
+    TRY(step(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms, err));
+    return step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err);
+}
+
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err)
 {
     size_t n = low_res_count(s);
-    sam_point *points = s->objects[0].prompts[0].points;
-    if (s->opt.mode != SAM_IMAGE)
-        return fail(err, SAM_E_STATE, "sam_image_predict: this session is for video, use sam_prompt");
+    float ious[4], *clamped = s->plane;
+    TRY(check_session(s, SAM_IMAGE, "sam_image_predict", err));
     TRY(check_prompt(s, p, err));
     if (p->mask)
         return fail(err, SAM_E_ARG, "image mode takes previous low-res logits, not a mask");
     s->stats.mask_decoder_ms = s->stats.post_ms = 0;
-    run(s, GRAPH_FIRST, 1, NULL);
-    if (p->logits)
-        memcpy(s->st.mask_prompt, p->logits, n * sizeof(float));
-    run(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms);
-    set_points(s, 0, points, list_points(p, points));
-    s->st.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
-    run(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms);
+    TRY(predict_image(s, p, err));
 
     double start = now_ms();
-    *n_masks = p->single_mask ? 1 : 3;
-    for (int i = 0; i < *n_masks; i++) {
-        const float *logits = p->single_mask ? s->st.low_res : s->st.masks + (size_t)(i + 1) * n;
-        float *clamped = s->plane + (size_t)i * n;
-        memcpy(s->clean, logits, n * sizeof(float));
-        clean_low_res(s, s->clean);
-        resample_mask(s->to_video, s->clean, s->image_bits[i], s->m->options.n_threads);
-        for (size_t k = 0; k < n; k++)
-            clamped[k] = fminf(fmaxf(logits[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
+    const float *first = p->single_mask ? s->st.low_res : s->st.masks + n, *planes[3];
+    int count = p->single_mask ? 1 : 3;
+    for (int i = 0; i < count; i++)
+        planes[i] = first + (size_t)i * n;
+    const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_bits);
+    TRY(device_status(s, "masks", wrong, err));
+    TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
+    TRY(fetch(s, ious, s->st.ious, sizeof ious, err));
+    TRY(fetch_scores(s, 1, err));
+    for (size_t k = 0; k < (size_t)count * n; k++)
+        clamped[k] = fminf(fmaxf(clamped[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
+    for (int i = 0; i < count; i++)
         masks[i] = (sam_mask){.bits = s->image_bits[i],
                               .row_bytes = (size_t)s->opt.width_px,
-                              .logits = clamped,
+                              .logits = clamped + (size_t)i * n,
                               .logits_px = 4 * s->m->size.side,
-                              .iou = p->single_mask ? s->st.iou[0] : s->st.ious[i + 1],
-                              .presence = s->st.score[0]};
-    }
+                              .iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1],
+                              .presence = s->host_scores[0]};
+    *n_masks = count;
     s->stats.post_ms = now_ms() - start;
     return SAM_OK;
 }

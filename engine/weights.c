@@ -16,7 +16,8 @@ sam_status weights_open(weights *w, const st_file *file, const char *path, sam_e
 void weights_close(weights *w)
 {
     for (int i = 0; i < w->count; i++)
-        free(w->entry[i].owned);
+        if (w->entry[i].owned)
+            w->entry[i].owner->api->release(w->entry[i].owner, w->entry[i].owned);
     free(w->entry);
     free(w->used);
     *w = (weights){0};
@@ -78,7 +79,8 @@ sam_status weights_derive(weights *w, const char *name, dtype type, int rows, in
                           sam_error *err)
 {
     for (int i = 0; i < w->count; i++)
-        if (!w->entry[i].src && w->entry[i].t.type == type && w->entry[i].t.rows == rows && !strcmp(w->entry[i].name, name)) {
+        if (!w->entry[i].src && w->entry[i].t.type == type && w->entry[i].t.rows == rows &&
+            !strcmp(w->entry[i].name, name)) {
             *index = i;
             return SAM_OK;
         }
@@ -103,8 +105,8 @@ sam_status weights_check(const weights *w, sam_error *err)
         if (!w->used[i] && !left++)
             first = w->file->tensors[i].name;
     if (left)
-        return fail(err, SAM_E_FORMAT, "%s: tensor %s%s is not part of this model; convert the checkpoint again", w->path,
-                    first, left > 1 ? " (and others)" : "");
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s%s is not part of this model; convert the checkpoint again",
+                    w->path, first, left > 1 ? " (and others)" : "");
     return SAM_OK;
 }
 
@@ -140,7 +142,8 @@ sam_status weights_read_f32(const weights *w, int index, float *to, sam_error *e
     return SAM_OK;
 }
 
-sam_status weights_read(const weights *w, int index, void *to, sam_error *err)
+/* Entry's bytes in its type, to host memory. */
+static sam_status read_bytes(const weights *w, int index, void *to, sam_error *err)
 {
     const weight *e = &w->entry[index];
     size_t n = tensor_count(&e->t);
@@ -160,21 +163,40 @@ sam_status weights_read(const weights *w, int index, void *to, sam_error *err)
     return status;
 }
 
-sam_status weights_make_resident(weights *w, int index, size_t *bytes, sam_error *err)
+sam_status weights_write(const weights *w, int index, backend *b, void *to, sam_error *err)
+{
+    const weight *e = &w->entry[index];
+    if (b->api->host_memory)
+        return read_bytes(w, index, to, err);
+    void *host = malloc(tensor_bytes(&e->t));
+    if (!host)
+        return fail(err, SAM_E_MEMORY, "%s: no memory to read %s", w->path, e->name);
+    sam_status status = read_bytes(w, index, host, err);
+    const char *wrong = NULL;
+    if (status == SAM_OK) {
+        wrong = b->api->write(b, NULL, to, host, tensor_bytes(&e->t));
+        wrong = wrong ? wrong : b->api->wait(b, NULL);
+    }
+    free(host);
+    return wrong ? fail(err, SAM_E_DEVICE, "%s: %s: %s", w->path, e->name, wrong) : status;
+}
+
+sam_status weights_make_resident(weights *w, int index, backend *b, size_t *bytes, sam_error *err)
 {
     weight *e = &w->entry[index];
     if (e->t.data)
         return SAM_OK;
-    if (e->src && dtype_of_file(e->src->dtype) == e->t.type && (uintptr_t)source_bytes(e) % 16 == 0) {
+    if (b->api->host_memory && e->src && dtype_of_file(e->src->dtype) == e->t.type &&
+        (uintptr_t)source_bytes(e) % 16 == 0) {
         e->t.data = (void *)(uintptr_t)source_bytes(e);
         return SAM_OK;
     }
-    size_t need = (tensor_bytes(&e->t) + 63) & ~(size_t)63;
-    e->owned = aligned_alloc(64, need);
+    e->owned = b->api->alloc(b, tensor_bytes(&e->t));
+    e->owner = b;
     if (!e->owned)
-        return fail(err, SAM_E_MEMORY, "%s: no memory for %s (%zu bytes)", w->path, e->name, need);
-    TRY(weights_read(w, index, e->owned, err));
+        return fail(err, SAM_E_MEMORY, "%s: no memory for %s (%zu bytes)", w->path, e->name, tensor_bytes(&e->t));
+    TRY(weights_write(w, index, b, e->owned, err));
     e->t.data = e->owned;
-    *bytes += need;
+    *bytes += tensor_bytes(&e->t);
     return SAM_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 
+#include "backend.h"
 #include "op.h"
 #include "safetensors.h"
 
@@ -22,9 +23,9 @@ typedef struct weight {
     tensor t;             /* [1, rows, cols] in the type the graph wants; data is set once resident */
     const st_tensor *src; /* NULL: derived  */
     derive how;
-    int first_row;        /* of the source, when the entry is a slice of its rows */
-    int resident;         /* some operator reads t.data while running              */
-    void *owned;          /* storage of t.data, unless it points into the file     */
+    int first_row;  /* of the source, when the entry is a slice of its rows */
+    void *owned;    /* storage of t.data, unless it points into the file     */
+    backend *owner; /* whose memory `owned` is                               */
 } weight;
 
 typedef struct weights {
@@ -49,10 +50,12 @@ void weights_ignore(weights *w, const char *name);
 /* SAM_E_FORMAT naming the tensors nobody asked for. */
 sam_status weights_check(const weights *w, sam_error *err);
 
-/* Entry's bytes in its type, in a new block (free), or in *f32 form. SAM_E_MEMORY. */
-sam_status weights_read(const weights *w, int index, void *to, sam_error *err);
+/* Entry as f32. SAM_E_MEMORY. */
 sam_status weights_read_f32(const weights *w, int index, float *to, sam_error *err);
-/* Makes t.data valid: in the mapping when type and alignment allow, else in storage of its own. *bytes adds what it took. */
-sam_status weights_make_resident(weights *w, int index, size_t *bytes, sam_error *err);
+/* Entry's bytes, in its type, to `to` in the backend's memory. */
+sam_status weights_write(const weights *w, int index, backend *b, void *to, sam_error *err);
+/* Makes t.data valid in the backend's memory: in the mapping when backend, type and alignment allow, else in storage of
+ * its own. *bytes adds what it took. */
+sam_status weights_make_resident(weights *w, int index, backend *b, size_t *bytes, sam_error *err);
 
 #endif

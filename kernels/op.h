@@ -3,6 +3,7 @@
  * ops.def lists every operator once. An operator `foo` is
  *     foo.c       its contract (formula, shapes), shape rule and cost:  const op_def op_foo
  *     foo_cpu.c   its CPU code:                                         const op_cpu CPU_FN(foo_cpu)
+ *     foo_cuda.cu its kernels and their launcher:                       const op_cuda CUDA_FN(foo_cuda)
  *     tests/ops/test_foo.c
  * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16); CPU_FN gives each copy its own
  * name and cpu_table_cpu.c collects the copies of one set. Operators know no model, no graph and no error struct.
@@ -15,6 +16,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef enum dtype { DT_NONE, DT_F32, DT_BF16, DT_F16, DT_I32 } dtype;
 
@@ -30,32 +35,33 @@ typedef enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_SIGMOID } act; /* GELU: the
 
 /* Numbers an operator needs besides its inputs; each <op>.c says which it reads. */
 typedef struct op_attr {
-    act act;
-    dtype type;         /* of the output; DT_NONE: like the first input                        */
-    int h, w;           /* grid of the (first) input: rows = h * w                             */
+    enum act act;
+    dtype type; /* of the output; DT_NONE: like the first input                        */
+    int h, w;   /* grid of the (first) input: rows = h * w                             */
     int kernel, stride, pad, groups;
-    int heads;          /* attention heads; head width = cols / heads                          */
-    int window;         /* side of a window of attention                                       */
-    int pool;           /* window_attention: 1: 2x2 max pooling of the queries                 */
-    int first, count;   /* slice_rows; memory_gather: tokens per frame in .count               */
-    int period, start;  /* rope: rows repeat after `period`, of which those from `start` rotate */
+    int heads;         /* attention heads; head width = cols / heads                          */
+    int window;        /* side of a window of attention                                       */
+    int pool;          /* window_attention: 1: 2x2 max pooling of the queries                 */
+    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count               */
+    int period, start; /* rope: rows repeat after `period`, of which those from `start` rotate */
     float scale, eps, bias;
 } op_attr;
 
-#define OP_MAX_IN 12
+#define OP_MAX_IN  12
 #define OP_MAX_OUT 4
 
 typedef struct op_cost {
-    double flops;                    /* 2 per multiply-add                            */
+    double flops;                     /* 2 per multiply-add                            */
     double bytes_read, bytes_written; /* every operand once: the floor of the traffic */
 } op_cost;
 
 typedef struct op_def {
     const char *name;
-    int n_in, n_out;   /* n_in counts optional inputs; those are the bits of `optional` */
+    int n_in, n_out; /* n_in counts optional inputs; those are the bits of `optional` */
     unsigned optional;
     /* Shape rule. Fills out[] (type, n, rows, cols) from in[]; returns NULL, or what is wrong (a constant). */
     const char *(*infer)(const tensor *in, const op_attr *a, tensor *out);
+    /* Reads only shapes and, where in[i].data is not NULL, counts (attention's keys). */
     op_cost (*cost)(const tensor *in, const tensor *out, const op_attr *a);
 } op_def;
 
@@ -63,10 +69,11 @@ typedef struct op_call {
     const tensor *in;
     tensor *out;
     const op_attr *attr;
-    void *scratch;   /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
-    void *packed;    /* what .pack made, shared by sessions, read only                     */
-    void *bound;     /* what .bind made for this session                                   */
-    int n_threads;
+    void *scratch; /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
+    void *packed;  /* what .pack made, shared by sessions, read only                     */
+    void *bound;   /* what .bind made for this session                                   */
+    int n_threads; /* CPU                                                                */
+    void *stream;  /* CUDA: cudaStream_t; every pointer above is device memory           */
 } op_call;
 
 typedef struct op_cpu {
@@ -84,6 +91,22 @@ typedef struct op_cpu {
     void (*unbind)(void *bound);
 } op_cpu;
 
+/* Nothing here allocates, waits for the device, or reads device memory on the host, so that all of it can be captured in
+ * a graph. Functions that return text return NULL, or a constant that says what went wrong. */
+typedef struct op_cuda {
+    const char *(*run)(const op_call *c); /* enqueues on c->stream */
+    /* Optional, as in op_cpu: temporary bytes of device memory, 256-byte aligned. */
+    size_t (*scratch_bytes)(const op_call *c);
+    /* Optional, together: weights into the layout the kernels want, once per model. packed_bytes says how much device
+     * memory c->packed will be; pack enqueues its making on c->stream, with all weights in c->in. */
+    size_t (*packed_bytes)(const op_call *c);
+    const char *(*pack)(const op_call *c);
+    unsigned in_packed;
+    /* Optional, together: host objects of one session (library handles). */
+    void *(*bind)(const op_call *c);
+    void (*unbind)(void *bound);
+} op_cuda;
+
 typedef enum op_id {
 #define OP(name) OP_##name,
 #include "ops.def"
@@ -100,12 +123,26 @@ extern const op_def *const op_table[OP_COUNT];
 /* CPU_FN(layernorm_cpu) is layernorm_cpu_avx512 in the copy compiled for AVX-512. */
 #ifdef CPU_VARIANT
 #define CPU_CONCAT2(a, b) a##_##b
-#define CPU_CONCAT(a, b) CPU_CONCAT2(a, b)
-#define CPU_FN(name) CPU_CONCAT(name, CPU_VARIANT)
-#define OP(name) extern const op_cpu CPU_FN(name##_cpu);
+#define CPU_CONCAT(a, b)  CPU_CONCAT2(a, b)
+#define CPU_FN(name)      CPU_CONCAT(name, CPU_VARIANT)
+#define OP(name)          extern const op_cpu CPU_FN(name##_cpu);
 #include "ops.def"
 #undef OP
 #endif
+
+/* CUDA_FN(layernorm_cuda) is layernorm_cuda, or layernorm_cuda_emu in the copy that tests/emu runs without a GPU. */
+#ifdef CUDA_VARIANT
+#define CUDA_CONCAT2(a, b) a##_##b
+#define CUDA_CONCAT(a, b)  CUDA_CONCAT2(a, b)
+#define CUDA_FN(name)      CUDA_CONCAT(name, CUDA_VARIANT)
+#else
+#define CUDA_FN(name) name
+#endif
+#define OP(name) extern const op_cuda CUDA_FN(name##_cuda);
+#include "ops.def"
+#undef OP
+/* The CUDA kernels, NULL for an operator that has none; NULL in a build without CUDA (no_cuda.c). */
+const op_cuda *const *CUDA_FN(op_cuda_select)(void);
 
 /* The CPU code for this machine: the best instruction set compiled in that it has, or the one called `variant`
  * (NULL: best). Returns NULL if there is no such one or the machine lacks it. *name is its name. */
@@ -138,5 +175,9 @@ static inline int batch_of(const tensor *in, int n_in)
             return in[i].n;
     return 1;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

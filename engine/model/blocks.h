@@ -22,7 +22,8 @@ val memory_attention(builder *b, const model_config *c, val x, int side, memory_
 
 /* prompt_encoder.c. */
 val prompt_tokens(builder *b, const model_config *c, val points, val labels, int side_px, scope w); /* [P, d_model] */
-val mask_embedding(builder *b, const model_config *c, val logits, int side, scope w); /* logits [16*side*side, 1] -> [side*side, d_model] */
+val mask_embedding(builder *b, const model_config *c, val logits, int side,
+                   scope w); /* logits [16*side*side, 1] -> [side*side, d_model] */
 
 /* mask_decoder.c. */
 typedef struct decoded {
@@ -33,8 +34,8 @@ typedef struct decoded {
 } decoded;
 /* src = image embedding + dense prompt [side*side, d_model]; prompts [P, d_model], of which n_tokens - 6 are valid
  * (n_tokens [1,1] i32 counts the six output tokens too); high_res_0 [16*side*side, d_model/8], high_res_1. */
-decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
-                     val high_res_1, int side, scope w);
+decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens,
+                     val high_res_0, val high_res_1, int side, scope w);
 
 /* memory_encoder.c. features [side*side, d_model], mask [256*side*side, 1] -> [side*side, mem_dim]. */
 val memory_encoder(builder *b, const model_config *c, val features, val mask, int side, scope w);

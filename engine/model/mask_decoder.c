@@ -4,9 +4,9 @@
  * enlarged fourfold with the encoder's fine features, and each mask token weighs its channels into a mask. */
 #include "blocks.h"
 
-#define HEADS 8
-#define EPS 1e-5f
-#define N_MASKS 4
+#define HEADS           8
+#define EPS             1e-5f
+#define N_MASKS         4
 #define N_OUTPUT_TOKENS (2 + N_MASKS)
 
 /* n_keys: how many rows of k and v are valid; none: all. */
@@ -83,8 +83,8 @@ static val mask_weights(builder *b, const model_config *c, val mask_tokens, scop
     return all;
 }
 
-decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
-                     val high_res_1, int side, scope w)
+decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens,
+                     val high_res_0, val high_res_1, int side, scope w)
 {
     int d = c->d_model;
     val output_tokens = concat_rows(b, weight_rows(b, at(w, "obj_score_token"), "weight", 1, d),

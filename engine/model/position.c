@@ -69,7 +69,8 @@ static void fill_dense(float *out, const float *const *in, const tensor *shape, 
 
 val dense_position(builder *b, int side, int channels, scope prompt_encoder)
 {
-    val gaussian = weight_rows(b, at(prompt_encoder, "pe_layer"), "positional_encoding_gaussian_matrix", 2, channels / 2);
+    val gaussian =
+        weight_rows(b, at(prompt_encoder, "pe_layer"), "positional_encoding_gaussian_matrix", 2, channels / 2);
     char name[64];
     snprintf(name, sizeof name, "(dense position %d x %d)", side, channels);
     if (!gaussian.id)

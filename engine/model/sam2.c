@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-const char *const graph_names[GRAPH_COUNT] = {"encode",      "first", "raw",      "attend", "mask_prompt",
-                                              "src",         "src_mask", "decode", "remember"};
+const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",    "attend", "mask_prompt",
+                                              "src",    "src_mask", "decode", "keep",   "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
@@ -74,7 +74,7 @@ static void raw(builder *b, const model_config *c, const model_size *z)
 /* sam2_base.py, _prepare_memory_conditioned_features: which frames and pointers is the caller's choice (membank.c). */
 static void attend(builder *b, const model_config *c, const model_size *z)
 {
-    val ages = state(b, "pointer_ages", N_OBJECTS, z->max_pointers, 1, DT_F32), pointer_position = no_val();
+    val ages = control(b, "pointer_ages", z->max_pointers, 1, DT_F32), pointer_position = no_val();
     if (c->ptr_time_encoding) {
         val code = apply(b, OP_time_encoding, &ages, 1, (op_attr){.count = c->d_model});
         pointer_position = linear(b, cast(b, code, b->act), c->mem_dim, at(root(), "obj_ptr_tpos_proj"));
@@ -86,16 +86,19 @@ static void attend(builder *b, const model_config *c, const model_size *z)
             grid++;
     val position = sine_position(b, grid, c->mem_dim);
     if (c->latents)
-        position = concat_rows(b, table(b, "(no position)", DT_F32, c->latents, c->mem_dim, (derive){.fill = fill_zeros, .args = {(double)c->latents * c->mem_dim}}), position);
+        position = concat_rows(b,
+                               table(b, "(no position)", DT_F32, c->latents, c->mem_dim,
+                                     (derive){.fill = fill_zeros, .args = {(double)c->latents * c->mem_dim}}),
+                               position);
     val in[] = {state_pool(b, "bank", z->bank_slots * z->memory_tokens, c->mem_dim, DT_BF16),
                 position,
                 weight_rows(b, root(), "maskmem_tpos_enc", c->num_maskmem, c->mem_dim),
-                state(b, "memory_slots", N_OBJECTS, z->max_frames, 1, DT_I32),
-                state(b, "memory_ages", N_OBJECTS, z->max_frames, 1, DT_I32),
-                state(b, "n_memories", N_OBJECTS, 1, 1, DT_I32),
+                control(b, "memory_slots", z->max_frames, 1, DT_I32),
+                control(b, "memory_ages", z->max_frames, 1, DT_I32),
+                control(b, "n_memories", 1, 1, DT_I32),
                 state_pool(b, "pointer_bank", z->pointer_slots, c->d_model, DT_F32),
-                state(b, "pointer_slots", N_OBJECTS, z->max_pointers, 1, DT_I32),
-                state(b, "n_pointers", N_OBJECTS, 1, 1, DT_I32),
+                control(b, "pointer_slots", z->max_pointers, 1, DT_I32),
+                control(b, "n_pointers", 1, 1, DT_I32),
                 pointer_position};
     val mem = apply(b, OP_memory_gather, in, 10, (op_attr){.count = z->memory_tokens, .type = b->act});
     memory_tokens m = {.mem = named(b, mem, "memory_attention.memory"),
@@ -139,13 +142,12 @@ static void decode(builder *b, const model_config *c, const model_size *z)
 {
     int t = z->side * z->side, d = c->d_model;
     scope prompt = at(root(), "sam_prompt_encoder");
-    val points = state(b, "points", N_OBJECTS, z->max_prompt_tokens, 2, DT_F32);
-    val labels = state(b, "labels", N_OBJECTS, z->max_prompt_tokens, 1, DT_I32);
-    val mode = state(b, "mode", N_OBJECTS, 1, 1, DT_I32);
+    val points = control(b, "points", z->max_prompt_tokens, 2, DT_F32);
+    val labels = control(b, "labels", z->max_prompt_tokens, 1, DT_I32);
+    val mode = control(b, "mode", 1, 1, DT_I32);
     decoded m = mask_decoder(b, c, state(b, "src", N_OBJECTS, t, d, b->act), dense_position(b, z->side, d, prompt),
                              prompt_tokens(b, c, points, labels, z->side_px, prompt),
-                             state(b, "n_tokens", N_OBJECTS, 1, 1, DT_I32),
-                             state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
+                             control(b, "n_tokens", 1, 1, DT_I32), state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
                              state(b, "high_res_1", 1, 4 * t, d / 4, b->act), z->side, at(root(), "sam_mask_decoder"));
     output(b, m.masks, "masks", N_OBJECTS);
     output(b, m.ious, "ious", N_OBJECTS);
@@ -162,29 +164,44 @@ static void decode(builder *b, const model_config *c, const model_size *z)
     output(b, pointer, "pointer", N_OBJECTS);
 }
 
-/* sam2_base.py, _encode_new_memory. The result is rounded to bfloat16 in every precision, as the predictor stores it. */
+static val low_res(builder *b, const model_size *z)
+{
+    return state(b, "low_res", N_OBJECTS, 1, 16 * z->side * z->side, DT_F32);
+}
+
+/* What the decoder chose, into the object's places in the bank. */
+static void keep(builder *b, const model_config *c, const model_size *z)
+{
+    val pointer = state(b, "pointer", N_OBJECTS, 1, c->d_model, DT_F32);
+    output_to_pool(b, low_res(b, z), control(b, "keep_slot", 1, 1, DT_I32), "logits_bank", z->bank_slots, DT_F32);
+    output_to_pool(b, pointer, control(b, "keep_pointer_slot", 1, 1, DT_I32), "pointer_bank", z->pointer_slots, DT_F32);
+}
+
+/* sam2_base.py, _encode_new_memory. The bank is bfloat16 in every precision, as the predictor stores it. */
 static void remember(builder *b, const model_config *c, const model_size *z)
 {
-    val logits = state(b, "memory_logits", N_OBJECTS, 1, 16 * z->side * z->side, DT_F32);
-    val binarise = state(b, "binarise", N_OBJECTS, 1, 1, DT_I32);
-    val mask = apply(b, OP_mask_upscale, (val[]){logits, binarise}, 2,
-                     (op_attr){.h = 4 * z->side, .w = 4 * z->side, .kernel = 4, .scale = c->mask_scale,
-                               .bias = c->mask_bias, .type = b->act});
+    val mask = apply(b, OP_mask_upscale, (val[]){low_res(b, z), control(b, "binarise", 1, 1, DT_I32)}, 2,
+                     (op_attr){.h = 4 * z->side,
+                               .w = 4 * z->side,
+                               .kernel = 4,
+                               .scale = c->mask_scale,
+                               .bias = c->mask_bias,
+                               .type = b->act});
     val memory = memory_encoder(b, c, features(b, c, z), mask, z->side, at(root(), "memory_encoder"));
     if (c->no_obj_embed_spatial) {
         val absent = weight_vector(b, root(), "no_obj_embed_spatial", c->mem_dim);
-        memory = apply(b, OP_gate_present, (val[]){memory, absent, state(b, "memory_score", N_OBJECTS, 1, 1, DT_F32)}, 3,
+        memory = apply(b, OP_gate_present, (val[]){memory, absent, state(b, "score", N_OBJECTS, 1, 1, DT_F32)}, 3,
                        (op_attr){.first = 1});
     }
     if (c->latents_2d)
         memory = perceiver(b, c, memory, z->side, at(root(), "spatial_perceiver"));
-    output(b, apply(b, OP_cast, &memory, 1, (op_attr){.type = DT_BF16}), "memory", N_OBJECTS);
+    output_to_pool(b, memory, control(b, "keep_slot", 1, 1, DT_I32), "bank", z->bank_slots, DT_BF16);
 }
 
 void build_graph(builder *b, graph_id id, const model_config *c, const model_size *z)
 {
     static void (*const build[GRAPH_COUNT])(builder *, const model_config *, const model_size *) = {
-        encode, first, raw, attend, mask_prompt, src, src_mask, decode, remember};
+        encode, first, raw, attend, mask_prompt, src, src_mask, decode, keep, remember};
     build[id](b, c, z);
 }
 

@@ -74,11 +74,11 @@ static void shapes(void **state)
         {"mask downsampler, first", {3, 10, 12, 1, 4, 3, 2, 1, 0}},
         {"mask downsampler, third", {2, 9, 8, 16, 64, 3, 2, 1, 0}},
         {"1x1", {3, 5, 7, 19, 33, 1, 1, 0, 1}},
-        {"3x3", {1, 6, 9, 20, 17, 3, 1, 1, 1}},
+        {"3x3", {1, 5, 6, 20, 17, 3, 1, 1, 1}},
         {"groups", {2, 6, 5, 12, 8, 3, 1, 1, 4}},
         {"depthwise 3x3", {2, 9, 7, 40, 40, 3, 1, 1, 40}},
         {"depthwise 3x3, stride 2", {1, 9, 8, 33, 33, 3, 2, 1, 33}},
-        {"depthwise 7x7", {1, 8, 11, 48, 48, 7, 1, 3, 48}},
+        {"depthwise 7x7", {1, 8, 7, 24, 24, 7, 1, 3, 24}},
         {"2x2, stride 2", {1, 8, 6, 9, 5, 2, 2, 0, 0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -95,7 +95,7 @@ static void fused(void **state)
     static const act acts[] = {ACT_NONE, ACT_RELU, ACT_GELU, ACT_SIGMOID};
     for (int i = 0; i < 32; i++) {
         dtype type = i & 16 ? DT_BF16 : DT_F32;
-        shape s = {3, 5, 6, 18, 18, 3, i & 8 ? 2 : 1, 1, i & 4 ? 18 : 1};
+        shape s = {3, 5, 6, 6, 6, 3, i & 8 ? 2 : 1, 1, i & 4 ? 6 : 1};
         op_case t = conv_case("fused", type, type, s, acts[i % 4]);
         add_residual(&t, type, i & 8 ? 3 : 1, s);
         op_check(&t);
@@ -106,13 +106,35 @@ static void types(void **state)
 {
     (void)state;
     static const dtype all[] = {DT_F32, DT_BF16, DT_F16};
-    shape s = {2, 5, 6, 10, 18, 3, 1, 1, 0};
+    shape s = {2, 5, 4, 6, 9, 3, 1, 1, 0};
     for (int i = 0; i < 36; i++) {
         op_case t = conv_case("types", all[i % 2], all[i / 2 % 3], s, ACT_GELU);
         add_residual(&t, all[i / 6 % 3], 2, s);
         t.attr.type = all[i / 18];
         op_check(&t);
     }
+}
+
+/* The kernels' tiles of outputs, filled and not, with channels that are whole 16-byte chunks and that are not; more
+ * pixels than a tile; residuals; odd widths of an output row. */
+static void products(void **state)
+{
+    (void)state;
+    static const shape cases[] = {
+        {1, 23, 18, 3, 96, 7, 4, 3, 0}, {1, 12, 11, 3, 112, 7, 4, 3, 0}, {2, 11, 12, 3, 144, 7, 4, 3, 0},
+        {1, 20, 17, 3, 24, 3, 2, 1, 0}, {1, 18, 19, 24, 48, 3, 2, 1, 0}, {2, 9, 8, 64, 72, 3, 2, 1, 0},
+        {1, 8, 7, 16, 65, 1, 1, 0, 0},  {1, 9, 10, 17, 33, 2, 2, 0, 0},  {1, 6, 5, 8, 150, 3, 1, 1, 0},
+        {1, 9, 9, 16, 16, 3, 2, 1, 16}, {2, 5, 13, 24, 24, 7, 1, 3, 24}, {1, 12, 8, 1, 1, 4, 4, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int j = 0; j < 2; j++) {
+            dtype type = j ? DT_F16 : DT_BF16;
+            op_case t = conv_case("products", type, type, cases[i], j ? ACT_GELU : ACT_NONE);
+            if (i % 2 == (size_t)j)
+                add_residual(&t, j ? DT_F32 : type, 1, cases[i]);
+            t.kernels_only = j;
+            op_check(&t);
+        }
 }
 
 static void not_finite(void **state)
@@ -143,7 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),     cmocka_unit_test(fused),    cmocka_unit_test(types),
-        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(not_finite), cmocka_unit_test(refusals), cmocka_unit_test(products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

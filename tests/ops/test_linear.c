@@ -60,6 +60,31 @@ static void shapes(void **state)
         }
 }
 
+/* Each tile size of the kernels, whole and with tails, few and many stages; shared x and residual. */
+static void kernel_tiles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+        int with;
+    } cases[] = {
+        {"small tiles", {1, 32, 160, 70}, 3},         {"medium tiles", {2, 45, 200, 72}, 5},
+        {"one medium tile", {1, 64, 32, 64}, 0},      {"large tiles", {2, 130, 72, 264}, 3},
+        {"whole large tiles", {1, 256, 64, 256}, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            dtype type = half ? DT_F16 : DT_BF16;
+            op_case t = linear_case(cases[i].label, type, type, cases[i].s, cases[i].with, half ? ACT_RELU : ACT_GELU);
+            t.kernels_only = half;
+            op_check(&t);
+        }
+    op_case t = linear_case("x shared, residual per object", DT_BF16, DT_BF16, (shape){1, 40, 64, 24}, 1, ACT_NONE);
+    in_normal(&t, 3, DT_F32, 3, 40, 24);
+    op_check(&t);
+}
+
 /* Every activation, with and without bias and residual. */
 static void fused(void **state)
 {
@@ -116,8 +141,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),     cmocka_unit_test(fused),    cmocka_unit_test(types),
-        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes), cmocka_unit_test(kernel_tiles), cmocka_unit_test(fused),
+        cmocka_unit_test(types),  cmocka_unit_test(not_finite),   cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 import torch
 import torch.nn.functional as F
 
+import cases
 import hash_weights as hw
 import official
 import synthetic_clip
@@ -241,7 +242,7 @@ def main():
     ap.add_argument("--model", required=True, choices=official.MODELS)
     ap.add_argument("--imgsz", type=int, default=1024, metavar="S")
     ap.add_argument("--input", metavar="DIR", help="folder of frames (default: the synthetic clip)")
-    ap.add_argument("--point", type=float, nargs=2, default=None, metavar=("X", "Y"), help="in source pixels")
+    ap.add_argument("--point", type=float, nargs=2, metavar=("X", "Y"), help="in source pixels (default: that of cases.py)")
     ap.add_argument("--frames", type=int, default=5, help="length of the clip; pointer positions depend on it")
     ap.add_argument("--seed", type=int, default=101)
     ap.add_argument("--variant", default="stable", choices=list(hw.VARIANT_GAIN))
@@ -254,7 +255,7 @@ def main():
     official.load_hash_weights(net, a.model, a.seed, a.variant)
     frames = official.load_frames(a.input, a.frames) if a.input else synthetic_clip.clip(a.frames)
     height, width = frames[0].shape[:2]
-    point = a.point or ([210.0, 350.0] if a.input else synthetic_clip.centre(1, 0))
+    point = a.point or cases.places(width, height)["point"]
     rec = Recorder()
     rec.frame = 0
     rec.hook(net)

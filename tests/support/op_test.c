@@ -1,6 +1,8 @@
 /* op_test.c - the operator test harness; see op_test.h. */
 #include "op_test.h"
 
+#include "control.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,11 @@
 
 #define GUARD_BYTES 256
 #define GUARD_BYTE  0xA5
+
+const op_cuda *const *op_cuda_select_emu(void);
+
+#define N_SEEDS    3
+#define MANY_STEPS 300000 /* of the emulator: such a case runs with one seed less */
 
 static const char *const variant_names[] = {"baseline", "avx2", "avx512", "avx512bf16"};
 
@@ -344,47 +351,143 @@ static void run_once(op_case *t, const op_cpu *cpu, int n_threads)
         cpu->unpack(call.packed);
 }
 
+/* The emulated device: memory is the host's. */
+static void run_emulated(op_case *t, const op_cuda *cuda)
+{
+    const op_def *def = op_table[t->op];
+    tensor weights[OP_MAX_IN], shapes[OP_MAX_IN], in[OP_MAX_IN];
+    for (int i = 0; i < OP_MAX_IN; i++) {
+        weights[i] = shapes[i] = in[i] = t->in[i];
+        shapes[i].data = NULL;
+        if (!is_input(t->weights, i))
+            weights[i].data = NULL;
+    }
+    op_call call = {.in = weights, .out = t->out, .attr = &t->attr};
+    guarded packed = guarded_new(cuda->packed_bytes ? cuda->packed_bytes(&call) : 0);
+    if (cuda->pack) {
+        call.packed = packed.data;
+        const char *wrong = cuda->pack(&call);
+        if (wrong)
+            fail_msg("%s, %s: pack: %s", def->name, t->label, wrong);
+        for (int i = 0; i < def->n_in; i++)
+            if (is_input(cuda->in_packed, i) && is_input(t->weights, i))
+                in[i].data = NULL;
+    }
+    call.in = shapes;
+    if (cuda->bind) {
+        call.bound = cuda->bind(&call);
+        assert_non_null(call.bound);
+    }
+    guarded scratch = guarded_new(cuda->scratch_bytes ? cuda->scratch_bytes(&call) : 0);
+    call.in = in;
+    call.scratch = scratch.data;
+    const char *wrong = cuda->run(&call);
+    if (wrong)
+        fail_msg("%s, %s: %s", def->name, t->label, wrong);
+    guarded_end(&scratch, "scratch");
+    guarded_end(&packed, "packed weights");
+    if (cuda->unbind)
+        cuda->unbind(call.bound);
+}
+
+typedef struct summary {
+    double worst;
+    char who[64];
+    int n_runs;
+} summary;
+
+/* Outputs between guards; what was not written is NaN. */
+static void outputs_begin(op_case *t, guarded *memory)
+{
+    for (int o = 0; o < op_table[t->op]->n_out; o++) {
+        memory[o] = guarded_new(tensor_bytes(&t->out[o]));
+        t->out[o].data = memory[o].data;
+    }
+}
+static void outputs_end(op_case *t, guarded *memory, const expectation *expected, const char *who, summary *s)
+{
+    for (int o = 0; o < op_table[t->op]->n_out; o++) {
+        double error = compare(t, &t->out[o], &expected[o], who);
+        if (error > s->worst) {
+            s->worst = error;
+            snprintf(s->who, sizeof s->who, "%s", who);
+        }
+        guarded_end(&memory[o], "output");
+        t->out[o].data = NULL;
+    }
+    s->n_runs++;
+}
+
+/* Returns the worst error of the kernels, -1 if there are none. */
+static double check_emulated(op_case *t, const expectation *expected, uint64_t before)
+{
+    const op_def *def = op_table[t->op];
+    const op_cuda *cuda = op_cuda_select_emu()[t->op];
+    summary s = {.worst = -1};
+    guarded first[OP_MAX_OUT] = {{0}};
+    for (unsigned seed = 0; cuda && seed < N_SEEDS; seed++) {
+        char who[64];
+        guarded memory[OP_MAX_OUT];
+        unsigned long long steps = emu_steps();
+        snprintf(who, sizeof who, "emulated, seed %u", seed);
+        outputs_begin(t, memory);
+        emu_seed(seed);
+        run_emulated(t, cuda);
+        for (int o = 0; o < def->n_out; o++) {
+            if (seed == 0) {
+                first[o] = guarded_new(memory[o].n_bytes);
+                memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
+            } else if (memcmp(first[o].data, memory[o].data, memory[o].n_bytes)) {
+                fail_msg("%s, %s: output %d changes with the order of threads (seed %u): a race", def->name, t->label,
+                         o, seed);
+            }
+        }
+        s.worst = s.worst < 0 ? 0 : s.worst;
+        outputs_end(t, memory, expected, who, &s);
+        if (inputs_hash(t) != before)
+            fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
+        if (emu_steps() - steps > MANY_STEPS)
+            seed++;
+    }
+    for (int o = 0; cuda && o < def->n_out; o++)
+        guarded_end(&first[o], "copy");
+    return s.worst;
+}
+
 void op_check(op_case *t)
 {
     const op_def *def = op_table[t->op];
     expectation expected[OP_MAX_OUT];
-    char text[640], worst_who[64] = "";
-    double worst = 0;
-    int n_runs = 0;
+    char text[640], kernels[64] = "";
+    summary s = {0};
     infer_shapes(t);
     expect(t, expected);
     uint64_t before = inputs_hash(t);
     for (size_t v = 0; v < sizeof variant_names / sizeof *variant_names; v++) {
         const op_cpu *const *table = op_cpu_select(variant_names[v], NULL);
-        for (int n_threads = 1; table && n_threads <= 2; n_threads++, n_runs++) {
+        for (int n_threads = 1; table && !t->kernels_only && n_threads <= 2; n_threads++) {
             char who[64];
             guarded memory[OP_MAX_OUT];
             snprintf(who, sizeof who, "%s, %d thread%s", variant_names[v], n_threads, n_threads > 1 ? "s" : "");
-            for (int o = 0; o < def->n_out; o++) {
-                memory[o] = guarded_new(tensor_bytes(&t->out[o]));
-                t->out[o].data = memory[o].data;
-            }
+            outputs_begin(t, memory);
             run_once(t, table[t->op], n_threads);
-            for (int o = 0; o < def->n_out; o++) {
-                double error = compare(t, &t->out[o], &expected[o], who);
-                if (error > worst) {
-                    worst = error;
-                    memcpy(worst_who, who, sizeof who);
-                }
-                guarded_end(&memory[o], "output");
-                t->out[o].data = NULL;
-            }
+            outputs_end(t, memory, expected, who, &s);
             if (inputs_hash(t) != before)
                 fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
         }
     }
-    assert_true(n_runs > 0);
+    double emulated = check_emulated(t, expected, before);
+    assert_true(s.n_runs > 0 || emulated >= 0);
+    if (emulated >= 0)
+        snprintf(kernels, sizeof kernels, ", kernels %.2e", emulated);
     describe(t, text, sizeof text);
-    if (t->exact || worst == 0)
-        printf("  %s: exact (%d runs)\n", text, n_runs);
+    if (t->exact || (s.worst == 0 && emulated <= 0))
+        printf("  %s: exact (%d runs%s)\n", text, s.n_runs, emulated >= 0 ? ", and kernels" : "");
+    else if (s.n_runs == 0)
+        printf("  %s: kernels %.2e, plain %.2e (not on the CPU)\n", text, emulated, expected[0].plain_error);
     else
-        printf("  %s: worst error %.2e (%s), plain %.2e (%d runs)\n", text, worst, worst_who, expected[0].plain_error,
-               n_runs);
+        printf("  %s: worst error %.2e (%s)%s, plain %.2e (%d runs)\n", text, s.worst, s.who, kernels,
+               expected[0].plain_error, s.n_runs);
     for (int o = 0; o < def->n_out; o++) {
         free(expected[o].exact);
         free(expected[o].plain);

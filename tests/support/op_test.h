@@ -1,16 +1,18 @@
-/* op_test.h - checks an operator's CPU code against a float64 reference.
+/* op_test.h - checks an operator's CPU code, and its CUDA kernels in the emulator, against a float64 reference.
  *
  *     op_case t = op_case_new(OP_add, "row broadcast");
  *     in_normal(&t, 0, DT_BF16, 3, 7, 33);        // input 0: [3, 7, 33] bf16, N(0,1) rounded to bf16
  *     in_normal(&t, 1, DT_F32, 1, 1, 33);
  *     t.attr.scale = 0.5f;
  *     t.reference = add_reference;
- *     op_check(&t);                               // every instruction set, 1 and 2 threads; frees the inputs
+ *     op_check(&t);                               // every instruction set, 1 and 2 threads; emulated; frees the inputs
  *
  * The rule (the only tolerance there is): every output element is non-finite exactly where the reference is (NaN for
  * NaN, the same infinity), and elsewhere  |kernel - reference| <= 2 * E + 1 ulp(reference)  with the ulp of the
  * output's type and E = max |plain - reference| over the tensor, where plain is the reference with its intermediates
- * rounded to the dtype. Integer outputs, and all outputs of an `exact` case, must be equal to the plain result. */
+ * rounded to the dtype. Integer outputs, and all outputs of an `exact` case, must be equal to the plain result.
+ *
+ * Kernels run under several orders of threads and blocks (tests/emu), which must give the same bits. */
 #ifndef OP_TEST_H
 #define OP_TEST_H
 
@@ -39,6 +41,7 @@ struct op_case {
     unsigned weights; /* bits of the inputs that op_cpu.pack sees with data */
     dtype plain;      /* type of plain's intermediates; DT_NONE: like the first output */
     bool exact;
+    bool kernels_only; /* types that the CPU code does not take */
     op_reference *reference;
     uint64_t random;
 };

@@ -1,7 +1,7 @@
 /* synthetic_clip.c - formulas and their order are those of tests/parity/synthetic_clip.py's head comment. */
 #include "synthetic_clip.h"
 
-#define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
+#define GOLDEN   UINT64_C(0x9E3779B97F4A7C15)
 #define N_SHAPES 3
 
 static const int shapes[N_SHAPES][6] = {{4, 10, 14, -5, 9, 12}, {11, 6, -11, 4, 8, 10}, {8, 3, 3, 9, 5, 7}};

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYNTHETIC_WIDTH 160
+#define SYNTHETIC_WIDTH  160
 #define SYNTHETIC_HEIGHT 120
-#define SYNTHETIC_SEED 7u
+#define SYNTHETIC_SEED   7u
 
 /* Frame t >= 0. rgb: [height, width, 3] u8. ids: [height, width] u8, 0 background, 1..3 the ellipse that is visible;
  * may be NULL. */

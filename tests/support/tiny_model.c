@@ -189,7 +189,9 @@ sam_model *tiny_open(const char *path, const sam_model_options *opt)
 {
     sam_model *m;
     sam_error err;
-    if (sam_model_open(path, opt, &m, &err) != SAM_OK)
+    sam_model_options o = opt ? *opt : (sam_model_options){0};
+    o.n_threads = o.n_threads ? o.n_threads : 1;
+    if (sam_model_open(path, &o, &m, &err) != SAM_OK)
         fail_msg("%s", err.text);
     return m;
 }

@@ -1,0 +1,90 @@
+/* backend.h - what runs graphs: the CPU or a CUDA device.
+ *
+ * A backend is a struct of functions; models, sessions and the tracker know no other difference. Work of a session is
+ * enqueued on its stream and happens in that order; `wait` waits for all of it. On the CPU everything has happened when
+ * a call returns. Functions that return text return NULL, or what went wrong.
+ *
+ * Addresses handed to write, read, copy, operators and images are the backend's own memory, except those called host. */
+#ifndef BACKEND_H
+#define BACKEND_H
+
+#include "error.h"
+#include "op.h"
+
+typedef struct backend backend;
+typedef struct images images;
+
+/* What a session does with pictures. */
+typedef struct image_sizes {
+    int width, height; /* of the frame                                          */
+    int side_px;       /* of the network's input                                */
+    int low_px;        /* side of the low-res logits                            */
+    int max_masks;     /* rendered at once                                      */
+    int antialias;     /* 1: resize as the official image predictor does, 0: as the video predictor */
+    int no_overlap;    /* 1: a pixel belongs to the mask with the highest logit */
+    int max_hole_area, max_speck_area;
+    int n_threads; /* of the host */
+} image_sizes;
+
+typedef struct backend_api {
+    const char *name; /* "cpu", "cuda" */
+    int host_memory;  /* 1: the backend's memory is the host's */
+
+    sam_status (*open)(const sam_model_options *o, backend **out, sam_error *err);
+    void (*close)(backend *b);
+    const char *(*device)(const backend *b); /* "avx512bf16, 2 threads" */
+
+    /* 256-byte aligned, zeroed; NULL when memory is short. Only used while something is opened. */
+    void *(*alloc)(backend *b, size_t n_bytes);
+    void (*release)(backend *b, void *p);
+
+    /* Host memory that `read` and `write` move without a detour; zeroed. */
+    void *(*host_alloc)(backend *b, size_t n_bytes);
+    void (*host_release)(backend *b, void *p);
+
+    const char *(*stream_open)(backend *b, void **stream);
+    void (*stream_close)(backend *b, void *stream);
+    const char *(*write)(backend *b, void *stream, void *to, const void *from_host, size_t n_bytes);
+    const char *(*read)(backend *b, void *stream, void *to_host, const void *from, size_t n_bytes);
+    const char *(*copy)(backend *b, void *stream, void *to, const void *from, size_t n_bytes);
+    const char *(*wait)(backend *b, void *stream);
+    /* Work that is the same each time, with the same addresses. replay: enqueues what was recorded under `key` (0..) and
+     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it. */
+    const char *(*replay)(backend *b, void *stream, int key, int *done);
+    const char *(*record)(backend *b, void *stream, int key);
+    const char *(*play)(backend *b, void *stream, int key);
+
+    /* Operators: op_cpu and op_cuda of kernels/op.h behind one face. */
+    unsigned (*in_packed)(const backend *b, op_id op);
+    size_t (*scratch_bytes)(const backend *b, op_id op, const op_call *c);
+    const char *(*pack)(backend *b, op_id op, const op_call *c, void **packed, size_t *n_bytes);
+    void (*unpack)(backend *b, op_id op, void *packed);
+    const char *(*bind)(backend *b, op_id op, const op_call *c, void **bound);
+    void (*unbind)(backend *b, op_id op, void *bound);
+    const char *(*run)(backend *b, op_id op, const op_call *c);
+    /* Optional: runs, waits, and says by the device's own events how long that took. */
+    const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
+
+    /* Pictures. preprocess: host rgb -> normalised input [S*S, 3] f32. render: n planes of low-res logits -> cleaned,
+     * at the size of the frame, 0/1, in host memory once `wait` returns. Bits are [height, width] each. */
+    sam_status (*images_open)(backend *b, const image_sizes *z, images **out, sam_error *err);
+    void (*images_close)(backend *b, images *im);
+    size_t (*images_bytes)(const backend *b, const image_sizes *z);
+    const char *(*preprocess)(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input);
+    const char *(*render)(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
+} backend_api;
+
+struct backend {
+    const backend_api *api;
+};
+
+/* The backend called for by o->backend. SAM_E_DEVICE, with the reason, if this build or machine has none. */
+sam_status backend_open(const sam_model_options *o, backend **out, sam_error *err);
+
+extern const backend_api backend_cpu;
+/* NULL in a build without CUDA. */
+const backend_api *backend_cuda(void);
+
+#define MAX_RECORDINGS 64 /* keys of record, per stream */
+
+#endif

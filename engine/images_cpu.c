@@ -1,0 +1,104 @@
+#include "images_cpu.h"
+
+#include "components.h"
+#include "resample.h"
+#include "resolve_overlap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
+#define SPECK_VALUE (-0.1f)
+
+struct images {
+    image_sizes size;
+    int n_threads;
+    resample *to_input, *to_frame;
+    float *clean;        /* [low, low]                                */
+    float *frame_planes; /* [max_masks, height, width], if no_overlap */
+    const float **planes;
+    void *components_scratch;
+};
+
+static size_t frame_planes_bytes(const image_sizes *z)
+{
+    return z->no_overlap ? (size_t)z->max_masks * (size_t)z->width * (size_t)z->height * sizeof(float) : 0;
+}
+
+size_t images_bytes_cpu(const backend *b, const image_sizes *z)
+{
+    (void)b;
+    return (size_t)z->low_px * (size_t)z->low_px * sizeof(float) + components_scratch_bytes(z->low_px, z->low_px) +
+           frame_planes_bytes(z) + (size_t)z->max_masks * sizeof(float *);
+}
+
+sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_error *err)
+{
+    images *im = *out = calloc(1, sizeof *im);
+    if (!im)
+        return fail(err, SAM_E_MEMORY, "no memory for pictures");
+    im->size = *z;
+    im->n_threads = z->n_threads;
+    im->to_input = resample_open(z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC, z->width, z->height,
+                                 z->side_px, z->side_px);
+    im->to_frame = resample_open(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height);
+    im->clean = malloc((size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
+    im->components_scratch = malloc(components_scratch_bytes(z->low_px, z->low_px));
+    im->planes = malloc((size_t)z->max_masks * sizeof *im->planes);
+    im->frame_planes = z->no_overlap ? malloc(frame_planes_bytes(z)) : NULL;
+    if (im->to_input && im->to_frame && im->clean && im->components_scratch && im->planes &&
+        (im->frame_planes || !z->no_overlap))
+        return SAM_OK;
+    images_close_cpu(b, im);
+    *out = NULL;
+    return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d frames", z->width, z->height);
+}
+
+void images_close_cpu(backend *b, images *im)
+{
+    (void)b;
+    if (!im)
+        return;
+    resample_close(im->to_input);
+    resample_close(im->to_frame);
+    free(im->clean);
+    free(im->components_scratch);
+    free(im->planes);
+    free(im->frame_planes);
+    free(im);
+}
+
+const char *preprocess_cpu(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input)
+{
+    (void)stream;
+    resample_rgb_normalised(im->to_input, host_rgb, row_bytes, input, im->n_threads);
+    return NULL;
+}
+
+void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch)
+{
+    if (max_hole_area > 0)
+        fill_holes(logits, side, side, max_hole_area, HOLE_VALUE, scratch);
+    if (max_speck_area > 0)
+        remove_specks(logits, side, side, max_speck_area, SPECK_VALUE, scratch);
+}
+
+const char *render_cpu(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)
+{
+    const image_sizes *z = &im->size;
+    (void)stream;
+    for (int i = 0; i < n; i++) {
+        memcpy(im->clean, logits[i], (size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
+        clean_plane(im->clean, z->low_px, z->max_hole_area, z->max_speck_area, im->components_scratch);
+        if (!z->no_overlap) {
+            resample_mask(im->to_frame, im->clean, host_bits[i], im->n_threads);
+            continue;
+        }
+        float *plane = im->frame_planes + (size_t)i * (size_t)z->width * (size_t)z->height;
+        resample_plane(im->to_frame, im->clean, plane, im->n_threads);
+        im->planes[i] = plane;
+    }
+    if (z->no_overlap && n)
+        resolve_overlap(im->planes, host_bits, n, (size_t)z->width * (size_t)z->height, im->n_threads);
+    return NULL;
+}

@@ -1,0 +1,158 @@
+#include "steps.h"
+
+#include "images_cpu.h"
+
+#include <string.h>
+#include <time.h>
+
+double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err)
+{
+    if (!wrong)
+        return SAM_OK;
+    s->failed = 1;
+    return fail(err, SAM_E_DEVICE, "frame %lld, %s: %s", (long long)s->frame, what, wrong);
+}
+
+sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
+{
+    TRY(device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err));
+    return device_status(s, "reading back", s->b->api->wait(s->b, s->stream), err);
+}
+
+sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err)
+{
+    return device_status(s, "writing", s->b->api->write(s->b, s->stream, to, from_host, n_bytes), err);
+}
+
+sam_status write_controls(sam_session *s, sam_error *err)
+{
+    return put(s, s->state_arena, s->control_block, s->control_bytes, err);
+}
+
+sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err)
+{
+    double start = now_ms();
+    sam_status status = program_run(&s->programs[id], n_objects, session_listener(s), err);
+    s->failed |= status != SAM_OK;
+    if (ms)
+        *ms += now_ms() - start;
+    return status;
+}
+
+void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding)
+{
+    const model_size *z = &s->m->size;
+    float *xy = s->controls.points + (size_t)batch * (size_t)z->max_prompt_tokens * 2;
+    int32_t *label = s->controls.labels + (size_t)batch * (size_t)z->max_prompt_tokens;
+    float w = (float)s->opt.width_px, h = (float)s->opt.height_px, side = (float)z->side_px;
+    int count = 0;
+    for (; count < n; count++) {
+        xy[2 * count] = points[count].x_px / w * side;
+        xy[2 * count + 1] = points[count].y_px / h * side;
+        label[count] = points[count].label;
+    }
+    for (; padding > 0; padding--, count++) {
+        xy[2 * count] = xy[2 * count + 1] = 0;
+        label[count] = -1;
+    }
+    s->controls.n_tokens[batch] = 6 + count;
+    for (; count < z->max_prompt_tokens; count++) {
+        xy[2 * count] = xy[2 * count + 1] = 0;
+        label[count] = -2;
+    }
+}
+
+static int object_index(const sam_session *s, const object *o)
+{
+    return (int)(o - s->objects);
+}
+
+void set_memories(sam_session *s, int batch, const object *o, int reverse)
+{
+    const model_size *z = &s->m->size;
+    session_controls *c = &s->controls;
+    size_t at_frames = (size_t)batch * (size_t)z->max_frames, at_pointers = (size_t)batch * (size_t)z->max_pointers;
+    bank_selection pick = {.slots = c->memory_slots + at_frames,
+                           .ages = c->memory_ages + at_frames,
+                           .pointer_slots = c->pointer_slots + at_pointers,
+                           .pointer_ages = c->pointer_ages + at_pointers};
+    bank_select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
+    for (int i = 0; i < pick.n_memories; i++)
+        pick.slots[i] += object_index(s, o) * z->bank_slots;
+    for (int i = 0; i < pick.n_pointers; i++)
+        pick.pointer_slots[i] += object_index(s, o) * z->pointer_slots;
+    c->n_memories[batch] = pick.n_memories;
+    c->n_pointers[batch] = pick.n_pointers;
+}
+
+void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e)
+{
+    s->controls.keep_slot[batch] = object_index(s, o) * s->m->size.bank_slots + e->slot;
+    s->controls.keep_pointer_slot[batch] = object_index(s, o) * s->m->size.pointer_slots + e->pointer_slot;
+}
+
+float *slot_logits(const sam_session *s, const object *o, int slot)
+{
+    return s->st.logits_bank +
+           ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
+}
+
+float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
+{
+    size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
+    return s->st.pointer_bank + at * (size_t)s->m->config.d_model;
+}
+
+void clean_low_res(const sam_session *s, float *logits)
+{
+    clean_plane(logits, 4 * s->m->size.side, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
+}
+
+sam_status fetch_scores(sam_session *s, int n, sam_error *err)
+{
+    size_t bytes = (size_t)n * sizeof(float);
+    const char *wrong = s->b->api->read(s->b, s->stream, s->host_scores, s->st.score, bytes);
+    TRY(device_status(s, "reading scores", wrong, err));
+    return fetch(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
+}
+
+/* Host view of backend memory: itself, or a mirror that is filled once `wait` returns. */
+static const float *view(sam_session *s, const float *from, float *mirror, size_t count, const char **wrong)
+{
+    if (s->b->api->host_memory)
+        return from;
+    if (!*wrong)
+        *wrong = s->b->api->read(s->b, s->stream, mirror, from, count * sizeof *mirror);
+    return mirror;
+}
+
+sam_status show(sam_session *s, const object *only, sam_error *err)
+{
+    double start = now_ms();
+    const float *planes[1024];
+    uint8_t *bits[1024];
+    const char *wrong = NULL;
+    int n = 0;
+    for (int i = 0; i < s->opt.max_objects; i++) {
+        object *o = &s->objects[i];
+        const bank_entry *e = o->in_use && o->has_result ? bank_find(&o->bank, s->frame) : NULL;
+        if (!e || (only && only != o && !s->opt.no_overlap))
+            continue;
+        planes[n] = slot_logits(s, o, e->slot);
+        bits[n++] = o->bits;
+        o->logits = view(s, slot_logits(s, o, e->slot), o->logits_mirror, low_res_count(s), &wrong);
+        o->pointer =
+            view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
+    }
+    wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, bits);
+    wrong = wrong ? wrong : s->b->api->wait(s->b, s->stream);
+    s->stats.post_ms += now_ms() - start;
+    return device_status(s, "masks", wrong, err);
+}

@@ -1,0 +1,47 @@
+/* steps.h - the steps a frame is made of, on whatever backend: set controls, run graphs, keep, show. `batch` is an
+ * object's place in the per-object states while a graph runs. Steps are enqueued; only `show` and `fetch` wait. */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include "session.h"
+
+#define PROMPT_LOGIT_LIMIT 32.0f /* of previous logits given back as a prompt */
+
+double now_ms(void);
+
+/* What a backend call said (NULL: all is well) as a status; a fault of the device ends the session. */
+sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err);
+
+/* Runs graph `id` for n_objects; adds the time to *ms unless that is NULL. Controls reach the graph by write_controls. */
+sam_status write_controls(sam_session *s, sam_error *err);
+sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err);
+
+/* A new current frame: begin_frame, the network's input into st.image, encode_frame. */
+sam_status begin_frame(sam_session *s, int64_t index, sam_error *err);
+sam_status encode_frame(sam_session *s, sam_error *err);
+
+/* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
+ * predictor has none, nothing where the image predictor has none. */
+enum { PADDED = 1, NO_CLICKS = 2 };
+enum { MODE_MULTIMASK = 1, MODE_GATE = 2 };
+void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
+void set_memories(sam_session *s, int batch, const object *o, int reverse);
+void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
+
+/* Backend addresses of what the bank keeps. */
+float *slot_logits(const sam_session *s, const object *o, int slot);
+float *slot_pointer(const sam_session *s, const object *o, int pointer_slot);
+
+/* Host memory from and to the backend's. */
+sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err);
+sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err);
+
+/* Hole filling and speck removal of a host plane. */
+void clean_low_res(const sam_session *s, float *logits);
+
+/* Scores, then IoUs, of the first n places into s->host_scores. */
+sam_status fetch_scores(sam_session *s, int n, sam_error *err);
+/* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
+sam_status show(sam_session *s, const object *only, sam_error *err);
+
+#endif

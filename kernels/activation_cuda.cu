@@ -1,0 +1,33 @@
+/* activation on CUDA: y = act(x).
+ *   x    ->    y, the same number of elements, f32|bf16|f16 each
+ *   grid  ceil(elements / 2048);   block 256;   a thread takes 8 elements;   traffic: each operand once */
+#include "elements.cuh"
+
+struct activation_span {
+    const void *x;
+    void *y;
+    dtype x_type, y_type;
+    size_t n;
+    act kind;
+};
+
+__global__ void __launch_bounds__(256) activation_runs(activation_span p)
+{
+    size_t i = ((size_t)blockIdx.x * 256 + threadIdx.x) * RUN;
+    if (i >= p.n)
+        return;
+    int n = p.n - i < RUN ? (int)(p.n - i) : RUN;
+    float v[RUN];
+    load_run(v, p.x, p.x_type, i, n);
+    activate_run(p.kind, v);
+    store_run(p.y, p.y_type, i, v, n);
+}
+
+static const char *run(const op_call *c)
+{
+    const tensor *x = &c->in[0], *y = &c->out[0];
+    activation_span p = {x->data, y->data, x->type, y->type, tensor_count(x), c->attr->act};
+    return launch(activation_runs, blocks_for(p.n, 256 * RUN), 256, 0, c->stream, p);
+}
+
+const op_cuda CUDA_FN(activation_cuda) = {run};

@@ -1,0 +1,282 @@
+/* linear on CUDA: y = act(x w^T + b) + residual, accumulated in f32.
+ *   x [M, I]    w [O, I]    b? [O] f32    residual? [M, O]    ->    y [M, O];    M = n * R rows
+ *
+ * linear_mma: x and w both f16 or both bf16, I a multiple of 8 (rows of 16-byte chunks).
+ *   grid    (ceil(O / BN), ceil(M / BM));   block 32 * WARPS_M * WARPS_N threads;   sm_80 and later
+ *   shared  STAGES * (BM + BN) * 64 bytes: 48 KiB for 128 x 128, so that two blocks fit where 99 KiB is all there is
+ *   A block owns a tile BM x BN of y; tiles of x and w, 32 columns deep, come by cp.async STAGES - 1 ahead. Chunks of 16
+ *   bytes are permuted within a row, chunk ^= row / 2 % 4, so that neither cp.async nor ldmatrix meets a bank twice.
+ *   traffic  x once per column of tiles (neighbouring blocks share it in L2), w once per row of tiles, y once.
+ * linear_any: every mixture of types and every I; 64 x 64 tiles, products in f32 by fused multiply-adds.
+ *   grid    as above;   block 256;   shared 18 KiB
+ * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
+#include "elements.cuh"
+
+static const int DEPTH = 32; /* columns of x and w in a stage */
+static const int PAD = 8;    /* floats between rows of the tile on its way out: pairs of 8 lanes meet no bank twice */
+
+struct product {
+    const void *x, *w, *b, *residual;
+    void *y;
+    dtype x_type, w_type, residual_type, y_type;
+    act kind;
+    int n_in, n_out;
+    size_t n_rows;                    /* M */
+    size_t x_period, residual_period; /* rows after which x and residual repeat: they may be shared by all objects */
+};
+
+static __device__ __forceinline__ size_t repeated(size_t row, size_t n_rows, size_t period)
+{
+    return period == n_rows ? row : row % period;
+}
+
+/* sC [n_rows, BN] (rows BN + PAD apart) are the products of rows row0.. and columns col0.. */
+template <int BN, int THREADS>
+static __device__ __forceinline__ void write_tile(const product &p, const float *sC, int n_rows, size_t row0, int col0)
+{
+    for (int item = (int)threadIdx.x; item < n_rows * (BN / RUN); item += THREADS) {
+        int r = item / (BN / RUN), c = item % (BN / RUN) * RUN, n = min(RUN, p.n_out - col0 - c);
+        size_t row = row0 + (size_t)r, col = (size_t)(col0 + c);
+        if (row >= p.n_rows || n <= 0)
+            continue;
+        float v[RUN], other[RUN];
+        load_run(v, sC + r * (BN + PAD) + c, DT_F32, 0, RUN);
+        if (p.b) {
+            load_run(other, p.b, DT_F32, col, n);
+            UNROLL
+            for (int k = 0; k < RUN; k++)
+                v[k] += other[k];
+        }
+        activate_run(p.kind, v);
+        if (p.residual) {
+            size_t from = repeated(row, p.n_rows, p.residual_period);
+            load_run(other, p.residual, p.residual_type, from * (size_t)p.n_out + col, n);
+            UNROLL
+            for (int k = 0; k < RUN; k++)
+                v[k] += other[k];
+        }
+        store_run(p.y, p.y_type, row * (size_t)p.n_out + col, v, n);
+    }
+}
+
+/* Element of 16-byte chunk `chunk` of row `row` in a tile of rows of 32. */
+static __device__ __forceinline__ int swizzled(int row, int chunk)
+{
+    return row * DEPTH + (chunk ^ (row / 2 % 4)) * 8;
+}
+
+/* The chunks of a stage that a thread fetches: where the first stage's come from (advanced by DEPTH a stage), and to. */
+template <class T, int BM, int BN, int THREADS> struct fetcher {
+    static const int N = ((BM + BN) * 4 + THREADS - 1) / THREADS;
+    const T *from[N];
+    int to[N]; /* -1: none; elements from the start of the stage, x before w */
+    bool inside[N];
+};
+template <class T, int BM, int BN, int THREADS>
+static __device__ __forceinline__ void fetch_begin(fetcher<T, BM, BN, THREADS> &f, const product &p, size_t row0,
+                                                   int col0)
+{
+    UNROLL
+    for (int i = 0; i < f.N; i++) {
+        int item = i * THREADS + (int)threadIdx.x, row = item / 4, chunk = item % 4;
+        bool is_x = row < BM;
+        size_t y_row = row0 + (size_t)row, w_row = (size_t)(col0 + row - BM);
+        f.inside[i] = is_x ? y_row < p.n_rows : row < BM + BN && w_row < (size_t)p.n_out;
+        f.to[i] = row < BM + BN ? (is_x ? 0 : BM * DEPTH) + swizzled(is_x ? row : row - BM, chunk) : -1;
+        size_t at = f.inside[i] ? (is_x ? repeated(y_row, p.n_rows, p.x_period) : w_row) * (size_t)p.n_in : 0;
+        f.from[i] = (const T *)(is_x ? p.x : p.w) + at + (size_t)(chunk * 8);
+    }
+}
+template <class T, int BM, int BN, int THREADS>
+static __device__ __forceinline__ void fetch_stage(const fetcher<T, BM, BN, THREADS> &f, const product &p, T *sStage,
+                                                   int k0)
+{
+    int k = k0 + (int)threadIdx.x % 4 * 8; /* THREADS is a multiple of 4: the same chunk each time */
+    UNROLL
+    for (int i = 0; i < f.N; i++)
+        if (f.to[i] >= 0)
+            cp_async<16>(sStage + f.to[i], f.from[i] + k0, f.inside[i] && k < p.n_in);
+}
+
+/* rD [MI][NI][4] += the warp's rows of sX times its rows of sW, 32 deep. */
+template <class T, int MI, int NI>
+static __device__ __forceinline__ void multiply_stage(float (*rD)[NI][4], const T *sX, const T *sW, int warp_row,
+                                                      int warp_col)
+{
+    int lane = (int)threadIdx.x % 32;
+    UNROLL
+    for (int step = 0; step < DEPTH / 16; step++) {
+        uint32_t rX[MI][4], rW[NI][2];
+        UNROLL
+        for (int i = 0; i < MI; i++)
+            ldmatrix_x4(rX[i], sX + swizzled(warp_row + i * 16 + lane % 16, step * 2 + lane / 16));
+        UNROLL
+        for (int j = 0; j < NI; j += 2) {
+            uint32_t r[4];
+            ldmatrix_x4(r, sW + swizzled(warp_col + j * 8 + lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2));
+            rW[j][0] = r[0], rW[j][1] = r[1];
+            rW[j + 1][0] = r[2], rW[j + 1][1] = r[3];
+        }
+        UNROLL
+        for (int i = 0; i < MI; i++)
+            UNROLL
+        for (int j = 0; j < NI; j++)
+            mma_16x8x16<T>(rD[i][j], rX[i], rW[j]);
+    }
+}
+
+/* The warp's results to rows of sC. */
+template <int MI, int NI>
+static __device__ __forceinline__ void stage_out(const float (*rD)[NI][4], float *sC, int pitch)
+{
+    int lane = (int)threadIdx.x % 32;
+    UNROLL
+    for (int i = 0; i < MI * NI * 2; i++) {
+        const float *d = rD[i / 2 / NI][i / 2 % NI] + i % 2 * 2;
+        int row = i / 2 / NI * 16 + i % 2 * 8 + lane / 4, col = i / 2 % NI * 8 + lane % 4 * 2;
+        store_b64(sC + row * pitch + col, make_uint2(__float_as_uint(d[0]), __float_as_uint(d[1])));
+    }
+}
+
+template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLOCKS>
+__global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(product p)
+{
+    const int THREADS = 32 * WARPS_M * WARPS_N, STAGE = (BM + BN) * DEPTH, MI = BM / WARPS_M / 16,
+              NI = BN / WARPS_N / 8;
+    static_assert(NI % 2 == 0 && MI >= 1, "a warp takes pairs of 8 columns");
+    T *sStages = (T *)dynamic_shared(); /* [STAGES]: x [BM, DEPTH], w [BN, DEPTH] */
+    size_t row0 = (size_t)blockIdx.y * BM;
+    int col0 = (int)blockIdx.x * BN, warp = (int)threadIdx.x / 32;
+    int warp_m = warp / WARPS_N, warp_row = warp_m * MI * 16, warp_col = warp % WARPS_N * NI * 8;
+    int n_stages = (p.n_in + DEPTH - 1) / DEPTH;
+    float rD[MI][NI][4] = {};
+    fetcher<T, BM, BN, THREADS> f;
+    fetch_begin(f, p, row0, col0);
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (s < n_stages)
+            fetch_stage(f, p, sStages + s * STAGE, s * DEPTH);
+        cp_async_commit();
+    }
+    for (int s = 0; s < n_stages; s++) {
+        cp_async_wait<STAGES - 2>();
+        __syncthreads(); /* stage s is there for all, and all have left stage s - 1, which is filled next */
+        int next = s + STAGES - 1;
+        if (next < n_stages)
+            fetch_stage(f, p, sStages + next % STAGES * STAGE, next * DEPTH);
+        cp_async_commit();
+        const T *sX = sStages + s % STAGES * STAGE;
+        multiply_stage<T, MI, NI>(rD, sX, sX + BM * DEPTH, warp_row, warp_col);
+    }
+    cp_async_wait<0>();
+    float *sC = (float *)dynamic_shared();
+    UNROLL
+    for (int part = 0; part < WARPS_M; part++) {
+        __syncthreads(); /* stages, or the part before, have been read */
+        if (warp_m == part)
+            stage_out<MI, NI>(rD, sC + warp_col, BN + PAD);
+        __syncthreads();
+        write_tile<BN, THREADS>(p, sC, MI * 16, row0 + (size_t)(part * MI * 16), col0);
+    }
+}
+
+template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLOCKS>
+static const char *launch_mma(const product &p, void *stream)
+{
+    size_t tiles = (size_t)STAGES * (BM + BN) * DEPTH * sizeof(T);
+    size_t out = (size_t)(BM / WARPS_M) * (BN + PAD) * sizeof(float);
+    dim3 grid(blocks_for((size_t)p.n_out, BN), blocks_for(p.n_rows, BM));
+    return launch(linear_mma<T, BM, BN, WARPS_M, WARPS_N, STAGES, BLOCKS>, grid, 32 * WARPS_M * WARPS_N,
+                  tiles > out ? tiles : out, stream, p);
+}
+
+static const int SIDE = 64, STEP = 16; /* linear_any: tile, and columns at a time */
+
+__global__ void __launch_bounds__(256) linear_any(product p)
+{
+    const int PITCH = SIDE + PAD;
+    float *sX = (float *)dynamic_shared(), *sW = sX + STEP * PITCH; /* [STEP, SIDE]: transposed */
+    size_t row0 = (size_t)blockIdx.y * SIDE;
+    int col0 = (int)blockIdx.x * SIDE, t = (int)threadIdx.x, r = t % 128 / 2, k0 = t % 2 * RUN;
+    float rD[4][4] = {};
+    for (int at = 0; at < p.n_in; at += STEP) {
+        float v[RUN];
+        int n = max(0, min(RUN, p.n_in - at - k0));
+        if (t < 128) {
+            size_t row = row0 + (size_t)r;
+            size_t from = repeated(row, p.n_rows, p.x_period) * (size_t)p.n_in + (size_t)(at + k0);
+            load_run(v, p.x, p.x_type, from, row < p.n_rows ? n : 0);
+        } else {
+            load_run(v, p.w, p.w_type, (size_t)(col0 + r) * (size_t)p.n_in + (size_t)(at + k0),
+                     col0 + r < p.n_out ? n : 0);
+        }
+        __syncthreads(); /* the step before has been multiplied */
+        UNROLL
+        for (int k = 0; k < RUN; k++)
+            (t < 128 ? sX : sW)[(k0 + k) * PITCH + r] = v[k];
+        __syncthreads();
+        UNROLL
+        for (int k = 0; k < STEP; k++) {
+            float x[4], w[4];
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                x[i] = sX[k * PITCH + t / 16 * 4 + i];
+                w[i] = sW[k * PITCH + t % 16 * 4 + i];
+            }
+            UNROLL
+            for (int i = 0; i < 16; i++)
+                rD[i / 4][i % 4] += x[i / 4] * w[i % 4];
+        }
+    }
+    __syncthreads();
+    float *sC = (float *)dynamic_shared();
+    UNROLL
+    for (int i = 0; i < 16; i++)
+        sC[(t / 16 * 4 + i / 4) * PITCH + t % 16 * 4 + i % 4] = rD[i / 4][i % 4];
+    __syncthreads();
+    write_tile<SIDE, 256>(p, sC, SIDE, row0, col0);
+}
+
+/* Large tiles where they fill the device, small ones where there are few rows (decoder tokens). */
+template <class T> static const char *run_mma(const product &p, void *stream)
+{
+    size_t large = ((p.n_rows + 127) / 128) * (((size_t)p.n_out + 127) / 128);
+    if (p.n_rows <= 32)
+        return launch_mma<T, 16, 64, 1, 4, 4, 4>(p, stream);
+    if (large >= (size_t)device_multiprocessors())
+        return launch_mma<T, 128, 128, 2, 4, 3, 2>(p, stream);
+    return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+}
+
+static bool has_chunks(const product &p)
+{
+    return p.n_in % 8 == 0 && (uintptr_t)p.x % 16 == 0 && (uintptr_t)p.w % 16 == 0;
+}
+
+static const char *run(const op_call *c)
+{
+    const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *y = &c->out[0];
+    size_t n_rows = (size_t)y->n * (size_t)y->rows;
+    product p = {x->data,
+                 w->data,
+                 b->type ? b->data : nullptr,
+                 residual->type ? residual->data : nullptr,
+                 y->data,
+                 x->type,
+                 w->type,
+                 residual->type,
+                 y->type,
+                 c->attr->act,
+                 x->cols,
+                 w->rows,
+                 n_rows,
+                 (size_t)x->n * (size_t)x->rows,
+                 (size_t)residual->n * (size_t)residual->rows};
+    if (x->type == DT_BF16 && w->type == DT_BF16 && has_chunks(p))
+        return run_mma<bf16>(p, c->stream);
+    if (x->type == DT_F16 && w->type == DT_F16 && has_chunks(p))
+        return run_mma<f16>(p, c->stream);
+    dim3 grid(blocks_for((size_t)p.n_out, SIDE), blocks_for(n_rows, SIDE));
+    return launch(linear_any, grid, 256, (size_t)SIDE * (SIDE + PAD) * sizeof(float), c->stream, p);
+}
+
+const op_cuda CUDA_FN(linear_cuda) = {run};

@@ -1,0 +1,110 @@
+/* select_mask on CUDA: which of the decoder's four masks is the answer.
+ *   masks [n, 4, HW] f32    iou [n, 4] f32    score [n] f32    tokens [n, 4, C]    mode [n|1] i32
+ *   ->  logits [n, HW] f32    iou [n] f32    token [n, C] like tokens    index [n] i32
+ *   grid n;   block 1024: one object;   shared 264 bytes
+ *   traffic: mask 0 once to count (when it may be chosen), the chosen one once, the output once. Counts are integers, so
+ *   their order does not matter. The choice never leaves the device. */
+#include "elements.cuh"
+
+static const float NO_OBJECT = -1024.0f; /* sam2_base.py NO_OBJ_SCORE */
+
+struct candidates {
+    const float *masks, *iou, *score;
+    const void *tokens;
+    const int32_t *mode;
+    float *logits, *iou_out;
+    void *token_out;
+    int32_t *index_out;
+    dtype token_type;
+    size_t n_pixels;
+    int n_cols;
+    bool masks_shared, iou_shared, score_shared, tokens_shared, mode_shared;
+    float delta, threshold;
+};
+
+static __device__ __forceinline__ int best_of_three(const float *iou)
+{
+    int best = 1;
+    for (int k = 2; k < 4; k++)
+        if (iou[k] > iou[best] || (iou[k] != iou[k] && iou[best] == iou[best]))
+            best = k;
+    return best;
+}
+
+/* The same for all threads of the block. */
+static __device__ bool is_stable(const float *mask, size_t n, float delta, float threshold)
+{
+    SHARED(unsigned, sCount, [2][32]);
+    unsigned inner = 0, outer = 0;
+    for (size_t i = threadIdx.x; i < n; i += 1024) {
+        inner += mask[i] > delta;
+        outer += mask[i] > -delta;
+    }
+    for (int bits = 16; bits; bits /= 2) {
+        inner += __shfl_xor_sync(0xFFFFFFFFu, inner, bits);
+        outer += __shfl_xor_sync(0xFFFFFFFFu, outer, bits);
+    }
+    if (threadIdx.x % 32 == 0) {
+        sCount[0][threadIdx.x / 32] = inner;
+        sCount[1][threadIdx.x / 32] = outer;
+    }
+    __syncthreads();
+    inner = outer = 0;
+    for (int w = 0; w < 32; w++) {
+        inner += sCount[0][w];
+        outer += sCount[1][w];
+    }
+    return outer == 0 ? 1.0f >= threshold : __fdiv_rn((float)inner, (float)outer) >= threshold;
+}
+
+__global__ void __launch_bounds__(1024) select_object(candidates p)
+{
+    size_t object = blockIdx.x, t = threadIdx.x;
+    const float *masks = p.masks + (p.masks_shared ? 0 : object) * 4 * p.n_pixels;
+    const float *iou = p.iou + (p.iou_shared ? 0 : object) * 4;
+    float score = p.score[p.score_shared ? 0 : object];
+    int mode = p.mode[p.mode_shared ? 0 : object];
+    bool several = mode & 1, absent = (mode >> 1 & 1) && !(score > 0.0f);
+    int chosen = 0;
+    if (several || !is_stable(masks, p.n_pixels, p.delta, p.threshold))
+        chosen = best_of_three(iou);
+    const float *mask = masks + (size_t)chosen * p.n_pixels;
+    float *logits = p.logits + object * p.n_pixels;
+    for (size_t i = t; i < p.n_pixels; i += 1024)
+        logits[i] = absent ? NO_OBJECT : mask[i];
+    size_t token = (p.tokens_shared ? 0 : object) * 4 + (several ? (size_t)chosen : 0);
+    for (size_t i = t; i < (size_t)p.n_cols; i += 1024)
+        store_one(p.token_out, p.token_type, object * (size_t)p.n_cols + i,
+                  load_one(p.tokens, p.token_type, token * (size_t)p.n_cols + i));
+    if (t == 0) {
+        p.iou_out[object] = iou[chosen];
+        p.index_out[object] = chosen;
+    }
+}
+
+static const char *run(const op_call *c)
+{
+    const tensor *in = c->in, *out = c->out;
+    candidates p = {(const float *)in[0].data,
+                    (const float *)in[1].data,
+                    (const float *)in[2].data,
+                    in[3].data,
+                    (const int32_t *)in[4].data,
+                    (float *)out[0].data,
+                    (float *)out[1].data,
+                    out[2].data,
+                    (int32_t *)out[3].data,
+                    in[3].type,
+                    (size_t)in[0].cols,
+                    in[3].cols,
+                    in[0].n == 1,
+                    in[1].n == 1,
+                    in[2].n == 1,
+                    in[3].n == 1,
+                    in[4].n == 1,
+                    c->attr->scale,
+                    c->attr->bias};
+    return launch(select_object, (unsigned)out[0].n, 1024, 0, c->stream, p);
+}
+
+const op_cuda CUDA_FN(select_mask_cuda) = {run};

@@ -1,0 +1,520 @@
+/* The engine against what the official PyTorch code computed: tests/parity/data (float32, 256 px, weights and frames from
+ * formulas; tests/parity/README.md has the layout). Every case of SAM 2.1 tiny and EdgeTAM; with SAM_PARITY_FULL=1 in the
+ * environment those of all models.
+ *
+ * Passes: relative L2 error of logits, pointers and features <= 1e-3, score and quality within 1e-3, mask IoU >= 0.999, up
+ * to the first frame where the network's own choice was a near tie (`too_close`). The memory of a prompted frame is made
+ * from logit > 0 at image size: where one of those lies within float32's reach of 0, its object's other frames are held to
+ * ten times that (a flipped pixel costs up to 1e-3; a mistake 1e-2 and more, see semantics.md). */
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "hash_model.h"
+#include "safetensors.h"
+#include "session.h"
+#include "synthetic_clip.h"
+#include "temp_dir.h"
+
+#include <cmocka.h> /* after error.h: it makes a macro of `fail` */
+
+enum { N_SAMPLES = 512, MAX_FRAMES = 16, MAX_OBJECTS = 3, LOW = 64, W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT };
+#define TOLERANCE 1e-3
+#define ROUNDING 2e-6 /* relative; logits of prompted frames differ by up to 1.6e-6 */
+
+/* ---- a reference file --------------------------------------------------------------------------------------------- */
+
+typedef struct reference {
+    st_file file;
+    json_t *settings;
+    const char *name;
+} reference;
+
+static void reference_open(reference *r, const char *path, const char *name)
+{
+    sam_error err;
+    if (st_open(path, &r->file, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    r->settings = json_loads(st_meta_get(&r->file, "settings"), 0, NULL);
+    r->name = name;
+    assert_non_null(r->settings);
+}
+
+static void reference_close(reference *r)
+{
+    json_decref(r->settings);
+    st_close(&r->file);
+}
+
+static const char *text_of(const json_t *j, const char *key)
+{
+    return json_string_value(json_object_get(j, key));
+}
+
+static int int_of(const json_t *j, const char *key)
+{
+    return (int)json_integer_value(json_object_get(j, key));
+}
+
+/* Relative L2 error of `have` (n elements) against tensor `name`, whole or sampled; -1 if the file lacks it. `place` maps
+ * an index of the reference's layout to ours; NULL: the same. */
+static double tensor_error(const reference *r, const char *name, const float *have, size_t n, size_t (*place)(size_t, size_t))
+{
+    char sampled[120];
+    int64_t at[N_SAMPLES];
+    snprintf(sampled, sizeof sampled, "%s.samples", name);
+    const st_tensor *t = st_find(&r->file, sampled);
+    int is_sampled = t != NULL;
+    double error = 0, norm = 0;
+    if (!t && !(t = st_find(&r->file, name)))
+        return -1;
+    size_t count = t->n_bytes / sizeof(float);
+    assert_true(t->dtype == ST_F32 && count <= N_SAMPLES && (is_sampled || count == n));
+    synthetic_sample_indices((int64_t)n, N_SAMPLES, at);
+    for (size_t i = 0; i < count; i++) {
+        float want;
+        memcpy(&want, (const char *)t->data + i * sizeof want, sizeof want);
+        size_t k = is_sampled ? (size_t)at[i] : i;
+        double d = (double)have[place ? place(k, n) : k] - want;
+        error += d * d;
+        norm += (double)want * want;
+    }
+    return norm > 0 ? sqrt(error / norm) : sqrt(error);
+}
+
+/* IoU of packed reference masks, from plane `plane` on, and ours. */
+static double mask_iou(const reference *r, const char *name, size_t plane, const uint8_t *bits)
+{
+    const st_tensor *t = st_find(&r->file, name);
+    size_t both = 0, any = 0, pixels = (size_t)W * H;
+    assert_non_null(t);
+    assert_true(t->n_bytes >= ((plane + 1) * pixels + 7) / 8);
+    for (size_t i = 0; i < pixels; i++) {
+        size_t k = plane * pixels + i;
+        int want = ((const uint8_t *)t->data)[k / 8] >> (7 - k % 8) & 1;
+        both += (size_t)(want && bits[i]);
+        any += (size_t)(want || bits[i]);
+    }
+    return any ? (double)both / (double)any : 1;
+}
+
+static int names_frame(const json_t *list, const char *frame)
+{
+    size_t i;
+    const json_t *e;
+    json_array_foreach(list, i, e)
+    {
+        const char *at = json_is_string(e) ? json_string_value(e) : text_of(e, "at");
+        if (at && !strncmp(at, frame, strlen(frame)))
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- a case of the video predictor -------------------------------------------------------------------------------- */
+
+typedef struct object_out {
+    int present, prompted;
+    float logits[LOW * LOW], pointer[256], score, iou;
+    uint8_t bits[W * H];
+} object_out;
+
+typedef struct run {
+    sam_session *s;
+    int n_frames, next_object, order[MAX_FRAMES], n_order; /* frames in the order they were last computed */
+    int64_t current;
+    object_out out[MAX_FRAMES][MAX_OBJECTS + 1];
+} run;
+
+static uint8_t rgb[3 * W * H];
+
+static void go_to(run *r, int frame)
+{
+    sam_error err;
+    if (r->current == frame)
+        return;
+    synthetic_frame(W, H, SYNTHETIC_SEED, frame, rgb, NULL);
+    if (sam_push_frame(r->s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = frame}, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    r->current = frame;
+}
+
+static void record(run *r, int frame)
+{
+    for (int o = 1; o <= MAX_OBJECTS; o++) {
+        sam_mask m;
+        object_out *to = &r->out[frame][o];
+        if (sam_get_mask(r->s, o, &m, NULL) != SAM_OK)
+            continue;
+        assert_int_equal(m.logits_px, LOW);
+        to->present = 1;
+        to->prompted = m.prompted;
+        memcpy(to->logits, m.logits, sizeof to->logits);
+        memcpy(to->pointer, m.pointer, sizeof to->pointer);
+        to->score = m.presence;
+        to->iou = m.iou;
+        for (int y = 0; y < H; y++)
+            memcpy(to->bits + (size_t)y * W, m.bits + (size_t)y * m.row_bytes, W);
+    }
+    r->order[r->n_order++ % MAX_FRAMES] = frame;
+}
+
+static void apply_prompt(run *r, const json_t *add)
+{
+    static uint8_t mask[W * H];
+    sam_point points[16];
+    sam_box box;
+    sam_prompt_set p = {0};
+    sam_error err;
+    const json_t *list = json_object_get(add, "points"), *labels = json_object_get(add, "labels");
+    const json_t *corners = json_object_get(add, "box"), *ellipse = json_object_get(add, "mask");
+    for (; p.n_points < (int)json_array_size(list); p.n_points++) {
+        const json_t *xy = json_array_get(list, (size_t)p.n_points);
+        points[p.n_points] = (sam_point){(float)json_number_value(json_array_get(xy, 0)),
+                                         (float)json_number_value(json_array_get(xy, 1)),
+                                         (int)json_integer_value(json_array_get(labels, (size_t)p.n_points))};
+    }
+    p.points = points;
+    if (corners) {
+        float c[4];
+        for (size_t i = 0; i < 4; i++)
+            c[i] = (float)json_number_value(json_array_get(corners, i));
+        box = (sam_box){c[0], c[1], c[2], c[3]};
+        p.box = &box;
+    }
+    if (ellipse) {
+        long c[4];
+        for (size_t i = 0; i < 4; i++)
+            c[i] = (long)json_integer_value(json_array_get(ellipse, i));
+        for (long i = 0; i < W * H; i++) {
+            long x = (i % W - c[0]) * c[3], y = (i / W - c[1]) * c[2];
+            mask[i] = c[2] && c[3] && x * x + y * y <= c[2] * c[3] * c[2] * c[3];
+        }
+        p.mask = mask;
+    }
+    go_to(r, int_of(add, "frame"));
+    if (sam_prompt(r->s, int_of(add, "object"), &p, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    record(r, int_of(add, "frame"));
+}
+
+static void propagate(run *r, const json_t *go)
+{
+    int reverse = json_is_true(json_object_get(go, "reverse")), start = int_of(go, "start");
+    const json_t *count = json_object_get(go, "count");
+    int left = count ? (int)json_integer_value(count) + 1 : r->n_frames;
+    for (int t = start; t >= 0 && t < r->n_frames && left > 0; t += reverse ? -1 : 1, left--) {
+        sam_error err;
+        go_to(r, t);
+        if (sam_track(r->s, reverse ? SAM_REVERSE : SAM_FORWARD, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+        record(r, t);
+    }
+}
+
+/* The quality the official network gave to the mask it chose last on this frame; -1: a mask prompt, or unknown. */
+static double reference_iou(const reference *ref, const char *frame)
+{
+    double iou = -1;
+    size_t i, n = strlen(frame);
+    const json_t *d;
+    json_array_foreach(json_object_get(ref->settings, "decisions"), i, d)
+    {
+        const char *at = text_of(d, "at");
+        if (strncmp(at, frame, n) || at[n] != ' ')
+            continue;
+        const json_t *chosen = json_object_get(d, "chosen");
+        iou = chosen ? json_number_value(json_array_get(json_object_get(d, "iou"), (size_t)json_integer_value(chosen))) : -1;
+    }
+    return iou;
+}
+
+typedef struct worst {
+    double logits, pointer, score, iou, mask, features;
+    int n;
+} worst;
+
+static void raise(double *to, double error)
+{
+    if (!(error <= *to))
+        *to = error;
+}
+
+/* 1: a pixel of these logits, enlarged fourfold as for the memory, is closer to 0 than rounding moves it. */
+static int near_tie(const float logits[LOW * LOW])
+{
+    double sum = 0, least = INFINITY;
+    for (int i = 0; i < LOW * LOW; i++)
+        sum += (double)logits[i] * logits[i];
+    for (int y = 0; y < 4 * LOW; y++)
+        for (int x = 0; x < 4 * LOW; x++) {
+            double v = fmax((y + 0.5) / 4 - 0.5, 0), u = fmax((x + 0.5) / 4 - 0.5, 0);
+            int top = (int)v, left = (int)u, bottom = top < LOW - 1 ? top + 1 : top, right = left < LOW - 1 ? left + 1 : left;
+            double a = logits[top * LOW + left] * (left + 1 - u) + logits[top * LOW + right] * (u - left);
+            double b = logits[bottom * LOW + left] * (left + 1 - u) + logits[bottom * LOW + right] * (u - left);
+            least = fmin(least, fabs(a * (top + 1 - v) + b * (v - top)));
+        }
+    return least < ROUNDING * sqrt(sum / (LOW * LOW));
+}
+
+static int compare_frame(const reference *ref, const object_out *o, const char *frame, int after_tie, worst *w)
+{
+    char name[80];
+    float score;
+    snprintf(name, sizeof name, "%s/object_score", frame);
+    const st_tensor *t = st_find(&ref->file, name);
+    if (!t)
+        return 0;
+    assert_true(o->present);
+    memcpy(&score, t->data, sizeof score);
+    double score_error = fabs((double)o->score - score) / fmax(1, fabs((double)score)), expected = reference_iou(ref, frame);
+    double iou_error = expected < 0 ? 0 : fabs((double)o->iou - expected);
+    snprintf(name, sizeof name, "%s/low_res_logits", frame);
+    double logits = tensor_error(ref, name, o->logits, LOW * LOW, NULL);
+    snprintf(name, sizeof name, "%s/object_pointer", frame);
+    double pointer = tensor_error(ref, name, o->pointer, 256, NULL);
+    snprintf(name, sizeof name, "%s/mask.bits", frame);
+    double iou = mask_iou(ref, name, 0, o->bits);
+    printf("    %s: logits %.1e, pointer %.1e, score %.1e, quality %.1e, mask IoU %.5f\n", frame, logits, pointer, score_error,
+           iou_error, iou);
+    double allow = after_tie ? 10 : 1;
+    raise(&w->logits, logits / allow);
+    raise(&w->pointer, pointer / allow);
+    raise(&w->score, score_error / allow);
+    raise(&w->iou, iou_error / allow);
+    raise(&w->mask, (1 - iou) / allow);
+    w->n++;
+    return 1;
+}
+
+static void run_video(const reference *ref, sam_model *m, worst *w)
+{
+    static run r;
+    sam_error err;
+    const json_t *step, *close = json_object_get(ref->settings, "too_close");
+    size_t i;
+    r = (run){.n_frames = int_of(ref->settings, "n_frames"), .current = -1};
+    assert_true(r.n_frames <= MAX_FRAMES);
+    sam_session_options opt = {.width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .n_frames = r.n_frames,
+                               .fill_hole_area = -1};
+    if (sam_session_open(m, &opt, &r.s, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    json_array_foreach(json_object_get(ref->settings, "steps"), i, step)
+    {
+        if (json_object_get(step, "add"))
+            apply_prompt(&r, json_object_get(step, "add"));
+        else
+            propagate(&r, json_object_get(step, "propagate"));
+    }
+    sam_session_close(r.s);
+    for (int o = 1; o <= MAX_OBJECTS; o++) {
+        int tie = 0;
+        for (int t = 0; t < r.n_frames; t++)
+            tie |= r.out[t][o].present && r.out[t][o].prompted && near_tie(r.out[t][o].logits);
+        if (tie)
+            printf("    object %d: a pixel of a prompted frame is within rounding of 0: ten times the tolerance below\n", o);
+        for (int t = 0; t < r.n_frames; t++) {
+            char frame[40];
+            snprintf(frame, sizeof frame, "frame_%05d/obj_%d", t, o);
+            if (names_frame(close, frame))
+                break;
+            compare_frame(ref, &r.out[t][o], frame, tie && !r.out[t][o].prompted, w);
+        }
+    }
+}
+
+/* ---- a case of the image predictor -------------------------------------------------------------------------------- */
+
+typedef struct features {
+    const reference *ref;
+    worst *w;
+} features;
+
+static void see(void *user, const char *graph, const char *name, int n_objects, const tensor *t)
+{
+    static const struct {
+        const char *graph, *name, *reference;
+    } watched[] = {{"first", "pix_feat", "features/image_embed"},
+                   {"encode", "high_res_0", "features/high_res_0"},
+                   {"encode", "high_res_1", "features/high_res_1"}};
+    const features *f = user;
+    (void)n_objects;
+    for (size_t i = 0; i < 3; i++)
+        if (!strcmp(graph, watched[i].graph) && !strcmp(name, watched[i].name)) {
+            double error = tensor_error(f->ref, watched[i].reference, t->data, (size_t)t->rows * (size_t)t->cols, NULL);
+            if (error < 0)
+                continue;
+            printf("    %s: %.1e\n", watched[i].reference, error);
+            raise(&f->w->features, error);
+        }
+}
+
+/* The reference's image is [3, S, S], ours [S * S, 3]. */
+static size_t channels_last(size_t k, size_t n)
+{
+    size_t plane = n / 3;
+    return k % plane * 3 + k / plane;
+}
+
+static float previous_logits[LOW * LOW]; /* the best mask of image_point */
+
+static void run_image(const reference *ref, sam_model *m, worst *w)
+{
+    sam_session *s;
+    sam_error err;
+    sam_mask masks[3];
+    sam_point points[4];
+    sam_box box;
+    int n_masks = 0;
+    const json_t *predict = json_object_get(ref->settings, "predict"), *list = json_object_get(predict, "point_coords");
+    const json_t *corners = json_object_get(predict, "box");
+    sam_prompt_set p = {.points = points, .single_mask = !json_is_true(json_object_get(predict, "multimask_output"))};
+    features watch = {ref, w};
+    for (; p.n_points < (int)json_array_size(list); p.n_points++) {
+        const json_t *xy = json_array_get(list, (size_t)p.n_points);
+        const json_t *label = json_array_get(json_object_get(predict, "point_labels"), (size_t)p.n_points);
+        points[p.n_points] = (sam_point){(float)json_number_value(json_array_get(xy, 0)),
+                                         (float)json_number_value(json_array_get(xy, 1)), (int)json_integer_value(label)};
+    }
+    if (corners) {
+        float c[4];
+        for (size_t i = 0; i < 4; i++)
+            c[i] = (float)json_number_value(json_array_get(corners, i));
+        box = (sam_box){c[0], c[1], c[2], c[3]};
+        p.box = &box;
+    }
+    if (json_object_get(predict, "previous"))
+        p.logits = previous_logits;
+    if (sam_session_open(m, &(sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE}, &s, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    session_tap(s, (tap){.see = see, .user = &watch});
+    synthetic_frame(W, H, SYNTHETIC_SEED, 0, rgb, NULL);
+    assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, &err), SAM_OK);
+    double input = tensor_error(ref, "input/frame_00000", s->st.image, 3 * (size_t)s->m->size.side_px * (size_t)s->m->size.side_px,
+                                channels_last);
+    if (sam_image_predict(s, &p, masks, &n_masks, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    static float logits[3 * LOW * LOW];
+    float iou[3], best = -1;
+    for (int i = 0; i < n_masks; i++) {
+        memcpy(logits + (size_t)i * LOW * LOW, masks[i].logits, LOW * LOW * sizeof(float));
+        iou[i] = masks[i].iou;
+        raise(&w->mask, 1 - mask_iou(ref, "image/obj_1/mask.bits", (size_t)i, masks[i].bits));
+        if (!strcmp(ref->name, "image_point") && iou[i] > best) {
+            best = iou[i];
+            memcpy(previous_logits, masks[i].logits, sizeof previous_logits);
+        }
+    }
+    double error = tensor_error(ref, "image/obj_1/low_res_logits", logits, (size_t)n_masks * LOW * LOW, NULL);
+    double quality = tensor_error(ref, "image/obj_1/iou", iou, (size_t)n_masks, NULL);
+    printf("    input %.1e, %d masks: logits %.1e, quality %.1e\n", input, n_masks, error, quality);
+    raise(&w->features, input);
+    raise(&w->logits, error);
+    raise(&w->iou, quality);
+    assert_true(error >= 0 && quality >= 0 && input >= 0);
+    w->n++;
+    sam_session_close(s);
+}
+
+/* ---- all cases of a model ----------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void run_case(const char *folder, const char file[64], const temp_dir *dir, sam_model **m, char *weights_of)
+{
+    char path[400], name[80], key[64], weights[320];
+    reference ref;
+    sam_error err;
+    worst w = {0};
+    snprintf(path, sizeof path, "%.300s/%.64s", folder, file);
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - strlen(".safetensors")), file); /* without the ending */
+    reference_open(&ref, path, name);
+    const char *model = text_of(ref.settings, "model"), *variant = text_of(ref.settings, "variant");
+    snprintf(key, sizeof key, "%s_%s", model, variant);
+    if (strcmp(key, weights_of)) { /* other weights than the case before */
+        sam_model_close(*m);
+        temp_dir_file(dir, key, weights, sizeof weights);
+        if (!hash_model_make(weights, model, (unsigned)int_of(ref.settings, "seed"), !strcmp(variant, "unstable"), &err) ||
+            sam_model_open(weights, &(sam_model_options){.image_px = int_of(ref.settings, "imgsz")}, m, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+        remove(weights); /* mapped until the model is closed */
+        snprintf(weights_of, sizeof key, "%s", key);
+    }
+    printf("  %s, %s\n", model, name);
+    if (json_object_get(ref.settings, "steps"))
+        run_video(&ref, *m, &w);
+    else
+        run_image(&ref, *m, &w);
+    printf("parity: %s, %s: %d compared; worst: logits %.1e, pointer %.1e, score %.1e, quality %.1e, features %.1e, 1 - IoU "
+           "%.1e\n",
+           model, name, w.n, w.logits, w.pointer, w.score, w.iou, w.features, w.mask);
+    assert_true(w.n > 0);
+    assert_true(w.logits <= TOLERANCE && w.pointer <= TOLERANCE && w.score <= TOLERANCE && w.iou <= TOLERANCE &&
+                w.features <= TOLERANCE && w.mask <= TOLERANCE);
+    reference_close(&ref);
+}
+
+static void run_folder(const char *model)
+{
+    char folder[300], files[60][64], weights_of[64] = "";
+    const struct dirent *e;
+    size_t n = 0;
+    temp_dir dir;
+    sam_model *m = NULL;
+    snprintf(folder, sizeof folder, "%s/tests/parity/data/%s_256", SOURCE_DIR, model);
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    while ((e = readdir(d)) && n < 60)
+        if (strstr(e->d_name, ".safetensors") && strlen(e->d_name) < sizeof files[0])
+            strcpy(files[n++], e->d_name);
+    closedir(d);
+    assert_true(n > 0);
+    qsort(files, n, sizeof files[0], by_name); /* image_point before image_refine; unstable, with weights of its own, last */
+    temp_dir_make(&dir);
+    for (size_t i = 0; i < n; i++)
+        run_case(folder, files[i], &dir, &m, weights_of);
+    sam_model_close(m);
+    temp_dir_remove(&dir);
+}
+
+static void test_sam21_tiny(void **state)
+{
+    (void)state;
+    run_folder("sam2.1_tiny");
+}
+
+static void test_edgetam(void **state)
+{
+    (void)state;
+    run_folder("edgetam");
+}
+
+static void test_other_models(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"sam2_tiny",  "sam2_small",   "sam2_base_plus",   "sam2_large",
+                                         "sam2.1_small", "sam2.1_base_plus", "sam2.1_large"};
+    const char *full = getenv("SAM_PARITY_FULL");
+    if (!full || strcmp(full, "1") != 0)
+        skip();
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        run_folder(others[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sam21_tiny), cmocka_unit_test(test_edgetam),
+                                       cmocka_unit_test(test_other_models)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

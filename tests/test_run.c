@@ -1,0 +1,507 @@
+/* The verb run as its users start it: the table, what lies beside it, resuming, Ctrl-C, and input that is wrong. Weights
+ * are random, so scores mean nothing here; that they are the right scores of the masks is what `eval` is asked. */
+#include "convert.h"
+#include "csv.h"
+#include "image_io.h"
+#include "temp_tree.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { W = 96, H = 64, MAX_WORDS = 48, N_COLUMNS = 32 };
+
+#define FLAGS " --weights_dir @/weights --imgsz 128 --threads 1 "
+
+static temp_tree tree;
+static char messages[16384]; /* stdout and stderr of the last program */
+
+/* ---- programs ---- */
+
+/* Starts build/sambench with a line in which @ is the tree's root. Files it writes may have file_limit bytes, 0: any. */
+static pid_t start(const char *line, rlim_t file_limit)
+{
+    static char text[4096];
+    char *argv[MAX_WORDS + 1] = {BUILD_DIR "/sambench"};
+    size_t n = 0;
+    int argc = 1;
+    for (const char *c = line; *c; c++)
+        n += (size_t)snprintf(text + n, sizeof text - n, *c == '@' ? "%s" : "%.1s", *c == '@' ? tree.root : c);
+    for (char *word = strtok(text, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child)
+        return child;
+    if (!freopen(tree_path(&tree, "messages"), "w", stdout) || dup2(1, 2) < 0)
+        _exit(99);
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    setenv("XDG_CACHE_HOME", tree_path(&tree, "cache"), 1);
+    if (file_limit) {
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){file_limit, file_limit});
+    }
+    execv(argv[0], argv);
+    _exit(98);
+}
+
+static int end(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    FILE *file = fopen(tree_path(&tree, "messages"), "r");
+    assert_non_null(file);
+    messages[fread(messages, 1, sizeof messages - 1, file)] = 0;
+    fclose(file);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(int code, const char *line)
+{
+    int got = end(start(line, 0));
+    if (got != code)
+        fprintf(stderr, "sambench %s\n%s", line, messages);
+    assert_int_equal(got, code);
+}
+
+/* Fails with this exit status and one line that holds these words. */
+static void expect_error(int code, const char *words, const char *line)
+{
+    expect(code, line);
+    if (!strstr(messages, words))
+        fprintf(stderr, "sambench %s\nexpected '%s' in: %s", line, words, messages);
+    assert_non_null(strstr(messages, words));
+}
+
+/* ---- tables ---- */
+
+static const char *const columns[N_COLUMNS] = {"video",
+                                               "object",
+                                               "model",
+                                               "imgsz",
+                                               "precision",
+                                               "frames",
+                                               "processed_end_frame",
+                                               "fps",
+                                               "latency_ms",
+                                               "gpu_peak_alloc_MiB",
+                                               "gpu_peak_reserved_MiB",
+                                               "cpu_peak_rss_MiB",
+                                               "J",
+                                               "F",
+                                               "JandF",
+                                               "overlay",
+                                               "input_H",
+                                               "input_W",
+                                               "infer_H",
+                                               "infer_W",
+                                               "setup_ms",
+                                               "e2e_fps",
+                                               "decode_ms",
+                                               "encode_ms",
+                                               "memory_attention_ms",
+                                               "mask_decoder_ms",
+                                               "memory_encoder_ms",
+                                               "post_ms",
+                                               "backend",
+                                               "device",
+                                               "metric",
+                                               "status"};
+
+/* Reading back refuses any other columns. */
+static csv_table read_table(const char *folder)
+{
+    sam_error err;
+    csv_table t = {0};
+    char path[512];
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "%s/sav_benchmark_summary.csv", folder));
+    if (csv_open(&t, path, columns, N_COLUMNS, 1, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    return t;
+}
+
+static const char *cell(const csv_table *t, int row, const char *column)
+{
+    assert_true(row < t->n_rows);
+    assert_true(csv_column(t, column) >= 0);
+    return csv_cell(t, row, csv_column(t, column));
+}
+
+static double number(const csv_table *t, int row, const char *column)
+{
+    char *rest;
+    const char *text = cell(t, row, column);
+    double value = strtod(text, &rest);
+    assert_true(text[0] && !*rest);
+    return value;
+}
+
+static int row_of(const csv_table *t, const char *video, const char *object, const char *model)
+{
+    int row = csv_find(t, (const char *const[]){video, object, model}, 3);
+    assert_true(row >= 0);
+    return row;
+}
+
+/* ---- data ---- */
+
+static void write_frame(const char *path, int t)
+{
+    uint8_t rgb[H * W * 3];
+    sam_error err;
+    for (int i = 0; i < H * W * 3; i++)
+        rgb[i] = (uint8_t)(i / 97 + 5 * t + (i * 31) % 17);
+    tree_text(&tree, path, ""); /* makes the folders */
+    assert_int_equal(image_write_rgb(tree_path(&tree, "%s", path), rgb, 3 * W, W, H, &err), SAM_OK);
+}
+
+static void write_mask(const char *split, const char *video, const char *object, int t, int is_empty)
+{
+    uint8_t px[H * W] = {0};
+    char path[256];
+    if (!is_empty)
+        fill_box(px, W, 10 + 2 * t, 10, 40 + 2 * t, 40, 1);
+    snprintf(path, sizeof path, "%s/Annotations_6fps/%s/%s/%05d.png", split, video, object, t);
+    tree_gray(&tree, path, px, W, H);
+}
+
+/* A video in SA-V layout whose objects 000 and 001 are annotated on every second frame. */
+static void write_video(const char *split, const char *video, int n_frames)
+{
+    char path[256];
+    for (int t = 0; t < n_frames; t++) {
+        snprintf(path, sizeof path, "%s/JPEGImages_24fps/%s/%05d.png", split, video, t);
+        write_frame(path, t);
+        for (int o = 0; o < 2 && t % 2 == 0; o++)
+            write_mask(split, video, o ? "001" : "000", t, 0);
+    }
+}
+
+static int set_up_all(void **state)
+{
+    (void)state;
+    sam_error err;
+    tree_open(&tree);
+    tree_folder(&tree, "weights");
+    const random_options random = {.model = "sam2.1_tiny", .seed = 7, .half = 1};
+    if (convert_random(&random, tree_path(&tree, "weights/tiny.safetensors"), NULL, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    return 0;
+}
+
+static int tear_down_all(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+/* ---- what comes out ---- */
+
+static void check_row(const csv_table *t, int row)
+{
+    assert_string_equal(cell(t, row, "status"), "ok");
+    assert_string_equal(cell(t, row, "precision"), "fp32");
+    assert_string_equal(cell(t, row, "metric"), "sav");
+    assert_string_equal(cell(t, row, "backend"), "cpu");
+    assert_int_equal(number(t, row, "imgsz"), 128);
+    assert_int_equal(number(t, row, "infer_H"), 128);
+    assert_int_equal(number(t, row, "infer_W"), 128);
+    assert_int_equal(number(t, row, "input_H"), H);
+    assert_int_equal(number(t, row, "input_W"), W);
+    assert_int_equal(number(t, row, "frames"), 5);
+    assert_int_equal(number(t, row, "processed_end_frame"), 5);
+    assert_true(number(t, row, "gpu_peak_alloc_MiB") == 0 && number(t, row, "gpu_peak_reserved_MiB") == 0);
+    assert_true(number(t, row, "cpu_peak_rss_MiB") > 10);
+    assert_true(fabs(number(t, row, "fps") * number(t, row, "latency_ms") - 1000) < 5);
+    assert_true(number(t, row, "setup_ms") > 0 && number(t, row, "e2e_fps") > 0 && number(t, row, "decode_ms") > 0);
+    double stages = number(t, row, "encode_ms") + number(t, row, "memory_attention_ms") +
+                    number(t, row, "mask_decoder_ms") + number(t, row, "memory_encoder_ms") + number(t, row, "post_ms");
+    assert_true(stages > 0 && stages < 1.1 * number(t, row, "latency_ms") + 1);
+    assert_true(fabs((number(t, row, "J") + number(t, row, "F")) / 2 - number(t, row, "JandF")) < 2e-6);
+}
+
+/* The figures of every row are those that `eval` finds in the saved masks. */
+static void check_eval(const csv_table *t, const char *out, const char *model)
+{
+    char line[512];
+    snprintf(line, sizeof line, "eval --gt @/split --pred @/%s/masks/%s --metric sav --json @/eval.json", out, model);
+    expect(0, line);
+    json_t *json = json_load_file(tree_path(&tree, "eval.json"), 0, NULL);
+    assert_non_null(json);
+    int n = 0;
+    for (int row = 0; row < t->n_rows; row++) {
+        char name[64];
+        if (strcmp(cell(t, row, "model"), model))
+            continue;
+        snprintf(name, sizeof name, "%s/%s", cell(t, row, "video"), cell(t, row, "object"));
+        json_t *object = json_object_get(json_object_get(json, "objects"), name);
+        assert_non_null(object);
+        assert_true(fabs(json_real_value(json_object_get(object, "J")) - number(t, row, "J")) < 1e-6);
+        assert_true(fabs(json_real_value(json_object_get(object, "F")) - number(t, row, "F")) < 1e-6);
+        n++;
+    }
+    assert_int_equal(n, json_object_size(json_object_get(json, "objects")));
+    json_decref(json);
+}
+
+static void table_overlays_and_masks(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"sam2_tiny_points", "sam2_tiny_bbox", "sam2_tiny_mask"};
+    write_video("split", "first", 5);
+    expect(0, "run --split-dir @/split --models sam2_tiny_points,sam2.1_tiny_bbox sam2_tiny_mask --out_dir @/out "
+              "--save_overlays --save-masks" FLAGS);
+    csv_table t = read_table("out");
+    assert_int_equal(t.n_rows, 6);
+    for (int row = 0; row < t.n_rows; row++) {
+        check_row(&t, row);
+        assert_int_equal(access(tree_path(&tree, "out/%s", cell(&t, row, "overlay")), R_OK), 0);
+    }
+    for (int m = 0; m < 3; m++) {
+        assert_non_null(strstr(messages, models[m]));
+        row_of(&t, "first", "001", models[m]);
+    }
+    for (int m = 0; m < 3; m++)
+        check_eval(&t, "out", models[m]);
+    csv_close(&t);
+}
+
+static void late_objects_are_prompted_where_they_appear(void **state)
+{
+    (void)state;
+    write_video("split", "late", 9);
+    write_mask("split", "late", "001", 0, 1);
+    write_mask("split", "late", "001", 2, 1);
+    expect(0, "run --split_dir @/split --models sam2_tiny_mask --out_dir @/late_out --save_masks --quiet" FLAGS);
+    csv_table t = read_table("late_out");
+    int row = row_of(&t, "late", "001", "sam2_tiny_mask");
+    assert_int_equal(number(&t, row, "frames"), 5);
+    assert_int_equal(number(&t, row, "processed_end_frame"), 9);
+    check_eval(&t, "late_out", "sam2_tiny_mask");
+    csv_close(&t);
+}
+
+static void short_clips_are_not_scored(void **state)
+{
+    (void)state;
+    expect(0,
+           "run --split_dir @/split --models sam2_tiny_points --out_dir @/short --limit_videos 1 --max_clip_frames 3 "
+           "--limit_objects 1" FLAGS);
+    csv_table t = read_table("short");
+    assert_int_equal(t.n_rows, 1);
+    assert_int_equal(number(&t, 0, "processed_end_frame"), 3);
+    assert_string_equal(cell(&t, 0, "J"), "");
+    assert_non_null(strstr(cell(&t, 0, "status"), "ok: not scored"));
+    csv_close(&t);
+}
+
+static void test_mode_needs_nothing(void **state)
+{
+    (void)state;
+    expect(0, "run --test_mode --models edgetam_points --threads 1 --out_dir @/test_out");
+    csv_table t = read_table("test_out");
+    assert_int_equal(t.n_rows, 2);
+    assert_int_equal(number(&t, 0, "frames"), 3);
+    assert_string_equal(cell(&t, 1, "status"), "ok");
+    assert_non_null(strstr(messages, "random weights"));
+    csv_close(&t);
+}
+
+static void davis_layout(void **state)
+{
+    (void)state;
+    for (int f = 0; f < 4; f++) {
+        char path[128];
+        uint8_t px[H * W] = {0};
+        fill_box(px, W, 5, 5, 30, 30, 1);
+        fill_box(px, W, 40, 20, 70, 50, 2);
+        snprintf(path, sizeof path, "davis/JPEGImages/480p/bear/%05d.png", f);
+        write_frame(path, f);
+        snprintf(path, sizeof path, "davis/Annotations/480p/bear/%05d.png", f);
+        tree_mask(&tree, path, px, W, H);
+    }
+    expect(
+        0,
+        "run --split_dir @/davis --split_name val --models sam2_tiny_bbox --metric davis --out_dir @/davis_out" FLAGS);
+    csv_table t = read_table("davis_out");
+    assert_int_equal(t.n_rows, 2);
+    assert_string_equal(cell(&t, 1, "object"), "002");
+    assert_true(number(&t, 1, "J") >= 0);
+    csv_close(&t);
+}
+
+/* ---- going on ---- */
+
+static void resume_repeats_nothing(void **state)
+{
+    (void)state;
+    const char *flags = "run --split_dir @/split --models sam2_tiny_points --limit_videos 1 --out_dir @/resumed" FLAGS;
+    char line[512];
+    snprintf(line, sizeof line, "%s --limit_objects 1", flags);
+    expect(0, line);
+    csv_table before = read_table("resumed");
+    assert_int_equal(before.n_rows, 1);
+    snprintf(line, sizeof line, "%s --resume", flags);
+    expect(0, line);
+    csv_table after = read_table("resumed");
+    assert_int_equal(after.n_rows, 2);
+    for (int c = 0; c < N_COLUMNS; c++)
+        assert_string_equal(csv_cell(&before, 0, c), csv_cell(&after, 0, c));
+    csv_close(&before);
+    csv_close(&after);
+    snprintf(line, sizeof line, "%s --resume --metric davis", flags);
+    expect_error(2, "--metric sav", line);
+    expect(0, flags);
+    assert_int_equal(access(tree_path(&tree, "resumed/sav_benchmark_summary.previous.csv"), R_OK), 0);
+}
+
+static int rows_so_far(const char *path)
+{
+    int n = -1, c;
+    FILE *file = fopen(path, "r");
+    while (file && (c = fgetc(file)) != EOF)
+        n += c == '\n';
+    if (file)
+        fclose(file);
+    return n;
+}
+
+static void interrupted_runs_keep_what_is_finished(void **state)
+{
+    (void)state;
+    const char *flags = "run --split_dir @/long --models sam2_tiny_points,sam2_tiny_bbox --out_dir @/cut" FLAGS;
+    char path[512], line[512];
+    write_video("long", "clip", 24);
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "cut/sav_benchmark_summary.csv"));
+    pid_t child = start(flags, 0);
+    for (int i = 0; i < 6000 && rows_so_far(path) < 1; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    assert_true(rows_so_far(path) >= 1);
+    kill(child, SIGINT);
+    assert_int_equal(end(child), 130);
+    assert_non_null(strstr(messages, "--resume"));
+    csv_table t = read_table("cut");
+    int n_ok = 0;
+    for (int row = 0; row < t.n_rows; row++) {
+        int ok = !strcmp(cell(&t, row, "status"), "ok");
+        assert_true(ok || !strcmp(cell(&t, row, "status"), "interrupted"));
+        n_ok += ok;
+    }
+    assert_true(n_ok >= 1 && n_ok < 4);
+    csv_close(&t);
+    snprintf(line, sizeof line, "%s --resume", flags);
+    expect(0, line);
+    t = read_table("cut");
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < t.n_rows; row++)
+        assert_string_equal(cell(&t, row, "status"), "ok");
+    csv_close(&t);
+}
+
+/* ---- what can be wrong ---- */
+
+static void bad_objects_do_not_stop_the_others(void **state)
+{
+    (void)state;
+    uint8_t small[16 * 16] = {[40] = 1};
+    write_video("bad", "good", 5);
+    write_video("bad", "torn", 5);
+    tree_text(&tree, "bad/JPEGImages_24fps/torn/00003.png", "\x89PNG\r\n\x1a\n");
+    for (int t = 0; t < 5; t += 2)
+        write_mask("bad", "good", "002", t, 1);
+    write_mask("bad", "good", "003", 0, 0);
+    tree_gray(&tree, "bad/Annotations_6fps/good/003/00002.png", small, 16, 16);
+    write_mask("bad", "good", "003", 4, 0);
+    expect(1, "run --split_dir @/bad --models sam2_tiny_bbox --out_dir @/bad_out --save_overlays" FLAGS);
+    csv_table t = read_table("bad_out");
+    assert_int_equal(t.n_rows, 6);
+    static const struct {
+        const char *video, *object, *words;
+    } rows[] = {{"good", "000", "ok"},        {"good", "001", "ok"},        {"good", "002", "empty"},
+                {"good", "003", "00002.png"}, {"torn", "000", "00003.png"}, {"torn", "001", "00003.png"}};
+    for (int i = 0; i < 6; i++) {
+        int row = row_of(&t, rows[i].video, rows[i].object, "sam2_tiny_bbox");
+        const char *status = cell(&t, row, "status");
+        if (!strstr(status, rows[i].words))
+            fail_msg("%s/%s: %s", rows[i].video, rows[i].object, status);
+        assert_int_equal(!strncmp(status, "error: ", 7), i >= 2);
+        assert_int_equal(cell(&t, row, "overlay")[0] != 0, i < 2);
+        assert_int_equal(cell(&t, row, "J")[0] != 0, i < 2);
+    }
+    csv_close(&t);
+    /* Mended, --resume runs the failed ones only. */
+    write_frame("bad/JPEGImages_24fps/torn/00003.png", 3);
+    expect(1, "run --split_dir @/bad --models sam2_tiny_bbox --out_dir @/bad_out --resume" FLAGS);
+    t = read_table("bad_out");
+    assert_int_equal(t.n_rows, 6);
+    assert_string_equal(cell(&t, row_of(&t, "torn", "001", "sam2_tiny_bbox"), "status"), "ok");
+    csv_close(&t);
+}
+
+static void output_that_cannot_be_written(void **state)
+{
+    (void)state;
+    tree_text(&tree, "file", "x");
+    expect_error(1, "file", "run --split_dir @/split --models sam2_tiny_bbox --out_dir @/file/below" FLAGS);
+    /* As a disk that fills up: the table still fits, an overlay does not. */
+    const char *line = "run --split_dir @/split --models sam2_tiny_bbox --out_dir @/full --save_overlays" FLAGS;
+    assert_int_equal(end(start(line, 2000)), 1);
+    assert_non_null(strstr(messages, "stopped"));
+    assert_non_null(strstr(messages, "overlays/"));
+    csv_table t = read_table("full");
+    assert_true(t.n_rows <= 1);
+    csv_close(&t);
+    assert_int_equal(end(start(line, 300)), 1); /* nor does the table */
+    assert_non_null(strstr(messages, "sav_benchmark"));
+}
+
+static void wrong_flags_and_splits(void **state)
+{
+    (void)state;
+    write_video("listed", "there", 3);
+    tree_text(&tree, "listed/sav_val.txt", "there\nnot_there\n");
+    tree_folder(&tree, "nothing");
+    tree_folder(&tree, "no_weights");
+    expect_error(2, "--split_dir", "run --models sam2_tiny_points");
+    expect_error(2, "sam2_{tiny,small,base,large}", "run --split_dir @/split --out_dir @/x --models sam9" FLAGS);
+    expect_error(2, "spilt_dir", "run --spilt_dir @/split");
+    expect_error(2, "multiple of 32", "run --split_dir @/split --imgsz 100");
+    expect_error(1, "not_there", "run --split_dir @/listed --out_dir @/x --models sam2_tiny_points" FLAGS);
+    expect_error(1, "no such folder", "run --split_dir @/absent --out_dir @/x --models sam2_tiny_points" FLAGS);
+    expect_error(1, "Annotations", "run --split_dir @/nothing --out_dir @/x --models sam2_tiny_points" FLAGS);
+    expect_error(1, "sam2.1_hiera_tiny.pt",
+                 "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --weights_dir @/no_weights");
+    expect_error(1, "limit is 1 MiB",
+                 "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --mem_limit 1M" FLAGS);
+    expect_error(1, "CUDA", "run --split_dir @/split --out_dir @/x --models sam2_tiny_points --device cuda" FLAGS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_overlays_and_masks),
+        cmocka_unit_test(short_clips_are_not_scored),
+        cmocka_unit_test(resume_repeats_nothing),
+        cmocka_unit_test(late_objects_are_prompted_where_they_appear),
+        cmocka_unit_test(test_mode_needs_nothing),
+        cmocka_unit_test(davis_layout),
+        cmocka_unit_test(interrupted_runs_keep_what_is_finished),
+        cmocka_unit_test(bad_objects_do_not_stop_the_others),
+        cmocka_unit_test(output_that_cannot_be_written),
+        cmocka_unit_test(wrong_flags_and_splits),
+    };
+    return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+}
