@@ -78,8 +78,14 @@ sam_status model_resolve(const char *verb, const char *weights, char *path, size
         return fail(err, SAM_E_IO, "--weights %s: %s", weights,
                     path_is_folder(weights) ? "is a folder, expected a file" : strerror(errno));
     fclose(f);
-    TRY(convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), cache, sizeof cache, err));
-    TRY(convert_cached(weights, cache, NULL, path, n_path, err));
+    /* Without a home there is no cache, which only a file that has to be converted misses. */
+    sam_error no_cache = {0};
+    if (convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), cache, sizeof cache, &no_cache) != SAM_OK)
+        cache[0] = 0;
+    sam_status status = convert_cached(weights, cache, NULL, path, n_path, err);
+    if (status == SAM_E_ARG && !cache[0])
+        return fail(err, no_cache.status, "--weights %s: %s", weights, no_cache.text);
+    TRY(status);
     if (strcmp(path, weights))
         fprintf(stderr, "sambench %s: %s is used in its converted form, %s\n", verb, weights, path);
     return SAM_OK;
