@@ -28,6 +28,7 @@
 
 enum { N_SAMPLES = 512, MAX_FRAMES = 16, MAX_OBJECTS = 3, LOW = 64, W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT };
 #define TOLERANCE 1e-3
+#define N_THREADS 1 /* tests run side by side */
 #define ROUNDING 2e-6 /* relative; logits of prompted frames differ by up to 1.6e-6 */
 
 /* ---- a reference file --------------------------------------------------------------------------------------------- */
@@ -446,7 +447,7 @@ static void run_case(const char *folder, const char file[64], const temp_dir *di
         sam_model_close(*m);
         temp_dir_file(dir, key, weights, sizeof weights);
         if (!hash_model_make(weights, model, (unsigned)int_of(ref.settings, "seed"), !strcmp(variant, "unstable"), &err) ||
-            sam_model_open(weights, &(sam_model_options){.image_px = int_of(ref.settings, "imgsz")}, m, &err) != SAM_OK)
+            sam_model_open(weights, &(sam_model_options){.image_px = int_of(ref.settings, "imgsz"), .n_threads = N_THREADS}, m, &err) != SAM_OK)
             fail_msg("%s", err.text);
         remove(weights); /* mapped until the model is closed */
         snprintf(weights_of, sizeof key, "%s", key);

@@ -9,20 +9,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-void verb_line(command_result *r, const temp_tree *t, int code, const char *line)
+enum { LINE_BYTES = 3000, MAX_WORDS = 64 };
+
+static void expand(const temp_tree *t, const char *line, char *full)
 {
-    char full[3000];
     size_t at = 0;
-    for (; *line && at + sizeof t->root < sizeof full; line++) {
+    for (; *line && at + sizeof t->root < LINE_BYTES; line++) {
         if (*line == '@')
-            at += (size_t)snprintf(full + at, sizeof full - at, "%s", t->root);
+            at += (size_t)snprintf(full + at, LINE_BYTES - at, "%s", t->root);
         else
             full[at++] = *line;
     }
     full[at] = 0;
+}
+
+pid_t verb_start(temp_tree *t, const char *line)
+{
+    char full[LINE_BYTES], *argv[MAX_WORDS + 1] = {BUILD_DIR "/sambench"};
+    int argc = 1;
+    expand(t, line, full);
+    for (char *word = strtok(full, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child)
+        return child;
+    if (!freopen(tree_path(t, "messages"), "w", stdout) || dup2(1, 2) < 0)
+        _exit(99);
+    execv(argv[0], argv);
+    _exit(98);
+}
+
+int verb_end(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void verb_line(command_result *r, const temp_tree *t, int code, const char *line)
+{
+    char full[LINE_BYTES];
+    expand(t, line, full);
     command(r, "sambench %s", full);
     assert_int_equal(r->code, code);
 }

@@ -8,11 +8,16 @@
 #include "temp_tree.h"
 
 #include <jansson.h>
+#include <sys/types.h>
 
 /* `sambench <line>` with every @ replaced by the tree's root, into `r`; its exit status must be `code`. */
 void verb_line(command_result *r, const temp_tree *t, int code, const char *line);
 /* The same, and it must say `words`. */
 void verb_says(const temp_tree *t, int code, const char *words, const char *line);
+
+/* Starts such a line in the background, with what it says in root/messages; then waits for its exit status. */
+pid_t verb_start(temp_tree *t, const char *line);
+int verb_end(pid_t child);
 
 /* root/<path>, which must have exactly these columns. */
 csv_table verb_table(temp_tree *t, const char *path, const char *const *columns, int n_columns);
