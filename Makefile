@@ -1,15 +1,16 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
 # make demo       track a clip and show what comes out
+# make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
 # make setup      only install what the build needs
 # make format     clang-format over the sources
 BUILD ?= build
 JOBS  ?= $(shell nproc)
 # Debian and Ubuntu packages of the build and its tests.
-PACKAGES := gcc libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
+PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize demo fatbin format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -35,7 +36,7 @@ test-plain: all
 	cd $(BUILD) && ctest --output-on-failure -j$(JOBS)
 
 test-sanitize: setup
-	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON > /dev/null
+	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON -DSAM_CUDA=OFF > /dev/null
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
 
@@ -48,6 +49,14 @@ demo: all
 	  --out_dir $(BUILD)/demo --save_overlays
 	@echo "Table: $(BUILD)/demo/sav_benchmark_summary.csv   overlays: $(BUILD)/demo/overlays/"
 
+fatbin: setup
+	cmake -S . -B $(BUILD)-fatbin -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=ON -DCMAKE_CUDA_FLAGS="-Xptxas -v" \
+	  "-DCUDA_ARCHS=80-real;86-real;87-real;89-real;90-real;120" > /dev/null
+	cmake --build $(BUILD)-fatbin --target kernels_cuda --clean-first -j$(JOBS) > $(BUILD)-fatbin/ptxas.log 2>&1 || \
+	  { grep -E 'error|Error' $(BUILD)-fatbin/ptxas.log; exit 1; }
+	mkdir -p docs/results
+	tests/gpu/kernel_table.py $(BUILD)-fatbin/ptxas.log > docs/results/kernels.md; tail -1 docs/results/kernels.md
+
 format:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
 
@@ -55,4 +64,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin

@@ -261,7 +261,7 @@ static sam_status segment(image_run *r, sam_error *err)
         .width_px = r->f->width, .height_px = r->f->height, .mode = SAM_IMAGE, .mem_limit = r->o->model.mem_limit};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     if (r->o->dump)
-        session_tap(r->session, (tap){see, r});
+        session_tap(r->session, (tap){.see = see, .user = r});
     TRY(sam_push_frame(r->session, &(sam_frame){.rgb = r->f->rgb, .row_bytes = 3 * (size_t)r->f->width}, err));
     TRY(segment_objects(r, err));
     if (r->tap_err.status != SAM_OK)

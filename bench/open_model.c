@@ -85,21 +85,26 @@ sam_status model_resolve(const char *verb, const char *weights, char *path, size
     return SAM_OK;
 }
 
+sam_model_options model_options(const model_choice *c)
+{
+    const char *precision = model_precision(c);
+    return (sam_model_options){.backend = c->device && !strcmp(c->device, "cuda") ? SAM_CUDA : SAM_CPU,
+                               .n_threads = model_threads(c),
+                               .compute = !strcmp(precision, "fp16")   ? SAM_F16
+                                          : !strcmp(precision, "bf16") ? SAM_BF16
+                                                                       : SAM_F32,
+                               .image_px = c->image_px,
+                               .cpu_variant = c->cpu_variant};
+}
+
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
                       sam_error *err)
 {
     char path[4096];
-    int is_auto = !c->device || !strcmp(c->device, "auto"), cuda = !is_auto && !strcmp(c->device, "cuda");
-    const char *precision = model_precision(c);
-    sam_model_options opt = {.backend = cuda ? SAM_CUDA : SAM_CPU,
-                             .n_threads = model_threads(c),
-                             .compute = !strcmp(precision, "fp16")   ? SAM_F16
-                                        : !strcmp(precision, "bf16") ? SAM_BF16
-                                                                     : SAM_F32,
-                             .image_px = c->image_px,
-                             .max_points = max_points,
-                             .max_prompted_frames = max_prompted_frames,
-                             .cpu_variant = c->cpu_variant};
+    int is_auto = !c->device || !strcmp(c->device, "auto");
+    sam_model_options opt = model_options(c);
+    opt.max_points = max_points;
+    opt.max_prompted_frames = max_prompted_frames;
     *out = NULL;
     TRY(model_resolve(verb, c->weights, path, sizeof path, err));
     TRY(sam_model_open(path, &opt, out, err));

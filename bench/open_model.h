@@ -26,6 +26,9 @@ sam_status model_open(const char *verb, const model_choice *c, int max_points, i
 /* The converted form of `weights` in path, as model_open finds it. */
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err);
 
+/* The engine's options for `c`: what it will run on. */
+sam_model_options model_options(const model_choice *c);
+
 const char *model_precision(const model_choice *c); /* "fp32" */
 /* Threads the engine will use. */
 int model_threads(const model_choice *c);

@@ -262,7 +262,7 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
     if (!pending(r, c, &n_frames))
         return SAM_OK;
     progress_clear(&r->bar);
-    sam_status status = warm_open(&m, &choice, c->name, err);
+    sam_status status = warm_open(&m, "run", &choice, c->name, err);
     for (int video = 0; status == SAM_OK && video < r->set.n_videos && !r->stop && !interrupt_requested(); video++)
         status = run_video(r, &m, video, c, err);
     warm_close(&m);

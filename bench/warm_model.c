@@ -13,15 +13,16 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-sam_status warm_open(warm_model *w, const model_choice *choice, const char *checkpoint, sam_error *err)
+sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice, const char *checkpoint,
+                     sam_error *err)
 {
     char path[4096];
     model_choice converted = *choice;
     *w = (warm_model){.mem_limit = choice->mem_limit};
-    TRY(model_resolve("run", choice->weights, path, sizeof path, err));
+    TRY(model_resolve(verb, choice->weights, path, sizeof path, err));
     converted.weights = path;
     double start = now_ms();
-    TRY(model_open("run", &converted, 0, 0, &w->model, err));
+    TRY(model_open(verb, &converted, 0, 0, &w->model, err));
     w->model_ms = now_ms() - start;
     if (!strcmp(sam_model_name(w->model), checkpoint))
         return SAM_OK;

@@ -16,7 +16,8 @@ typedef struct warm_model {
 
 /* `choice` says what and how, `checkpoint` which model the weights must be of. Conversion of official files, which is
  * done once and kept, is not part of model_ms. */
-sam_status warm_open(warm_model *w, const model_choice *choice, const char *checkpoint, sam_error *err);
+sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice, const char *checkpoint,
+                     sam_error *err);
 /* A session without objects for a clip of n_frames of this size. */
 sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_error *err);
 /* Gives up the session: after a failure in the middle of a clip the next one starts from a new session. */

@@ -62,6 +62,8 @@ typedef struct backend_api {
     const char *(*bind)(backend *b, op_id op, const op_call *c, void **bound);
     void (*unbind)(backend *b, op_id op, void *bound);
     const char *(*run)(backend *b, op_id op, const op_call *c);
+    /* Optional: runs, waits, and says by the device's own events how long that took. */
+    const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 
     /* Pictures. preprocess: host rgb -> normalised input [S*S, 3] f32. render: n planes of low-res logits -> cleaned,
      * at the size of the frame, 0/1, in host memory once `wait` returns. Bits are [height, width] each. */

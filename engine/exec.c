@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
 
@@ -221,10 +222,58 @@ static void show(const program *p, int i, int n_objects, const tap *t)
             t->see(t->user, p->c->g.name, p->c->g.values[n->out[k]].name, n_objects, &p->calls[i].out[k]);
 }
 
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Runs node i, waits for it and tells the tap how long it took. */
+static const char *run_timed(const program *p, int i, int n_objects, const tap *t)
+{
+    const node *n = &p->c->g.nodes[i];
+    const op_call *call = &p->calls[i];
+    const op_def *def = op_table[n->op];
+    const backend_api *api = p->c->b->api;
+    tap_node seen = {.graph = p->c->g.name,
+                     .op = def->name,
+                     .name = p->c->g.values[n->out[0]].name,
+                     .index = i,
+                     .n_objects = n_objects,
+                     .start_ms = now_ms()};
+    const char *wrong =
+        api->run_timed ? api->run_timed(p->c->b, n->op, call, &seen.ms) : api->run(p->c->b, n->op, call);
+    if (!wrong && !api->run_timed) {
+        wrong = api->wait(p->c->b, call->stream);
+        seen.ms = now_ms() - seen.start_ms;
+    }
+    if (wrong)
+        return wrong;
+    tensor in[OP_MAX_IN];
+    memcpy(in, call->in, sizeof in);
+    for (int k = 0; k < OP_MAX_IN && !api->host_memory; k++)
+        in[k].data = NULL;
+    if (def->cost)
+        seen.cost = def->cost(in, call->out, call->attr);
+    t->timed(t->user, &seen);
+    return NULL;
+}
+
+static const char *run_node(const program *p, int i, int n_objects, const tap *t)
+{
+    const backend_api *api = p->c->b->api;
+    if (t && t->timed)
+        return run_timed(p, i, n_objects, t);
+    const char *wrong = api->run(p->c->b, p->c->g.nodes[i].op, &p->calls[i]);
+    return wrong || !t || !t->see ? wrong : api->wait(p->c->b, p->calls[i].stream);
+}
+
 sam_status program_run(const program *p, int n_objects, const tap *t, sam_error *err)
 {
     const graph *g = &p->c->g;
-    const backend_api *api = p->c->b->api;
+    if (t && t->span)
+        t->span(t->user, g->name, 1);
     for (int i = 0; i < g->n_nodes; i++) {
         const node *n = &g->nodes[i];
         tensor *tensors = p->tensors + (size_t)i * PER_NODE;
@@ -232,13 +281,13 @@ sam_status program_run(const program *p, int n_objects, const tap *t, sam_error 
             set_batch(&tensors[k], n->in[k] ? g->values[n->in[k]].t.n : 0, n_objects);
         for (int k = 0; k < OP_MAX_OUT; k++)
             set_batch(&tensors[OP_MAX_IN + k], n->out[k] ? g->values[n->out[k]].t.n : 0, n_objects);
-        const char *wrong = api->run(p->c->b, n->op, &p->calls[i]);
-        if (!wrong && t && t->see)
-            wrong = api->wait(p->c->b, p->calls[i].stream);
+        const char *wrong = run_node(p, i, n_objects, t);
         if (wrong)
             return fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", g->name, i, op_table[n->op]->name, wrong);
         if (t && t->see)
             show(p, i, n_objects, t);
     }
+    if (t && t->span)
+        t->span(t->user, g->name, 0);
     return SAM_OK;
 }

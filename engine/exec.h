@@ -34,8 +34,8 @@ sam_status program_plan(program *p, const compiled *c, int max_objects, sam_erro
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
                         int max_objects, void *stream, sam_error *err);
 void program_free(program *p);
-/* Enqueues the graph for n_objects (1 .. max_objects) in the per-object values. Allocates nothing. With a tap, waits for
- * each node. SAM_E_DEVICE names graph and node. */
+/* Enqueues the graph for n_objects (1 .. max_objects) in the per-object values. Allocates nothing. With a tap that
+ * sees values or times, waits for each node. SAM_E_DEVICE names graph and node. */
 sam_status program_run(const program *p, int n_objects, const tap *t, sam_error *err);
 
 #endif

@@ -81,7 +81,8 @@ typedef struct sam_session_options {
     sam_mode mode;           /* images are resized and prompted as the official image predictor does */
     int max_objects;         /* default 1                                                            */
     int n_frames;            /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
-                                 pointers by it below 16 frames, so scoring a short file needs it     */
+                                 pointers by it below 16 frames, so scoring a short file needs it;
+                                 frames from n_frames on are then refused                             */
     int fill_hole_area;      /* holes up to this area (pixels of the low-res mask) are filled; default 8 in
                                  video mode as in the official builder, none in image mode; -1: off   */
     int remove_speck_area;   /* specks up to this area are removed; default none                     */
@@ -152,7 +153,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
     size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
-    const char *backend, *device; /* "cpu", "avx512bf16, 2 threads" */
+    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 

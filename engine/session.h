@@ -84,6 +84,12 @@ static inline size_t low_res_count(const sam_session *s)
     return 16 * (size_t)s->m->size.side * (size_t)s->m->size.side;
 }
 
+/* The session's tap, or NULL if nobody listens. */
+static inline const tap *session_listener(const sam_session *s)
+{
+    return s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL;
+}
+
 void session_forget(sam_session *s); /* objects and current frame */
 void session_forget_object(const sam_session *s, object *o);
 

@@ -39,7 +39,7 @@ sam_status write_controls(sam_session *s, sam_error *err)
 sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err)
 {
     double start = now_ms();
-    sam_status status = program_run(&s->programs[id], n_objects, s->tap.see ? &s->tap : NULL, err);
+    sam_status status = program_run(&s->programs[id], n_objects, session_listener(s), err);
     s->failed |= status != SAM_OK;
     if (ms)
         *ms += now_ms() - start;

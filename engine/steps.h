@@ -16,6 +16,10 @@ sam_status device_status(sam_session *s, const char *what, const char *wrong, sa
 sam_status write_controls(sam_session *s, sam_error *err);
 sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err);
 
+/* A new current frame: begin_frame, the network's input into st.image, encode_frame. */
+sam_status begin_frame(sam_session *s, int64_t index, sam_error *err);
+sam_status encode_frame(sam_session *s, sam_error *err);
+
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };

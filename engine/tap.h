@@ -1,15 +1,30 @@
-/* tap.h - looking at every value a session computes: dumps, parity tests, debugging. Not part of the public API. */
+/* tap.h - looking at every value a session computes, and at the time it took: dumps, parity tests, profiles. Not part of
+ * the public API. */
 #ifndef TAP_H
 #define TAP_H
 
 #include "op.h"
 #include "sam.h"
 
-/* Called after each node of a graph with the value it computed, while it lives. Values without a name are "".
- * Names that stay: the states of model/sam2.h ("features", "high_res_0", "high_res_1", "low_res", "pointer", ...). */
+/* An operator that has run. */
+typedef struct tap_node {
+    const char *graph, *op;
+    const char *name; /* of its first output, or ""                                                     */
+    int index;        /* node of the graph                                                              */
+    int n_objects;
+    double start_ms, ms; /* CLOCK_MONOTONIC; ms by device events where the backend has them             */
+    op_cost cost;        /* of what was computed; on a device, where counts are not read back, of a full memory bank */
+} tap_node;
+
 typedef struct tap {
+    /* Called after each node of a graph with the value it computed, while it lives. Values without a name are "".
+     * Names that stay: the states of model/sam2.h ("features", "high_res_0", "high_res_1", "low_res", "pointer", ...). */
     void (*see)(void *user, const char *graph, const char *name, int n_objects, const tensor *t);
     void *user;
+    /* Called after each operator with the time it took. Operators are waited for one by one. */
+    void (*timed)(void *user, const tap_node *n);
+    /* Called before (begins 1) and after (0) a graph is enqueued; nothing is waited for. */
+    void (*span)(void *user, const char *graph, int begins);
 } tap;
 
 /* Sets the session's tap; {0} removes it. */

@@ -52,27 +52,38 @@ sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
 
+sam_status begin_frame(sam_session *s, int64_t index, sam_error *err)
+{
+    if (index < 0 || (s->opt.n_frames && index >= s->opt.n_frames))
+        return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)index, s->opt.n_frames);
+    s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
+    s->stats.memory_encoder_ms = s->stats.post_ms = 0;
+    s->frame = index;
+    s->has_frame = 0;
+    for (int i = 0; i < s->opt.max_objects; i++)
+        s->objects[i].has_result = 0;
+    return SAM_OK;
+}
+
+sam_status encode_frame(sam_session *s, sam_error *err)
+{
+    TRY(step(s, GRAPH_ENCODE, 1, &s->stats.encode_ms, err));
+    s->has_frame = 1;
+    return SAM_OK;
+}
+
 sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
 {
     TRY(check_session(s, s->opt.mode, "sam_push_frame", err));
     if (!f || !f->rgb || f->row_bytes < 3 * (size_t)s->opt.width_px)
         return fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes", s->opt.width_px,
                     s->opt.height_px, 3 * (size_t)s->opt.width_px);
-    if (f->index < 0 || (s->opt.n_frames && f->index >= s->opt.n_frames))
-        return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)f->index, s->opt.n_frames);
-    s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
-    s->stats.memory_encoder_ms = s->stats.post_ms = 0;
-    s->frame = f->index;
-    s->has_frame = 0;
-    for (int i = 0; i < s->opt.max_objects; i++)
-        s->objects[i].has_result = 0;
+    TRY(begin_frame(s, f->index, err));
     double start = now_ms();
     const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
     s->stats.encode_ms = now_ms() - start;
     TRY(device_status(s, "resizing", wrong, err));
-    TRY(step(s, GRAPH_ENCODE, 1, &s->stats.encode_ms, err));
-    s->has_frame = 1;
-    return SAM_OK;
+    return encode_frame(s, err);
 }
 
 static void show_entry(object *o, const bank_entry *e)
@@ -344,7 +355,7 @@ static void mark_tracked(object *o, int64_t frame, sam_direction direction)
 static sam_status enqueue_track(sam_session *s, int n, sam_error *err)
 {
     const backend_api *api = s->b->api;
-    int record = !s->tap.see && n < MAX_RECORDINGS, done = 0;
+    int record = !session_listener(s) && n < MAX_RECORDINGS, done = 0;
     const char *wrong = record ? api->replay(s->b, s->stream, n, &done) : NULL;
     if (!wrong && record && !done)
         wrong = api->record(s->b, s->stream, n);

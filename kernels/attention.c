@@ -26,10 +26,19 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
     return NULL;
 }
 
+/* Keys of all batches that are attended to: n_keys where its data is at hand, else every one. */
+static double keys_of_batches(const tensor *in, int n, int groups)
+{
+    double keys = 0;
+    for (int i = 0; i < n; i++)
+        keys += in[3].data ? *(const int32_t *)tensor_at(&in[3], i) : in[1].rows / groups;
+    return keys;
+}
+
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     int groups = a->groups ? a->groups : 1;
-    double pairs = (double)out->n * out->rows * (in[1].rows / groups); /* every key: n_keys is not known here */
+    double pairs = out->rows * keys_of_batches(in, out->n, groups);
     op_cost c = {.flops = 2.0 * pairs * (in[1].cols + in[2].cols), .bytes_written = (double)tensor_bytes(out)};
     for (int i = 0; i < 4; i++)
         c.bytes_read += (double)tensor_bytes(&in[i]);

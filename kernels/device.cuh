@@ -176,12 +176,15 @@ static __device__ __forceinline__ float rcp_approx(float v)
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
     return r;
 }
-#define UNROLL _Pragma("unroll")
+#define UNROLL            _Pragma("unroll")
+#define UNROLL_TEXT(text) _Pragma(#text)
+#define UNROLL_BY(n)      UNROLL_TEXT(unroll(n))
 
 #else
 
 #include "emu.h"
 #define UNROLL
+#define UNROLL_BY(n)
 
 #endif
 

@@ -8,11 +8,12 @@
  *   bytes are permuted within a row, chunk ^= row / 2 % 4, so that neither cp.async nor ldmatrix meets a bank twice.
  *   traffic  x once per column of tiles (neighbouring blocks share it in L2), w once per row of tiles, y once.
  * linear_any: every mixture of types and every I; 64 x 64 tiles, products in f32 by fused multiply-adds.
- *   grid    as above;   block 256;   shared 17 KiB
+ *   grid    as above;   block 256;   shared 18 KiB
  * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
 #include "elements.cuh"
 
 static const int DEPTH = 32; /* columns of x and w in a stage */
+static const int PAD = 8;    /* floats between rows of the tile on its way out: pairs of 8 lanes meet no bank twice */
 
 struct product {
     const void *x, *w, *b, *residual;
@@ -29,7 +30,7 @@ static __device__ __forceinline__ size_t repeated(size_t row, size_t n_rows, siz
     return period == n_rows ? row : row % period;
 }
 
-/* sC [n_rows, BN] (rows BN + 4 apart) are the products of rows row0.. and columns col0.. */
+/* sC [n_rows, BN] (rows BN + PAD apart) are the products of rows row0.. and columns col0.. */
 template <int BN, int THREADS>
 static __device__ __forceinline__ void write_tile(const product &p, const float *sC, int n_rows, size_t row0, int col0)
 {
@@ -39,7 +40,7 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
         if (row >= p.n_rows || n <= 0)
             continue;
         float v[RUN], other[RUN];
-        load_run(v, sC + r * (BN + 4) + c, DT_F32, 0, RUN);
+        load_run(v, sC + r * (BN + PAD) + c, DT_F32, 0, RUN);
         if (p.b) {
             load_run(other, p.b, DT_F32, col, n);
             UNROLL
@@ -64,23 +65,37 @@ static __device__ __forceinline__ int swizzled(int row, int chunk)
     return row * DEPTH + (chunk ^ (row / 2 % 4)) * 8;
 }
 
+/* The chunks of a stage that a thread fetches: where the first stage's come from (advanced by DEPTH a stage), and to. */
+template <class T, int BM, int BN, int THREADS> struct fetcher {
+    static const int N = ((BM + BN) * 4 + THREADS - 1) / THREADS;
+    const T *from[N];
+    int to[N]; /* -1: none; elements from the start of the stage, x before w */
+    bool inside[N];
+};
 template <class T, int BM, int BN, int THREADS>
-static __device__ __forceinline__ void fetch_stage(const product &p, T *sX, T *sW, size_t row0, int col0, int k0)
+static __device__ __forceinline__ void fetch_begin(fetcher<T, BM, BN, THREADS> &f, const product &p, size_t row0,
+                                                   int col0)
 {
-    const T *gX = (const T *)p.x, *gW = (const T *)p.w;
     UNROLL
-    for (int i = 0; i * THREADS < (BM + BN) * 4; i++) {
-        int item = i * THREADS + (int)threadIdx.x, row = item / 4, chunk = item % 4, k = k0 + chunk * 8;
-        if (row < BM) {
-            bool valid = row0 + (size_t)row < p.n_rows && k < p.n_in;
-            size_t from = valid ? repeated(row0 + (size_t)row, p.n_rows, p.x_period) * (size_t)p.n_in + (size_t)k : 0;
-            cp_async<16>(sX + swizzled(row, chunk), gX + from, valid);
-        } else if (row < BM + BN) {
-            bool valid = col0 + row - BM < p.n_out && k < p.n_in;
-            size_t from = valid ? (size_t)(col0 + row - BM) * (size_t)p.n_in + (size_t)k : 0;
-            cp_async<16>(sW + swizzled(row - BM, chunk), gW + from, valid);
-        }
+    for (int i = 0; i < f.N; i++) {
+        int item = i * THREADS + (int)threadIdx.x, row = item / 4, chunk = item % 4;
+        bool is_x = row < BM;
+        size_t y_row = row0 + (size_t)row, w_row = (size_t)(col0 + row - BM);
+        f.inside[i] = is_x ? y_row < p.n_rows : row < BM + BN && w_row < (size_t)p.n_out;
+        f.to[i] = row < BM + BN ? (is_x ? 0 : BM * DEPTH) + swizzled(is_x ? row : row - BM, chunk) : -1;
+        size_t at = f.inside[i] ? (is_x ? repeated(y_row, p.n_rows, p.x_period) : w_row) * (size_t)p.n_in : 0;
+        f.from[i] = (const T *)(is_x ? p.x : p.w) + at + (size_t)(chunk * 8);
     }
+}
+template <class T, int BM, int BN, int THREADS>
+static __device__ __forceinline__ void fetch_stage(const fetcher<T, BM, BN, THREADS> &f, const product &p, T *sStage,
+                                                   int k0)
+{
+    int k = k0 + (int)threadIdx.x % 4 * 8; /* THREADS is a multiple of 4: the same chunk each time */
+    UNROLL
+    for (int i = 0; i < f.N; i++)
+        if (f.to[i] >= 0)
+            cp_async<16>(sStage + f.to[i], f.from[i] + k0, f.inside[i] && k < p.n_in);
 }
 
 /* rD [MI][NI][4] += the warp's rows of sX times its rows of sW, 32 deep. */
@@ -110,30 +125,47 @@ static __device__ __forceinline__ void multiply_stage(float (*rD)[NI][4], const 
     }
 }
 
+/* The warp's results to rows of sC. */
+template <int MI, int NI>
+static __device__ __forceinline__ void stage_out(const float (*rD)[NI][4], float *sC, int pitch)
+{
+    int lane = (int)threadIdx.x % 32;
+    UNROLL
+    for (int i = 0; i < MI * NI * 2; i++) {
+        const float *d = rD[i / 2 / NI][i / 2 % NI] + i % 2 * 2;
+        int row = i / 2 / NI * 16 + i % 2 * 8 + lane / 4, col = i / 2 % NI * 8 + lane % 4 * 2;
+        store_b64(sC + row * pitch + col, make_uint2(__float_as_uint(d[0]), __float_as_uint(d[1])));
+    }
+}
+
 template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLOCKS>
 __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(product p)
 {
-    const int THREADS = 32 * WARPS_M * WARPS_N, MI = BM / WARPS_M / 16, NI = BN / WARPS_N / 8;
+    const int THREADS = 32 * WARPS_M * WARPS_N, STAGE = (BM + BN) * DEPTH, MI = BM / WARPS_M / 16,
+              NI = BN / WARPS_N / 8;
     static_assert(NI % 2 == 0 && MI >= 1, "a warp takes pairs of 8 columns");
-    T *sX = (T *)dynamic_shared(), *sW = sX + STAGES * BM * DEPTH;
+    T *sStages = (T *)dynamic_shared(); /* [STAGES]: x [BM, DEPTH], w [BN, DEPTH] */
     size_t row0 = (size_t)blockIdx.y * BM;
-    int col0 = (int)blockIdx.x * BN, lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
+    int col0 = (int)blockIdx.x * BN, warp = (int)threadIdx.x / 32;
     int warp_m = warp / WARPS_N, warp_row = warp_m * MI * 16, warp_col = warp % WARPS_N * NI * 8;
     int n_stages = (p.n_in + DEPTH - 1) / DEPTH;
     float rD[MI][NI][4] = {};
+    fetcher<T, BM, BN, THREADS> f;
+    fetch_begin(f, p, row0, col0);
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < n_stages)
-            fetch_stage<T, BM, BN, THREADS>(p, sX + s * BM * DEPTH, sW + s * BN * DEPTH, row0, col0, s * DEPTH);
+            fetch_stage(f, p, sStages + s * STAGE, s * DEPTH);
         cp_async_commit();
     }
     for (int s = 0; s < n_stages; s++) {
         cp_async_wait<STAGES - 2>();
         __syncthreads(); /* stage s is there for all, and all have left stage s - 1, which is filled next */
-        int next = s + STAGES - 1, to = next % STAGES, from = s % STAGES;
+        int next = s + STAGES - 1;
         if (next < n_stages)
-            fetch_stage<T, BM, BN, THREADS>(p, sX + to * BM * DEPTH, sW + to * BN * DEPTH, row0, col0, next * DEPTH);
+            fetch_stage(f, p, sStages + next % STAGES * STAGE, next * DEPTH);
         cp_async_commit();
-        multiply_stage<T, MI, NI>(rD, sX + from * BM * DEPTH, sW + from * BN * DEPTH, warp_row, warp_col);
+        const T *sX = sStages + s % STAGES * STAGE;
+        multiply_stage<T, MI, NI>(rD, sX, sX + BM * DEPTH, warp_row, warp_col);
     }
     cp_async_wait<0>();
     float *sC = (float *)dynamic_shared();
@@ -141,13 +173,7 @@ __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(pro
     for (int part = 0; part < WARPS_M; part++) {
         __syncthreads(); /* stages, or the part before, have been read */
         if (warp_m == part)
-            UNROLL
-        for (int i = 0; i < MI; i++)
-            UNROLL
-        for (int j = 0; j < NI; j++)
-            UNROLL
-        for (int k = 0; k < 4; k++)
-            sC[(i * 16 + lane / 4 + k / 2 * 8) * (BN + 4) + warp_col + j * 8 + lane % 4 * 2 + k % 2] = rD[i][j][k];
+            stage_out<MI, NI>(rD, sC + warp_col, BN + PAD);
         __syncthreads();
         write_tile<BN, THREADS>(p, sC, MI * 16, row0 + (size_t)(part * MI * 16), col0);
     }
@@ -157,7 +183,7 @@ template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLO
 static const char *launch_mma(const product &p, void *stream)
 {
     size_t tiles = (size_t)STAGES * (BM + BN) * DEPTH * sizeof(T);
-    size_t out = (size_t)(BM / WARPS_M) * (BN + 4) * sizeof(float);
+    size_t out = (size_t)(BM / WARPS_M) * (BN + PAD) * sizeof(float);
     dim3 grid(blocks_for((size_t)p.n_out, BN), blocks_for(p.n_rows, BM));
     return launch(linear_mma<T, BM, BN, WARPS_M, WARPS_N, STAGES, BLOCKS>, grid, 32 * WARPS_M * WARPS_N,
                   tiles > out ? tiles : out, stream, p);
@@ -167,7 +193,7 @@ static const int SIDE = 64, STEP = 16; /* linear_any: tile, and columns at a tim
 
 __global__ void __launch_bounds__(256) linear_any(product p)
 {
-    const int PITCH = SIDE + 4;
+    const int PITCH = SIDE + PAD;
     float *sX = (float *)dynamic_shared(), *sW = sX + STEP * PITCH; /* [STEP, SIDE]: transposed */
     size_t row0 = (size_t)blockIdx.y * SIDE;
     int col0 = (int)blockIdx.x * SIDE, t = (int)threadIdx.x, r = t % 128 / 2, k0 = t % 2 * RUN;
@@ -250,7 +276,7 @@ static const char *run(const op_call *c)
     if (x->type == DT_F16 && w->type == DT_F16 && has_chunks(p))
         return run_mma<f16>(p, c->stream);
     dim3 grid(blocks_for((size_t)p.n_out, SIDE), blocks_for(n_rows, SIDE));
-    return launch(linear_any, grid, 256, (size_t)SIDE * (SIDE + 4) * sizeof(float), c->stream, p);
+    return launch(linear_any, grid, 256, (size_t)SIDE * (SIDE + PAD) * sizeof(float), c->stream, p);
 }
 
 const op_cuda CUDA_FN(linear_cuda) = {run};

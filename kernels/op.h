@@ -61,6 +61,7 @@ typedef struct op_def {
     unsigned optional;
     /* Shape rule. Fills out[] (type, n, rows, cols) from in[]; returns NULL, or what is wrong (a constant). */
     const char *(*infer)(const tensor *in, const op_attr *a, tensor *out);
+    /* Reads only shapes and, where in[i].data is not NULL, counts (attention's keys). */
     op_cost (*cost)(const tensor *in, const tensor *out, const op_attr *a);
 } op_def;
 

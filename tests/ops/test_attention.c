@@ -1,6 +1,8 @@
 /* attention against softmax written out in float64. */
 #include "op_test.h"
 
+#include "control.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -111,6 +113,29 @@ static void types(void **state)
     }
 }
 
+/* Kernels have tiles for 99, 163 and 227 KiB of shared memory; widths and rows that fill none of them. */
+static void tiles(void **state)
+{
+    (void)state;
+    static const size_t limits[3] = {99 * 1024, 163 * 1024, 227 * 1024};
+    static const shape cases[] = {
+        {1, 1, 150, 200, 1, 256, 64, 0}, {1, 1, 33, 100, 1, 256, 256, 0}, {1, 1, 20, 70, 1, 200, 40, 0},
+        {1, 1, 50, 90, 1, 144, 136, 0},  {1, 1, 70, 130, 1, 72, 72, 0},   {1, 1, 129, 65, 1, 96, 96, 0},
+        {1, 1, 17, 80, 1, 112, 128, 0},  {2, 1, 40, 65, 1, 32, 24, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int j = 0; j < (cases[i].dk > 128 ? 3 : 1); j++) {
+            op_case t = attention_case("tiles", DT_BF16, cases[i]);
+            emu_shared_limit(limits[j]);
+            op_check(&t);
+        }
+    for (int j = 0; j < 3; j++) {
+        op_case t = attention_case("tiles, f16", DT_F16, cases[3 * j / 2]);
+        op_check(&t);
+    }
+    emu_shared_limit(limits[0]);
+}
+
 /* Rows past n_keys hold NaN and must not be looked at. */
 static void valid_keys(void **state)
 {
@@ -178,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),       cmocka_unit_test(types),      cmocka_unit_test(valid_keys),
         cmocka_unit_test(large_scores), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,28 @@ static void types(void **state)
     }
 }
 
+/* The kernels' tiles of outputs, filled and not, with channels that are whole 16-byte chunks and that are not; more
+ * pixels than a tile; residuals; odd widths of an output row. */
+static void products(void **state)
+{
+    (void)state;
+    static const shape cases[] = {
+        {1, 23, 18, 3, 96, 7, 4, 3, 0}, {1, 12, 11, 3, 112, 7, 4, 3, 0}, {2, 11, 12, 3, 144, 7, 4, 3, 0},
+        {1, 20, 17, 3, 24, 3, 2, 1, 0}, {1, 18, 19, 24, 48, 3, 2, 1, 0}, {2, 9, 8, 64, 72, 3, 2, 1, 0},
+        {1, 8, 7, 16, 65, 1, 1, 0, 0},  {1, 9, 10, 17, 33, 2, 2, 0, 0},  {1, 6, 5, 8, 150, 3, 1, 1, 0},
+        {1, 9, 9, 16, 16, 3, 2, 1, 16}, {2, 5, 13, 24, 24, 7, 1, 3, 24}, {1, 12, 8, 1, 1, 4, 4, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int j = 0; j < 2; j++) {
+            dtype type = j ? DT_F16 : DT_BF16;
+            op_case t = conv_case("products", type, type, cases[i], j ? ACT_GELU : ACT_NONE);
+            if (i % 2 == (size_t)j)
+                add_residual(&t, j ? DT_F32 : type, 1, cases[i]);
+            t.kernels_only = j;
+            op_check(&t);
+        }
+}
+
 static void not_finite(void **state)
 {
     (void)state;
@@ -143,7 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),     cmocka_unit_test(fused),    cmocka_unit_test(types),
-        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(not_finite), cmocka_unit_test(refusals), cmocka_unit_test(products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

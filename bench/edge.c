@@ -1,0 +1,443 @@
+/* edge.c - the verb `edge`: the two-phase benchmark for boards whose memory is small and shared.
+ *
+ * This process does no work of its own, so that no work of it can get it killed: setup is one child, inference another (or
+ * one for each model). A child that is killed costs the row it was working on. */
+#include "edge.h"
+
+#include "child.h"
+#include "folders.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "machine.h"
+#include "samples.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WORDS = 256 };
+
+extern const verb verb_edge;
+
+/* ---- paths and metadata ---- */
+
+static sam_status below(const char *folder, const char *name, char *path, size_t n_path, sam_error *err)
+{
+    if (snprintf(path, n_path, "%s/%s", folder, name) < (int)n_path)
+        return SAM_OK;
+    return fail(err, SAM_E_ARG, "%.200s...: the path is too long", folder);
+}
+
+sam_status edge_out(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err)
+{
+    return below(o->w.out_dir, name, path, n_path, err);
+}
+
+sam_status edge_prepared(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err)
+{
+    return below(o->preprocessed_dir, name, path, n_path, err);
+}
+
+sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *err)
+{
+    char path[4096];
+    json_error_t why;
+    TRY(edge_prepared(o, EDGE_METADATA, path, sizeof path, err));
+    json_t *json = json_load_file(path, 0, &why);
+    if (!json)
+        return fail(err, SAM_E_FORMAT, "%s: %s; run without --skip_setup", path, why.text);
+    json_t *settings = json_object_get(json, "settings");
+    const char *split = json_string_value(json_object_get(settings, "split"));
+    int px = (int)json_integer_value(json_object_get(settings, "imgsz"));
+    sam_status status = SAM_OK;
+    if (json_integer_value(json_object_get(json, "version")) != 1 || !split ||
+        !json_is_array(json_object_get(json, "videos")))
+        status = fail(err, SAM_E_FORMAT, "%s: not the metadata of this version; run without --skip_setup", path);
+    else if (px != o->w.model.image_px || (o->w.set.root && strcmp(split, o->w.set.root)))
+        status = fail(err, SAM_E_FORMAT, "%s: made for %s at %d px, now it is %s at %d px; run without --skip_setup",
+                      path, split, px, o->w.set.root ? o->w.set.root : "", o->w.model.image_px);
+    if (status != SAM_OK) {
+        json_decref(json);
+        return status;
+    }
+    *out = json;
+    return SAM_OK;
+}
+
+/* ---- children ---- */
+
+/* This program with the same flags, in another phase. */
+static sam_status run_phase(const char *phase, const char *only, int argc, char **argv, child_end *end, sam_error *err)
+{
+    char self[4096];
+    const char *words[MAX_WORDS + 8] = {0};
+    int n = 0;
+    TRY(child_self(self, sizeof self, err));
+    words[n++] = self;
+    for (int i = 0; i < argc && n < MAX_WORDS; i++)
+        words[n++] = argv[i];
+    words[n++] = "--phase";
+    words[n++] = phase;
+    if (only) {
+        words[n++] = "--only_model";
+        words[n++] = only;
+    }
+    return child_run(words, end, err);
+}
+
+/* What the dead child was at gets a row that says how it ended. *known is 0 if that is not known, or was said before. */
+static sam_status bury(const edge_options *o, const child_end *end, int *known, sam_error *err)
+{
+    char path[4096], how[160], status[200];
+    csv_table t = {0};
+    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
+    json_t *at = json_load_file(path, 0, NULL);
+    const char *video = json_string_value(json_object_get(at, "video")),
+               *object = json_string_value(json_object_get(at, "object"));
+    const char *model = json_string_value(json_object_get(at, "model"));
+    child_says(end, how, sizeof how);
+    *known = video && object && model;
+    if (!*known) {
+        fprintf(stderr, "sambench edge: inference: %s\n", how);
+        json_decref(at);
+        return SAM_OK;
+    }
+    fprintf(stderr, "sambench edge: %s%s%s%s%s: %s; going on with the next\n", model, *video ? ", " : "", video,
+            *object ? "/" : "", object, how);
+    snprintf(status, sizeof status, "killed: %s", how);
+    sam_status result = edge_table_open(o, &t, 1, err);
+    if (result == SAM_OK && csv_find(&t, (const char *const[]){video, object, model}, 3) >= 0)
+        *known = 0;
+    if (result == SAM_OK && *known)
+        result = edge_table_add_failed(&t, o, video, object, model, status, err);
+    csv_close(&t);
+    json_decref(at);
+    remove(path);
+    return result;
+}
+
+/* A fresh process for the rest each time one dies, until one ends by itself. */
+static sam_status infer(const edge_options *o, const char *only, int argc, char **argv, int *interrupted,
+                        sam_error *err)
+{
+    char path[4096];
+    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
+    for (int known = 1; known;) {
+        child_end end;
+        remove(path);
+        TRY(run_phase("inference", only, argc, argv, &end, err));
+        *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
+        if (*interrupted || (!end.signal && end.code <= 1))
+            break;
+        if (!end.signal)
+            return fail(err, SAM_E_IO, "inference ended with status %d", end.code);
+        TRY(bury(o, &end, &known, err));
+    }
+    remove(path);
+    return SAM_OK;
+}
+
+/* ---- the end ---- */
+
+static double cell_number(const csv_table *t, int row, const char *column)
+{
+    return strtod(csv_cell(t, row, csv_column(t, column)), NULL);
+}
+
+static const char *cell(const csv_table *t, int row, const char *column)
+{
+    return csv_cell(t, row, csv_column(t, column));
+}
+
+/* One model over all its rows. */
+static json_t *sum_up(const csv_table *t, const char *model)
+{
+    samples fps = {0}, p95 = {0};
+    double rss = 0, pool = 0, gpu = 0;
+    int n_ok = 0, n_failed = 0;
+    for (int r = 0; r < t->n_rows; r++) {
+        if (strcmp(cell(t, r, "model"), model))
+            continue;
+        int ok = !strcmp(cell(t, r, "status"), "ok");
+        n_ok += ok;
+        n_failed += !ok;
+        if (!ok || !cell(t, r, "fps")[0])
+            continue;
+        samples_add(&fps, cell_number(t, r, "fps"), NULL);
+        samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
+        double x = cell_number(t, r, "cpu_peak_rss_MiB");
+        rss = x > rss ? x : rss;
+        x = cell_number(t, r, "pool_peak_MiB");
+        pool = x > pool ? x : pool;
+        x = cell_number(t, r, "gpu_peak_alloc_MiB");
+        gpu = x > gpu ? x : gpu;
+    }
+    double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
+    printf("%-22s %4d %7d %9.2f %12.1f %10.1f %10.1f\n", model, n_ok, n_failed, median, worst, rss, pool);
+    samples_free(&fps);
+    samples_free(&p95);
+    return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
+                     "latency_p95_ms_worst", worst, "cpu_peak_rss_MiB", rss, "gpu_peak_alloc_MiB", gpu, "pool_peak_MiB",
+                     pool);
+}
+
+static json_t *rows_of(const csv_table *t)
+{
+    json_t *rows = json_array();
+    for (int r = 0; r < t->n_rows; r++) {
+        json_t *row = json_object();
+        for (int c = 0; c < t->n_columns; c++) {
+            char *rest;
+            const char *text = csv_cell(t, r, c);
+            double x = strtod(text, &rest);
+            int is_number = text[0] && !*rest && c > 2;
+            if (text[0])
+                json_object_set_new(row, t->columns[c], is_number ? json_real(x) : json_string(text));
+        }
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static sam_status finish(const edge_options *o, const model_list *list, int *n_failed, sam_error *err)
+{
+    csv_table t = {0};
+    char path[4096];
+    json_t *metadata = NULL, *models = json_object();
+    TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
+    TRY(edge_table_open(o, &t, 1, err));
+    printf("%-22s %4s %7s %9s %12s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
+           "pool MiB");
+    for (int i = 0; i < list->n; i++)
+        json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
+    for (int r = 0; r < t.n_rows; r++)
+        *n_failed += strcmp(cell(&t, r, "status"), "ok") != 0;
+    sam_status status = edge_metadata_read(o, &metadata, err);
+    if (status == SAM_OK)
+        status = json_out(path,
+                          json_pack("{s:O,s:O,s:o,s:o,s:o}", "settings", json_object_get(metadata, "settings"),
+                                    "setup_ms", json_object_get(metadata, "setup_ms"), "machine", machine_json(),
+                                    "models", models, "rows", rows_of(&t)),
+                          err);
+    else
+        json_decref(models);
+    json_decref(metadata);
+    csv_close(&t);
+    return status;
+}
+
+/* ---- phases from the parent's side ---- */
+
+static sam_status new_table(const edge_options *o, sam_error *err)
+{
+    csv_table t = {0};
+    sam_status status = edge_table_open(o, &t, 0, err);
+    if (status == SAM_OK)
+        status = csv_save(&t, err);
+    csv_close(&t);
+    return status;
+}
+
+static sam_status set_up(int argc, char **argv, int *interrupted, sam_error *err)
+{
+    char how[160];
+    child_end end;
+    TRY(run_phase("setup", NULL, argc, argv, &end, err));
+    *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
+    if (*interrupted || (!end.signal && !end.code))
+        return SAM_OK;
+    if (end.code == 2)
+        return fail(err, SAM_E_ARG, "the setup refused its arguments");
+    return fail(err, end.signal ? SAM_E_MEMORY : SAM_E_IO, "the setup ended early: %s",
+                child_says(&end, how, sizeof how));
+}
+
+static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
+{
+    model_list list = {0};
+    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", &list, err));
+    sam_status status = folders_make(o->w.out_dir, err);
+    if (status == SAM_OK && !o->skip_setup)
+        status = set_up(argc, argv, interrupted, err);
+    if (status == SAM_OK && !o->skip_inference && !*interrupted) {
+        status = new_table(o, err);
+        for (int i = 0; status == SAM_OK && i < (o->isolate_models ? list.n : 1) && !*interrupted; i++)
+            status = infer(o, o->isolate_models ? list.entries[i].name : NULL, argc, argv, interrupted, err);
+        if (status == SAM_OK)
+            status = finish(o, &list, n_failed, err);
+    }
+    if (status == SAM_OK)
+        printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
+               o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
+    model_list_free(&list);
+    return status;
+}
+
+/* ---- command line ---- */
+
+static sam_status take_preset(edge_options *o, const char *name, sam_error *err)
+{
+    if (!strcmp(name, "quick")) {
+        o->w.limit_videos = o->w.limit_objects = 1;
+        o->w.max_clip_frames = 30;
+        o->w.model.image_px = 512;
+    } else if (!strcmp(name, "standard")) {
+        o->w.limit_videos = 10;
+        o->w.limit_objects = 2;
+    } else if (!strcmp(name, "memory-safe") || !strcmp(name, "memory_safe")) {
+        o->w.limit_videos = 10;
+        o->w.limit_objects = 1;
+        o->w.model.image_px = 512;
+        o->w.max_frames_in_mem = 8;
+        o->isolate_models = o->preprocess_frames = 1;
+    } else {
+        return fail(err, SAM_E_ARG, "'%.60s' is no preset; there are quick, standard, memory-safe", name);
+    }
+    o->preset = name;
+    return SAM_OK;
+}
+
+static int flags_of(edge_options *o, const char **only, flag *to)
+{
+    const flag flags[] = {
+        {.name = "preprocessed_dir",
+         .kind = FLAG_STRING,
+         .value = &o->preprocessed_dir,
+         .meta = "DIR",
+         .help = "Where setup leaves metadata.json and prepared frames (default OUT_DIR/preprocessed)."},
+        {.name = "preprocess_frames",
+         .kind = FLAG_SWITCH,
+         .value = &o->preprocess_frames,
+         .help = "Decode, resize and store all frames as fp16 in setup; inference maps them (default: off)."},
+        {.name = "isolate_models",
+         .kind = FLAG_SWITCH,
+         .value = &o->isolate_models,
+         .help = "A fresh inference process for each model (default: one for all)."},
+        {.name = "skip_setup",
+         .kind = FLAG_SWITCH,
+         .value = &o->skip_setup,
+         .help = "Use the metadata of an earlier setup."},
+        {.name = "skip_inference", .kind = FLAG_SWITCH, .value = &o->skip_inference, .help = "Only set up."},
+        {.name = "enable_cudnn_tuning",
+         .kind = FLAG_SWITCH,
+         .value = &o->tune,
+         .help =
+             "Try algorithms in setup and keep the fastest. No cuDNN is used: on the CPU this is the number of threads; "
+             "CUDA kernels are chosen by shape (default: off)."},
+        {.name = "workspace_mb",
+         .kind = FLAG_INT,
+         .value = &o->workspace_mb,
+         .meta = "MB",
+         .min = 1,
+         .max = 1 << 20,
+         .help = "Tuning takes nothing that needs more scratch memory (default 256)."},
+        {.name = "autocast_dtype",
+         .kind = FLAG_CHOICE,
+         .value = &o->autocast,
+         .meta = "NAME",
+         .choices = "bf16|fp16|fp32|bfloat16|float16|float32",
+         .help = "The same as --precision (default bf16)."},
+        {.name = "phase",
+         .kind = FLAG_CHOICE,
+         .value = &o->phase,
+         .meta = "NAME",
+         .choices = "setup|inference",
+         .help = "Be one of the processes that `edge` starts; not for use by hand."},
+        {.name = "only_model",
+         .kind = FLAG_STRING,
+         .value = only,
+         .meta = "NAME",
+         .help = "Of those in --models, with --phase."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return (int)(sizeof flags / sizeof *flags);
+}
+
+/* Defaults that depend on other flags. */
+static sam_status settle(edge_options *o, const char *only, sam_error *err)
+{
+    static const char *const names[][2] = {{"bfloat16", "bf16"}, {"float16", "fp16"}, {"float32", "fp32"}};
+    if (o->autocast && o->w.model.precision)
+        return fail(err, SAM_E_ARG, "--precision and --autocast_dtype are the same; give one");
+    for (int i = 0; o->autocast && i < 3; i++)
+        if (!strcmp(o->autocast, names[i][0]))
+            o->autocast = names[i][1];
+    o->w.model.precision = o->autocast ? o->autocast : o->w.model.precision ? o->w.model.precision : "bf16";
+    if (!o->w.test_mode && !o->w.split_dir)
+        return fail(err, SAM_E_ARG,
+                    "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (o->skip_setup && o->skip_inference)
+        return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
+    if (!o->w.model.image_px)
+        o->w.model.image_px = o->w.test_mode ? 256 : 1024;
+    if (!o->preprocessed_dir) {
+        TRY(path_join(&o->default_preprocessed, o->w.out_dir, "preprocessed", err));
+        o->preprocessed_dir = o->default_preprocessed;
+    }
+    if (only) {
+        char *copy = malloc(strlen(only) + 1);
+        if (!copy)
+            return fail(err, SAM_E_MEMORY, "out of memory");
+        free((void *)(uintptr_t)o->w.models);
+        o->w.models = strcpy(copy, only);
+    }
+    return SAM_OK;
+}
+
+static int run_edge(edge_options *o, int argc, char **argv)
+{
+    sam_error err;
+    int interrupted = 0, n_failed = 0;
+    sam_status status;
+    interrupt_catch();
+    if (!o->phase)
+        status = parent(o, argc, argv, &interrupted, &n_failed, &err);
+    else
+        status = strcmp(o->phase, "setup") ? edge_infer(o, &n_failed, &err) : edge_setup(o, &err);
+    if (status != SAM_OK)
+        fprintf(stderr, "sambench edge: %s\n", err.text);
+    if (interrupted || interrupt_requested())
+        return EDGE_INTERRUPTED;
+    return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
+}
+
+static int edge_main(int argc, char **argv)
+{
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600}, .workspace_mb = 256};
+    flag flags[N_WORKLOAD_FLAGS + 12];
+    const char *only = NULL;
+    sam_error err;
+    int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
+    for (int i = 0; i < n; i++)
+        if (!strcmp(flags[i].name, "precision"))
+            flags[i].help = "Type of weights and activations (default: bf16).";
+    n += flags_of(&o, &only, flags + n);
+    sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
+    if (status == SAM_OK)
+        status = flags_parse(&verb_edge, flags, n, argc - has_preset, argv + has_preset, &help, &err);
+    if (status == SAM_OK && !help)
+        status = settle(&o, only, &err);
+    if (status != SAM_OK) {
+        fprintf(stderr, "sambench edge: %s\n", err.text);
+        code = 2;
+    } else if (!help) {
+        code = run_edge(&o, argc, argv);
+    }
+    workload_close(&o.w);
+    free(o.default_preprocessed);
+    return code;
+}
+
+const verb verb_edge = {
+    .name = "edge",
+    .summary = "two-phase benchmark for boards with little memory: setup, then inference in fresh processes",
+    .examples =
+        "  sambench edge quick --split_dir sav_val --models sam2_tiny_points,edgetam_points --weights_dir checkpoints\n"
+        "  sambench edge memory-safe --split_dir sav_val --models edgetam_bbox --weights_dir checkpoints --out_dir out\n"
+        "  sambench edge --test_mode --models edgetam_points --isolate_models --preprocess_frames\n"
+        "\npresets, before the flags, which override them:\n"
+        "  quick        1 video, 1 object, 30 frames, 512 px\n"
+        "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
+        "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .main = edge_main,
+};

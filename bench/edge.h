@@ -1,0 +1,51 @@
+/* edge.h - the parts of the verb `edge`, each of which runs in a process of its own.
+ *
+ *   edge.c        starts the others, says how they ended, sums up
+ *   edge_setup.c  phase A: looks at the data, tunes, warms up, prepares frames; writes metadata.json
+ *   edge_infer.c  phase B: measures inference, a row at a time, from what metadata.json says */
+#ifndef EDGE_H
+#define EDGE_H
+
+#include "csv.h"
+#include "workload.h"
+
+#include <jansson.h>
+
+#define EDGE_METADATA     "metadata.json"
+#define EDGE_SUMMARY      "jetson_benchmark_summary.csv"
+#define EDGE_SUMMARY_JSON "jetson_benchmark_summary.json"
+#define EDGE_PROGRESS     "edge_progress.json" /* what phase B is at: {"pid", "video", "object", "model"} */
+
+enum { EDGE_INTERRUPTED = 130 };
+
+typedef struct edge_options {
+    workload w;
+    const char *preset, *phase, *preprocessed_dir, *autocast;
+    char *default_preprocessed;
+    int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference;
+} edge_options;
+
+/* One object of the data set, as metadata.json has it. */
+typedef struct edge_object {
+    const char *video, *object;
+    const char *prepared; /* file of prepared frames; NULL: frames are decoded */
+} edge_object;
+
+sam_status edge_setup(edge_options *o, sam_error *err);
+/* Runs every object and model that has no row yet; *stopped when Ctrl-C ended it. */
+sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err);
+
+/* metadata.json, for json_decref. SAM_E_FORMAT if it is another version's or for other settings. */
+sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *err);
+
+/* The table, with the rows it has. */
+sam_status edge_table_open(const edge_options *o, csv_table *t, int resume, sam_error *err);
+/* A row without figures. */
+sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
+                                 const char *model, const char *status, sam_error *err);
+
+/* OUT_DIR/<name> and PREPROCESSED_DIR/<name>. */
+sam_status edge_out(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err);
+sam_status edge_prepared(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err);
+
+#endif

@@ -1,0 +1,342 @@
+/* edge_infer.c - phase B of `edge`: in a fresh process, every valid object through every model, one video at a time, with a
+ * row written after each. What is being worked on is in edge_progress.json, for the parent if this process is killed. */
+#include "edge.h"
+
+#include "csv_row.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "object_pass.h"
+#include "process_memory.h"
+#include "spread.h"
+#include "unified.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const columns[] = {"video",
+                                      "object",
+                                      "model",
+                                      "imgsz",
+                                      "precision",
+                                      "frames",
+                                      "fps",
+                                      "latency_ms",
+                                      "latency_p50_ms",
+                                      "latency_p95_ms",
+                                      "latency_p99_ms",
+                                      "latency_stddev_ms",
+                                      "prompt_frame_ms",
+                                      "e2e_fps",
+                                      "encode_ms",
+                                      "memory_attention_ms",
+                                      "mask_decoder_ms",
+                                      "memory_encoder_ms",
+                                      "post_ms",
+                                      "memory_kind",
+                                      "cpu_peak_rss_MiB",
+                                      "gpu_peak_alloc_MiB",
+                                      "pool_peak_MiB",
+                                      "planned_MiB",
+                                      "model_load_ms",
+                                      "session_ms",
+                                      "setup_ms",
+                                      "prepared_frames",
+                                      "backend",
+                                      "device",
+                                      "status"};
+enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
+/* One object while it runs. */
+typedef struct job {
+    edge_options *o;
+    const model_entry *entry;
+    warm_model *model;
+    memory_kind kind;
+    samples ms, stages[5];
+    double available_before, least_available, prompt_ms;
+    sam_stats stats;
+} job;
+
+/* ---- files ---- */
+
+sam_status edge_table_open(const edge_options *o, csv_table *t, int resume, sam_error *err)
+{
+    char path[4096];
+    TRY(edge_out(o, EDGE_SUMMARY, path, sizeof path, err));
+    return csv_open(t, path, columns, N_COLUMNS, resume, err);
+}
+
+sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
+                                 const char *model, const char *status, sam_error *err)
+{
+    csv_row r = {.n = 0};
+    row_text(&r, video);
+    row_text(&r, object);
+    row_text(&r, model);
+    row_int(&r, o->w.model.image_px);
+    row_text(&r, model_precision(&o->w.model));
+    while (r.n < N_COLUMNS - 1)
+        row_text(&r, NULL);
+    row_text(&r, status);
+    return csv_add(t, r.values, err);
+}
+
+static sam_status say_where(const edge_options *o, const char *video, const char *object, const char *model,
+                            sam_error *err)
+{
+    char path[4096];
+    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
+    return json_out(
+        path,
+        json_pack("{s:I,s:s,s:s,s:s}", "pid", (json_int_t)getpid(), "video", video, "object", object, "model", model),
+        err);
+}
+
+/* ---- one object ---- */
+
+static void on_session(void *user, sam_session *s)
+{
+    job *j = user;
+    (void)s;
+    /* From here on only inference counts. */
+    process_peak_restart();
+    j->least_available = memory_available_mib("");
+}
+
+static int on_frame(void *user, const pass_frame *f)
+{
+    job *j = user;
+    const sam_stats *t = &f->stats;
+    double available = memory_available_mib("");
+    j->stats = *t;
+    j->least_available = available < j->least_available ? available : j->least_available;
+    if (!f->position) {
+        j->prompt_ms = f->ms;
+        return interrupt_requested();
+    }
+    const double stages[] = {t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
+                             t->post_ms};
+    samples_add(&j->ms, f->ms, NULL);
+    for (int k = 0; k < 5; k++)
+        samples_add(&j->stages[k], stages[k], NULL);
+    return interrupt_requested();
+}
+
+static void add_memory(csv_row *r, const job *j)
+{
+    const sam_stats *s = &j->stats;
+    double planned = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
+    double rss = (double)process_peak_bytes() / 0x1p20, pool = j->available_before - j->least_available;
+    row_text(r, memory_kind_name(j->kind));
+    row_number(r, 1, rss);
+    row_number(r, 1, j->kind == MEMORY_CPU ? 0 : planned);
+    row_number(r, 1, j->kind == MEMORY_DISCRETE ? NAN : pool > 0 ? pool : 0);
+    row_number(r, 1, planned);
+}
+
+static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
+{
+    spread ms = spread_of(&j->ms, 0);
+    int tracked = ms.n > 0;
+    csv_row r = {.n = 0};
+    row_text(&r, at->video);
+    row_text(&r, at->object);
+    row_text(&r, j->entry->name);
+    row_int(&r, j->o->w.model.image_px);
+    row_text(&r, model_precision(&j->o->w.model));
+    row_int(&r, p->n_frames);
+    const double speed[] = {1e3 / ms.mean, ms.mean, ms.median, ms.p95, ms.p99, ms.stddev};
+    for (int i = 0; i < 6; i++)
+        row_number(&r, 3, tracked ? speed[i] : NAN);
+    row_number(&r, 3, j->prompt_ms);
+    row_number(&r, 3, p->total_ms > 0 ? 1e3 * p->n_frames / p->total_ms : NAN);
+    for (int k = 0; k < 5; k++)
+        row_number(&r, 3, tracked ? spread_of(&j->stages[k], 0).mean : NAN);
+    add_memory(&r, j);
+    row_number(&r, 1, j->model->model_ms);
+    row_number(&r, 1, j->model->session_ms);
+    row_number(&r, 1, p->setup_ms + j->model->model_ms);
+    row_int(&r, at->prepared != NULL);
+    row_text(&r, j->stats.backend);
+    row_text(&r, j->stats.device);
+    row_text(&r, p->stopped ? "interrupted" : "ok");
+    return csv_add(t, r.values, err);
+}
+
+static int find_named(const char *name, const dataset *set, int video)
+{
+    int n = video < 0 ? set->n_videos : set->videos[video].n_objects;
+    for (int i = 0; i < n; i++)
+        if (!strcmp(name, video < 0 ? set->videos[i].name : set->videos[video].objects[i].name))
+            return i;
+    return -1;
+}
+
+static sam_status measure(job *j, const edge_object *at, const frame_store *store, pass_result *r, sam_error *err)
+{
+    dataset *set = &j->o->w.set;
+    int video = find_named(at->video, set, -1), object = -1;
+    if (video >= 0) {
+        TRY(dataset_find_objects(set, video, err));
+        object = find_named(at->object, set, video);
+    }
+    if (object < 0)
+        return fail(err, SAM_E_FORMAT,
+                    "%s, object %s: in " EDGE_METADATA ", but no longer in the data set: set up again", at->video,
+                    at->object);
+    const object_pass pass = {.set = set,
+                              .video = video,
+                              .object = object,
+                              .ask = j->entry->ask,
+                              .model = j->model,
+                              .max_clip_frames = j->o->w.max_clip_frames,
+                              .prefetch = j->o->w.max_frames_in_mem,
+                              .store = store,
+                              .on_frame = on_frame,
+                              .on_session = on_session,
+                              .user = j};
+    return object_pass_run(&pass, r, err);
+}
+
+/* Returns what stops everything: that the table cannot be written. */
+static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
+                             const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
+{
+    job j = {.o = o, .entry = e, .model = m, .available_before = available};
+    frame_store *store = NULL;
+    pass_result r = {0};
+    sam_error why = {0};
+    char path[4096];
+    sam_stats planned;
+    TRY(say_where(o, at->video, at->object, e->name, err));
+    sam_status status = SAM_OK;
+    if (at->prepared) {
+        TRY(edge_prepared(o, at->prepared, path, sizeof path, err));
+        status = frame_store_open(path, o->w.model.image_px, &store, &why);
+    }
+    const sam_session_options options = {.width_px = 64, .height_px = 64};
+    if (status == SAM_OK && sam_session_plan(m->model, &options, &planned, NULL) == SAM_OK)
+        j.kind = memory_kind_of("", strcmp(planned.backend, "cpu") != 0);
+    if (status == SAM_OK)
+        status = measure(&j, at, store, &r, &why);
+    frame_store_close(store);
+    if (status == SAM_OK) {
+        status = add_row(t, &j, at, &r, err);
+        printf("%s/%s  %s  %.2f fps  p95 %.1f ms  %.0f MiB\n", at->video, at->object, e->name,
+               j.ms.n ? 1e3 / spread_of(&j.ms, 0).mean : 0.0, spread_of(&j.ms, 0).p95,
+               (double)process_peak_bytes() / 0x1p20);
+        fflush(stdout);
+    } else {
+        char text[600];
+        ++*n_failed;
+        snprintf(text, sizeof text, "error: %s", why.text);
+        fprintf(stderr, "sambench edge: %s/%s, %s: %s\n", at->video, at->object, e->name, why.text);
+        status = edge_table_add_failed(t, o, at->video, at->object, e->name, text, err);
+    }
+    samples_free(&j.ms);
+    for (int k = 0; k < 5; k++)
+        samples_free(&j.stages[k]);
+    return status;
+}
+
+/* ---- all objects of a model ---- */
+
+static int has_row(const csv_table *t, const char *video, const char *object, const char *model)
+{
+    return csv_find(t, (const char *const[]){video, object, model}, 3) >= 0;
+}
+
+/* Valid objects of a video that still have no row. */
+static int pending(const csv_table *t, const json_t *video, const char *model)
+{
+    size_t i;
+    json_t *object;
+    int n = 0;
+    const char *name = json_string_value(json_object_get(video, "name"));
+    json_array_foreach(json_object_get(video, "objects"), i, object) n +=
+        json_is_true(json_object_get(object, "valid")) &&
+        !has_row(t, name, json_string_value(json_object_get(object, "name")), model);
+    return n;
+}
+
+static sam_status one_video(edge_options *o, const model_entry *e, warm_model *m, double available, const json_t *video,
+                            csv_table *t, int *n_failed, sam_error *err)
+{
+    size_t i;
+    json_t *object;
+    edge_object at = {.video = json_string_value(json_object_get(video, "name")),
+                      .prepared = json_string_value(json_object_get(video, "prepared"))};
+    json_array_foreach(json_object_get(video, "objects"), i, object)
+    {
+        at.object = json_string_value(json_object_get(object, "name"));
+        if (!json_is_true(json_object_get(object, "valid")) || has_row(t, at.video, at.object, e->name))
+            continue;
+        if (interrupt_requested())
+            break;
+        TRY(one_object(o, e, m, available, &at, t, n_failed, err));
+    }
+    warm_drop_session(m); /* nothing of a video is left when the next one begins */
+    return SAM_OK;
+}
+
+/* What setup found best for this model. */
+static void take_tuning(const json_t *metadata, const char *name, model_choice *choice)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(metadata, "models"), i, m)
+    {
+        const char *other = json_string_value(json_object_get(m, "name"));
+        int threads = (int)json_integer_value(json_object_get(m, "threads"));
+        if (other && !strcmp(other, name) && threads > 0 && !choice->n_threads)
+            choice->n_threads = threads;
+    }
+}
+
+static sam_status one_model(edge_options *o, const json_t *metadata, const model_entry *e, csv_table *t, int *n_failed,
+                            sam_error *err)
+{
+    size_t i;
+    json_t *video, *videos = json_object_get(metadata, "videos");
+    warm_model m = {0};
+    model_choice choice = o->w.model;
+    sam_error why;
+    int n = 0;
+    double available = memory_available_mib("");
+    json_array_foreach(videos, i, video) n += pending(t, video, e->name);
+    if (!n)
+        return SAM_OK;
+    choice.weights = workload_weights(&o->w, e);
+    take_tuning(metadata, e->name, &choice);
+    TRY(say_where(o, "", "", e->name, err));
+    if (warm_open(&m, "edge", &choice, e->checkpoint, &why) != SAM_OK) {
+        char text[600];
+        ++*n_failed;
+        snprintf(text, sizeof text, "error: %s", why.text);
+        fprintf(stderr, "sambench edge: %s: %s\n", e->name, why.text);
+        return edge_table_add_failed(t, o, "", "", e->name, text, err);
+    }
+    sam_status status = SAM_OK;
+    json_array_foreach(videos, i, video) if (status == SAM_OK && !interrupt_requested() && pending(t, video, e->name))
+        status = one_video(o, e, &m, available, video, t, n_failed, err);
+    warm_close(&m);
+    return status;
+}
+
+sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err)
+{
+    csv_table t = {0};
+    json_t *metadata = NULL;
+    TRY(workload_open(&o->w, "edge", err));
+    TRY(edge_metadata_read(o, &metadata, err));
+    sam_status status = edge_table_open(o, &t, 1, err);
+    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++)
+        if (!has_row(&t, "", "", o->w.list.entries[i].name))
+            status = one_model(o, metadata, &o->w.list.entries[i], &t, n_failed, err);
+    csv_close(&t);
+    json_decref(metadata);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* machine.h - what a result was measured on, for the files beside it: machine.json. */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include "error.h"
+
+#include <jansson.h>
+
+#define MACHINE_FILE "machine.json"
+
+/* {"cpu", "processors", "memory_MiB", "system", "kernel", "architecture", "board", "nvidia_driver", "sambench"}; "" where it is not told. NULL: out of
+ * memory. */
+json_t *machine_json(void);
+/* OUT_DIR/machine.json */
+sam_status machine_write(const char *out_dir, sam_error *err);
+
+#endif

@@ -1,0 +1,29 @@
+/* nvml.h - NVIDIA's management library, loaded while running where there is one. */
+#ifndef NVML_H
+#define NVML_H
+
+#include <sys/types.h>
+
+typedef struct nvml {
+    void *library, *device;
+    int (*shutdown)(void);
+    int (*memory)(void *device, void *out);
+    int (*load)(void *device, void *out);
+    int (*temperature)(void *device, int kind, unsigned *out);
+    int (*power)(void *device, unsigned *milliwatt);
+    int (*processes)(void *device, unsigned *n, void *out);
+} nvml;
+
+/* Device `index`; returns 0 if there is no library or device. SAMBENCH_NVML names another library. */
+int nvml_open(nvml *n, int index);
+void nvml_close(nvml *n);
+
+/* Each returns NaN where the device does not say. */
+double nvml_used_mib(const nvml *n);
+double nvml_total_mib(const nvml *n);
+double nvml_process_mib(const nvml *n, const pid_t *pids, int n_pids); /* 0 if it holds none */
+double nvml_load_percent(const nvml *n);
+double nvml_celsius(const nvml *n);
+double nvml_watt(const nvml *n);
+
+#endif

@@ -1,0 +1,18 @@
+/* peaks.h - the rates this machine reaches on the two simplest things, measured through the backend that models run on:
+ * a copy of a large array and a large product. They are the roof of a roofline, not data-sheet figures. */
+#ifndef PEAKS_H
+#define PEAKS_H
+
+#include "sam.h"
+
+typedef struct peaks {
+    double gflop_s; /* best of `runs`: [side, side] x [side, side], in the type of the session */
+    double gb_s;    /* best of `runs`: bytes read and written, 1e9 a second                    */
+    int side;
+    size_t copy_bytes;
+} peaks;
+
+/* side 0: 2048; copy_bytes 0: 256 MiB (half read, half written). */
+sam_status peaks_measure(const sam_model_options *o, int side, size_t copy_bytes, int runs, peaks *out, sam_error *err);
+
+#endif

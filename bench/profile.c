@@ -1,0 +1,266 @@
+/* profile.c - the verb `profile`: where the time of a frame goes, by stage and by operator.
+ *
+ * Stages are timed in --profile_runs runs of the clip as they are; operators in one more run in which each is waited for,
+ * since that costs time of its own. */
+#include "csv.h"
+#include "external_tool.h"
+#include "folders.h"
+#include "interrupt.h"
+#include "nvtx.h"
+#include "object_pass.h"
+#include "process_memory.h"
+#include "profile_files.h"
+#include "workload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The bank holds the prompted frame and the six before the current one. */
+enum { FULL_BANK = 7 };
+enum { PEAK_RUNS = 5 };
+
+extern const verb verb_profile;
+
+typedef struct profile_options {
+    workload w;
+    int warmup, runs, top, external;
+    const char *tool;
+} profile_options;
+
+/* What a frame's callback needs. */
+typedef struct pass_state {
+    profile_model *m;
+    int from;   /* first position measured     */
+    int counts; /* the samples of this run count */
+    int record; /* operators are recorded      */
+    const nvtx *ranges;
+} pass_state;
+
+static void on_graph(void *user, const char *graph, int begins)
+{
+    pass_state *s = user;
+    nvtx_range(s->ranges, begins ? graph : NULL);
+    if (s->record)
+        profile_on_graph(&s->m->record, graph, begins);
+}
+
+static void on_node(void *user, const tap_node *n)
+{
+    profile_on_node(&((pass_state *)user)->m->record, n);
+}
+
+static void on_session(void *user, sam_session *session)
+{
+    pass_state *s = user;
+    tap t = {.user = s, .timed = s->record ? on_node : NULL};
+    if (s->record || s->ranges->push)
+        t.span = on_graph;
+    session_tap(session, t);
+}
+
+/* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
+static int on_frame(void *user, const pass_frame *f)
+{
+    pass_state *s = user;
+    const sam_stats *t = &f->stats;
+    if (s->record)
+        profile_on_frame(&s->m->record, f->start_ms, f->ms);
+    if (s->counts && f->position >= s->from) {
+        const double ms[N_PROFILE_STAGES] = {
+            f->ms,      t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
+            t->post_ms, f->decode_ms};
+        for (int k = 0; k < N_PROFILE_STAGES; k++)
+            samples_add(&s->m->stages[k], ms[k], NULL);
+    }
+    return interrupt_requested();
+}
+
+/* Every object of every video once; the record keeps the last one's frames. */
+static sam_status run_all(profile_options *o, const model_entry *e, warm_model *warm, pass_state *s, sam_error *err)
+{
+    workload *w = &o->w;
+    for (int v = 0; v < w->set.n_videos; v++) {
+        TRY(dataset_find_objects(&w->set, v, err));
+        for (int i = 0; i < w->set.videos[v].n_objects && !interrupt_requested(); i++) {
+            const object_pass pass = {.set = &w->set,
+                                      .video = v,
+                                      .object = i,
+                                      .ask = e->ask,
+                                      .model = warm,
+                                      .max_clip_frames = w->max_clip_frames,
+                                      .prefetch = w->max_frames_in_mem,
+                                      .on_frame = on_frame,
+                                      .on_session = on_session,
+                                      .user = s};
+            pass_result r;
+            if (s->record)
+                profile_record_free(&s->m->record);
+            TRY(object_pass_run(&pass, &r, err));
+            /* A clip too short to fill the bank is measured from its first tracked frame on. */
+            s->m->full_bank = r.n_frames > FULL_BANK;
+        }
+    }
+    return SAM_OK;
+}
+
+static sam_status run_model(profile_options *o, const model_entry *e, warm_model *warm, const nvtx *ranges,
+                            profile_model *m, sam_error *err)
+{
+    pass_state s = {.m = m, .ranges = ranges};
+    /* At least one run tells how long the clips are, and touches all memory. */
+    for (int i = 0; i < o->warmup || i < 1; i++)
+        TRY(run_all(o, e, warm, &s, err));
+    s.from = m->full_bank ? FULL_BANK : 1;
+    s.counts = 1;
+    process_peak_restart();
+    for (int i = 0; i < o->runs; i++)
+        TRY(run_all(o, e, warm, &s, err));
+    m->peak_rss_mib = (double)process_peak_bytes() / (1 << 20);
+    s.counts = 0;
+    s.record = 1;
+    TRY(run_all(o, e, warm, &s, err));
+    m->record_from = m->record.frame > s.from ? s.from : 0;
+    return sam_get_stats(warm->session, &m->memory, err);
+}
+
+static sam_status profile_one(profile_options *o, const model_entry *e, const nvtx *ranges, profile_files *files,
+                              sam_error *err)
+{
+    warm_model warm = {0};
+    profile_model m = {.name = e->name, .precision = model_precision(&o->w.model), .n_runs = o->runs};
+    model_choice choice = o->w.model;
+    choice.weights = workload_weights(&o->w, e);
+    sam_status status = warm_open(&warm, "profile", &choice, e->checkpoint, err);
+    if (status == SAM_OK)
+        status = run_model(o, e, &warm, ranges, &m, err);
+    if (status == SAM_OK && !interrupt_requested()) {
+        sam_model_options options = model_options(&choice);
+        m.imgsz = sam_model_image_px(warm.model);
+        m.backend = m.memory.backend;
+        m.device = m.memory.device;
+        status = peaks_measure(&options, 0, 0, PEAK_RUNS, &m.peaks, err);
+    }
+    if (status == SAM_OK && !interrupt_requested())
+        status = profile_files_add(files, &m, err);
+    if (status == SAM_OK && !interrupt_requested())
+        status = profile_print(&m, o->top, err);
+    for (int k = 0; k < N_PROFILE_STAGES; k++)
+        samples_free(&m.stages[k]);
+    profile_record_free(&m.record);
+    warm_close(&warm);
+    return status;
+}
+
+static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
+{
+    profile_files files = {0};
+    nvtx ranges;
+    TRY(workload_open(&o->w, "profile", err));
+    nvtx_open(&ranges);
+    sam_status status = profile_files_open(&files, o->w.out_dir, err);
+    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++) {
+        sam_error why;
+        if (profile_one(o, &o->w.list.entries[i], &ranges, &files, &why) == SAM_OK)
+            continue;
+        fprintf(stderr, "sambench profile: %s: %s\n", o->w.list.entries[i].name, why.text);
+        ++*n_failed;
+    }
+    if (status == SAM_OK)
+        printf("\n%s: profile_summary.csv, profile_stats.json, profile_roofline.csv, trace_MODEL.json (open it at "
+               "https://ui.perfetto.dev)\n",
+               o->w.out_dir);
+    profile_files_close(&files);
+    nvtx_close(&ranges);
+    return status;
+}
+
+static int own_flags(profile_options *o, flag *to)
+{
+    const flag flags[] = {
+        {.name = "warmup",
+         .kind = FLAG_INT,
+         .value = &o->warmup,
+         .meta = "N",
+         .min = 1,
+         .max = 1000,
+         .help = "Runs of the clip that are not counted (default 1)."},
+        {.name = "profile_runs",
+         .kind = FLAG_INT,
+         .value = &o->runs,
+         .meta = "N",
+         .min = 1,
+         .max = 10000,
+         .help = "Runs of the clip whose frames and stages are timed (default 3); operators are timed in one more."},
+        {.name = "top",
+         .kind = FLAG_INT,
+         .value = &o->top,
+         .meta = "N",
+         .max = 1000,
+         .min = 1,
+         .help = "Operators printed (default 12); the files have all."},
+        {.name = "external",
+         .kind = FLAG_SWITCH,
+         .value = &o->external,
+         .help = "Run the same command under Nsight Systems or Nsight Compute, with NVTX ranges (default: off)."},
+        {.name = "external_tool",
+         .kind = FLAG_CHOICE,
+         .value = &o->tool,
+         .meta = "NAME",
+         .choices = "auto|nsys|ncu",
+         .help = "Which; NSYS_CMD and NCU_CMD name other programs (default auto: nsys, then ncu)."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return (int)(sizeof flags / sizeof *flags);
+}
+
+/* --external: another process does the work. */
+static int run_external(const profile_options *o, int argc, char **argv)
+{
+    sam_error err;
+    int code = 1;
+    sam_status status = folders_make(o->w.out_dir, &err);
+    if (status == SAM_OK)
+        status = external_run(o->tool, o->w.out_dir, argc, argv, &code, &err);
+    if (status != SAM_OK)
+        fprintf(stderr, "sambench profile: %s\n", err.text);
+    return code;
+}
+
+static int profile_main(int argc, char **argv)
+{
+    profile_options o = {.w = {.out_dir = "profile", .limit_videos = 1, .limit_objects = 1, .max_frames_in_mem = 600},
+                         .warmup = 1,
+                         .runs = 3,
+                         .top = 12,
+                         .tool = "auto"};
+    flag flags[N_WORKLOAD_FLAGS + 8];
+    sam_error err;
+    int help, n = workload_flags(&o.w, flags), n_failed = 0, code = 0;
+    n += own_flags(&o, flags + n);
+    sam_status status = flags_parse(&verb_profile, flags, n, argc, argv, &help, &err);
+    int is_usage = status != SAM_OK;
+    if (status == SAM_OK && !help && o.external) {
+        code = run_external(&o, argc, argv);
+    } else if (status == SAM_OK && !help) {
+        interrupt_catch();
+        status = profile(&o, &n_failed, &err);
+        code = interrupt_requested() ? 130 : n_failed ? 1 : 0;
+    }
+    if (status != SAM_OK) {
+        fprintf(stderr, "sambench profile: %s\n", err.text);
+        code = is_usage || status == SAM_E_ARG ? 2 : 1;
+    }
+    workload_close(&o.w);
+    return code;
+}
+
+const verb verb_profile = {
+    .name = "profile",
+    .summary = "say where a frame's time goes: stages, operators, roofline, a trace",
+    .examples =
+        "  sambench profile --test_mode --models edgetam_points\n"
+        "  sambench profile --split_dir sav_val --models sam2_tiny_points,edgetam_points --weights_dir checkpoints \\\n"
+        "                   --precision bf16 --profile_runs 5 --out_dir profile\n"
+        "  NSYS_CMD=/opt/nsys/bin/nsys sambench profile --test_mode --models edgetam_points --external\n",
+    .main = profile_main,
+};

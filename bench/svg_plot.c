@@ -1,0 +1,198 @@
+/* svg_plot.c - see svg_plot.h. */
+#include "svg_plot.h"
+
+#include "text_out.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LEFT = 64, RIGHT = 16, TOP = 30, BOTTOM = 44, FONT = 12 };
+
+/* Eight colours that stay apart on white and on black, also for the colour-blind (after Okabe and Ito). */
+const char *const svg_style =
+    "svg{font:12px system-ui,sans-serif}.text{fill:#333}.axis{stroke:#888;fill:none}.grid{stroke:#8884;fill:none}"
+    ".line{fill:none;stroke-width:1.6}"
+    ".s0{stroke:#0072b2;color:#0072b2}.s1{stroke:#d55e00;color:#d55e00}.s2{stroke:#009e73;color:#009e73}"
+    ".s3{stroke:#cc79a7;color:#cc79a7}.s4{stroke:#b08600;color:#b08600}.s5{stroke:#56a4d8;color:#56a4d8}"
+    ".s6{stroke:#7d5fb2;color:#7d5fb2}.s7{stroke:#777;color:#777}.dot{fill:currentColor}"
+    "@media(prefers-color-scheme:dark){.text{fill:#ddd}}";
+
+typedef struct scale {
+    double low, high, step;
+} scale;
+
+static scale scale_of(double low, double high, int from_zero)
+{
+    scale s = {low, high, 1};
+    if (!(high >= low)) /* nothing to show */
+        s = (scale){0, 1, 1};
+    if (from_zero && s.low > 0)
+        s.low = 0;
+    if (s.high - s.low < 1e-9 * (fabs(s.high) + 1e-9))
+        s.high = s.low + (s.low != 0 ? fabs(s.low) * 0.1 : 1);
+    /* About five ticks at 1, 2 or 5 times a power of ten. */
+    double rough = (s.high - s.low) / 5, power = pow(10, floor(log10(rough))), m = rough / power;
+    s.step = power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
+    s.low = floor(s.low / s.step + 1e-9) * s.step;
+    s.high = ceil(s.high / s.step - 1e-9) * s.step;
+    return s;
+}
+
+static void widen(double x, double *low, double *high)
+{
+    if (!isfinite(x))
+        return;
+    *low = x < *low ? x : *low;
+    *high = x > *high ? x : *high;
+}
+
+static double at_x(const svg_frame *f, scale s, double x)
+{
+    return LEFT + (x - s.low) / (s.high - s.low) * (f->width - LEFT - RIGHT);
+}
+
+static double at_y(const svg_frame *f, scale s, double y)
+{
+    return f->height - BOTTOM - (y - s.low) / (s.high - s.low) * (f->height - TOP - BOTTOM);
+}
+
+static void text(FILE *to, double x, double y, const char *anchor, const char *t)
+{
+    fprintf(to, "<text class=\"text\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
+    text_html(to, t);
+    fprintf(to, "</text>\n");
+}
+
+static void ticks(FILE *to, const svg_frame *f, scale x, scale y)
+{
+    char label[32];
+    for (int i = 0; i <= 20 && x.low + i * x.step <= x.high + x.step / 2; i++) {
+        double v = x.low + i * x.step, px = at_x(f, x, v);
+        fprintf(to, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>\n", px, TOP, f->height - BOTTOM);
+        snprintf(label, sizeof label, "%.6g", fabs(v) < x.step * 1e-6 ? 0 : v);
+        text(to, px, f->height - BOTTOM + 16, "middle", label);
+    }
+    for (int i = 0; i <= 20 && y.low + i * y.step <= y.high + y.step / 2; i++) {
+        double v = y.low + i * y.step, py = at_y(f, y, v);
+        fprintf(to, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>\n", LEFT, py, f->width - RIGHT);
+        snprintf(label, sizeof label, "%.6g", fabs(v) < y.step * 1e-6 ? 0 : v);
+        text(to, LEFT - 6, py + 4, "end", label);
+    }
+}
+
+static void begin(FILE *to, const svg_frame *f, scale x, scale y, int down)
+{
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+            "role=\"img\">\n<title>",
+            down, f->width, f->height, f->width, f->height);
+    text_html(to, f->title);
+    fprintf(to, "</title>\n");
+    text(to, LEFT, 18, "start", f->title);
+    ticks(to, f, x, y);
+    fprintf(to, "<path class=\"axis\" d=\"M%d %dV%dH%d\"/>\n", LEFT, TOP, f->height - BOTTOM, f->width - RIGHT);
+    text(to, f->width - RIGHT, f->height - 8, "end", f->x_label);
+    text(to, f->width - RIGHT, 18, "end", f->y_label);
+}
+
+void svg_lines(FILE *to, const svg_frame *f, const svg_series *series, int n, int down)
+{
+    double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY, legend = LEFT + 8;
+    for (int k = 0; k < n; k++) {
+        for (int i = 0; i < series[k].n; i++) {
+            widen(series[k].x[i], &x0, &x1);
+            widen(series[k].y[i], &y0, &y1);
+        }
+    }
+    scale x = scale_of(x0, x1, 0), y = scale_of(y0, y1, f->y_from_zero);
+    begin(to, f, x, y, down);
+    for (int k = 0; k < n; k++) {
+        int pen = 0;
+        fprintf(to, "<path class=\"line s%d\" d=\"", k % SVG_SERIES);
+        for (int i = 0; i < series[k].n; i++) {
+            int there = isfinite(series[k].y[i]);
+            if (there)
+                fprintf(to, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, x, series[k].x[i]), at_y(f, y, series[k].y[i]));
+            pen = there;
+        }
+        fprintf(to, "\"/>\n");
+        if (n == 1)
+            continue;
+        fprintf(to, "<path class=\"line s%d\" d=\"M%.0f %dh14\"/>\n", k % SVG_SERIES, legend, f->height - 12);
+        text(to, legend + 18, f->height - 8, "start", series[k].name);
+        for (const char *c = series[k].name; *c; c++)
+            legend += 7;
+        legend += 36;
+    }
+    fprintf(to, "</svg>\n");
+}
+
+void svg_scatter(FILE *to, const svg_frame *f, const svg_point *points, int n)
+{
+    double x0 = 0, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        widen(points[i].x, &x0, &x1);
+        widen(points[i].y, &y0, &y1);
+    }
+    scale x = scale_of(x0, x1, 1), y = scale_of(y0, y1, f->y_from_zero);
+    begin(to, f, x, y, 0);
+    for (int i = 0; i < n; i++) {
+        const svg_point *p = &points[i];
+        if (!isfinite(p->x) || !isfinite(p->y))
+            continue;
+        double px = at_x(f, x, p->x), py = at_y(f, y, p->y);
+        int right = px > f->width * 0.6;
+        fprintf(to, "<g class=\"s%d\"><circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>",
+                p->series % SVG_SERIES, px, py);
+        text_html(to, p->label);
+        fprintf(to, ": %.6g, %.6g</title></circle></g>\n", p->x, p->y);
+        text(to, px + (right ? -9 : 9), py + 4, right ? "end" : "start", p->label);
+    }
+    fprintf(to, "</svg>\n");
+}
+
+void svg_histogram(FILE *to, const svg_frame *f, const double *values, int n, int n_bins)
+{
+    double x0 = INFINITY, x1 = -INFINITY, y1 = 0;
+    int *count = calloc((size_t)n_bins, sizeof *count);
+    for (int i = 0; i < n; i++)
+        widen(values[i], &x0, &x1);
+    scale x = scale_of(x0, x1, 0);
+    double width = (x.high - x.low) / n_bins;
+    for (int i = 0; i < n && count; i++) {
+        if (!isfinite(values[i]))
+            continue;
+        int bin = (int)((values[i] - x.low) / width);
+        bin = bin < 0 ? 0 : bin < n_bins ? bin : n_bins - 1;
+        y1 = ++count[bin] > y1 ? count[bin] : y1;
+    }
+    scale y = scale_of(0, y1, 1);
+    begin(to, f, x, y, 0);
+    for (int b = 0; b < n_bins && count; b++) {
+        double left = at_x(f, x, x.low + b * width), right = at_x(f, x, x.low + (b + 1) * width),
+               top = at_y(f, y, count[b]);
+        if (count[b])
+            fprintf(
+                to,
+                "<g class=\"s0\"><rect class=\"dot\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%d from "
+                "%.4g to %.4g</title></rect></g>\n",
+                left, top, right - left - 1 > 1 ? right - left - 1 : 1, f->height - BOTTOM - top, count[b],
+                x.low + b * width, x.low + (b + 1) * width);
+    }
+    fprintf(to, "</svg>\n");
+    free(count);
+}
+
+void svg_begin_file(FILE *to, int width, int height)
+{
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<style>%s"
+            ".back{fill:#fff}@media(prefers-color-scheme:dark){.back{fill:#161616}}</style>\n"
+            "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n",
+            width, height, width, height, svg_style, width, height);
+}
+
+void svg_end_file(FILE *to)
+{
+    fprintf(to, "</svg>\n");
+}

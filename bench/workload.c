@@ -1,0 +1,188 @@
+/* workload.c - see workload.h. */
+#include "workload.h"
+
+#include "convert.h"
+#include "folders.h"
+#include "synthetic_split.h"
+#include "weights_search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEST_SEED = 101, TEST_IMGSZ = 256, IMGSZ = 1024 };
+
+static int flags_what(workload *w, flag *to)
+{
+    const flag flags[] = {
+        {.name = "split_dir",
+         .kind = FLAG_STRING,
+         .value = &w->split_dir,
+         .meta = "DIR",
+         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+        {.name = "split_name",
+         .kind = FLAG_STRING,
+         .value = &w->split_name,
+         .meta = "NAME",
+         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+        {.name = "models",
+         .kind = FLAG_STRING,
+         .choices = "list",
+         .value = &w->models,
+         .meta = "NAMES",
+         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
+                 "sam2_tiny_points,edgetam_points)."},
+        {.name = "weights_dir",
+         .kind = FLAG_STRING,
+         .value = &w->weights_dir,
+         .meta = "DIR",
+         .help =
+             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        {.name = "out_dir", .kind = FLAG_STRING, .value = &w->out_dir, .meta = "DIR", .help = "Where the files go."},
+        {.name = "test_mode",
+         .kind = FLAG_SWITCH,
+         .value = &w->test_mode,
+         .help = "Use a three-frame synthetic split, with random weights if --weights_dir is not given: a check of the "
+                 "set-up."},
+        {.name = "limit_videos",
+         .kind = FLAG_INT,
+         .value = &w->limit_videos,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N videos only; 0: all."},
+        {.name = "limit_objects",
+         .kind = FLAG_INT,
+         .value = &w->limit_objects,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N objects of each video only; 0: all."},
+        {.name = "max_clip_frames",
+         .kind = FLAG_INT,
+         .value = &w->max_clip_frames,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never."},
+        {.name = "quiet", .kind = FLAG_SWITCH, .value = &w->quiet, .help = "No progress, only errors and the figures."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return (int)(sizeof flags / sizeof *flags);
+}
+
+static int flags_how(workload *w, flag *to)
+{
+    const flag flags[] = {
+        {.name = "max_frames_in_mem",
+         .kind = FLAG_INT,
+         .value = &w->max_frames_in_mem,
+         .meta = "N",
+         .min = 2,
+         .max = 1 << 20,
+         .help = "Frames decoded ahead at most (default 600, and never more than 256 MiB)."},
+    };
+    memcpy(to, flags, sizeof flags);
+    /* Those of a single model, but for the weights, which are searched by name. */
+    flag model[N_MODEL_FLAGS];
+    int n = model_flags(&w->model, model), count = 1;
+    for (int i = 0; i < n; i++)
+        if (strcmp(model[i].name, "weights"))
+            to[count++] = model[i];
+    return count;
+}
+
+int workload_flags(workload *w, flag *to)
+{
+    int n = flags_what(w, to);
+    return n + flags_how(w, to + n);
+}
+
+/* ---- models ---- */
+
+static sam_status random_weights(const workload *w, const char *checkpoint, char **path, sam_error *err)
+{
+    char name[96];
+    snprintf(name, sizeof name, "test_weights/%s_random.safetensors", checkpoint);
+    TRY(path_join(path, w->out_dir, name, err));
+    if (path_is_file(*path))
+        return SAM_OK;
+    TRY(folders_make_for(*path, err));
+    const random_options random = {.model = checkpoint, .seed = TEST_SEED};
+    return convert_random(&random, *path, NULL, err);
+}
+
+static sam_status find_weights(workload *w, sam_error *err)
+{
+    int random = w->test_mode && !w->weights_dir;
+    if (random)
+        fprintf(stderr, "sambench %s: no --weights_dir: random weights are made\n", w->verb);
+    for (int i = 0; i < w->list.n; i++) {
+        const char *name = w->list.entries[i].checkpoint;
+        if (workload_weights(w, &w->list.entries[i]))
+            continue;
+        w->checkpoints[w->n_checkpoints].name = name;
+        char **path = &w->checkpoints[w->n_checkpoints++].weights;
+        TRY(random ? random_weights(w, name, path, err)
+                   : weights_find(w->weights_dir ? w->weights_dir : ".", name, path, err));
+    }
+    return SAM_OK;
+}
+
+const char *workload_weights(const workload *w, const model_entry *e)
+{
+    for (int c = 0; c < w->n_checkpoints; c++)
+        if (!strcmp(w->checkpoints[c].name, e->checkpoint))
+            return w->checkpoints[c].weights;
+    return NULL;
+}
+
+sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
+{
+    w->verb = verb;
+    int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : IMGSZ;
+    if (px % 32)
+        return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
+                    px / 32 * 32 + 32);
+    w->model.image_px = px;
+    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", &w->list, err));
+    TRY(folders_make(w->out_dir, err));
+    return find_weights(w, err);
+}
+
+/* ---- split ---- */
+
+sam_status workload_open_split(workload *w, sam_error *err)
+{
+    const char *folder = w->split_dir;
+    if (!w->test_mode && !w->split_dir)
+        return fail(err, SAM_E_ARG,
+                    "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (w->test_mode && w->split_dir)
+        return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", w->split_dir);
+    const char *name = w->split_name ? w->split_name : "sav_val";
+    if (w->test_mode) {
+        TRY(path_join(&w->test_split, w->out_dir, "test_split", err));
+        TRY(folders_make(w->test_split, err));
+        TRY(synthetic_split_write(w->test_split, name, err));
+        folder = w->test_split;
+    }
+    const dataset_options options = {
+        .split_name = name, .limit_videos = w->limit_videos, .limit_objects = w->limit_objects};
+    return dataset_open(&w->set, folder, &options, err);
+}
+
+sam_status workload_open(workload *w, const char *verb, sam_error *err)
+{
+    TRY(workload_open_models(w, verb, err));
+    return workload_open_split(w, err);
+}
+
+void workload_close(workload *w)
+{
+    for (int c = 0; c < w->n_checkpoints; c++)
+        free(w->checkpoints[c].weights);
+    dataset_close(&w->set);
+    model_list_free(&w->list);
+    flag models = {.name = "models", .kind = FLAG_STRING, .choices = "list", .value = &w->models};
+    flags_free(&models, 1);
+    free(w->test_split);
+    *w = (workload){0};
+}

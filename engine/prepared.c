@@ -1,0 +1,70 @@
+/* prepared.c - see prepared.h. Values of images are finite and small: infinities need no care. */
+#include "prepared.h"
+
+#include "steps.h"
+
+#include <string.h>
+
+#define EXPONENTS 0x1p-112f /* between the exponent biases of float and half */
+
+static float half_to_float(uint16_t h)
+{
+    uint32_t bits = (uint32_t)(h & 0x7fff) << 13;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    x /= EXPONENTS;
+    return h & 0x8000 ? -x : x;
+}
+
+/* To nearest, ties to even. */
+static uint16_t float_to_half(float x)
+{
+    uint32_t sign, bits;
+    memcpy(&sign, &x, sizeof sign);
+    x = (sign >> 31 ? -x : x) * EXPONENTS;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0xfff + (bits >> 13 & 1)) >> 13;
+    return (uint16_t)(bits | (sign >> 16 & 0x8000));
+}
+
+/* The input is three planes' worth of values; one plane of host memory is at hand: s->mask_image. */
+enum { PARTS = 3 };
+
+static size_t part_count(const sam_session *s)
+{
+    return (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
+}
+
+sam_status session_prepare(sam_session *s, const sam_frame *f, uint16_t *half, sam_error *err)
+{
+    size_t n = part_count(s);
+    TRY(begin_frame(s, f->index, err));
+    const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
+    if (wrong)
+        return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)f->index, wrong);
+    for (size_t part = 0; part < PARTS; part++) {
+        TRY(fetch(s, s->mask_image, s->st.image + part * n, n * sizeof(float), err));
+        for (size_t i = 0; i < n; i++)
+            half[part * n + i] = float_to_half(s->mask_image[i]);
+    }
+    return SAM_OK;
+}
+
+sam_status session_push_prepared(sam_session *s, const uint16_t *half, int64_t index, sam_error *err)
+{
+    size_t n = part_count(s);
+    if (s->opt.mode != SAM_VIDEO || s->failed)
+        return fail(err, SAM_E_STATE, "a prepared frame needs a video session that has not failed");
+    TRY(begin_frame(s, index, err));
+    double start = now_ms();
+    for (size_t part = 0; part < PARTS; part++) {
+        for (size_t i = 0; i < n; i++)
+            s->mask_image[i] = half_to_float(half[part * n + i]);
+        TRY(put(s, s->st.image + part * n, s->mask_image, n * sizeof(float), err));
+        const char *wrong = s->b->api->wait(s->b, s->stream); /* before the plane is used again */
+        if (wrong)
+            return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)index, wrong);
+    }
+    s->stats.encode_ms = now_ms() - start;
+    return encode_frame(s, err);
+}

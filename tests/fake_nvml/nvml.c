@@ -1,0 +1,77 @@
+/* A management library with one device that is always at 40 %, 61 C and 123.456 W, and holds 64 of its 1000 MiB for the
+ * process in FAKE_NVML_PID. */
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int nvmlInit_v2(void);
+EXPORT int nvmlShutdown(void);
+EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device);
+EXPORT int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out);
+EXPORT int nvmlDeviceGetUtilizationRates(void *device, unsigned *out);
+EXPORT int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out);
+EXPORT int nvmlDeviceGetPowerUsage(void *device, unsigned *out);
+EXPORT int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out);
+
+int nvmlInit_v2(void)
+{
+    return 0;
+}
+
+int nvmlShutdown(void)
+{
+    return 0;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device)
+{
+    *device = (void *)1;
+    return index ? 2 : 0;
+}
+
+int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out)
+{
+    (void)device;
+    out[0] = 1000ull << 20;
+    out[1] = 700ull << 20;
+    out[2] = 300ull << 20;
+    return 0;
+}
+
+int nvmlDeviceGetUtilizationRates(void *device, unsigned *out)
+{
+    (void)device;
+    out[0] = 40;
+    out[1] = 10;
+    return 0;
+}
+
+int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out)
+{
+    (void)device;
+    *out = 61;
+    return kind;
+}
+
+int nvmlDeviceGetPowerUsage(void *device, unsigned *out)
+{
+    (void)device;
+    *out = 123456;
+    return 0;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out)
+{
+    struct {
+        unsigned pid;
+        unsigned long long used;
+        unsigned gpu, compute;
+    } one = {.used = 64ull << 20};
+    const char *pid = getenv("FAKE_NVML_PID");
+    (void)device;
+    one.pid = pid ? (unsigned)atoi(pid) : 0;
+    memcpy(out, &one, sizeof one);
+    *n = 1;
+    return 0;
+}

@@ -1,0 +1,258 @@
+/* The verb edge: both phases, prepared frames, processes that are killed, memory of shared pools, and wrong input. */
+#include "unified.h"
+#include "verb_line.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static temp_tree tree;
+static command_result result;
+
+#define FLAGS " --weights_dir @/weights --imgsz 128 --threads 1 --precision fp32 "
+
+static const char *const columns[] = {"video",
+                                      "object",
+                                      "model",
+                                      "imgsz",
+                                      "precision",
+                                      "frames",
+                                      "fps",
+                                      "latency_ms",
+                                      "latency_p50_ms",
+                                      "latency_p95_ms",
+                                      "latency_p99_ms",
+                                      "latency_stddev_ms",
+                                      "prompt_frame_ms",
+                                      "e2e_fps",
+                                      "encode_ms",
+                                      "memory_attention_ms",
+                                      "mask_decoder_ms",
+                                      "memory_encoder_ms",
+                                      "post_ms",
+                                      "memory_kind",
+                                      "cpu_peak_rss_MiB",
+                                      "gpu_peak_alloc_MiB",
+                                      "pool_peak_MiB",
+                                      "planned_MiB",
+                                      "model_load_ms",
+                                      "session_ms",
+                                      "setup_ms",
+                                      "prepared_frames",
+                                      "backend",
+                                      "device",
+                                      "status"};
+enum { N_COLUMNS = 31 };
+
+static csv_table table(const char *folder)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/jetson_benchmark_summary.csv", folder);
+    return verb_table(&tree, path, columns, N_COLUMNS);
+}
+
+static void check_metadata(const char *path, int prepared)
+{
+    json_t *json = verb_json(&tree, path), *models = json_object_get(json, "models"), *m = json_array_get(models, 0);
+    json_t *video = json_array_get(json_object_get(json, "videos"), 0);
+    assert_int_equal(json_integer_value(json_object_get(json, "n_objects")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json, "n_valid_masks")), 2);
+    assert_int_equal(json_array_size(models), 2);
+    assert_string_equal(json_string_value(json_object_get(m, "warmup")), "ok");
+    assert_string_equal(json_string_value(json_object_get(video, "name")), "clip");
+    assert_true(!prepared == !json_object_get(video, "prepared"));
+    assert_true(json_integer_value(
+                    json_object_get(json_array_get(json_object_get(video, "objects"), 1), "mask_pixels")) == 900);
+    json_decref(json);
+}
+
+static void check_row(const csv_table *t, int row, int prepared)
+{
+    assert_string_equal(table_cell(t, row, "status"), "ok");
+    assert_int_equal(table_number(t, row, "frames"), 5);
+    assert_int_equal(table_number(t, row, "prepared_frames"), prepared);
+    assert_string_equal(table_cell(t, row, "memory_kind"), "cpu");
+    assert_true(fabs(table_number(t, row, "fps") * table_number(t, row, "latency_ms") - 1000) < 5);
+    assert_true(table_number(t, row, "latency_p50_ms") <= table_number(t, row, "latency_p95_ms"));
+    assert_true(table_number(t, row, "latency_p95_ms") <= table_number(t, row, "latency_p99_ms"));
+    assert_true(table_number(t, row, "cpu_peak_rss_MiB") > 10 && table_number(t, row, "planned_MiB") > 10);
+    assert_true(table_number(t, row, "gpu_peak_alloc_MiB") == 0 && table_number(t, row, "pool_peak_MiB") >= 0);
+    assert_true(table_number(t, row, "setup_ms") >= table_number(t, row, "model_load_ms"));
+}
+
+static void both_phases(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"settings", "setup_ms", "machine", "models", "rows"};
+    sav_video_make(&tree, "split", "clip", 5);
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
+              "--enable_cudnn_tuning --out_dir @/plain" FLAGS);
+    check_metadata("plain/preprocessed/metadata.json", 0);
+    csv_table t = table("plain");
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < 4; row++)
+        check_row(&t, row, 0);
+    csv_close(&t);
+    json_t *json = verb_json(&tree, "plain/jetson_benchmark_summary.json");
+    for (int i = 0; i < 5; i++)
+        assert_non_null(json_object_get(json, fields[i]));
+    assert_int_equal(json_array_size(json_object_get(json, "rows")), 4);
+    json_t *model = json_object_get(json_object_get(json, "models"), "sam2_tiny_bbox");
+    assert_int_equal(json_integer_value(json_object_get(model, "ok")), 2);
+    assert_true(json_real_value(json_object_get(model, "fps_median")) > 0);
+    json_decref(json);
+}
+
+static void prepared_frames_and_later_inference(void **state)
+{
+    (void)state;
+    const char *flags = "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_mask --preprocess_frames "
+                        "--preprocessed_dir @/ready --out_dir @/prepared" FLAGS;
+    char line[512];
+    snprintf(line, sizeof line, "%s --skip_inference", flags);
+    verb_line(&result, &tree, 0, line);
+    check_metadata("ready/metadata.json", 1);
+    assert_int_equal(access(tree_path(&tree, "ready/frames/clip__128.half"), R_OK), 0);
+    assert_int_not_equal(access(tree_path(&tree, "prepared/jetson_benchmark_summary.csv"), R_OK), 0);
+    snprintf(line, sizeof line, "%s --skip_setup", flags);
+    verb_line(&result, &tree, 0, line);
+    csv_table t = table("prepared");
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < 4; row++)
+        check_row(&t, row, 1);
+    csv_close(&t);
+    assert_int_equal(truncate(tree_path(&tree, "ready/frames/clip__128.half"), 100000), 0);
+    verb_line(&result, &tree, 1, line);
+    assert_non_null(strstr(result.text, "cut short"));
+    verb_says(&tree, 1, "run without --skip_setup",
+              "edge --split_dir @/split --models sam2_tiny_points --preprocessed_dir @/ready "
+              "--skip_setup --out_dir @/x --weights_dir @/weights --imgsz 64 --threads 1");
+}
+
+/* Waits until an object is being worked on; returns the process that does. */
+static pid_t worker(const char *path)
+{
+    for (int i = 0; i < 3000; i++) {
+        json_t *json = json_load_file(path, 0, NULL);
+        const char *object = json_string_value(json_object_get(json, "object"));
+        pid_t pid = object && *object ? (pid_t)json_integer_value(json_object_get(json, "pid")) : 0;
+        json_decref(json);
+        if (pid)
+            return pid;
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+    return 0;
+}
+
+static void a_killed_process_costs_one_row(void **state)
+{
+    (void)state;
+    static char said[16384];
+    char path[256];
+    sav_video_make(&tree, "long", "clip", 20);
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "killed/edge_progress.json"));
+    pid_t parent =
+        verb_start(&tree, "edge --split_dir @/long --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
+                          "--out_dir @/killed" FLAGS);
+    pid_t child = worker(path);
+    assert_true(child > 0 && child != parent);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(verb_end(parent), 1);
+    FILE *f = fopen(tree_path(&tree, "messages"), "r");
+    assert_non_null(f);
+    said[fread(said, 1, sizeof said - 1, f)] = 0;
+    fclose(f);
+    assert_non_null(strstr(said, "out-of-memory killer, or a kill -9; going on with the next"));
+    csv_table t = table("killed");
+    int n_killed = 0;
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < 4; row++) {
+        int is_killed = !strncmp(table_cell(&t, row, "status"), "killed: ", 8);
+        n_killed += is_killed;
+        assert_true(is_killed || !strcmp(table_cell(&t, row, "status"), "ok"));
+        assert_true(!is_killed || !table_cell(&t, row, "fps")[0]);
+    }
+    assert_int_equal(n_killed, 1);
+    csv_close(&t);
+}
+
+static void nothing_to_prompt_with_is_told(void **state)
+{
+    (void)state;
+    static const uint8_t empty[96 * 64];
+    sav_video_make(&tree, "empty", "clip", 3);
+    for (int o = 0; o < 2; o++)
+        for (int t = 0; t < 3; t += 2) {
+            char path[128];
+            snprintf(path, sizeof path, "empty/Annotations_6fps/clip/%03d/%05d.png", o, t);
+            tree_gray(&tree, path, empty, 96, 64);
+        }
+    verb_says(&tree, 1, "none of the 2 annotated objects has a mask to prompt with",
+              "edge --split_dir @/empty --models sam2_tiny_points --out_dir @/empty_out" FLAGS);
+}
+
+static void presets_and_wrong_use(void **state)
+{
+    (void)state;
+    verb_line(&result, &tree, 0, "edge quick --split_dir @/split --models sam2_tiny_points --out_dir @/quick" FLAGS);
+    csv_table t = table("quick");
+    assert_int_equal(t.n_rows, 1);
+    csv_close(&t);
+    verb_says(&tree, 2, "'fast' is no preset; there are quick, standard, memory-safe", "edge fast --test_mode");
+    verb_says(&tree, 2, "--split_dir is missing", "edge");
+    verb_says(&tree, 2, "leave nothing to do", "edge --test_mode --skip_setup --skip_inference");
+    verb_says(&tree, 2, "are the same; give one", "edge --test_mode --precision fp32 --autocast_dtype bf16");
+    verb_says(&tree, 2, "no model is called 'resnet'", "edge --test_mode --models resnet --out_dir @/x");
+    verb_says(&tree, 0, "presets, before the flags", "edge --help");
+}
+
+static void shared_memory_is_recognised(void **state)
+{
+    (void)state;
+    char root[256];
+    tree_text(&tree, "orin/etc/nv_tegra_release", "# R36\n");
+    tree_text(&tree, "orin/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable:  2048 kB\n");
+    snprintf(root, sizeof root, "%s", tree_path(&tree, "orin"));
+    assert_int_equal(memory_kind_of(root, 1), MEMORY_UNIFIED);
+    assert_int_equal(memory_kind_of(root, 0), MEMORY_CPU);
+    assert_int_equal(memory_kind_of(tree_path(&tree, "no_board"), 1), MEMORY_DISCRETE);
+    assert_true(memory_available_mib(root) == 2);
+    assert_true(isnan(memory_available_mib(tree_path(&tree, "no_board"))));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tree_open(&tree);
+    sav_weights_make(&tree);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_phases),
+        cmocka_unit_test(prepared_frames_and_later_inference),
+        cmocka_unit_test(a_killed_process_costs_one_row),
+        cmocka_unit_test(nothing_to_prompt_with_is_told),
+        cmocka_unit_test(presets_and_wrong_use),
+        cmocka_unit_test(shared_memory_is_recognised),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

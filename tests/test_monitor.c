@@ -1,0 +1,203 @@
+/* Sensors on made-up boards, and the verb monitor on real processes. */
+#include "sensors.h"
+#include "verb_line.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static temp_tree tree;
+static command_result result;
+
+static void is_near(double x, double expected)
+{
+    if (!(fabs(x - expected) <= 1e-6 * fabs(expected) + 1e-9))
+        fprintf(stderr, "%g, expected %g\n", x, expected);
+    assert_true(fabs(x - expected) <= 1e-6 * fabs(expected) + 1e-9);
+}
+
+/* A Jetson Orin as its /proc and /sys look. */
+static void a_jetson_is_read(void **state)
+{
+    (void)state;
+    setenv("SAMBENCH_NVML", "/no/such/library.so", 1);
+    tree_text(&tree, "orin/proc/meminfo",
+              "MemTotal:        8000000 kB\nMemFree:  1 kB\nMemAvailable:    3072000 kB\n"
+              "SwapTotal:       2048 kB\nSwapFree:        1024 kB\n");
+    tree_text(&tree, "orin/proc/stat", "cpu  100 0 50 800 50 0 0 0\ncpu0 1 2 3\n");
+    tree_text(&tree, "orin/proc/self/cgroup", "0::/user.slice\n");
+    tree_text(&tree, "orin/sys/fs/cgroup/user.slice/memory.current", "104857600\n");
+    tree_text(&tree, "orin/sys/class/thermal/thermal_zone0/temp", "48500\n");
+    tree_text(&tree, "orin/sys/class/thermal/thermal_zone1/temp", "51250\n");
+    tree_text(&tree, "orin/sys/class/thermal/cooling_device0/temp", "99000\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/name", "ina3221\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in1_input", "5000\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/curr1_input", "1500\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in2_input", "5000\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/curr2_input", "500\n");
+    tree_text(&tree, "orin/sys/devices/platform/17000000.gpu/load", "873\n");
+    tree_text(&tree, "orin/sys/kernel/debug/nvmap/iovmm/clients",
+              "CLIENT PROCESS PID SIZE\nuser x 1 100K\ntotal   204800K\n");
+    tree_text(&tree, "orin/proc/77/stat", "77 (a (b) c) S 1 77 77 0 -1 0 0 0 0 0 300 100 0 0 20 0 5 0 1 1\n");
+    tree_text(&tree, "orin/proc/77/status", "Name: x\nVmHWM:    204800 kB\nVmRSS:    102400 kB\n");
+    tree_text(&tree, "orin/proc/78/stat", "78 (child) R 77 77 77 0 -1 0 0 0 0 0 10 0 0 0 20 0 2 0 1 1\n");
+    tree_text(&tree, "orin/proc/78/status", "Name: y\nVmRSS:    10240 kB\n");
+    tree_text(&tree, "orin/proc/79/stat", "79 (other) R 1 77 77 0 -1 0 0 0 0 0 10 0 0 0 20 0 2 0 1 1\n");
+    char root[256];
+    snprintf(root, sizeof root, "%s", tree_path(&tree, "orin"));
+    sensors s = {.root = root, .pid = 77};
+    double v[N_SENSORS];
+    sensors_open(&s);
+    assert_int_equal(sensors_read(&s, 10, v), 1);
+    is_near(v[SENSOR_SYSTEM_USED], (8000000 - 3072000) / 1024.0);
+    is_near(v[SENSOR_SYSTEM_AVAILABLE], 3000);
+    is_near(v[SENSOR_SWAP_USED], 1);
+    is_near(v[SENSOR_CGROUP_USED], 100);
+    is_near(v[SENSOR_TEMPERATURE], 51.25);
+    is_near(v[SENSOR_POWER], 7.5 + 2.5);
+    is_near(v[SENSOR_GPU_LOAD], 87.3);
+    is_near(v[SENSOR_GPU_USED], 200);
+    is_near(v[SENSOR_PROCESS_RSS], 110);
+    is_near(v[SENSOR_PROCESS_PEAK], 200);
+    is_near(v[SENSOR_PROCESS_THREADS], 7);
+    assert_true(isnan(v[SENSOR_CPU]) && isnan(v[SENSOR_PROCESS_CPU]) && isnan(v[SENSOR_GPU_POWER]));
+    tree_text(&tree, "orin/proc/stat", "cpu  175 0 75 890 60 0 0 0\n"); /* 100 of 200 more ticks busy */
+    tree_text(&tree, "orin/proc/78/stat", "78 (child) R 77 77 77 0 -1 0 0 0 0 0 60 0 0 0 20 0 2 0 1 1\n");
+    assert_int_equal(sensors_read(&s, 12, v), 1);
+    is_near(v[SENSOR_CPU], 50);
+    is_near(v[SENSOR_PROCESS_CPU], 100.0 * 50 / (double)sysconf(_SC_CLK_TCK) / 2);
+    tree_remove(&tree, "orin/proc/77");
+    assert_int_equal(sensors_read(&s, 13, v), 0);
+    sensors_close(&s);
+    unsetenv("SAMBENCH_NVML");
+}
+
+static void nvml_is_asked(void **state)
+{
+    (void)state;
+    double v[N_SENSORS];
+    char pid[32];
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    setenv("SAMBENCH_NVML", BUILD_DIR "/tests/fake_nvml.so", 1);
+    setenv("FAKE_NVML_PID", pid, 1);
+    sensors s = {.root = "", .pid = getpid()};
+    sensors_open(&s);
+    assert_int_equal(s.has_gpu, 1);
+    assert_int_equal(sensors_read(&s, 0, v), 1);
+    is_near(v[SENSOR_GPU_USED], 300);
+    is_near(v[SENSOR_GPU_TOTAL], 1000);
+    is_near(v[SENSOR_GPU_PROCESS], 64);
+    is_near(v[SENSOR_GPU_LOAD], 40);
+    is_near(v[SENSOR_GPU_TEMPERATURE], 61);
+    is_near(v[SENSOR_GPU_POWER], 123.456);
+    assert_true(v[SENSOR_PROCESS_RSS] > 1 && v[SENSOR_SYSTEM_USED] > 1);
+    sensors_close(&s);
+    unsetenv("FAKE_NVML_PID");
+}
+
+static const char *const columns[] = {"time_s",
+                                      "wall",
+                                      "system_used_MiB",
+                                      "system_available_MiB",
+                                      "swap_used_MiB",
+                                      "cgroup_used_MiB",
+                                      "cpu_percent",
+                                      "process_rss_MiB",
+                                      "process_peak_rss_MiB",
+                                      "process_cpu_percent",
+                                      "process_threads",
+                                      "gpu_used_MiB",
+                                      "gpu_total_MiB",
+                                      "gpu_process_MiB",
+                                      "gpu_percent",
+                                      "gpu_temp_C",
+                                      "gpu_power_W",
+                                      "temp_C",
+                                      "power_W"};
+
+static void a_program_is_watched(void **state)
+{
+    (void)state;
+    setenv("SAMBENCH_NVML", BUILD_DIR "/tests/fake_nvml.so", 1);
+    verb_line(&result, &tree, 5, "monitor --interval 0.05 --log @/log.csv -- sh -c 'sleep 0.6; exit 5'");
+    assert_non_null(strstr(result.text, "process_rss_MiB"));
+    csv_table t = verb_table(&tree, "log.csv", columns, 19);
+    assert_true(t.n_rows >= 3);
+    for (int i = 1; i < t.n_rows; i++) {
+        assert_true(table_number(&t, i, "time_s") > table_number(&t, i - 1, "time_s"));
+        assert_true(table_number(&t, i, "system_used_MiB") > 0);
+        assert_int_equal(table_number(&t, i, "gpu_used_MiB"), 300);
+        assert_int_equal(strlen(table_cell(&t, i, "wall")), 20);
+    }
+    assert_true(table_number(&t, 0, "process_rss_MiB") > 0);
+    csv_close(&t);
+    static char svg[65536];
+    FILE *f = fopen(tree_path(&tree, "log.svg"), "r");
+    assert_non_null(f);
+    svg[fread(svg, 1, sizeof svg - 1, f)] = 0;
+    fclose(f);
+    assert_int_equal(strncmp(svg, "<svg ", 5), 0);
+    assert_non_null(strstr(svg, "prefers-color-scheme:dark"));
+    assert_non_null(strstr(svg, "process_rss_MiB"));
+    assert_null(strstr(svg, "nan"));
+    assert_non_null(strstr(svg, "</svg>\n</svg>"));
+    unsetenv("SAMBENCH_NVML");
+}
+
+static void a_process_is_watched_until_it_ends(void **state)
+{
+    (void)state;
+    char line[256];
+    pid_t child = fork();
+    if (!child) {
+        sleep(1);
+        _exit(0);
+    }
+    snprintf(line, sizeof line, "monitor --quiet --interval 0.1 --duration 5 --log @/pid.csv --plot @/p.svg --pid %ld",
+             (long)child);
+    verb_line(&result, &tree, 0, line);
+    csv_table t = verb_table(&tree, "pid.csv", columns, 19);
+    assert_true(t.n_rows >= 2 && t.n_rows < 40);
+    csv_close(&t);
+}
+
+static void wrong_use_is_told(void **state)
+{
+    (void)state;
+    verb_says(&tree, 2, "--interval 0: expected", "monitor --interval 0");
+    verb_says(&tree, 2, "exclude each other", "monitor --pid 1 -- true");
+    verb_says(&tree, 1, "there is no such process", "monitor --pid 999999999 --log @/x.csv");
+    verb_says(&tree, 1, "cannot be started", "monitor --log @/x.csv -- /no/such/program");
+    verb_says(&tree, 137, "samples", "monitor --interval 0.05 --log @/x.csv -- sh -c 'sleep 0.3; kill -9 $$'");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tree_open(&tree);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_jetson_is_read),     cmocka_unit_test(nvml_is_asked),
+        cmocka_unit_test(a_program_is_watched), cmocka_unit_test(a_process_is_watched_until_it_ends),
+        cmocka_unit_test(wrong_use_is_told),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
