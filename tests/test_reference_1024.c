@@ -70,7 +70,7 @@ static void push(sam_session *s, int frame)
     image_free(&im);
 }
 
-static const sam_point click = {210, 350, 1}, background = {420, 120, 0}, in_box = {400, 250, 1};
+static const sam_point click = {210, 350, 1}, correction = {330, 300, 0}, in_box = {400, 250, 1};
 static const sam_box box1 = {300, 60, 520, 400}, box2 = {560, 130, 860, 420};
 
 static void prompt(sam_session *s, int object, sam_prompt_set p)
@@ -104,7 +104,7 @@ static void set_prompts(sam_session *s, const char *name, npz *z, int last)
     }
     if (!strcmp(name, "iv")) {
         push(s, 5);
-        prompt(s, 1, (sam_prompt_set){.points = &background, .n_points = 1});
+        prompt(s, 1, (sam_prompt_set){.points = &correction, .n_points = 1});
     }
 }
 
