@@ -284,3 +284,33 @@ sam_status csv_open(csv_table *t, const char *path, const char *const *columns, 
         csv_close(t);
     return status;
 }
+
+sam_status csv_read(csv_table *t, const char *path, sam_error *err)
+{
+    enum { MAX_HEADER = 1 << 15, MAX_COLUMNS = 512 };
+    char *bytes = malloc(2 * MAX_HEADER + MAX_COLUMNS);
+    const char *columns[MAX_COLUMNS];
+    FILE *file = bytes ? fopen(path, "rb") : NULL;
+    *t = (csv_table){0};
+    if (!file) {
+        sam_status missing = bytes ? fail(err, SAM_E_IO, "%s: %s", path, strerror(errno))
+                                   : fail(err, SAM_E_MEMORY, "%s: out of memory", path);
+        free(bytes);
+        return missing;
+    }
+    size_t n = fread(bytes, 1, MAX_HEADER, file);
+    fclose(file);
+    reader r = {bytes, bytes + n, 1, 0};
+    char *text = bytes + MAX_HEADER;
+    int n_columns = 0, complete = n > 0;
+    while (complete && n_columns < MAX_COLUMNS && !r.last_in_row) {
+        complete = read_field(&r, text);
+        columns[n_columns++] = text;
+        text += strlen(text) + 1;
+    }
+    sam_status status = complete && r.last_in_row && !memchr(bytes, 0, n)
+                            ? csv_open(t, path, columns, n_columns, 1, err)
+                            : fail(err, SAM_E_FORMAT, "%s: does not begin with a row of column names", path);
+    free(bytes);
+    return status;
+}

@@ -19,6 +19,9 @@ typedef struct csv_table {
 sam_status csv_open(csv_table *t, const char *path, const char *const *columns, int n_columns, int resume,
                     sam_error *err);
 
+/* Reads any such file, with the columns that its first row names. A missing file is SAM_E_IO. */
+sam_status csv_read(csv_table *t, const char *path, sam_error *err);
+
 /* Appends a row [n_columns] (NULL is an empty field) and rewrites the file. On failure the table and the file are as
  * they were. */
 sam_status csv_add(csv_table *t, const char *const *values, sam_error *err);

@@ -95,6 +95,7 @@ sam_model_options model_options(const model_choice *c)
 {
     const char *precision = model_precision(c);
     return (sam_model_options){.backend = c->device && !strcmp(c->device, "cuda") ? SAM_CUDA : SAM_CPU,
+                               .device = c->device_index,
                                .n_threads = model_threads(c),
                                .compute = !strcmp(precision, "fp16")   ? SAM_F16
                                           : !strcmp(precision, "bf16") ? SAM_BF16

@@ -9,6 +9,7 @@
 typedef struct model_choice {
     const char *weights, *device, *precision, *cpu_variant;
     int image_px, n_threads;
+    int device_index; /* of several GPUs; no flag sets it */
     size_t mem_limit; /* of a session; 0: none */
 } model_choice;
 

@@ -5,8 +5,10 @@
 #include "convert.h"
 #include "folders.h"
 #include "interrupt.h"
+#include "machine.h"
 #include "progress.h"
 #include "run_object.h"
+#include "run_shard.h"
 #include "summary.h"
 #include "synthetic_split.h"
 #include "weights_search.h"
@@ -32,6 +34,8 @@ typedef struct run {
     int n_checkpoints;
     dataset set;
     char *split_dir; /* of test_mode */
+    run_shard share;
+    char *shard_dir; /* storage of out_dir where there are several shards */
     results table;
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
@@ -134,10 +138,12 @@ static int is_asked(const checkpoint *c, const model_entry *e)
     return !strcmp(e->checkpoint, c->name);
 }
 
+/* Or another process's work. */
 static int is_finished(const run *r, int video, int object, const model_entry *e)
 {
     const dataset_video *v = &r->set.videos[video];
-    return results_has(&r->table, v->name, v->objects[object].name, e->name);
+    return !run_shard_has(&r->share, video, object) ||
+           results_has(&r->table, v->name, v->objects[object].name, e->name);
 }
 
 static int on_frame(void *user, int n_done, int n_total)
@@ -216,7 +222,7 @@ static sam_status run_video(run *r, warm_model *m, int video, const checkpoint *
 {
     sam_error why;
     if (dataset_find_objects(&r->set, video, &why) != SAM_OK)
-        return run_broken_video(r, video, c, &why, err);
+        return run_shard_has(&r->share, video, 0) ? run_broken_video(r, video, c, &why, err) : SAM_OK;
     for (int object = 0; object < r->set.videos[video].n_objects; object++) {
         for (int i = 0; i < r->models.n; i++) {
             const model_entry *e = &r->models.entries[i];
@@ -237,7 +243,7 @@ static int pending(run *r, const checkpoint *c, int64_t *n_frames)
     for (int video = 0; video < r->set.n_videos; video++) {
         const dataset_video *v = &r->set.videos[video];
         if (dataset_find_objects(&r->set, video, NULL) != SAM_OK) {
-            n++;
+            n += run_shard_has(&r->share, video, 0);
             continue;
         }
         for (int object = 0; object < v->n_objects; object++) {
@@ -308,15 +314,43 @@ static int finish(run *r)
     return r->n_failed || r->stop ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Of several processes each has its own folder and, where there are GPUs, its own of them. */
+static sam_status find_shard(run *r, sam_error *err)
+{
+    TRY(shard_find(r->options.shard, &r->share.s, err));
+    r->options.model.device_index = run_shard_device(&r->share);
+    if (r->share.s.count <= 1)
+        return SAM_OK;
+    TRY(run_shard_folder(&r->share, r->options.out_dir, &r->shard_dir, err));
+    r->options.out_dir = r->shard_dir;
+    return SAM_OK;
+}
+
+static sam_status divide(run *r, sam_error *err)
+{
+    const shard *s = &r->share.s;
+    if (s->count <= 1)
+        return SAM_OK;
+    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames, err));
+    if (!r->options.quiet)
+        fprintf(stderr,
+                "sambench run: shard %d of %d (%s): %d of %d objects; `sambench merge` puts the tables together\n",
+                s->index, s->count, s->source, r->share.n_ours, r->share.n_units);
+    return run_shard_write(&r->share, &r->set, &r->models, r->options.out_dir, err);
+}
+
 static sam_status set_up(run *r, sam_error *err)
 {
     const char *names = r->options.models;
     TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox", &r->models,
                          err));
+    TRY(find_shard(r, err));
     TRY(folders_make(r->options.out_dir, err));
     TRY(open_split(r, err));
     TRY(find_weights(r, err));
-    return open_table(r, err);
+    TRY(divide(r, err));
+    TRY(open_table(r, err));
+    return machine_write(r->options.out_dir, err);
 }
 
 static void run_free(run *r)
@@ -328,6 +362,8 @@ static void run_free(run *r)
     model_list_free(&r->models);
     run_options_free(&r->options);
     free(r->split_dir);
+    free(r->shard_dir);
+    run_shard_free(&r->share);
 }
 
 static int run_main(int argc, char **argv)

@@ -6,8 +6,11 @@
 #include "overlay.h"
 #include "process_memory.h"
 #include "prompts.h"
+#include "sheet.h"
+#include "text_out.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +41,11 @@ typedef struct state {
     int n_frames, n_tracked;
     double tracked_ms, total_ms, decode_ms; /* sums; total: waiting for frames, prompt and tracking */
     sam_stats stages;                       /* sums over tracked frames */
+    text_out record;                        /* frames/...csv; record.to NULL: none is written */
+    char record_path[PATH_BYTES];
+    double frame_ms, frame_j, frame_f; /* of the frame at hand; NaN: not scored */
+    sheet *worst;                      /* the scored frame with the lowest J    */
+    double worst_j;
     int output_failed;
 } state;
 
@@ -169,6 +177,8 @@ static sam_status score_annotated(state *s, const uint8_t *bits, size_t row_byte
     const mask_view mask = {.px = bits, .row_bytes = row_bytes};
     frame_score score;
     TRY(metric_frame(s->score.kind, &truth, &mask, s->width, s->height, &s->scratch, &score, err));
+    s->frame_j = score.j;
+    s->frame_f = score.f;
     return object_score_add(&s->score, &score, err);
 }
 
@@ -213,9 +223,72 @@ static sam_status write_overlay(state *s, const frame *f, const sam_mask *mask, 
     return SAM_OK;
 }
 
+/* OUT_DIR/<kind>/VIDEO__objOBJECT__MODEL.<suffix>, as for overlays. */
+static sam_status path_beside(const state *s, const char *kind, const char *suffix, char *path, sam_error *err)
+{
+    int n = snprintf(path, PATH_BYTES, "%s/%s/%s__obj%s__%s.%s", s->job->options->out_dir, kind, s->video->name,
+                     s->object->name, s->job->entry->name, suffix);
+    return n < PATH_BYTES ? folders_make_for(path, err) : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+}
+
+/* The frame's line for the report, and its picture if it is the worst so far. */
+static sam_status record_frame(state *s, const frame *f, const sam_mask *mask, sam_error *err)
+{
+    if (!s->record.to)
+        return SAM_OK;
+    fprintf(s->record.to, "%lld,%s,%.3f", (long long)f->index, f->name, s->frame_ms);
+    if (isnan(s->frame_j))
+        fprintf(s->record.to, ",,\n");
+    else
+        fprintf(s->record.to, ",%.6f,%.6f\n", s->frame_j, s->frame_f);
+    if (isnan(s->frame_j) || (s->worst && s->frame_j >= s->worst_j))
+        return SAM_OK;
+    char label[80];
+    snprintf(label, sizeof label, "%.40s J %.3f", f->name, s->frame_j);
+    sheet_close(s->worst);
+    s->worst = NULL;
+    s->worst_j = s->frame_j;
+    TRY(sheet_open(1, 1, 0, &s->worst, err));
+    const sheet_tile tile = {.rgb = f->rgb,
+                             .width = f->width,
+                             .height = f->height,
+                             .mask = mask->bits,
+                             .truth = s->truth.data,
+                             .label = label};
+    return sheet_add(s->worst, &tile, err);
+}
+
+static sam_status open_record(state *s, sam_error *err)
+{
+    if (!s->job->options->save_frames)
+        return SAM_OK;
+    s->output_failed = 1;
+    TRY(path_beside(s, "frames", "csv", s->record_path, err));
+    TRY(text_open(&s->record, s->record_path, err));
+    s->output_failed = 0;
+    fprintf(s->record.to, "frame,name,ms,J,F\n");
+    return SAM_OK;
+}
+
+static sam_status finish_record(state *s, sam_error *err)
+{
+    char path[PATH_BYTES];
+    if (!s->record.to)
+        return SAM_OK;
+    s->output_failed = 1;
+    TRY(text_close(&s->record, err));
+    if (s->worst) {
+        TRY(path_beside(s, "worst", "png", path, err));
+        TRY(sheet_write(s->worst, path, err));
+    }
+    s->output_failed = 0;
+    return SAM_OK;
+}
+
 /* Everything that is not timed. */
 static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_error *err)
 {
+    s->frame_j = s->frame_f = NAN;
     if (s->next < s->n_annotated && s->object->annotated[s->next] == f->index) {
         const char *file = s->object->files.names[s->next];
         size_t n = stem_length(file);
@@ -225,6 +298,7 @@ static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_e
                         s->video->frames_dir, (long long)f->index, f->name, file);
         TRY(score_annotated(s, mask->bits, mask->row_bytes, err));
     }
+    TRY(record_frame(s, f, mask, err));
     if (s->job->options->save_masks)
         TRY(write_mask(s, f->name, mask->bits, mask->row_bytes, err));
     return s->overlay ? write_overlay(s, f, mask, err) : SAM_OK;
@@ -274,6 +348,7 @@ static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *e
     TRY(is_prompt ? give_prompt(s, err) : sam_track(session, SAM_FORWARD, err));
     TRY(sam_get_mask(session, OBJECT_ID, mask, err));
     double ms = now_ms() - start;
+    s->frame_ms = ms;
     s->n_frames++;
     s->total_ms += ms;
     s->decode_ms += f->decode_ms;
@@ -381,6 +456,7 @@ static sam_status prepare(state *s, result_row *row, sam_error *err)
     TRY(open_frames(s, err));
     TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, err));
     TRY(settle_before_prompt(s, err));
+    TRY(open_record(s, err));
     return o->save_overlays ? open_overlay(s, row, err) : SAM_OK;
 }
 
@@ -400,6 +476,8 @@ static void release(state *s)
 {
     frames_close(s->frames);
     overlay_abandon(s->overlay);
+    text_abandon(&s->record);
+    sheet_close(s->worst);
     free(s->canvas);
     image_free(&s->shown);
     image_free(&s->truth);
@@ -435,6 +513,8 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
         status = all_frames(&s, &interrupted, err);
     if (status == SAM_OK && !interrupted)
         status = finish_overlay(&s, err);
+    if (status == SAM_OK && !interrupted)
+        status = finish_record(&s, err);
     fill_row(&s, row);
     if (status == SAM_OK && !interrupted) {
         fill_score(&s, row);

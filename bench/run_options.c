@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 22, DEFAULT_IMGSZ = 1024, DEFAULT_TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { N_FLAGS = 24, DEFAULT_IMGSZ = 1024, DEFAULT_TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
 
 static void describe_what(flag *f, run_options *o)
 {
@@ -101,6 +101,18 @@ static void describe_how_much(flag *f, run_options *o)
          .kind = FLAG_SWITCH,
          .value = &o->save_masks,
          .help = "Masks as PNG, OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, for `sambench eval` (default: off)."},
+        {.name = "save_frames",
+         .kind = FLAG_SWITCH,
+         .value = &o->save_frames,
+         .help =
+             "Time and scores of single frames and a picture of the worst one, for `sambench report` (default: on)."},
+        {.name = "shard",
+         .kind = FLAG_STRING,
+         .value = &o->shard,
+         .meta = "I/N",
+         .help =
+             "Do share I (from 0) of N, balanced by frames, in OUT_DIR/shard_I_of_N; `sambench merge OUT_DIR` puts them "
+             "together (default auto: what Slurm or Open MPI says; none: all of the work)."},
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
     };
     memcpy(f, table, sizeof table);
@@ -182,11 +194,12 @@ sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *
                          .model = {.precision = "fp32", .device = "auto"},
                          .metric = "sav",
                          .seed = -1,
+                         .save_frames = 1,
                          .max_frames_in_mem = 600};
     flag flags[N_FLAGS] = {0};
     describe_what(flags, out);
     describe_how_much(flags + 7, out);
-    describe_how(flags + 16, out);
+    describe_how(flags + 18, out);
     TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
     return *help ? SAM_OK : settle(out, err);
 }

@@ -8,11 +8,11 @@
 
 typedef struct run_options {
     const char *split_dir, *split_name, *models, *weights_dir, *out_dir;
-    const char *metric;
+    const char *metric, *shard;
     metric_kind metric_kind;
     model_choice model; /* all but the weights */
     int limit_videos, limit_objects, max_clip_frames, max_frames_in_mem;
-    int shuffle_videos, seed, save_overlays, save_masks, test_mode, resume, quiet;
+    int shuffle_videos, seed, save_overlays, save_masks, save_frames, test_mode, resume, quiet;
     char *default_out_dir; /* storage of out_dir when it was not given */
 } run_options;
 

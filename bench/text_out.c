@@ -22,6 +22,14 @@ sam_status text_close(text_out *t, sam_error *err)
     return status;
 }
 
+void text_abandon(text_out *t)
+{
+    if (t->to)
+        fclose(t->to);
+    free(t->text);
+    *t = (text_out){0};
+}
+
 void text_json(FILE *to, const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {

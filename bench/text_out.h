@@ -17,6 +17,9 @@ sam_status text_open(text_out *t, const char *path, sam_error *err);
 /* Writes the file, atomically, and frees. */
 sam_status text_close(text_out *t, sam_error *err);
 
+/* Frees and leaves no file; harmless for {0}. */
+void text_abandon(text_out *t);
+
 /* The text as the inside of a JSON string, or as HTML text and attribute values. */
 void text_json(FILE *to, const char *text);
 void text_html(FILE *to, const char *text);

@@ -1,0 +1,144 @@
+/* report.c - the verb `report`: any number of result folders as one HTML page. */
+#include "flags.h"
+#include "folders.h"
+#include "report_page.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CHANGES = 256 };
+
+extern const verb verb_report;
+
+typedef struct report_options {
+    const char *out, *title, *baseline;
+    double limit_percent, limit_score;
+    int fail_on_regression, n_worst;
+} report_options;
+
+static sam_status load(const report_options *o, results_data *d, char **folders, int n, sam_error *err)
+{
+    for (int i = 0; i < n; i++)
+        TRY(results_add_folder(d, folders[i], err));
+    if (o->baseline)
+        TRY(results_add_folder(d, o->baseline, err));
+    results_sum_up(d);
+    return SAM_OK;
+}
+
+/* The folder compared with the baseline is the first one. */
+static int compare(const report_options *o, const results_data *d, report_change *changes, int *n_worse)
+{
+    int n = o->baseline
+                ? report_compare(d, d->n_folders - 1, 0, o->limit_percent / 100, o->limit_score, changes, MAX_CHANGES)
+                : 0;
+    for (int i = 0; i < n; i++) {
+        const report_change *c = &changes[i];
+        int score = !strcmp(c->measure, "J&F");
+        *n_worse += c->regressed;
+        printf(score ? "%-22s %-7s %4d rows  %.4f -> %.4f  %+.4f (error %.4f)%s\n"
+                     : "%-22s %-7s %4d rows  %.2f -> %.2f  %+.1f %% (error %.1f %%)%s\n",
+               c->model, c->measure, c->n, c->before, c->after, score ? c->change : 100 * c->change,
+               score ? c->error : 100 * c->error, c->regressed ? "  WORSE" : "");
+    }
+    return n;
+}
+
+static int report(const report_options *o, char **folders, int n, sam_error *err)
+{
+    results_data d = {0};
+    report_change changes[MAX_CHANGES];
+    int n_worse = 0, code = 1;
+    sam_status status = load(o, &d, folders, n, err);
+    if (status == SAM_OK) {
+        int n_changes = compare(o, &d, changes, &n_worse);
+        if (o->baseline && !n_changes)
+            fprintf(stderr, "sambench report: %s and %s have no row in common\n", d.folders[0], o->baseline);
+        n_worse += o->baseline && !n_changes; /* nothing compared is not as good */
+        const report_page page = {.title = o->title,
+                                  .data = &d,
+                                  .changes = changes,
+                                  .n_changes = n_changes,
+                                  .before = o->baseline,
+                                  .after = o->baseline ? d.folders[0] : NULL,
+                                  .n_worst = o->n_worst};
+        status = folders_make_for(o->out, err);
+        if (status == SAM_OK)
+            status = report_write(&page, o->out, err);
+    }
+    if (status == SAM_OK) {
+        printf("%d rows of %d folders: %s\n", d.n_rows, d.n_folders, o->out);
+        code = o->fail_on_regression && n_worse ? 1 : 0;
+    } else {
+        fprintf(stderr, "sambench report: %s\n", err->text);
+    }
+    results_data_free(&d);
+    return code;
+}
+
+static int report_main(int argc, char **argv)
+{
+    report_options o = {
+        .out = "report.html", .title = "sambench", .limit_percent = 5, .limit_score = 0.005, .n_worst = 12};
+    const flag flags[] = {
+        {.name = "out",
+         .kind = FLAG_STRING,
+         .value = &o.out,
+         .meta = "FILE",
+         .help = "The page (default report.html)."},
+        {.name = "title",
+         .kind = FLAG_STRING,
+         .value = &o.title,
+         .meta = "TEXT",
+         .help = "Its title (default sambench)."},
+        {.name = "baseline",
+         .kind = FLAG_STRING,
+         .value = &o.baseline,
+         .meta = "DIR",
+         .help = "An earlier run that the first folder is compared with, row by row."},
+        {.name = "fail_on_regression",
+         .kind = FLAG_SWITCH,
+         .value = &o.fail_on_regression,
+         .help =
+             "Exit with 1 if a model is slower, larger or less accurate than in --baseline, beyond limit and noise."},
+        {.name = "limit_percent",
+         .kind = FLAG_DOUBLE,
+         .value = &o.limit_percent,
+         .meta = "P",
+         .help = "Loss of speed or growth of memory that counts (default 5)."},
+        {.name = "limit_score",
+         .kind = FLAG_DOUBLE,
+         .value = &o.limit_score,
+         .meta = "X",
+         .help = "Loss of J&F that counts (default 0.005)."},
+        {.name = "worst",
+         .kind = FLAG_INT,
+         .value = &o.n_worst,
+         .meta = "N",
+         .max = 1000,
+         .help = "Thumbnails of worst frames (default 12)."},
+    };
+    sam_error err = {0};
+    int help, n = 0;
+    while (n + 1 < argc && argv[n + 1][0] != '-')
+        n++;
+    sam_status status = flags_parse(&verb_report, flags, sizeof flags / sizeof *flags, argc - n, argv + n, &help, &err);
+    if (status == SAM_OK && !help && !n)
+        status = fail(&err, SAM_E_ARG, "give the result folders first, as in `sambench report out`");
+    if (status == SAM_OK && !help && o.fail_on_regression && !o.baseline)
+        status = fail(&err, SAM_E_ARG, "--fail_on_regression needs --baseline DIR");
+    if (status != SAM_OK) {
+        fprintf(stderr, "sambench report: %s\n", err.text);
+        return 2;
+    }
+    return help ? 0 : report(&o, argv + 1, n, &err);
+}
+
+const verb verb_report = {
+    .name = "report",
+    .summary = "one HTML page of any number of result folders, and what changed since an earlier run",
+    .examples = "  sambench report out --out report.html\n"
+                "  sambench report jetson/out desktop/out --title 'SA-V val, two machines'\n"
+                "  sambench report out --baseline last_week/out --fail_on_regression\n",
+    .main = report_main,
+};

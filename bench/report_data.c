@@ -1,0 +1,313 @@
+/* report_data.c - see report_data.h. */
+#include "report_data.h"
+
+#include "csv.h"
+#include "listing.h"
+#include "machine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const tables[] = {"sav_benchmark_summary.csv", "jetson_benchmark_summary.csv"};
+
+static char *copy(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *to = malloc(n);
+    return to ? memcpy(to, text, n) : NULL;
+}
+
+static const char *cell(const csv_table *t, int row, const char *column)
+{
+    int c = csv_column(t, column);
+    return c < 0 ? "" : csv_cell(t, row, c);
+}
+
+static double number(const csv_table *t, int row, const char *column)
+{
+    char *rest;
+    const char *text = cell(t, row, column);
+    double x = strtod(text, &rest);
+    return rest == text ? NAN : x;
+}
+
+/* ---- reading ---- */
+
+static int find_group(results_data *d, const csv_table *t, int row, sam_error *err)
+{
+    const char *model = cell(t, row, "model"), *precision = cell(t, row, "precision");
+    int run = d->n_folders - 1, imgsz = (int)number(t, row, "imgsz");
+    for (int g = 0; g < d->n_groups; g++) {
+        const report_group *p = &d->groups[g];
+        if (p->run == run && p->imgsz == imgsz && !strcmp(p->model, model) && !strcmp(p->precision, precision))
+            return g;
+    }
+    report_group *more = realloc(d->groups, (size_t)(d->n_groups + 1) * sizeof *more);
+    if (!more) {
+        fail(err, SAM_E_MEMORY, "out of memory: %d groups", d->n_groups);
+        return -1;
+    }
+    d->groups = more;
+    more[d->n_groups] = (report_group){.folder = copy(d->folders[run]),
+                                       .model = copy(model),
+                                       .precision = copy(precision),
+                                       .backend = copy(cell(t, row, "backend")),
+                                       .run = run,
+                                       .imgsz = imgsz};
+    report_group *g = &more[d->n_groups++];
+    if (g->folder && g->model && g->precision && g->backend)
+        return d->n_groups - 1;
+    fail(err, SAM_E_MEMORY, "out of memory");
+    return -1;
+}
+
+/* FOLDER/<kind>/VIDEO__objOBJECT__MODEL.<suffix> if it is there. A merged table's files are in its shards. */
+static char *beside(const char *folder, const csv_table *t, int row, const char *kind, const char *suffix)
+{
+    char path[4096];
+    listing shards = {0};
+    const char *video = cell(t, row, "video"), *object = cell(t, row, "object"), *model = cell(t, row, "model");
+    snprintf(path, sizeof path, "%s/%s/%s__obj%s__%s.%s", folder, kind, video, object, model, suffix);
+    if (path_is_file(path))
+        return copy(path);
+    char *found = NULL;
+    if (listing_read(folder, NULL, &shards, NULL) != SAM_OK)
+        return NULL;
+    for (int i = 0; i < shards.n && !found; i++) {
+        if (strncmp(shards.names[i], "shard_", 6))
+            continue;
+        snprintf(path, sizeof path, "%s/%s/%s/%s__obj%s__%s.%s", folder, shards.names[i], kind, video, object, model,
+                 suffix);
+        found = path_is_file(path) ? copy(path) : NULL;
+    }
+    listing_free(&shards);
+    return found;
+}
+
+static sam_status add_row(results_data *d, const csv_table *t, int row, const char *folder, sam_error *err)
+{
+    int group = find_group(d, t, row, err);
+    if (group < 0)
+        return SAM_E_MEMORY;
+    if (d->n_rows == d->row_capacity) {
+        int capacity = d->row_capacity ? 2 * d->row_capacity : 256;
+        report_row *more = realloc(d->rows, (size_t)capacity * sizeof *more);
+        if (!more)
+            return fail(err, SAM_E_MEMORY, "out of memory: %d rows", capacity);
+        d->rows = more;
+        d->row_capacity = capacity;
+    }
+    const char *status = cell(t, row, "status");
+    report_row *r = &d->rows[d->n_rows++];
+    *r = (report_row){.video = copy(cell(t, row, "video")),
+                      .object = copy(cell(t, row, "object")),
+                      .status = copy(status),
+                      .frames = beside(folder, t, row, "frames", "csv"),
+                      .worst = beside(folder, t, row, "worst", "png"),
+                      .group = group,
+                      .ok = !strcmp(status, "ok") || !strncmp(status, "ok:", 3),
+                      .fps = number(t, row, "fps"),
+                      .latency_ms = number(t, row, "latency_ms"),
+                      .j = number(t, row, "J"),
+                      .f = number(t, row, "F"),
+                      .jandf = number(t, row, "JandF"),
+                      .rss_mib = number(t, row, "cpu_peak_rss_MiB"),
+                      .gpu_mib = number(t, row, "gpu_peak_alloc_MiB"),
+                      .pool_mib = number(t, row, "pool_peak_MiB")};
+    return r->video && r->object && r->status ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory");
+}
+
+static sam_status add_folder(results_data *d, const char *folder, sam_error *err)
+{
+    char **names = realloc(d->folders, (size_t)(d->n_folders + 1) * sizeof *names);
+    d->folders = names ? names : d->folders;
+    json_t **machines = realloc(d->machines, (size_t)(d->n_folders + 1) * sizeof *machines);
+    d->machines = machines ? machines : d->machines;
+    char *name = copy(folder), *path = NULL;
+    if (!names || !machines || !name) {
+        free(name);
+        return fail(err, SAM_E_MEMORY, "out of memory");
+    }
+    for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
+        name[n - 1] = 0;
+    TRY(path_join(&path, folder, MACHINE_FILE, err));
+    names[d->n_folders] = name;
+    machines[d->n_folders++] = json_load_file(path, 0, NULL);
+    free(path);
+    return SAM_OK;
+}
+
+sam_status results_add_folder(results_data *d, const char *folder, sam_error *err)
+{
+    int n_tables = 0;
+    TRY(add_folder(d, folder, err));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        csv_table t = {0};
+        char *path = NULL;
+        TRY(path_join(&path, folder, tables[i], err));
+        int there = path_is_file(path);
+        n_tables += there;
+        sam_status status = there ? csv_read(&t, path, err) : SAM_OK;
+        free(path);
+        for (int r = 0; status == SAM_OK && there && r < t.n_rows; r++)
+            status = add_row(d, &t, r, folder, err);
+        csv_close(&t);
+        TRY(status);
+    }
+    return n_tables ? SAM_OK : fail(err, SAM_E_IO, "%s: has neither %s nor %s", folder, tables[0], tables[1]);
+}
+
+void results_data_free(results_data *d)
+{
+    for (int i = 0; i < d->n_rows; i++) {
+        report_row *r = &d->rows[i];
+        free(r->video);
+        free(r->object);
+        free(r->status);
+        free(r->frames);
+        free(r->worst);
+    }
+    for (int i = 0; i < d->n_groups; i++) {
+        report_group *g = &d->groups[i];
+        free(g->folder);
+        free(g->model);
+        free(g->precision);
+        free(g->backend);
+        samples_free(&g->frame_ms);
+    }
+    for (int i = 0; i < d->n_folders; i++) {
+        free(d->folders[i]);
+        json_decref(d->machines[i]);
+    }
+    free(d->rows);
+    free(d->groups);
+    free(d->folders);
+    free(d->machines);
+    *d = (results_data){0};
+}
+
+/* ---- groups ---- */
+
+static double memory_of(const report_row *r)
+{
+    return r->pool_mib > 0 ? r->pool_mib : r->gpu_mib > 0 ? r->gpu_mib : r->rss_mib;
+}
+
+/* The times of a row's tracked frames. */
+static void add_frames(report_group *g, const char *path)
+{
+    csv_table t = {0};
+    if (!path || csv_read(&t, path, NULL) != SAM_OK)
+        return;
+    for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
+        double ms = number(&t, r, "ms");
+        if (!isnan(ms))
+            samples_add(&g->frame_ms, ms, NULL);
+    }
+    csv_close(&t);
+}
+
+static void add_to_group(report_group *g, const report_row *r, samples *fps)
+{
+    g->n_rows++;
+    if (!r->ok)
+        return;
+    g->n_ok++;
+    if (!isnan(r->jandf)) {
+        g->n_scored++;
+        g->j += r->j;
+        g->f += r->f;
+        g->jandf += r->jandf;
+    }
+    if (!isnan(r->fps)) {
+        samples_add(fps, r->fps, NULL);
+        g->latency_ms += r->latency_ms;
+    }
+    double memory = memory_of(r);
+    g->memory_mib = memory > g->memory_mib ? memory : g->memory_mib;
+    add_frames(g, r->frames);
+}
+
+void results_sum_up(results_data *d)
+{
+    for (int k = 0; k < d->n_groups; k++) {
+        report_group *g = &d->groups[k];
+        samples fps = {0};
+        for (int i = 0; i < d->n_rows; i++)
+            if (d->rows[i].group == k)
+                add_to_group(g, &d->rows[i], &fps);
+        g->j = g->n_scored ? g->j / g->n_scored : NAN;
+        g->f = g->n_scored ? g->f / g->n_scored : NAN;
+        g->jandf = g->n_scored ? g->jandf / g->n_scored : NAN;
+        g->latency_ms = fps.n ? g->latency_ms / (double)fps.n : NAN;
+        g->fps_median = fps.n ? samples_quantile(&fps, 0, 0.5) : NAN;
+        samples_free(&fps);
+    }
+}
+
+/* ---- comparison ---- */
+
+static int same_work(const results_data *d, const report_row *a, const report_row *b)
+{
+    const report_group *x = &d->groups[a->group], *y = &d->groups[b->group];
+    return a->ok && b->ok && x->imgsz == y->imgsz && !strcmp(x->model, y->model) &&
+           !strcmp(x->precision, y->precision) && !strcmp(a->video, b->video) && !strcmp(a->object, b->object);
+}
+
+static double measure(const report_row *r, int which)
+{
+    return which == 0 ? r->fps : which == 1 ? memory_of(r) : r->jandf;
+}
+
+/* Differences of all pairs of one model's group: relative as logarithms, of scores as they are. */
+static report_change compare(const results_data *d, int group, int before, int which)
+{
+    static const char *const names[] = {"fps", "memory", "J&F"};
+    report_change c = {.model = d->groups[group].model, .measure = names[which]};
+    double sum = 0, squares = 0;
+    for (int i = 0; i < d->n_rows; i++) {
+        if (d->rows[i].group != group)
+            continue;
+        for (int k = 0; k < d->n_rows; k++) {
+            const report_row *a = &d->rows[i], *b = &d->rows[k];
+            if (d->groups[b->group].run != before || !same_work(d, a, b))
+                continue;
+            double x = measure(a, which), y = measure(b, which);
+            double change = which == 2 ? x - y : log(x / y);
+            if (!isfinite(change))
+                break;
+            c.n++;
+            c.after += x;
+            c.before += y;
+            sum += change;
+            squares += change * change;
+            break;
+        }
+    }
+    if (!c.n)
+        return c;
+    double mean = sum / c.n, variance = c.n > 1 ? (squares - sum * mean) / (c.n - 1) : 0;
+    c.before /= c.n;
+    c.after /= c.n;
+    c.error = sqrt(variance > 0 ? variance / c.n : 0);
+    c.change = which == 2 ? mean : exp(mean) - 1;
+    return c;
+}
+
+int report_compare(const results_data *d, int before, int after, double limit, double limit_score, report_change *out,
+                   int max)
+{
+    int n = 0;
+    for (int g = 0; g < d->n_groups; g++) {
+        for (int which = 0; which < 3 && d->groups[g].run == after && n < max; which++) {
+            report_change c = compare(d, g, before, which);
+            double worse = which == 1 ? c.change : -c.change;
+            c.regressed = c.n && worse > (which == 2 ? limit_score : limit) && worse > 2 * c.error;
+            if (c.n)
+                out[n++] = c;
+        }
+    }
+    return n;
+}

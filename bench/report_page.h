@@ -1,0 +1,18 @@
+/* report_page.h - the page that `report` writes: one HTML file with everything in it. */
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
+
+#include "report_data.h"
+
+typedef struct report_page {
+    const char *title;
+    const results_data *data;
+    const report_change *changes;
+    int n_changes;
+    const char *before, *after; /* folders compared; NULL: none */
+    int n_worst;                /* thumbnails at most */
+} report_page;
+
+sam_status report_write(const report_page *p, const char *path, sam_error *err);
+
+#endif

@@ -1,0 +1,237 @@
+/* Sharding and merging: who works on what, by flags and by the launchers' environment, and tables put together again. */
+#include "shard.h"
+#include "verb_line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static temp_tree tree;
+static command_result result;
+
+#define RUN                                                                                                            \
+    "run --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --weights_dir @/weights --imgsz 128 --threads 1 --quiet "
+
+static const char *const names[] = {"SLURM_ARRAY_TASK_ID",
+                                    "SLURM_ARRAY_TASK_COUNT",
+                                    "SLURM_ARRAY_TASK_MIN",
+                                    "SLURM_ARRAY_TASK_STEP",
+                                    "SLURM_STEP_NUM_TASKS",
+                                    "SLURM_PROCID",
+                                    "SLURM_LOCALID",
+                                    "SLURM_NTASKS",
+                                    "OMPI_COMM_WORLD_SIZE",
+                                    "OMPI_COMM_WORLD_RANK",
+                                    "OMPI_COMM_WORLD_LOCAL_RANK"};
+
+static void forget_launchers(void)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
+}
+
+static void expect_shard(const char *text, int index, int count, const char *source)
+{
+    sam_error err;
+    shard s;
+    if (shard_find(text, &s, &err) != SAM_OK)
+        fprintf(stderr, "%s\n", err.text);
+    assert_int_equal(s.index, index);
+    assert_int_equal(s.count, count);
+    assert_string_equal(s.source, source);
+}
+
+static void launchers_are_understood(void **state)
+{
+    (void)state;
+    sam_error err;
+    shard s;
+    forget_launchers();
+    expect_shard(NULL, 0, 1, "");
+    expect_shard("2/5", 2, 5, "--shard");
+    setenv("SLURM_NTASKS", "8", 1); /* a batch script without srun is one process */
+    setenv("SLURM_PROCID", "0", 1);
+    expect_shard("auto", 0, 1, "");
+    setenv("SLURM_STEP_NUM_TASKS", "8", 1);
+    setenv("SLURM_PROCID", "3", 1);
+    setenv("SLURM_LOCALID", "1", 1);
+    expect_shard("auto", 3, 8, "Slurm step");
+    assert_int_equal(shard_find(NULL, &s, &err), SAM_OK);
+    assert_int_equal(s.local, 1);
+    setenv("SLURM_ARRAY_TASK_ID", "14", 1);
+    setenv("SLURM_ARRAY_TASK_COUNT", "3", 1);
+    setenv("SLURM_ARRAY_TASK_MIN", "10", 1);
+    setenv("SLURM_ARRAY_TASK_STEP", "2", 1);
+    expect_shard(NULL, 2 * 8 + 3, 24, "Slurm array");
+    expect_shard("none", 0, 1, "");
+    setenv("SLURM_ARRAY_TASK_ID", "99", 1);
+    assert_int_equal(shard_find(NULL, &s, &err), SAM_E_ARG);
+    forget_launchers();
+    setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+    setenv("OMPI_COMM_WORLD_RANK", "1", 1);
+    expect_shard(NULL, 1, 2, "Open MPI");
+    forget_launchers();
+    static const char *const wrong[] = {"4/4", "-1/2", "1", "1/0", "1/2/3", "x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(shard_find(wrong[i], &s, &err), SAM_E_ARG);
+}
+
+static void shares_are_balanced(void **state)
+{
+    (void)state;
+    sam_error err;
+    int64_t costs[200], load[7] = {0}, all = 0;
+    int owner[200], least = 0, most = 0;
+    for (int i = 0; i < 200; i++)
+        all += costs[i] = 1 + (i * 7919) % 300;
+    assert_int_equal(shard_divide(costs, 200, 7, owner, &err), SAM_OK);
+    for (int i = 0; i < 200; i++) {
+        assert_true(owner[i] >= 0 && owner[i] < 7);
+        load[owner[i]] += costs[i];
+    }
+    for (int s = 1; s < 7; s++) {
+        least = load[s] < load[least] ? s : least;
+        most = load[s] > load[most] ? s : most;
+    }
+    assert_true(load[most] - load[least] <= all / 7 / 50 + 2);
+    assert_int_equal(shard_divide(costs, 0, 3, owner, &err), SAM_OK);
+}
+
+static const char *const run_columns[] = {"video",
+                                          "object",
+                                          "model",
+                                          "imgsz",
+                                          "precision",
+                                          "frames",
+                                          "processed_end_frame",
+                                          "fps",
+                                          "latency_ms",
+                                          "gpu_peak_alloc_MiB",
+                                          "gpu_peak_reserved_MiB",
+                                          "cpu_peak_rss_MiB",
+                                          "J",
+                                          "F",
+                                          "JandF",
+                                          "overlay",
+                                          "input_H",
+                                          "input_W",
+                                          "infer_H",
+                                          "infer_W",
+                                          "setup_ms",
+                                          "e2e_fps",
+                                          "decode_ms",
+                                          "encode_ms",
+                                          "memory_attention_ms",
+                                          "mask_decoder_ms",
+                                          "memory_encoder_ms",
+                                          "post_ms",
+                                          "backend",
+                                          "device",
+                                          "metric",
+                                          "status"};
+
+/* Every row of the whole table once, with the same scores as in one process. */
+static void compare_tables(const char *merged)
+{
+    csv_table t = verb_table(&tree, merged, run_columns, 32),
+              whole = verb_table(&tree, "whole/sav_benchmark_summary.csv", run_columns, 32);
+    assert_int_equal(t.n_rows, whole.n_rows);
+    for (int r = 0; r < whole.n_rows; r++) {
+        const char *keys[] = {csv_cell(&whole, r, 0), csv_cell(&whole, r, 1), csv_cell(&whole, r, 2)};
+        int row = csv_find(&t, keys, 3);
+        assert_true(row >= 0);
+        assert_string_equal(table_cell(&t, row, "J"), table_cell(&whole, r, "J"));
+        assert_string_equal(table_cell(&t, row, "status"), "ok");
+    }
+    csv_close(&t);
+    csv_close(&whole);
+}
+
+static void shards_make_the_whole(void **state)
+{
+    (void)state;
+    sav_video_make(&tree, "split", "first", 5);
+    sav_video_make(&tree, "split", "second", 3);
+    verb_line(&result, &tree, 0, RUN "--out_dir @/whole --shard none");
+    verb_line(&result, &tree, 0, RUN "--out_dir @/out --shard 0/2 --save_overlays");
+    verb_says(&tree, 1, "missing: shard 1 of 2", "merge @/out");
+    verb_line(&result, &tree, 0, "merge @/out --allow_missing --out @/part");
+    setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+    setenv("OMPI_COMM_WORLD_RANK", "1", 1);
+    verb_line(&result, &tree, 0, RUN "--out_dir @/out");
+    forget_launchers();
+    verb_says(&tree, 0, "8 rows of 2 tables", "merge @/out");
+    compare_tables("out/sav_benchmark_summary.csv");
+    csv_table t = verb_table(&tree, "out/sav_benchmark_summary.csv", run_columns, 32);
+    int n_overlays = 0;
+    for (int r = 0; r < t.n_rows; r++) {
+        const char *overlay = table_cell(&t, r, "overlay");
+        n_overlays += *overlay != 0;
+        assert_true(!*overlay || access(tree_path(&tree, "out/%s", overlay), R_OK) == 0);
+    }
+    assert_true(n_overlays > 0);
+    csv_close(&t);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    (void)state;
+    verb_says(&tree, 1, "twice: first, object 000, sam2_tiny_points",
+              "merge @/out/shard_0_of_2 @/out/shard_1_of_2 @/whole --out @/x");
+    tree_remove(&tree, "out/shard_1_of_2/sav_benchmark_summary.csv");
+    verb_says(&tree, 1, "missing: ", "merge @/out --out @/x");
+    verb_says(&tree, 1, "sav_benchmark_summary.csv", "merge @/out --out @/x");
+    tree_text(&tree, "other/sav_benchmark_summary.csv", "video,object,model\na,b,c\n");
+    verb_says(&tree, 1, "has other columns", "merge @/whole @/other --out @/x");
+    verb_says(&tree, 1, "is no folder", "merge @/nowhere");
+    verb_says(&tree, 2, "give the folders to merge first", "merge");
+    verb_says(&tree, 2, "expected i/n", "run --test_mode --shard 3/2 --out_dir @/x");
+}
+
+static void mpirun_starts_the_shards(void **state)
+{
+    (void)state;
+    if (system("command -v mpirun > /dev/null"))
+        skip();
+    char line[1024];
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    snprintf(
+        line, sizeof line,
+        "mpirun --oversubscribe -n 2 %s/sambench run --split_dir %s/split --models sam2_tiny_points,sam2_tiny_bbox "
+        "--weights_dir %s/weights --imgsz 128 --threads 1 --quiet --out_dir %s/mpi",
+        BUILD_DIR, tree.root, tree.root, tree.root);
+    assert_int_equal(system(line), 0);
+    verb_says(&tree, 0, "8 rows of 2 tables", "merge @/mpi");
+    compare_tables("mpi/sav_benchmark_summary.csv");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tree_open(&tree);
+    sav_weights_make(&tree);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tree_close(&tree);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(launchers_are_understood), cmocka_unit_test(shares_are_balanced),
+        cmocka_unit_test(shards_make_the_whole),    cmocka_unit_test(mpirun_starts_the_shards),
+        cmocka_unit_test(what_is_wrong_is_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

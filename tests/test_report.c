@@ -1,0 +1,235 @@
+/* The verb report over real runs: what is in the page, the comparison of two runs, and the page in a browser. */
+#include "image_io.h"
+#include "verb_line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static temp_tree tree;
+static command_result result;
+static char *page; /* the last one read */
+
+static const char *read_page(const char *path)
+{
+    struct stat st;
+    free(page);
+    assert_int_equal(stat(tree_path(&tree, "%s", path), &st), 0);
+    page = malloc((size_t)st.st_size + 1);
+    FILE *f = fopen(tree.path, "r");
+    assert_true(page && f);
+    page[fread(page, 1, (size_t)st.st_size, f)] = 0;
+    fclose(f);
+    return page;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (; (text = strstr(text, part)); text += strlen(part))
+        n++;
+    return n;
+}
+
+#define TABLE_HEAD "video,object,model,imgsz,precision,fps,latency_ms,cpu_peak_rss_MiB,J,F,JandF,backend,status\n"
+
+/* A table of 8 objects with these figures, jittering by one percent. */
+static void write_run(const char *folder, double fps, double mib, double score)
+{
+    char text[4096], path[128];
+    int n = snprintf(text, sizeof text, TABLE_HEAD);
+    for (int i = 0; i < 8; i++) {
+        double jitter = 1 + 0.01 * ((i * 5) % 3 - 1);
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "v%d,000,sam2_tiny_points,1024,fp32,%.4f,%.4f,%.1f,%.4f,%.4f,%.4f,cpu,ok\n", i / 2, fps * jitter,
+                      1000 / (fps * jitter), mib * jitter, score * jitter, score * jitter, score * jitter);
+    }
+    snprintf(path, sizeof path, "%s/sav_benchmark_summary.csv", folder);
+    tree_text(&tree, path, text);
+}
+
+static void a_run_becomes_a_page(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"<!doctype html>",
+                                        "viewport",
+                                        "prefers-color-scheme:dark",
+                                        "J&amp;F against speed",
+                                        "J&amp;F against memory",
+                                        "Latency of tracked frames",
+                                        "J by frame",
+                                        "Worst frames",
+                                        "data:image/png;base64,",
+                                        "<h2>Videos</h2>",
+                                        "<h2>Objects</h2>",
+                                        "processors"};
+    sav_video_make(&tree, "split", "first", 9);
+    verb_line(&result, &tree, 0,
+              "run --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --weights_dir @/weights --imgsz 128 "
+              "--threads 1 --quiet --out_dir @/out --shard none");
+    assert_int_equal(access(tree_path(&tree, "out/frames/first__obj000__sam2_tiny_points.csv"), R_OK), 0);
+    image worst = {0};
+    sam_error err;
+    assert_int_equal(image_read_rgb(tree_path(&tree, "out/worst/first__obj001__sam2_tiny_bbox.png"), &worst, &err),
+                     SAM_OK);
+    assert_true(worst.width >= 300);
+    image_free(&worst);
+    verb_line(&result, &tree, 0, "report @/out --out @/pages/report.html --title 'A & B'");
+    const char *text = read_page("pages/report.html");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!strstr(text, parts[i]))
+            fprintf(stderr, "not in the page: %s\n", parts[i]);
+        assert_non_null(strstr(text, parts[i]));
+    }
+    assert_non_null(strstr(text, "<h1>A &amp; B</h1>"));
+    assert_int_equal(count(text, "<figure>"), 4);
+    /* Nothing comes from elsewhere. */
+    assert_null(strstr(text, "src=\"http"));
+    assert_null(strstr(text, "<link"));
+    assert_null(strstr(text, "url("));
+    assert_null(strstr(text, ">nan<"));
+}
+
+static void frames_add_up_to_their_row(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"frame", "name", "ms", "J", "F"};
+    csv_table t = verb_table(&tree, "out/frames/first__obj000__sam2_tiny_points.csv", columns, 5), rows = {0};
+    sam_error err;
+    double j = 0;
+    int n = 0;
+    assert_int_equal(t.n_rows, 9);
+    for (int r = 0; r < t.n_rows; r++) {
+        assert_int_equal(table_number(&t, r, "frame"), r);
+        assert_true(table_number(&t, r, "ms") > 0);
+        if (table_cell(&t, r, "J")[0]) {
+            j += table_number(&t, r, "J");
+            n++;
+        }
+    }
+    assert_int_equal(n, 3); /* five annotated frames, the first and the last are not scored */
+    assert_int_equal(csv_read(&rows, tree_path(&tree, "out/sav_benchmark_summary.csv"), &err), SAM_OK);
+    int row = csv_find(&rows, (const char *const[]){"first", "000", "sam2_tiny_points"}, 3);
+    double difference = j / n - table_number(&rows, row, "J");
+    assert_true(difference < 1e-5 && difference > -1e-5);
+    csv_close(&rows);
+    csv_close(&t);
+}
+
+static void regressions_are_found(void **state)
+{
+    (void)state;
+    write_run("base", 10, 500, 0.7);
+    write_run("same", 10.2, 505, 0.701);
+    write_run("slow", 9, 500, 0.7);
+    write_run("large", 10, 600, 0.7);
+    write_run("wrong", 10, 500, 0.65);
+    verb_line(&result, &tree, 0, "report @/same --baseline @/base --fail_on_regression --out @/r.html");
+    assert_int_equal(count(read_page("r.html"), ">as good<"), 3);
+    verb_line(&result, &tree, 1, "report @/slow --baseline @/base --fail_on_regression --out @/r.html");
+    assert_non_null(strstr(result.text, "-10.0 % (error 0.0 %)  WORSE"));
+    assert_int_equal(count(read_page("r.html"), ">worse<"), 1);
+    verb_line(&result, &tree, 0,
+              "report @/slow --baseline @/base --fail_on_regression --limit_percent 15 --out @/r.html");
+    verb_line(&result, &tree, 0, "report @/slow --baseline @/base --out @/r.html");
+    verb_line(&result, &tree, 1, "report @/large --baseline @/base --fail_on_regression --out @/r.html");
+    verb_line(&result, &tree, 1, "report @/wrong --baseline @/base --fail_on_regression --out @/r.html");
+    assert_non_null(strstr(result.text, "-0.0500"));
+    tree_text(&tree, "other/sav_benchmark_summary.csv",
+              TABLE_HEAD "x,000,edgetam_points,512,bf16,5,200,300,0.5,0.5,0.5,cpu,ok\n");
+    verb_says(&tree, 1, "no row in common", "report @/other --baseline @/base --fail_on_regression --out @/r.html");
+}
+
+static void several_folders_and_failed_rows(void **state)
+{
+    (void)state;
+    tree_text(&tree, "failed/sav_benchmark_summary.csv",
+              TABLE_HEAD "<b>,000,sam2_tiny_points,1024,fp32,,,,,,,,\"error: a <script> \"\"here\"\"\"\n");
+    tree_text(
+        &tree, "board/jetson_benchmark_summary.csv",
+        "video,object,model,imgsz,precision,frames,fps,latency_ms,memory_kind,cpu_peak_rss_MiB,gpu_peak_alloc_MiB,pool_peak_MiB,"
+        "backend,status\nv,0,edgetam_points,512,bf16,9,20,50,unified,300,400,555,cuda,ok\n");
+    verb_line(&result, &tree, 0, "report @/base @/failed @/board --out @/many.html");
+    const char *text = read_page("many.html");
+    assert_non_null(strstr(text, "error: a &lt;script&gt; &quot;here&quot;"));
+    assert_null(strstr(text, "<b>,"));
+    assert_non_null(strstr(text, "<td>555</td>")); /* one pool, counted once */
+    assert_non_null(strstr(text, "edgetam_points 512 bf16 (board)"));
+}
+
+/* In a real browser, at the width of a phone: there is something to see, in both colour schemes. */
+static void a_browser_shows_it(void **state)
+{
+    (void)state;
+    static const char *const browsers[] = {"chromium", "chromium-browser", "google-chrome", "chrome"};
+    const char *browser = getenv("CHROMIUM");
+    char line[1400];
+    for (int i = 0; i < 4 && !browser; i++) {
+        snprintf(line, sizeof line, "command -v %s > /dev/null", browsers[i]);
+        browser = system(line) ? NULL : browsers[i];
+    }
+    if (!browser)
+        skip();
+    for (int dark = 0; dark < 2; dark++) {
+        snprintf(
+            line, sizeof line,
+            "timeout 60 %s --headless --no-sandbox --disable-gpu --hide-scrollbars %s --user-data-dir=%s/profile%d --window-size=412,1600 "
+            "--screenshot=%s/shot%d.png file://%s/pages/report.html > %s/browser.log 2>&1",
+            browser, dark ? "--force-dark-mode --enable-features=WebContentsForceDark" : "", tree.root, dark, tree.root,
+            dark, tree.root, tree.root);
+        assert_int_equal(system(line), 0);
+        image shot = {0};
+        sam_error err;
+        assert_int_equal(image_read_rgb(tree_path(&tree, "shot%d.png", dark), &shot, &err), SAM_OK);
+        int colors[64] = {0}, n_colors = 0, light = 0;
+        for (int i = 0; i < shot.width * shot.height; i++) {
+            const uint8_t *p = shot.data + 3 * i;
+            n_colors += !colors[p[0] / 64 * 16 + p[1] / 64 * 4 + p[2] / 64]++;
+            light += p[0] + p[1] + p[2] > 384;
+        }
+        assert_true(n_colors >= 4);
+        assert_true(dark ? light * 2 < shot.width * shot.height : light * 2 > shot.width * shot.height);
+        image_free(&shot);
+    }
+}
+
+static void wrong_use_is_told(void **state)
+{
+    (void)state;
+    verb_says(&tree, 2, "give the result folders first", "report");
+    verb_says(&tree, 2, "needs --baseline", "report @/base --fail_on_regression");
+    verb_says(&tree, 1, "has neither", "report @/split --out @/x.html");
+    verb_says(&tree, 0, "fail_on_regression", "report --help");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tree_open(&tree);
+    sav_weights_make(&tree);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(page);
+    tree_close(&tree);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_becomes_a_page),  cmocka_unit_test(frames_add_up_to_their_row),
+        cmocka_unit_test(regressions_are_found), cmocka_unit_test(several_folders_and_failed_rows),
+        cmocka_unit_test(a_browser_shows_it),    cmocka_unit_test(wrong_use_is_told),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
