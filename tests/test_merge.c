@@ -156,7 +156,7 @@ static void shards_make_the_whole(void **state)
 {
     (void)state;
     sav_video_make(&tree, "split", "first", 5);
-    sav_video_make(&tree, "split", "second", 3);
+    sav_video_make(&tree, "split", "second", 7);
     verb_line(&result, &tree, 0, RUN "--out_dir @/whole --shard none");
     verb_line(&result, &tree, 0, RUN "--out_dir @/out --shard 0/2 --save_overlays");
     verb_says(&tree, 1, "missing: shard 1 of 2", "merge @/out");
