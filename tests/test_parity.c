@@ -7,9 +7,9 @@
  * from logit > 0 at image size: where one of those lies within float32's reach of 0, its object's other frames are held to
  * ten times that (a flipped pixel costs up to 1e-3; a mistake 1e-2 and more).
  *
- * bf16 and fp16: over the cases of a model, the logits are on average (geometric mean) no further from the float32
- * reference than PyTorch's own bf16 autocast is, and in no case twice as far, up to the first frame that is a near tie in
- * half precision (`too_close_half`). Single cases scatter: the pixels of a prompted mask that rounding flips differ. */
+ * bf16 and fp16: over the cases of a model, the logits are on average (geometric mean) at most 1.5 times as far from
+ * the float32 reference as PyTorch's own bf16 autocast is, and in no case twice as far, up to the first frame that is a
+ * near tie in half precision (`too_close_half`). Single cases scatter: the pixels of a prompted mask that rounding flips differ. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -550,7 +550,7 @@ static void run_folder(const char *model, const char *only, sam_dtype type)
         double mean = exp(half.log_sum / half.n);
         printf("parity: %s in %s, %d cases: on average %.2f of what bf16 autocast loses\n", model,
                type == SAM_F16 ? "fp16" : "bf16", half.n, mean);
-        assert_true(mean <= 1);
+        assert_true(mean <= 1.5);
     }
 }
 
