@@ -72,7 +72,7 @@ static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error
     b->base.api = backend_cuda();
     b->ops = op_cuda_select();
     b->device = o->device;
-    snprintf(b->name, sizeof b->name, "%s, sm_%d%d", properties.name, properties.major, properties.minor);
+    snprintf(b->name, sizeof b->name, "%.100s, sm_%d%d", properties.name, properties.major, properties.minor);
     *out = &b->base;
     return SAM_OK;
 }
