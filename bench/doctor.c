@@ -1,4 +1,5 @@
 /* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
+#include "backend.h"
 #include "convert.h"
 #include "flags.h"
 #include "op.h"
@@ -108,7 +109,16 @@ static void print_cuda(void)
 {
     char driver[256];
     proc_value("/proc/driver/nvidia/version", "NVRM version", driver, sizeof driver);
-    printf("CUDA           not in this build; `--device cuda` is refused\n");
+    sam_error err;
+    backend *b;
+    if (!backend_cuda())
+        printf("CUDA           not in this build; `--device cuda` is refused\n");
+    else if (backend_open(&(sam_model_options){.backend = SAM_CUDA}, &b, &err) != SAM_OK)
+        printf("CUDA           %s\n", err.text);
+    else {
+        printf("CUDA           %s: --device auto takes it\n", b->api->device(b));
+        b->api->close(b);
+    }
     printf("NVIDIA driver  %s\n", *driver                                ? driver
                                   : access("/dev/nvhost-gpu", F_OK) == 0 ? "Jetson (/dev/nvhost-gpu)"
                                                                          : "none loaded on this machine");

@@ -23,7 +23,7 @@ int model_flags(model_choice *c, flag *to)
          .value = &c->device,
          .meta = "NAME",
          .choices = "cpu|cuda|auto",
-         .help = "Where to run (default: auto, the best there is, which is said)."},
+         .help = "Where to run (default: auto, the GPU if this build and machine have one, which is said)."},
         {.name = "precision",
          .kind = FLAG_CHOICE,
          .value = &c->precision,
@@ -78,8 +78,14 @@ sam_status model_resolve(const char *verb, const char *weights, char *path, size
         return fail(err, SAM_E_IO, "--weights %s: %s", weights,
                     path_is_folder(weights) ? "is a folder, expected a file" : strerror(errno));
     fclose(f);
-    TRY(convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), cache, sizeof cache, err));
-    TRY(convert_cached(weights, cache, NULL, path, n_path, err));
+    /* Without a home there is no cache, which only a file that has to be converted misses. */
+    sam_error no_cache = {0};
+    if (convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), cache, sizeof cache, &no_cache) != SAM_OK)
+        cache[0] = 0;
+    sam_status status = convert_cached(weights, cache, NULL, path, n_path, err);
+    if (status == SAM_E_ARG && !cache[0])
+        return fail(err, no_cache.status, "--weights %s: %s", weights, no_cache.text);
+    TRY(status);
     if (strcmp(path, weights))
         fprintf(stderr, "sambench %s: %s is used in its converted form, %s\n", verb, weights, path);
     return SAM_OK;
@@ -108,8 +114,20 @@ sam_status model_open(const char *verb, const model_choice *c, int max_points, i
     opt.max_prompted_frames = max_prompted_frames;
     *out = NULL;
     TRY(model_resolve(verb, c->weights, path, sizeof path, err));
+    if (!is_auto || c->cpu_variant)
+        return sam_model_open(path, &opt, out, err);
+    /* No other failure than of the device makes it the CPU, and never without a word. */
+    opt.backend = SAM_CUDA;
+    sam_error no_cuda = {0};
+    sam_status status = sam_model_open(path, &opt, out, &no_cuda);
+    if (status == SAM_OK) {
+        fprintf(stderr, "sambench %s: --device auto is the GPU\n", verb);
+        return SAM_OK;
+    }
+    if (status != SAM_E_DEVICE)
+        return fail(err, status, "%s", no_cuda.text);
+    opt.backend = SAM_CPU;
     TRY(sam_model_open(path, &opt, out, err));
-    if (is_auto)
-        fprintf(stderr, "sambench %s: --device auto is the CPU: CUDA is not in this build\n", verb);
+    fprintf(stderr, "sambench %s: --device auto is the CPU: %s\n", verb, no_cuda.text);
     return SAM_OK;
 }

@@ -121,9 +121,11 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
         if (strcmp(s->def[i].name, name))
             continue;
         tensor have = s->def[i].t;
-        if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type) {
-            fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d] elsewhere", b->g->name,
-                 name, t.n, t.rows, t.cols, have.n, have.rows, have.cols);
+        if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type ||
+            s->def[i].pool != (kind == POOL)) {
+            int same = have.n == t.n && have.rows == t.rows && have.cols == t.cols;
+            fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d]%s elsewhere", b->g->name,
+                 name, t.n, t.rows, t.cols, have.n, have.rows, have.cols, same ? " of another type or pooling" : "");
             return -1;
         }
         return i;
@@ -276,7 +278,7 @@ val linear_rows(builder *b, val x, int first, int out, int all, scope s)
 
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
 {
-    int cols = shape_of(b, x).cols / groups * kernel * kernel;
+    int cols = groups > 0 ? shape_of(b, x).cols / groups * kernel * kernel : 0; /* 0: x failed, and its width with it */
     val weight = weight_matrix(b, s, "weight", out, cols);
     return apply(b, OP_conv2d, (val[]){x, weight, weight_vector(b, s, "bias", out)}, 3,
                  (op_attr){.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups});

@@ -77,10 +77,7 @@ const char *preprocess_cpu(images *im, void *stream, const uint8_t *host_rgb, si
 
 void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch)
 {
-    if (max_hole_area > 0)
-        fill_holes(logits, side, side, max_hole_area, HOLE_VALUE, scratch);
-    if (max_speck_area > 0)
-        remove_specks(logits, side, side, max_speck_area, SPECK_VALUE, scratch);
+    clean_logits(logits, side, side, max_hole_area, HOLE_VALUE, max_speck_area, SPECK_VALUE, scratch);
 }
 
 const char *render_cpu(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)

@@ -16,15 +16,19 @@
  *                   64 keys  MT 1  8 warps    80 KiB  (sm_86, 89, 120) Q in registers
  *     256 x 256     64 keys  MT 1  8 warps   192 KiB;   32 keys  8 warps  128 KiB;   32 keys  4 warps  96 KiB
  *
- * What limits the memory attention (256 x 64, R = 4096, M = 28736: 150.6 GFLOP a layer and object). For 64 keys a warp
- * with MT = 2 issues 256 + 64 = 320 mma (4096 FLOP each), 32 + 64 + 16 = 112 ldmatrix.x4 and 64 + 64 * 3 instructions of
- * softmax per lane. A multiprocessor of sm_80 retires an mma in 2 cycles and an ldmatrix.x4 (512 bytes) in 4: 640 against
- * 448, so shared memory is busy 70% of the time that the tensor cores need. With MT = 1 and Q in registers it is 160 mma
- * against 64 + 16 = 80 ldmatrix.x4, 320 : 320 on sm_80, but 1280 : 320 on sm_86 and 89, whose mma with f32 sums take 8
- * cycles. ex2 (16 a cycle): 4096 per warp and tile of MT = 2, 256 cycles, hidden only under another warp's mma: with 8
- * warps (2 a scheduler) all of it, with 4 about none, so at best 640 / (640 + ~350) = 65% of peak for the 144 KiB variant
- * and about 85% for the others. Loads: 40 KiB from L2 per tile of 256 queries (10.5 MFLOP); 256 FLOP a byte; at 600 TF/s
- * 2.3 TB/s, within L2's reach. */
+ * What limits the memory attention (256 x 64, R = 4096, M = 28736: 75 GFLOP a layer and object; 4 * 75 = 301 a frame).
+ * For 64 keys a warp with MT = 2 issues 256 + 64 = 320 mma (4096 FLOP each) and 32 + 64 + 16 = 112 ldmatrix.x4. A
+ * multiprocessor of sm_80 retires an mma in 2 cycles and an ldmatrix.x4 (512 bytes) in 4: 640 against 448, so shared
+ * memory is busy 70% of the time that the tensor cores need. With MT = 1 and Q in registers it is 160 mma against
+ * 64 + 16 = 80 ldmatrix.x4, 320 : 320 on sm_80, but 1280 : 320 on sm_86 and 89, whose mma with f32 sums take 8 cycles; so
+ * there the smaller tile is enough, and it is what their shared memory holds.
+ * Softmax: a lane has 64 scores (MT = 2), so 64 ex2 (8 cycles of a scheduler each: 512) beside about 290 other
+ * instructions, against 320 * 8 = 2560 cycles of mma. With two warps a scheduler (8 warps) one's softmax runs under the
+ * other's mma; with one (the 144 KiB variant) it does not, and 2560 / (2560 + ~600) = 81% is the ceiling.
+ * Loads: 40 KiB from L2 per tile of 64 keys and block, for 256 queries 10.5 MFLOP: 256 FLOP a byte, 2.3 TB/s at 600 TF/s,
+ * within L2's reach; for 128 queries twice that, on devices with half the speed or less.
+ * Expected share of the peak of mma.sync with f32 sums: 80% on sm_90 (which is about 62% of wgmma's), 65-75% on sm_80 and
+ * sm_87, 85-90% on sm_86, 89 and 120. */
 #include "flash_cuda.h"
 
 /* grid: enough threads; a thread adds 4 columns of one row over the splits. */
@@ -100,7 +104,7 @@ template <class T, int DK, int DV, int BN, int MT>
 static const char *start(const flash_args *p, const flash_tiles *t, dim3 grid, void *stream)
 {
     return launch(flash_half<T, DK, DV, BN, MT, false>, grid, (unsigned)t->n_warps * 32,
-                  flash_shared_bytes<DK, DV, BN, MT>(t->n_warps), stream, *p);
+                  flash_shared_bytes<DK, DV, BN, MT>(t->n_warps, p->n_k), stream, *p);
 }
 template <class T> static const char *start_half(const flash_args *p, const flash_tiles *t, dim3 grid, void *stream)
 {

@@ -4,10 +4,8 @@
  * flash_half: f16 or bf16, D_k and D_v multiples of 8, rows 16-byte aligned. A block has rows_per_block = 16 MT warps
  * queries and walks over the keys in tiles of BN. A warp owns 16 MT whole rows of scores, so that maximum and sum need
  * two shuffles among four lanes, and P goes from the accumulators of S = Q K^T to the operand of O += P V in registers.
- *   tiles K [BN, DK], V [BN, DV] in shared memory, two of each: tile j + 1 is on its way (cp.async) while j is used;
- *   one barrier a tile. Rows are DK / 8 chunks of 16 bytes, chunk c of row r stored at c ^ (r & 7) where a row is a
- *   multiple of 128 bytes, else rows are padded to an odd number of chunks: the eight rows of an 8x8 matrix then lie in
- *   eight different groups of banks, for ldmatrix and for cp.async.
+ *   tiles K [BN, DK], V [BN, DV] in shared memory (tiles.cuh), two of each: tile j + 1 is on its way (cp.async) while j is
+ *   used; one barrier a tile.
  *   Q stays in registers (MT = 1 and DV <= 128) or in shared memory.
  *   maximum and sum in f32; exponents by base 2; O is rescaled only when a maximum of the warp grows.
  * flash_plain: any types and widths up to 256, f32 arithmetic on the ordinary units: 32 queries, tiles of 32 keys.
@@ -411,9 +409,12 @@ template <int DK, int DV, int MT> __host__ __device__ static constexpr bool quer
 {
     return queries_in_registers<DV, MT>() && DK > 128;
 }
-template <int DK, int DV, int BN, int MT> static size_t flash_shared_bytes(int n_warps)
+/* The second pair of tiles is not touched where there is one tile of keys. */
+template <int DK, int DV, int BN, int MT> static size_t flash_shared_bytes(int n_warps, int n_keys)
 {
-    size_t q = (size_t)tile_bytes<DK>(16 * MT * n_warps), tiles = 2 * (size_t)(tile_bytes<DK>(BN) + tile_bytes<DV>(BN));
+    size_t q = (size_t)tile_bytes<DK>(16 * MT * n_warps), tiles = (size_t)(tile_bytes<DK>(BN) + tile_bytes<DV>(BN));
+    if (n_keys > BN)
+        tiles *= 2;
     return queries_borrow<DK, DV, MT>() ? (q > tiles ? q : tiles) : q + tiles;
 }
 
@@ -429,7 +430,7 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
     const float *k_bias = WINDOWS ? p.windows.k_bias + at.head * p.dk : nullptr;
     const float *v_bias = WINDOWS ? p.windows.v_bias + at.head * p.dv : nullptr;
     auto load_keys = [&](int tile) {
-        unsigned char *to = sTiles + tile % 2 * STAGE_BYTES;
+        unsigned char *to = sTiles + (tile - at.first_tile) % 2 * STAGE_BYTES;
         load_tile<T, DK, WINDOWS>(to, p, at, p.k, at.k, p.k_row, k_bias, p.dk, tile * BN, BN, at.n_keys);
         load_tile<T, DV, WINDOWS>(to + K_BYTES, p, at, p.v, at.v, p.v_row, v_bias, p.dv, tile * BN, BN, at.n_keys);
         cp_async_commit();
@@ -476,7 +477,7 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
             load_keys(tile + 1);
         if (!works)
             continue;
-        const unsigned char *sK = sTiles + tile % 2 * STAGE_BYTES;
+        const unsigned char *sK = sTiles + (tile - at.first_tile) % 2 * STAGE_BYTES;
         float s[MT][BN / 8][4];
         tile_scores<T, DK, BN, MT, Q_REGISTERS>(s, rQ, sQ, warp_row, sK, own);
         if ((tile + 1) * BN > at.n_keys || (WINDOWS && p.windows.per_block > 1))

@@ -1,7 +1,8 @@
 /* window_attention on CUDA: Hiera's attention within windows, reading qkv where it lies; the kernels are in flash.cuh.
  *   qkv [n, h*w, 3C] q | k | v, heads x D each    qkv_bias [1, 1, 3C] f32    ->    [n, h'*w', C]
  *   grid    x query tiles of all windows of an object, z objects * heads;   block a warp for each 16 queries, 4 to 8
- *   shared  Q [queries, D], two tiles of K and V [64, D]: for D = 96, windows of 8x8 tokens, 60 KiB
+ *   shared  Q [queries, D], one or two tiles of K and V [64, D]: for D = 96 and windows of 8x8 tokens 39 KiB, all of it on
+ *           its way at once, which with two blocks or more on a multiprocessor is what the memory's latency asks for
  *   Windows of 4x4 tokens are taken four at a time, side by side: a tile of 64 keys is full, and each of the four warps
  *   multiplies with the 16 keys of its own window only.
  *   Padding tokens are the bias rounded to qkv's type, put in shared memory by the threads that would have copied the
@@ -80,8 +81,8 @@ template <class T, int D> static const char *start(flash_args *p, int n_blocks, 
     int warps = warps_of(p->n_q);
     p->q_tiles = (p->n_q + 16 * warps - 1) / (16 * warps);
     dim3 grid((unsigned)(n_blocks * p->q_tiles), 1, (unsigned)(p->n_objects * p->heads));
-    return launch(flash_half<T, D, D, 64, 1, true>, grid, (unsigned)warps * 32, flash_shared_bytes<D, D, 64, 1>(warps),
-                  stream, *p);
+    return launch(flash_half<T, D, D, 64, 1, true>, grid, (unsigned)warps * 32,
+                  flash_shared_bytes<D, D, 64, 1>(warps, p->n_k), stream, *p);
 }
 template <class T> static const char *start_half(flash_args *p, int n_blocks, void *stream)
 {

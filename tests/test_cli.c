@@ -103,7 +103,6 @@ static const wrong_case wrong_cases[] = {
     {TRACK "--point nan,1", 2, "--point: 'nan,1' is not x,y"},
     {TRACK "--device tpu --point 1,1", 2, "--device: 'tpu' is not one of cpu|cuda|auto"},
     {TRACK "--frames 0 --point 1,1", 2, "--frames: 0 is out of range"},
-    {TRACK "--device cuda --point 1,1", 1, "CUDA backend is not part of this build"},
     {TRACK "--point 500,20", 1, "object 1, frame 0: point (500, 20) is outside the 160 x 120 frame"},
     {TRACK "--object 4 --box 10,10,300,20", 1, "object 4, frame 0: box corner (300, 20) is outside"},
     {TRACK "--box 30,10,20,20", 1, "expected x0 <= x1"},
@@ -140,7 +139,6 @@ static const wrong_case wrong_cases[] = {
     {IMAGE "--point 200,1", 1, "object 1: point (200, 1) is outside the 160 x 120 frame"},
     {IMAGE "--prompts @/logits.json", 1, "holds no F32 tensor of 32 x 32"},
     {IMAGE "--prompts @/tracked.json", 1, "an image has frame 0 only"},
-    {IMAGE "--point 1,1 --device cuda", 1, "CUDA backend is not part of this build"},
     {IMAGE "--point 1,1 --out @/notes.txt", 1, "a file has that name"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --mem_limit 20M", 1, "the limit is 20 MiB"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --width 0", 2, "--width: 0 is out of range"},
@@ -159,6 +157,27 @@ static void says_what_is_wrong(void **state)
             printf("WRONG, %d: expected exit %d and '%s'\n", ++n_failed, w->code, w->part);
     }
     assert_int_equal(n_failed, 0);
+}
+
+/* Without CUDA, in the build or the machine, --device cuda is refused and auto says that it is the CPU, and why. */
+static void says_what_the_device_is(void **state)
+{
+    (void)state;
+    static command_result r;
+    run(&r, "doctor");
+    int has_gpu = strstr(r.text, "--device auto takes it") != NULL;
+    run(&r, TRACK "--point 1,1 --frames 1 --device cuda");
+    assert_int_equal(r.code, has_gpu ? 0 : 1);
+    if (!has_gpu)
+        assert_non_null(strstr(r.text, "CUDA"));
+    run(&r, IMAGE "--point 1,1 --device cuda");
+    assert_int_equal(r.code, has_gpu ? 0 : 1);
+    run(&r, TRACK "--point 1,1 --frames 1");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, has_gpu ? "--device auto is the GPU" : "--device auto is the CPU: "));
+    run(&r, TRACK "--point 1,1 --frames 1 --device cpu");
+    assert_int_equal(r.code, 0);
+    assert_null(strstr(r.text, "--device auto"));
 }
 
 static void answers_questions_about_itself(void **state)
@@ -220,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_questions_about_itself),
         cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(says_what_the_device_is),
         cmocka_unit_test(plans_memory),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -44,7 +44,7 @@ static const char *open_with(tiny_family family, int bare, const st_meta *meta, 
     assert_int_equal(st_open(models.path[family], &file, &err), SAM_OK);
     tiny_file_write(path, file.tensors, bare ? 0 : file.n_tensors, meta, n_meta);
     st_close(&file);
-    *status = sam_model_open(path, NULL, &m, &err);
+    *status = sam_model_open(path, &(sam_model_options){.n_threads = 1}, &m, &err);
     if (*status == SAM_OK) {
         assert_non_null(m);
         sam_model_close(m);

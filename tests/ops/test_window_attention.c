@@ -129,6 +129,22 @@ static void types(void **state)
     }
 }
 
+/* The kernels' cases: windows of 4x4 side by side that do not fill a block, every width of a tile, f16. */
+static void blocks(void **state)
+{
+    (void)state;
+    static const shape cases[] = {
+        {1, 5, 18, 4, 2, 16, 0}, {1, 9, 20, 4, 1, 96, 1},   {2, 7, 9, 7, 1, 112, 0},
+        {1, 4, 70, 4, 1, 56, 0}, {1, 12, 16, 16, 1, 80, 0}, {1, 10, 9, 9, 1, 72, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = window_case("blocks", half ? DT_F16 : DT_BF16, cases[i]);
+            t.kernels_only = half;
+            op_check(&t);
+        }
+}
+
 /* A NaN stays in its window. */
 static void not_finite(void **state)
 {
@@ -157,10 +173,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),
-        cmocka_unit_test(types),
-        cmocka_unit_test(not_finite),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes),     cmocka_unit_test(types),    cmocka_unit_test(blocks),
+        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

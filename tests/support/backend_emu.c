@@ -1,6 +1,6 @@
 #include "backend_emu.h"
 
-#include "images_cpu.h"
+#include "images_device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +141,27 @@ static const char *emu_record(backend *b, void *stream, int key)
     return NULL;
 }
 
+/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+
+const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
+                                size_t row_bytes, void *mid, float *out, void *stream);
+const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *const *planes,
+                                  int n, int no_overlap, uint8_t *bits, void *stream);
+const char *clean_logits_cuda_emu(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
+                                  int max_speck_area, float speck_value, void *scratch, void *stream);
+
+static void *raw_stream(void *stream)
+{
+    return stream;
+}
+
+static sam_status emu_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
+{
+    static const image_launchers launch = {preprocess_cuda_emu, render_masks_cuda_emu, clean_logits_cuda_emu,
+                                           raw_stream};
+    return images_open_device(b, &launch, z, out, err);
+}
+
 const backend_api backend_emu = {.name = "emu",
                                  .host_memory = 0,
                                  .open = emu_open,
@@ -166,8 +187,8 @@ const backend_api backend_emu = {.name = "emu",
                                  .bind = emu_bind,
                                  .unbind = emu_unbind,
                                  .run = emu_run,
-                                 .images_open = images_open_cpu,
-                                 .images_close = images_close_cpu,
-                                 .images_bytes = images_bytes_cpu,
-                                 .preprocess = preprocess_cpu,
-                                 .render = render_cpu};
+                                 .images_open = emu_images_open,
+                                 .images_close = images_close_device,
+                                 .images_bytes = images_bytes_device,
+                                 .preprocess = preprocess_device,
+                                 .render = render_device};

@@ -1,11 +1,18 @@
 #include "command.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+
+static void must(int ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "command: cannot run %s\n", what);
+    abort();
+}
 
 void command(command_result *r, const char *format, ...)
 {
@@ -15,11 +22,11 @@ void command(command_result *r, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(line + at, sizeof line - (size_t)at, format, args);
     va_end(args);
-    assert(n > 0 && (size_t)(at + n) + 6 < sizeof line);
+    must(n > 0 && (size_t)(at + n) + 6 < sizeof line, format);
     strcat(line, " 2>&1");
     fflush(NULL);
     FILE *p = popen(line, "r");
-    assert(p);
+    must(p != NULL, line);
     r->text[fread(r->text, 1, sizeof r->text - 1, p)] = 0;
     while (fread(rest, 1, sizeof rest, p))
         ; /* what does not fit must still be read, or the program waits */

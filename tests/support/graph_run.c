@@ -46,14 +46,14 @@ void toy_weights_open(toy_weights *t)
     for (int i = 0; i < COUNT; i++)
         free((void *)(uintptr_t)tensors[i].data);
     assert_int_equal(st_open(t->path, &t->file, &err), SAM_OK);
+    assert_int_equal(backend_open(&(sam_model_options){.backend = SAM_CPU, .n_threads = 1}, &t->cpu, &err), SAM_OK);
     assert_int_equal(weights_open(&t->w, &t->file, t->path, &err), SAM_OK);
-    assert_int_equal(backend_cpu.open(&(sam_model_options){.n_threads = 1}, &t->b, &err), SAM_OK);
 }
 
 void toy_weights_close(toy_weights *t)
 {
     weights_close(&t->w);
-    backend_cpu.close(t->b);
+    t->cpu->api->close(t->cpu);
     st_close(&t->file);
     temp_dir_remove(&t->dir);
 }
@@ -79,7 +79,7 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     out->n_nodes = c.g.n_nodes;
     out->n_out = RUN_OBJECTS * shape.rows * shape.cols;
     assert_true(shape.type == DT_F32 && out->n_out <= RUN_OBJECTS * RUN_MOST);
-    assert_int_equal(compiled_pack(&c, &t->w, t->b, &bytes, &err), SAM_OK);
+    assert_int_equal(compiled_pack(&c, &t->w, t->cpu, &bytes, &err), SAM_OK);
     assert_int_equal(program_plan(&p, &c, RUN_OBJECTS, &err), SAM_OK);
     char *scratch = aligned_alloc(64, (p.scratch_bytes + 127) / 64 * 64);
     assert_non_null(scratch);

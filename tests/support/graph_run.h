@@ -12,7 +12,7 @@ typedef struct toy_weights {
     char path[300];
     st_file file;
     weights w;
-    backend *b;
+    backend *cpu;
 } toy_weights;
 
 /* Names "a", "b", ...: scopes with random "weight" [rows, cols] and "bias" [1, rows]:

@@ -4,16 +4,23 @@
 #include "image_io.h"
 #include "synthetic_clip.h"
 
-#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+static void must(sam_status status, const sam_error *err)
+{
+    if (status == SAM_OK)
+        return;
+    fprintf(stderr, "small_model: %s\n", err->text);
+    abort();
+}
 
 void small_model_make(temp_tree *t)
 {
     sam_error err;
     sam_status status = convert_random(&(random_options){.model = "sam2.1_tiny", .seed = 101, .half = 1},
                                        tree_path(t, "tiny.safetensors"), NULL, &err);
-    assert(status == SAM_OK);
-    (void)status;
+    must(status, &err);
 }
 
 void small_clip_make(temp_tree *t, const char *folder, int n_frames)
@@ -25,7 +32,6 @@ void small_clip_make(temp_tree *t, const char *folder, int n_frames)
         synthetic_frame(SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT, SYNTHETIC_SEED, i, rgb, NULL);
         sam_status status = image_write_rgb(tree_path(t, "%s/%05d.png", folder, i), rgb, 3 * SYNTHETIC_WIDTH,
                                             SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT, &err);
-        assert(status == SAM_OK);
-        (void)status;
+        must(status, &err);
     }
 }

@@ -1,0 +1,315 @@
+/* The CUDA backend: kernels/<op>_cuda.cu on a device, through the CUDA runtime. One stream per session; repeated work
+ * is captured into a CUDA graph and replayed. */
+#include "backend.h"
+
+#include "images_device.h"
+
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct cuda {
+    backend base;
+    const op_cuda *const *ops;
+    int device;
+    char name[128];
+} cuda;
+
+typedef struct cuda_stream {
+    cudaStream_t stream;
+    cudaGraphExec_t recorded[MAX_RECORDINGS];
+} cuda_stream;
+
+static const char *text(cudaError_t e)
+{
+    return e == cudaSuccess ? NULL : cudaGetErrorString(e);
+}
+
+static cudaStream_t raw(void *stream)
+{
+    return stream ? ((cuda_stream *)stream)->stream : NULL;
+}
+
+static void *raw_of(void *stream)
+{
+    return raw(stream);
+}
+
+/* ---- the device --------------------------------------------------------------------------------------------------- */
+
+static sam_status refuse(sam_error *err, const char *what, cudaError_t e)
+{
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (e == cudaErrorInsufficientDriver || e == cudaErrorNoDevice)
+        return fail(err, SAM_E_DEVICE,
+                    "no usable CUDA device: %s (driver for CUDA %d.%d, this build needs %d.%d); use --device cpu",
+                    driver ? cudaGetErrorString(e) : "no driver is installed", driver / 1000, driver % 1000 / 10,
+                    runtime / 1000, runtime % 1000 / 10);
+    return fail(err, SAM_E_DEVICE, "%s: %s", what, cudaGetErrorString(e));
+}
+
+static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error *err)
+{
+    struct cudaDeviceProp properties;
+    int count = 0;
+    cudaError_t e = cudaGetDeviceCount(&count);
+    if (e != cudaSuccess)
+        return refuse(err, "CUDA", e);
+    if (o->device < 0 || o->device >= count)
+        return fail(err, SAM_E_DEVICE, "CUDA device %d: this machine has %d", o->device, count);
+    if ((e = cudaSetDevice(o->device)) != cudaSuccess ||
+        (e = cudaGetDeviceProperties(&properties, o->device)) != cudaSuccess)
+        return refuse(err, "opening the CUDA device", e);
+    if (properties.major < 8)
+        return fail(err, SAM_E_DEVICE, "%s has compute capability %d.%d; 8.0 (Ampere) or later is needed",
+                    properties.name, properties.major, properties.minor);
+    cuda *b = calloc(1, sizeof *b);
+    if (!b)
+        return fail(err, SAM_E_MEMORY, "no memory for the CUDA backend");
+    b->base.api = backend_cuda();
+    b->ops = op_cuda_select();
+    b->device = o->device;
+    snprintf(b->name, sizeof b->name, "%s, sm_%d%d", properties.name, properties.major, properties.minor);
+    *out = &b->base;
+    return SAM_OK;
+}
+
+static void cuda_close(backend *b)
+{
+    free(b);
+}
+
+static const char *cuda_device(const backend *b)
+{
+    return ((const cuda *)b)->name;
+}
+
+/* ---- memory and streams ------------------------------------------------------------------------------------------- */
+
+/* The runtime's current device is a property of the calling thread. */
+static const char *use(const backend *b)
+{
+    return text(cudaSetDevice(((const cuda *)b)->device));
+}
+
+static void *cuda_alloc(backend *b, size_t n_bytes)
+{
+    void *p = NULL;
+    if (use(b) || cudaMalloc(&p, n_bytes ? n_bytes : 1) != cudaSuccess)
+        return NULL;
+    if (cudaMemset(p, 0, n_bytes) != cudaSuccess) {
+        cudaFree(p);
+        return NULL;
+    }
+    return p;
+}
+
+static void cuda_release(backend *b, void *p)
+{
+    if (p && !use(b))
+        cudaFree(p);
+}
+
+static void *cuda_host_alloc(backend *b, size_t n_bytes)
+{
+    void *p = NULL;
+    if (use(b) || cudaHostAlloc(&p, n_bytes ? n_bytes : 1, cudaHostAllocDefault) != cudaSuccess)
+        return NULL;
+    memset(p, 0, n_bytes);
+    return p;
+}
+
+static void cuda_host_release(backend *b, void *p)
+{
+    if (p && !use(b))
+        cudaFreeHost(p);
+}
+
+static const char *cuda_stream_open(backend *b, void **stream)
+{
+    const char *wrong = use(b);
+    cuda_stream *s = calloc(1, sizeof *s);
+    *stream = s;
+    if (wrong || !s)
+        return wrong ? wrong : "no memory";
+    return text(cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking));
+}
+
+static void cuda_stream_close(backend *b, void *stream)
+{
+    cuda_stream *s = stream;
+    if (!s || use(b))
+        return;
+    for (int i = 0; i < MAX_RECORDINGS; i++)
+        if (s->recorded[i])
+            cudaGraphExecDestroy(s->recorded[i]);
+    if (s->stream)
+        cudaStreamDestroy(s->stream);
+    free(s);
+}
+
+static const char *cuda_write(backend *b, void *stream, void *to, const void *from_host, size_t n_bytes)
+{
+    const char *wrong = use(b);
+    return wrong ? wrong : text(cudaMemcpyAsync(to, from_host, n_bytes, cudaMemcpyHostToDevice, raw(stream)));
+}
+
+static const char *cuda_read(backend *b, void *stream, void *to_host, const void *from, size_t n_bytes)
+{
+    const char *wrong = use(b);
+    return wrong ? wrong : text(cudaMemcpyAsync(to_host, from, n_bytes, cudaMemcpyDeviceToHost, raw(stream)));
+}
+
+static const char *cuda_copy(backend *b, void *stream, void *to, const void *from, size_t n_bytes)
+{
+    (void)b;
+    return text(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToDevice, raw(stream)));
+}
+
+static const char *cuda_wait(backend *b, void *stream)
+{
+    (void)b;
+    return text(cudaStreamSynchronize(raw(stream)));
+}
+
+static const char *cuda_replay(backend *b, void *stream, int key, int *done)
+{
+    cuda_stream *s = stream;
+    const char *wrong = use(b);
+    *done = s->recorded[key] != NULL;
+    return wrong || !*done ? wrong : text(cudaGraphLaunch(s->recorded[key], s->stream));
+}
+
+static const char *cuda_record(backend *b, void *stream, int key)
+{
+    (void)b;
+    (void)key;
+    return text(cudaStreamBeginCapture(raw(stream), cudaStreamCaptureModeThreadLocal));
+}
+
+static const char *cuda_play(backend *b, void *stream, int key)
+{
+    cuda_stream *s = stream;
+    cudaGraph_t graph;
+    (void)b;
+    const char *wrong = text(cudaStreamEndCapture(s->stream, &graph));
+    if (wrong)
+        return wrong;
+    wrong = text(cudaGraphInstantiate(&s->recorded[key], graph, 0));
+    cudaGraphDestroy(graph);
+    return wrong ? wrong : text(cudaGraphLaunch(s->recorded[key], s->stream));
+}
+
+/* ---- operators ---------------------------------------------------------------------------------------------------- */
+
+static const op_cuda *op_of(const backend *b, op_id op)
+{
+    return ((const cuda *)b)->ops[op];
+}
+
+static unsigned cuda_in_packed(const backend *b, op_id op)
+{
+    const op_cuda *o = op_of(b, op);
+    return o && o->pack ? o->in_packed : 0;
+}
+
+static size_t cuda_scratch_bytes(const backend *b, op_id op, const op_call *c)
+{
+    const op_cuda *o = op_of(b, op);
+    return o && o->scratch_bytes ? o->scratch_bytes(c) : 0;
+}
+
+static const char *cuda_pack(backend *b, op_id op, const op_call *c, void **packed, size_t *n_bytes)
+{
+    const op_cuda *o = op_of(b, op);
+    *packed = NULL;
+    *n_bytes = 0;
+    if (!o)
+        return "there is no CUDA kernel for this operator";
+    if (!o->pack)
+        return NULL;
+    op_call call = *c;
+    *n_bytes = o->packed_bytes(c);
+    *packed = call.packed = cuda_alloc(b, *n_bytes);
+    if (!*packed)
+        return "no device memory to pack its weights";
+    const char *wrong = o->pack(&call);
+    return wrong ? wrong : cuda_wait(b, NULL);
+}
+
+static void cuda_unpack(backend *b, op_id op, void *packed)
+{
+    (void)op;
+    cuda_release(b, packed);
+}
+
+static const char *cuda_bind(backend *b, op_id op, const op_call *c, void **bound)
+{
+    const op_cuda *o = op_of(b, op);
+    op_call call = *c;
+    call.stream = raw(c->stream);
+    *bound = NULL;
+    if (!o->bind)
+        return NULL;
+    *bound = o->bind(&call);
+    return *bound ? NULL : "it could not be prepared";
+}
+
+static void cuda_unbind(backend *b, op_id op, void *bound)
+{
+    if (bound)
+        op_of(b, op)->unbind(bound);
+}
+
+static const char *cuda_run(backend *b, op_id op, const op_call *c)
+{
+    op_call call = *c;
+    const char *wrong = use(b);
+    call.stream = raw(c->stream);
+    return wrong ? wrong : op_of(b, op)->run(&call);
+}
+
+static sam_status cuda_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
+{
+    static const image_launchers launch = {preprocess_cuda, render_masks_cuda, clean_logits_cuda, raw_of};
+    return images_open_device(b, &launch, z, out, err);
+}
+
+static const backend_api api = {.name = "cuda",
+                                .host_memory = 0,
+                                .open = cuda_open,
+                                .close = cuda_close,
+                                .device = cuda_device,
+                                .alloc = cuda_alloc,
+                                .release = cuda_release,
+                                .host_alloc = cuda_host_alloc,
+                                .host_release = cuda_host_release,
+                                .stream_open = cuda_stream_open,
+                                .stream_close = cuda_stream_close,
+                                .write = cuda_write,
+                                .read = cuda_read,
+                                .copy = cuda_copy,
+                                .wait = cuda_wait,
+                                .replay = cuda_replay,
+                                .record = cuda_record,
+                                .play = cuda_play,
+                                .in_packed = cuda_in_packed,
+                                .scratch_bytes = cuda_scratch_bytes,
+                                .pack = cuda_pack,
+                                .unpack = cuda_unpack,
+                                .bind = cuda_bind,
+                                .unbind = cuda_unbind,
+                                .run = cuda_run,
+                                .images_open = cuda_images_open,
+                                .images_close = images_close_device,
+                                .images_bytes = images_bytes_device,
+                                .preprocess = preprocess_device,
+                                .render = render_device};
+
+const backend_api *backend_cuda(void)
+{
+    return &api;
+}

@@ -1,0 +1,161 @@
+#include "images_device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
+#define SPECK_VALUE (-0.1f)
+
+/* A direction of a resize: weights on the host, and described where they lie on the device. */
+typedef struct axis {
+    resample_axis host, device;
+    void *block;
+} axis;
+
+struct images {
+    backend *b;
+    const image_launchers *launch;
+    image_sizes size;
+    axis input_across, input_down, frame_across, frame_down;
+    uint8_t *staging; /* [height, width, 3] host                     */
+    void *rgb, *mid;  /* the frame, and between its two passes       */
+    float *clean;     /* [max_masks, low, low]                       */
+    void *scratch;    /* of connected components                     */
+    uint8_t *bits;    /* [max_masks, height, width]                  */
+};
+
+static size_t frame_px(const image_sizes *z)
+{
+    return (size_t)z->width * (size_t)z->height;
+}
+
+static size_t low_px(const image_sizes *z)
+{
+    return (size_t)z->low_px * (size_t)z->low_px;
+}
+
+static size_t mid_bytes(const image_sizes *z)
+{
+    return (size_t)z->height * (size_t)z->side_px * 3 * (z->antialias ? sizeof(float) : 1);
+}
+
+size_t images_bytes_device(const backend *b, const image_sizes *z)
+{
+    (void)b;
+    return frame_px(z) * 3 + mid_bytes(z) + (size_t)z->max_masks * (low_px(z) * sizeof(float) + frame_px(z)) +
+           components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
+}
+
+static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, int n_out, sam_error *err)
+{
+    const backend_api *api = im->b->api;
+    if (!resample_axis_open(&a->host, kind, n_in, n_out))
+        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
+    size_t n_bytes = image_axis_bytes(&a->host);
+    void *block = malloc(n_bytes);
+    a->block = api->alloc(im->b, n_bytes);
+    if (!block || !a->block) {
+        free(block);
+        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
+    }
+    image_axis_fill(&a->host, block);
+    const char *wrong = api->write(im->b, NULL, a->block, block, n_bytes);
+    wrong = wrong ? wrong : api->wait(im->b, NULL);
+    free(block);
+    a->device = image_axis_at(&a->host, a->block);
+    return wrong ? fail(err, SAM_E_DEVICE, "resizing: %s", wrong) : SAM_OK;
+}
+
+static sam_status open_all(images *im, sam_error *err)
+{
+    const backend_api *api = im->b->api;
+    const image_sizes *z = &im->size;
+    resample_kind to_input = z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
+    if (z->max_masks > IMAGE_MAX_PLANES)
+        return fail(err, SAM_E_ARG, "%d objects: this backend draws at most %d", z->max_masks, IMAGE_MAX_PLANES);
+    TRY(open_axis(im, &im->input_across, to_input, z->width, z->side_px, err));
+    TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
+    TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
+    TRY(open_axis(im, &im->frame_down, RESAMPLE_BILINEAR, z->low_px, z->height, err));
+    im->staging = api->host_alloc(im->b, frame_px(z) * 3);
+    im->rgb = api->alloc(im->b, frame_px(z) * 3);
+    im->mid = api->alloc(im->b, mid_bytes(z));
+    im->clean = api->alloc(im->b, (size_t)z->max_masks * low_px(z) * sizeof *im->clean);
+    im->scratch = api->alloc(im->b, components_cuda_bytes(z->max_masks, z->low_px, z->low_px));
+    im->bits = api->alloc(im->b, (size_t)z->max_masks * frame_px(z));
+    if (!im->staging || !im->rgb || !im->mid || !im->clean || !im->scratch || !im->bits)
+        return fail(err, SAM_E_MEMORY, "no device memory for %d x %d frames and %d masks", z->width, z->height,
+                    z->max_masks);
+    return SAM_OK;
+}
+
+sam_status images_open_device(backend *b, const image_launchers *launch, const image_sizes *z, images **out,
+                              sam_error *err)
+{
+    images *im = *out = calloc(1, sizeof *im);
+    if (!im)
+        return fail(err, SAM_E_MEMORY, "no memory for pictures");
+    im->b = b;
+    im->launch = launch;
+    im->size = *z;
+    sam_status status = open_all(im, err);
+    if (status != SAM_OK) {
+        images_close_device(b, im);
+        *out = NULL;
+    }
+    return status;
+}
+
+void images_close_device(backend *b, images *im)
+{
+    if (!im)
+        return;
+    axis *axes[] = {&im->input_across, &im->input_down, &im->frame_across, &im->frame_down};
+    for (int i = 0; i < 4; i++) {
+        resample_axis_close(&axes[i]->host);
+        b->api->release(b, axes[i]->block);
+    }
+    b->api->host_release(b, im->staging);
+    b->api->release(b, im->rgb);
+    b->api->release(b, im->mid);
+    b->api->release(b, im->clean);
+    b->api->release(b, im->scratch);
+    b->api->release(b, im->bits);
+    free(im);
+}
+
+const char *preprocess_device(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input)
+{
+    size_t row = 3 * (size_t)im->size.width;
+    for (size_t y = 0; y < (size_t)im->size.height; y++)
+        memcpy(im->staging + y * row, host_rgb + y * row_bytes, row);
+    const char *wrong = im->b->api->write(im->b, stream, im->rgb, im->staging, frame_px(&im->size) * 3);
+    return wrong ? wrong
+                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, im->rgb, row, im->mid,
+                                          input, im->launch->raw_stream(stream));
+}
+
+const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)
+{
+    const backend_api *api = im->b->api;
+    const image_sizes *z = &im->size;
+    const float *planes[IMAGE_MAX_PLANES];
+    float *clean[IMAGE_MAX_PLANES];
+    int cleaning = z->max_hole_area > 0 || z->max_speck_area > 0;
+    const char *wrong = NULL;
+    for (int i = 0; i < n; i++) {
+        clean[i] = im->clean + (size_t)i * low_px(z);
+        planes[i] = cleaning ? clean[i] : logits[i];
+        if (cleaning && !wrong)
+            wrong = api->copy(im->b, stream, clean[i], logits[i], low_px(z) * sizeof *clean[i]);
+    }
+    if (!wrong && cleaning && n)
+        wrong = im->launch->clean_logits(clean, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE,
+                                         z->max_speck_area, SPECK_VALUE, im->scratch, im->launch->raw_stream(stream));
+    if (!wrong && n)
+        wrong = im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, planes, n, z->no_overlap,
+                                         im->bits, im->launch->raw_stream(stream));
+    for (int i = 0; i < n && !wrong; i++)
+        wrong = api->read(im->b, stream, host_bits[i], im->bits + (size_t)i * frame_px(z), frame_px(z));
+    return wrong;
+}

@@ -1,0 +1,26 @@
+/* images_device.h - pictures in a device's memory, through the launchers of kernels/image_cuda.h. The CUDA backend and
+ * the emulated one of the tests share it; see backend.h for what each function promises. */
+#ifndef IMAGES_DEVICE_H
+#define IMAGES_DEVICE_H
+
+#include "backend.h"
+#include "image_cuda.h"
+
+typedef struct image_launchers {
+    const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
+                              size_t row_bytes, void *mid, float *out, void *stream);
+    const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *const *planes,
+                                int n, int no_overlap, uint8_t *bits, void *stream);
+    const char *(*clean_logits)(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
+                                int max_speck_area, float speck_value, void *scratch, void *stream);
+    void *(*raw_stream)(void *stream); /* what launchers take, of a backend's stream */
+} image_launchers;
+
+sam_status images_open_device(backend *b, const image_launchers *launch, const image_sizes *z, images **out,
+                              sam_error *err);
+void images_close_device(backend *b, images *im);
+size_t images_bytes_device(const backend *b, const image_sizes *z);
+const char *preprocess_device(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input);
+const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
+
+#endif

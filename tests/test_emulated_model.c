@@ -1,0 +1,150 @@
+/* Whole models through the CUDA kernels, without a GPU: miniatures of every family, prompted and tracked on the emulated
+ * device, against the CPU backend. f32 kernels must agree with the CPU's f32 up to rounding; half-precision ones may be
+ * no further from it than twice what the CPU's own bf16 is. */
+#include "backend_emu.h"
+#include "model.h"
+#include "tiny_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h> /* after error.h: it makes a macro of `fail` */
+
+enum { W = 80, H = 60, FRAMES = 4, OBJECTS = 2, LOGITS = (TINY_PX / 4) * (TINY_PX / 4) };
+
+typedef struct outcome {
+    float logits[FRAMES][OBJECTS][LOGITS];
+    float presence[FRAMES][OBJECTS];
+    uint8_t bits[FRAMES][OBJECTS][W * H];
+} outcome;
+
+static tiny_models models;
+
+static void take_masks(sam_session *s, int frame, outcome *out)
+{
+    for (int k = 0; k < OBJECTS; k++) {
+        sam_mask mask;
+        assert_int_equal(sam_get_mask(s, k + 1, &mask, NULL), SAM_OK);
+        assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
+        memcpy(out->logits[frame][k], mask.logits, sizeof out->logits[frame][k]);
+        memcpy(out->bits[frame][k], mask.bits, sizeof out->bits[frame][k]);
+        out->presence[frame][k] = mask.presence;
+    }
+}
+
+/* A click and a mask on frame 0, both objects tracked as a batch, a correction on the last frame. */
+static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
+{
+    sam_error err;
+    sam_model *m = NULL;
+    uint8_t mask[W * H];
+    sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
+    if (model_open_on(api, path, &o, &m, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = OBJECTS});
+    for (int i = 0; i < W * H; i++)
+        mask[i] = i % W > 30 && i % W < 60 && i / W > 10 && i / W < 40;
+    for (int t = 0; t < FRAMES; t++) {
+        tiny_push(s, W, H, t);
+        if (t == 0) {
+            sam_point click = {30, 30, 1};
+            assert_int_equal(sam_prompt(s, 1, &(sam_prompt_set){.points = &click, .n_points = 1}, &err), SAM_OK);
+            assert_int_equal(sam_prompt(s, 2, &(sam_prompt_set){.mask = mask, .mask_row_bytes = W}, &err), SAM_OK);
+        }
+        if (sam_track(s, SAM_FORWARD, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+        if (t == FRAMES - 1) {
+            sam_point click = {50, 20, 0};
+            assert_int_equal(sam_prompt(s, 1, &(sam_prompt_set){.points = &click, .n_points = 1}, &err), SAM_OK);
+        }
+        take_masks(s, t, out);
+    }
+    sam_session_close(s);
+    sam_model_close(m);
+}
+
+/* Largest relative distance, over frames and objects, of the logits. */
+static double distance(const outcome *a, const outcome *b)
+{
+    double worst = 0;
+    for (int t = 0; t < FRAMES; t++)
+        for (int k = 0; k < OBJECTS; k++) {
+            double d = 0, n = 0;
+            for (int i = 0; i < LOGITS; i++) {
+                double x = (double)a->logits[t][k][i], y = (double)b->logits[t][k][i];
+                assert_true(isfinite(x) && isfinite(y));
+                d += (x - y) * (x - y);
+                n += y * y;
+            }
+            worst = fmax(worst, sqrt(d / n));
+        }
+    return worst;
+}
+
+static int different_pixels(const outcome *a, const outcome *b)
+{
+    int n = 0;
+    for (int t = 0; t < FRAMES; t++)
+        for (int k = 0; k < OBJECTS; k++)
+            for (int i = 0; i < W * H; i++)
+                n += a->bits[t][k][i] != b->bits[t][k][i];
+    return n;
+}
+
+static void check_family(tiny_family f)
+{
+    static outcome cpu, cpu_half, device;
+    const char *path = models.path[f];
+    track(&backend_cpu, path, SAM_F32, SAM_CPU, &cpu);
+    track(&backend_emu, path, SAM_F32, SAM_CUDA, &device);
+    double error = distance(&device, &cpu);
+    int pixels = different_pixels(&device, &cpu);
+    printf("%s: f32 kernels against the CPU: logits %.1e, %d of %d pixels differ\n", tiny_names[f], error, pixels,
+           FRAMES * OBJECTS * W * H);
+    assert_true(error <= 1e-3);
+
+    track(&backend_cpu, path, SAM_BF16, SAM_CPU, &cpu_half);
+    double bound = 2 * distance(&cpu_half, &cpu);
+    for (int type = SAM_F16; type <= SAM_BF16; type++) {
+        track(&backend_emu, path, (sam_dtype)type, SAM_CUDA, &device);
+        error = distance(&device, &cpu);
+        printf("%s: %s kernels against f32: logits %.1e, bound %.1e\n", tiny_names[f], type == SAM_F16 ? "f16" : "bf16",
+               error, bound);
+        assert_true(error <= bound);
+    }
+}
+
+static void test_sam2(void **state)
+{
+    (void)state;
+    check_family(TINY_SAM2);
+}
+
+static void test_sam21(void **state)
+{
+    (void)state;
+    check_family(TINY_SAM21);
+}
+
+static void test_edgetam(void **state)
+{
+    (void)state;
+    check_family(TINY_EDGETAM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sam2),
+        cmocka_unit_test(test_sam21),
+        cmocka_unit_test(test_edgetam),
+    };
+    tiny_models_make(&models);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tiny_models_remove(&models);
+    return failed;
+}
