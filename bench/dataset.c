@@ -1,6 +1,8 @@
 /* dataset.c - finds videos, frames and annotations; see dataset.h. */
 #include "dataset.h"
 
+#include "sav_train.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@ static const layout_folders layouts[] = {
     {DATASET_DAVIS, "JPEGImages/1080p", "Annotations/1080p"},
     {DATASET_FLAT, "JPEGImages", "Annotations"},
 };
+static const layout_folders train_layout = {DATASET_SAV_TRAIN, "", ""};
 
 /* root/list.txt of a split, tried in this order. */
 static const char *const list_places[] = {"%s.txt", "ImageSets/2017/%s.txt", "ImageSets/2016/%s.txt",
@@ -66,6 +69,9 @@ void dataset_close(dataset *d)
     free(d->videos);
     free(d->root);
     free(d->list_file);
+    if (d->recent)
+        sav_train_close(*d->recent);
+    free(d->recent);
     *d = (dataset){0};
 }
 
@@ -87,7 +93,10 @@ static const layout_folders *layout_at(const char *root)
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (has_folder(root, layouts[i].masks))
             return &layouts[i];
-    return NULL;
+    listing train = {0};
+    int found = path_is_folder(root) && sav_train_list(root, &train, NULL) == SAM_OK && train.n;
+    listing_free(&train);
+    return found ? &train_layout : NULL;
 }
 
 static sam_status find_root(dataset *d, const char *split_dir, const char *split_name, const layout_folders **layout,
@@ -104,10 +113,11 @@ static sam_status find_root(dataset *d, const char *split_dir, const char *split
         *layout = layout_at(d->root);
     }
     if (!*layout)
-        return fail(err, SAM_E_FORMAT,
-                    "%s: no Annotations_6fps, Annotations/480p or Annotations folder there%s; expected the root of a "
-                    "SA-V, DAVIS, MOSE or YouTube-VOS set",
-                    split_dir, split_name ? " or in the split's folder" : "");
+        return fail(
+            err, SAM_E_FORMAT,
+            "%s: no Annotations_6fps, Annotations/480p or Annotations folder there, and no VIDEO_manual.json%s; expected the root of "
+            "a SA-V, DAVIS, MOSE or YouTube-VOS set",
+            split_dir, split_name ? " or in the split's folder" : "");
     d->layout = (*layout)->layout;
     return SAM_OK;
 }
@@ -170,6 +180,8 @@ static sam_status scan_videos(dataset *d, const char *frames_root, const char *m
                               sam_error *err)
 {
     listing frames = {0};
+    if (d->layout == DATASET_SAV_TRAIN)
+        return sav_train_list(d->root, names, err);
     TRY(listing_read(masks_root, NULL, names, err));
     if (!names->n)
         return fail(err, SAM_E_FORMAT, "%s: no annotations at all; expected one folder per video", masks_root);
@@ -334,6 +346,8 @@ static sam_status find_video(const dataset *d, dataset_video *v, const char *nam
 {
     TRY(path_join(&v->name, "", name, err));
     TRY(find_frames(d, v, frames_root, err));
+    if (d->layout == DATASET_SAV_TRAIN)
+        return sav_train_path(d->root, name, &v->masks_dir, err);
     TRY(path_join(&v->masks_dir, masks_root, name, err));
     if (!path_is_folder(v->masks_dir))
         return fail(err, SAM_E_IO, "%s: no such folder; %s names this video, but it has no annotations", v->masks_dir,
@@ -366,7 +380,9 @@ sam_status dataset_open(dataset *d, const char *split_dir, const dataset_options
     char *frames_root = NULL, *masks_root = NULL;
     listing names = {0};
     *d = (dataset){.limit_objects = o->limit_objects > 0 ? o->limit_objects : 0};
-    sam_status status = find_root(d, split_dir, o->split_name, &layout, err);
+    d->recent = calloc(1, sizeof *d->recent);
+    sam_status status = d->recent ? find_root(d, split_dir, o->split_name, &layout, err)
+                                  : fail(err, SAM_E_MEMORY, "%s: out of memory", split_dir);
     if (status == SAM_OK)
         status = path_join(&frames_root, d->root, layout->frames, err);
     if (status == SAM_OK)
@@ -432,13 +448,81 @@ static sam_status add_index_objects(const dataset *d, dataset_video *v, sam_erro
     return SAM_OK;
 }
 
+/* ---- SA-V train ---- */
+
+/* The annotations of a video: objects are run one after another, so the last file is the next one, mostly. */
+static sam_status open_train(const dataset *d, const dataset_video *v, const sav_train **out, sam_error *err)
+{
+    if (!*d->recent || strcmp(sav_train_file(*d->recent), v->masks_dir)) {
+        sav_train_close(*d->recent);
+        *d->recent = NULL;
+        TRY(sav_train_open(v->masks_dir, d->recent, err));
+    }
+    *out = *d->recent;
+    return SAM_OK;
+}
+
+/* One object, from the annotation that shows it first. */
+static sam_status add_train_object(dataset_video *v, const sav_train *t, int object, int first, sam_error *err)
+{
+    dataset_object *objects = realloc(v->objects, (size_t)(v->n_objects + 1) * sizeof *objects);
+    if (!objects)
+        return fail(err, SAM_E_MEMORY, "out of memory: objects of %s", v->name);
+    char name[16];
+    v->objects = objects;
+    dataset_object *o = &objects[v->n_objects++];
+    *o = (dataset_object){.value = object};
+    o->annotated = malloc((size_t)sav_train_frames(t) * sizeof *o->annotated);
+    if (!o->annotated)
+        return fail(err, SAM_E_MEMORY, "out of memory: objects of %s", v->name);
+    snprintf(name, sizeof name, "%03d", sav_train_id(t, object));
+    TRY(path_join(&o->name, "", name, err));
+    for (int i = first; i < sav_train_frames(t); i++) {
+        int frame = i * sav_train_step(t);
+        snprintf(name, sizeof name, "%05d.png", frame);
+        TRY(listing_add(&o->files, name, strlen(name), err));
+        o->annotated[o->n_annotated++] = frame;
+    }
+    return SAM_OK;
+}
+
+static sam_status add_train_objects(const dataset *d, dataset_video *v, sam_error *err)
+{
+    const sav_train *t;
+    TRY(open_train(d, v, &t, err));
+    for (int i = 0; i < sav_train_objects(t) && !(d->limit_objects && v->n_objects == d->limit_objects); i++) {
+        int first = 0;
+        while (first < sav_train_frames(t) && !sav_train_shows(t, first, i))
+            first++;
+        if (first < sav_train_frames(t))
+            TRY(add_train_object(v, t, i, first, err));
+    }
+    return v->n_objects
+               ? SAM_OK
+               : fail(err, SAM_E_FORMAT, "%s: all masklets are empty; there is no object to track", v->masks_dir);
+}
+
+static sam_status read_train_mask(const dataset *d, const dataset_video *v, const dataset_object *o, int frame,
+                                  int width, int height, image *out, sam_error *err)
+{
+    const sav_train *t;
+    TRY(open_train(d, v, &t, err));
+    if (frame % sav_train_step(t) || frame / sav_train_step(t) >= sav_train_frames(t))
+        return fail(err, SAM_E_ARG, "%s/%s: frame %d is not annotated", v->name, o->name, frame);
+    TRY(sav_train_mask(t, frame / sav_train_step(t), o->value, out, err));
+    if ((width || height) && (out->width != width || out->height != height))
+        return fail(err, SAM_E_FORMAT, "%s: its masks are %d x %d, expected %d x %d as the video's frames",
+                    v->masks_dir, out->width, out->height, width, height);
+    return SAM_OK;
+}
+
 sam_status dataset_find_objects(dataset *d, int video, sam_error *err)
 {
     assert(video >= 0 && video < d->n_videos);
     dataset_video *v = &d->videos[video];
     if (v->n_objects)
         return SAM_OK;
-    sam_status status = add_index_objects(d, v, err);
+    sam_status status = d->layout == DATASET_SAV_TRAIN ? add_train_objects(d, v, err) : add_index_objects(d, v, err);
     if (status != SAM_OK)
         objects_free(v);
     return status;
@@ -481,6 +565,8 @@ sam_status dataset_read_mask(const dataset *d, int video, int object, int frame,
     assert(video >= 0 && video < d->n_videos && object >= 0 && object < d->videos[video].n_objects);
     const dataset_video *v = &d->videos[video];
     const dataset_object *o = &v->objects[object];
+    if (d->layout == DATASET_SAV_TRAIN)
+        return read_train_mask(d, v, o, frame, width, height, out, err);
     char *path;
     TRY(mask_path(d, v, o, frame, &path, err));
     sam_status status = read_mask_at(path, o->value, width, height, out, err);

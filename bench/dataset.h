@@ -6,6 +6,7 @@
  *            480p); Full-Resolution and 1080p likewise. 255 is void, or the object where it is the only value (2016)
  *   flat     JPEGImages/<video>/, Annotations/<video>/<frame>.png (index), maybe few (MOSE, YouTube-VOS, LVOS),
  *            SPLIT.txt in the root or in ImageSets/
+ *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, SPLIT.txt
  *
  * The root is split_dir, or split_dir/split_name. Frames count from 0 in the order of their file names, by number where
  * all names are numbers; a mask belongs to the frame with its name. Everything but pixels is checked when the set is opened. */
@@ -15,7 +16,7 @@
 #include "image_io.h"
 #include "listing.h"
 
-typedef enum dataset_layout { DATASET_SAV, DATASET_DAVIS, DATASET_FLAT } dataset_layout;
+typedef enum dataset_layout { DATASET_SAV, DATASET_DAVIS, DATASET_FLAT, DATASET_SAV_TRAIN } dataset_layout;
 
 typedef struct dataset_object {
     char *name;     /* SA-V: its folder, "000"; else its id in three digits, "001"                             */
@@ -30,9 +31,9 @@ typedef struct dataset_video {
     char *name;
     char *frames_dir; /* NULL for a video file                        */
     char *video_file; /* NULL for a folder of frames                  */
-    char *masks_dir;
-    listing frames; /* file names in frames_dir; empty for a video file */
-    listing masks;  /* DAVIS, flat: file names in masks_dir         */
+    char *masks_dir;  /* SA-V train: the file of annotations          */
+    listing frames;   /* file names in frames_dir; empty for a video file */
+    listing masks;    /* DAVIS, flat: file names in masks_dir         */
     dataset_object *objects;
     int n_objects;
 } dataset_video;
@@ -53,6 +54,7 @@ typedef struct dataset {
     dataset_video *videos;
     int n_videos;
     int limit_objects;
+    struct sav_train **recent; /* SA-V train: [1] the file read last, NULL: none */
 } dataset;
 
 /* Start with {0}; dataset_close also after a failure is harmless. */

@@ -123,6 +123,32 @@ static sam_status run_model(profile_options *o, const model_entry *e, warm_model
     return sam_get_stats(warm->session, &m->memory, err);
 }
 
+static int stage_of(const char *graph)
+{
+    return !strcmp(graph, "encode")     ? PROFILE_ENCODE
+           : !strcmp(graph, "attend")   ? PROFILE_ATTENTION
+           : !strcmp(graph, "remember") ? PROFILE_REMEMBER
+                                        : PROFILE_DECODER;
+}
+
+/* A device works on after the host has enqueued a stage, and replays recorded frames as a whole: there the host's clock
+ * knows no stages, and they are the sums of their operators by the device's events. */
+static sam_status stages_from_operators(profile_model *m, sam_error *err)
+{
+    const profile_record *r = &m->record;
+    size_t i = 0;
+    for (int k = PROFILE_ENCODE; k <= PROFILE_REMEMBER; k++)
+        samples_free(&m->stages[k]);
+    for (int frame = 0; frame < r->frame; frame++) {
+        double ms[N_PROFILE_STAGES] = {0};
+        for (; i < r->n_ops && r->ops[i].frame == frame; i++)
+            ms[stage_of(r->ops[i].node.graph)] += r->ops[i].node.ms;
+        for (int k = PROFILE_ENCODE; k <= PROFILE_REMEMBER && frame >= m->record_from; k++)
+            TRY(samples_add(&m->stages[k], ms[k], err));
+    }
+    return SAM_OK;
+}
+
 static sam_status profile_one(profile_options *o, const model_entry *e, const nvtx *ranges, profile_files *files,
                               sam_error *err)
 {
@@ -135,11 +161,14 @@ static sam_status profile_one(profile_options *o, const model_entry *e, const nv
         status = run_model(o, e, &warm, ranges, &m, err);
     if (status == SAM_OK && !interrupt_requested()) {
         sam_model_options options = model_options(&choice);
+        options.backend = strcmp(m.memory.backend, "cpu") ? SAM_CUDA : SAM_CPU; /* what `auto` has become */
         m.imgsz = sam_model_image_px(warm.model);
         m.backend = m.memory.backend;
         m.device = m.memory.device;
         status = peaks_measure(&options, 0, 0, PEAK_RUNS, &m.peaks, err);
     }
+    if (status == SAM_OK && strcmp(m.memory.backend, "cpu"))
+        status = stages_from_operators(&m, err);
     if (status == SAM_OK && !interrupt_requested())
         status = profile_files_add(files, &m, err);
     if (status == SAM_OK && !interrupt_requested())

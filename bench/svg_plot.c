@@ -32,7 +32,7 @@ static scale scale_of(double low, double high, int from_zero)
         s.high = s.low + (s.low != 0 ? fabs(s.low) * 0.1 : 1);
     /* About five ticks at 1, 2 or 5 times a power of ten. */
     double rough = (s.high - s.low) / 5, power = pow(10, floor(log10(rough))), m = rough / power;
-    s.step = power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
+    s.step = power * (m < 1.5 ? 1 : m < 3 ? 2 : m < 7 ? 5 : 10);
     s.low = floor(s.low / s.step + 1e-9) * s.step;
     s.high = ceil(s.high / s.step - 1e-9) * s.step;
     return s;

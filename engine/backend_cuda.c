@@ -272,6 +272,26 @@ static const char *cuda_run(backend *b, op_id op, const op_call *c)
     return wrong ? wrong : op_of(b, op)->run(&call);
 }
 
+static const char *cuda_run_timed(backend *b, op_id op, const op_call *c, double *ms)
+{
+    cudaEvent_t begin = NULL, end = NULL;
+    float took = 0;
+    const char *wrong = use(b);
+    wrong = wrong ? wrong : text(cudaEventCreate(&begin));
+    wrong = wrong ? wrong : text(cudaEventCreate(&end));
+    wrong = wrong ? wrong : text(cudaEventRecord(begin, raw(c->stream)));
+    wrong = wrong ? wrong : cuda_run(b, op, c);
+    wrong = wrong ? wrong : text(cudaEventRecord(end, raw(c->stream)));
+    wrong = wrong ? wrong : text(cudaEventSynchronize(end));
+    wrong = wrong ? wrong : text(cudaEventElapsedTime(&took, begin, end));
+    if (begin)
+        cudaEventDestroy(begin);
+    if (end)
+        cudaEventDestroy(end);
+    *ms = (double)took;
+    return wrong;
+}
+
 static sam_status cuda_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
 {
     static const image_launchers launch = {preprocess_cuda, render_masks_cuda, clean_logits_cuda, raw_of};
@@ -303,6 +323,7 @@ static const backend_api api = {.name = "cuda",
                                 .bind = cuda_bind,
                                 .unbind = cuda_unbind,
                                 .run = cuda_run,
+                                .run_timed = cuda_run_timed,
                                 .images_open = cuda_images_open,
                                 .images_close = images_close_device,
                                 .images_bytes = images_bytes_device,

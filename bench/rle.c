@@ -1,0 +1,109 @@
+/* rle.c - see rle.h. Counts are written in base 32, five bits a character from '0' on, lowest first; bit 5 says that more
+ * follow, the last one's bit 4 is the sign. From the fourth run on, each is the difference to the one two before. */
+#include "rle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SIDE = 32768 };
+
+typedef struct runs {
+    const json_t *list; /* or text */
+    const char *text;
+    size_t at;
+    int64_t before[2]; /* the last two */
+    int n;
+} runs;
+
+/* The next run; 0 at the end, -1 for text that is none. */
+static int next_run(runs *r, int64_t *run)
+{
+    if (r->list) {
+        const json_t *item = json_array_get(r->list, r->at++);
+        *run = json_integer_value(item);
+        return item ? json_is_integer(item) ? 1 : -1 : 0;
+    }
+    if (!r->text[r->at])
+        return 0;
+    int64_t x = 0;
+    for (int shift = 0;; shift += 5) {
+        int c = r->text[r->at] - 48;
+        if (!r->text[r->at++] || c < 0 || c > 63 || shift > 40)
+            return -1;
+        x |= (int64_t)(c & 31) << shift;
+        if (c & 32)
+            continue;
+        if (c & 16)
+            x -= (int64_t)1 << (shift + 5);
+        break;
+    }
+    *run = x + (r->n > 2 ? r->before[0] : 0);
+    r->before[0] = r->before[1];
+    r->before[1] = *run;
+    r->n++;
+    return 1;
+}
+
+static int begin(const json_t *rle, runs *r, int *height, int *width)
+{
+    const json_t *size = json_object_get(rle, "size"), *counts = json_object_get(rle, "counts");
+    *height = (int)json_number_value(json_array_get(size, 0));
+    *width = (int)json_number_value(json_array_get(size, 1));
+    *r = (runs){.list = json_is_array(counts) ? counts : NULL, .text = json_string_value(counts)};
+    return (r->list || r->text) && *height > 0 && *width > 0 && *height <= MAX_SIDE && *width <= MAX_SIDE;
+}
+
+int rle_shows(const json_t *rle)
+{
+    runs r;
+    int height, width, set = 0;
+    int64_t run;
+    if (!begin(rle, &r, &height, &width))
+        return 0;
+    for (; next_run(&r, &run) > 0; set = !set)
+        if (set && run > 0)
+            return 1;
+    return 0;
+}
+
+static sam_status reserve(image *out, int width, int height, const char *where, sam_error *err)
+{
+    size_t n = (size_t)width * (size_t)height;
+    if (out->capacity < n) {
+        uint8_t *data = realloc(out->data, n);
+        if (!data)
+            return fail(err, SAM_E_MEMORY, "%s: out of memory for a mask of %d x %d", where, width, height);
+        out->data = data;
+        out->capacity = n;
+    }
+    out->width = width;
+    out->height = height;
+    out->channels = 1;
+    memset(out->data, 0, n);
+    return SAM_OK;
+}
+
+sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error *err)
+{
+    runs r;
+    int height, width, got, set = 0;
+    int64_t run, at = 0;
+    if (!begin(rle, &r, &height, &width))
+        return fail(err, SAM_E_FORMAT, "%s: expected {\"size\": [height, width], \"counts\": ...}", where);
+    TRY(reserve(out, width, height, where, err));
+    int64_t all = (int64_t)height * width;
+    for (; (got = next_run(&r, &run)) > 0; set = !set) {
+        if (run < 0 || run > all - at)
+            return fail(err, SAM_E_FORMAT, "%s: a run of %lld pixels at pixel %lld of %lld", where, (long long)run,
+                        (long long)at, (long long)all);
+        for (int64_t i = at; set && i < at + run; i++)
+            out->data[(size_t)(i % height) * (size_t)width + (size_t)(i / height)] = 1;
+        at += run;
+    }
+    if (got < 0 || at != all)
+        return fail(err, SAM_E_FORMAT,
+                    got < 0 ? "%s: its counts are not a COCO run-length code (after %lld of %lld pixels)"
+                            : "%s: its runs are %lld pixels, expected %lld",
+                    where, (long long)at, (long long)all);
+    return SAM_OK;
+}

@@ -1,0 +1,142 @@
+#include "sav_train.h"
+
+#include "rle.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USUAL_STEP = 4 }; /* 24 frames a second, annotated at 6 */
+
+struct sav_train {
+    char *path;
+    json_t *root, *masklets;
+    int n_frames, n_objects, step;
+};
+
+static const char *const endings[] = {"_manual.json", "_auto.json"};
+
+sam_status sav_train_list(const char *folder, listing *videos, sam_error *err)
+{
+    listing files = {0};
+    TRY(listing_read(folder, "json", &files, err));
+    sam_status status = SAM_OK;
+    for (int i = 0; i < files.n && status == SAM_OK; i++) {
+        for (int e = 0; e < 2 && status == SAM_OK; e++) {
+            size_t n = strlen(files.names[i]), n_end = strlen(endings[e]);
+            if (n <= n_end || strcmp(files.names[i] + n - n_end, endings[e]))
+                continue;
+            /* "..._auto" sorts right before "..._manual" of the same video. */
+            const char *last = videos->n ? videos->names[videos->n - 1] : "";
+            if (strlen(last) != n - n_end || memcmp(last, files.names[i], n - n_end))
+                status = listing_add(videos, files.names[i], n - n_end, err);
+        }
+    }
+    listing_free(&files);
+    return status;
+}
+
+sam_status sav_train_path(const char *folder, const char *video, char **path, sam_error *err)
+{
+    char name[512];
+    for (int e = 0; e < 2; e++) {
+        snprintf(name, sizeof name, "%.400s%s", video, endings[e]);
+        TRY(path_join(path, folder, name, err));
+        if (path_is_file(*path))
+            return SAM_OK;
+        free(*path);
+        *path = NULL;
+    }
+    return fail(err, SAM_E_IO, "%s: neither %s_manual.json nor %s_auto.json there", folder, video, video);
+}
+
+static sam_status check(sav_train *t, sam_error *err)
+{
+    double frames = json_number_value(json_object_get(t->root, "video_frame_count"));
+    t->masklets = json_object_get(t->root, "masklet");
+    t->n_frames = (int)json_array_size(t->masklets);
+    t->n_objects = (int)json_array_size(json_array_get(t->masklets, 0));
+    if (!json_is_array(t->masklets) || !t->n_frames || !t->n_objects)
+        return fail(err, SAM_E_FORMAT, "%s: no \"masklet\" with frames and objects in it: not an annotation of SA-V",
+                    t->path);
+    for (int i = 0; i < t->n_frames; i++)
+        if ((int)json_array_size(json_array_get(t->masklets, (size_t)i)) != t->n_objects)
+            return fail(err, SAM_E_FORMAT, "%s: masklet %d has %d objects, the first has %d", t->path, i,
+                        (int)json_array_size(json_array_get(t->masklets, (size_t)i)), t->n_objects);
+    t->step = frames > 0 ? (int)lround(frames / t->n_frames) : USUAL_STEP;
+    if (t->step < 1)
+        return fail(err, SAM_E_FORMAT, "%s: %d annotated frames of %.0f in the video", t->path, t->n_frames, frames);
+    return SAM_OK;
+}
+
+sam_status sav_train_open(const char *path, sav_train **out, sam_error *err)
+{
+    json_error_t why;
+    *out = NULL;
+    sav_train *t = calloc(1, sizeof *t);
+    if (!t || path_join(&t->path, "", path, err) != SAM_OK) {
+        free(t);
+        return fail(err, SAM_E_MEMORY, "%s: out of memory", path);
+    }
+    t->root = json_load_file(path, 0, &why);
+    sam_status status = t->root ? check(t, err) : fail(err, SAM_E_FORMAT, "%s, line %d: %s", path, why.line, why.text);
+    if (status != SAM_OK) {
+        sav_train_close(t);
+        return status;
+    }
+    *out = t;
+    return SAM_OK;
+}
+
+void sav_train_close(sav_train *t)
+{
+    if (!t)
+        return;
+    json_decref(t->root);
+    free(t->path);
+    free(t);
+}
+
+const char *sav_train_file(const sav_train *t)
+{
+    return t->path;
+}
+
+int sav_train_frames(const sav_train *t)
+{
+    return t->n_frames;
+}
+
+int sav_train_step(const sav_train *t)
+{
+    return t->step;
+}
+
+int sav_train_objects(const sav_train *t)
+{
+    return t->n_objects;
+}
+
+int sav_train_id(const sav_train *t, int object)
+{
+    const json_t *id = json_array_get(json_object_get(t->root, "masklet_id"), (size_t)object);
+    return json_is_integer(id) ? (int)json_integer_value(id) : object;
+}
+
+static const json_t *rle_at(const sav_train *t, int annotated, int object)
+{
+    return json_array_get(json_array_get(t->masklets, (size_t)annotated), (size_t)object);
+}
+
+int sav_train_shows(const sav_train *t, int annotated, int object)
+{
+    return rle_shows(rle_at(t, annotated, object));
+}
+
+sam_status sav_train_mask(const sav_train *t, int annotated, int object, image *out, sam_error *err)
+{
+    char where[600];
+    snprintf(where, sizeof where, "%.500s: masklet %d, object %d", t->path, annotated, object);
+    return rle_read(rle_at(t, annotated, object), where, out, err);
+}
