@@ -68,6 +68,13 @@ static void axes_close(axes *a)
 static const int sizes[][4] = {{1, 1, 1, 1},     {16, 12, 8, 8},   {33, 21, 32, 32}, {7, 50, 30, 9},
                                {40, 30, 40, 31}, {64, 36, 24, 36}, {13, 9, 51, 40}};
 
+/* Bit for bit needs the CPU code with fused multiply-adds everywhere; sanitizer builds compile it with fewer. */
+#ifdef __SANITIZE_ADDRESS__
+#define ROUNDING 2e-6
+#else
+#define ROUNDING 0.0
+#endif
+
 static void frames(void **state)
 {
     (void)state;
@@ -95,7 +102,9 @@ static void frames(void **state)
             emu_seed(s);
             memset(got, 0xFF, n * sizeof *got);
             succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], rgb, row, mid, got, NULL));
-            assert_memory_equal(got, want, n * sizeof *got);
+            for (size_t k = 0; k < n; k++)
+                if (!(fabs((double)got[k] - (double)want[k]) <= ROUNDING))
+                    fail_msg("frame %zu, value %zu: got %.9g, want %.9g", i, k, (double)got[k], (double)want[k]);
         }
         axes_close(&a);
         resample_close(r);
@@ -144,7 +153,7 @@ static void masks(void **state)
             emu_seed(s);
             succeeds(CUDA_FN(resample_planes_cuda)(&a.device[0], &a.device[1], list, n, got, NULL));
             /* Shrinking, the CPU adds eight taps at a time in another way. NaNs differ in their sign bits. */
-            double allowed = kind == RESAMPLE_ANTIALIAS ? 2e-6 : 0;
+            double allowed = kind == RESAMPLE_ANTIALIAS ? 2e-6 : ROUNDING;
             for (size_t k = 0; k < (size_t)n * n_out; k++)
                 if (!(fabs((double)got[k] - (double)want[k]) <= allowed || (isnan(got[k]) && isnan(want[k]))))
                     fail_msg("kind %d, %dx%d to %dx%d, value %zu: got %.9g, want %.9g", kind, z[0], z[1], z[2], z[3], k,
