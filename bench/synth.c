@@ -98,7 +98,8 @@ static sam_status report(const options *o, table *t, sam_error *err)
         printf("   %6.1f %6.1f %6.1f", 100 * g.j, 100 * g.f, 100 * g.j_and_f);
         json_object_set_new(global, baseline_names[b], figures(g.j, g.f, g.j_and_f));
     }
-    printf("\nmetric %s, percent; copy: the first mask on every frame; colour: nearest-colour propagation\n", o->metric);
+    printf("\nmetric %s, percent; copy: the first mask on every frame; colour: nearest-colour propagation\n",
+           o->metric);
     json_t *root = json_pack("{s:s, s:o, s:O}", "metric", o->metric, "global", global, "objects", t->objects);
     if (o->json)
         return json_out(o->json, root, err);
@@ -134,7 +135,11 @@ static sam_status score(const options *o, sam_error *err)
 static int describe(flag *to, options *o)
 {
     const flag table[] = {
-        {.name = "out", .kind = FLAG_STRING, .value = &o->out, .meta = "DIR", .help = "Where the data set goes; new or empty."},
+        {.name = "out",
+         .kind = FLAG_STRING,
+         .value = &o->out,
+         .meta = "DIR",
+         .help = "Where the data set goes; new or empty."},
         {.name = "clips",
          .kind = FLAG_INT,
          .value = &o->split.n_clips,
@@ -168,8 +173,9 @@ static int describe(flag *to, options *o)
          .value = &o->split.difficulty,
          .meta = "NAME",
          .choices = SYNTH_DIFFICULTIES,
-         .help = "medium adds distractors, occlusion, camera motion and blur; hard leaves the frame too (default mixed: "
-                 "each in turn)."},
+         .help =
+             "medium adds distractors, occlusion, camera motion and blur; hard leaves the frame too (default mixed: "
+             "each in turn)."},
         {.name = "annotate_every",
          .kind = FLAG_INT,
          .value = &o->split.annotate_every,
@@ -199,7 +205,11 @@ static int describe(flag *to, options *o)
          .meta = "NAME",
          .choices = METRIC_CHOICES,
          .help = "Of --baselines (default sav)."},
-        {.name = "json", .kind = FLAG_STRING, .value = &o->json, .meta = "FILE", .help = "Scores of --baselines, as fractions."},
+        {.name = "json",
+         .kind = FLAG_STRING,
+         .value = &o->json,
+         .meta = "FILE",
+         .help = "Scores of --baselines, as fractions."},
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress."},
     };
     memcpy(to, table, sizeof table);

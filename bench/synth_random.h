@@ -18,9 +18,9 @@ double rng_range(synth_rng *r, double low, double high); /* [low, high)        *
 int rng_int(synth_rng *r, int n);                        /* 0 .. n - 1         */
 uint32_t rng_seed(synth_rng *r);                         /* for noise          */
 
-double wave(double turns);                            /* sin(2 pi turns), within 1e-9 */
-double hash_unit(uint32_t seed, int32_t x, int32_t y); /* [0, 1) of a lattice point    */
-double smooth_noise(uint32_t seed, double x, double y); /* [0, 1], lattice of side 1   */
+double wave(double turns);                                             /* sin(2 pi turns), within 1e-9 */
+double hash_unit(uint32_t seed, int32_t x, int32_t y);                 /* [0, 1) of a lattice point    */
+double smooth_noise(uint32_t seed, double x, double y);                /* [0, 1], lattice of side 1   */
 double octave_noise(uint32_t seed, double x, double y, int n_octaves); /* [0, 1], halving side and weight */
 double clamp01(double x);
 

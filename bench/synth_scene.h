@@ -40,9 +40,9 @@ typedef struct scene {
     int annotated[MAX_ANNOTATED], n_annotated; /* of things */
     picture textures[MAX_THINGS], ground;
     int n_textures;
-    double ground_margin;       /* of the world around the frame that the ground covers */
+    double ground_margin;           /* of the world around the frame that the ground covers */
     swing pan_x, pan_y, zoom, roll; /* camera */
-    swing gain, side_light;     /* light: of all, and from the left against from the right */
+    swing gain, side_light;         /* light: of all, and from the left against from the right */
     double tint[3];
     double shutter; /* share of a frame's time over which light is gathered */
     double noise;   /* of the sensor, 0..255                                */

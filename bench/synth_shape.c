@@ -138,8 +138,7 @@ static int in_polygon(const pose *p, double x, double y)
 {
     int inside = 0;
     for (int i = 0, j = p->n_vertices - 1; i < p->n_vertices; j = i++)
-        if ((p->y[i] > y) != (p->y[j] > y) &&
-            x < p->x[i] + (p->x[j] - p->x[i]) * (y - p->y[i]) / (p->y[j] - p->y[i]))
+        if ((p->y[i] > y) != (p->y[j] > y) && x < p->x[i] + (p->x[j] - p->x[i]) * (y - p->y[i]) / (p->y[j] - p->y[i]))
             inside = !inside;
     return inside;
 }

@@ -123,7 +123,7 @@ static rgb camouflage(const palette *p, uint32_t seed, double x, double y)
 static rgb texture_color(texture_kind kind, const palette *p, uint32_t seed, double x, double y)
 {
     static rgb (*const colors[N_TEXTURES])(const palette *, uint32_t, double, double) = {marble, cells, bricks, fur,
-                                                                                       camouflage};
+                                                                                         camouflage};
     return colors[kind](p, seed, x, y);
 }
 

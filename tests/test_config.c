@@ -97,10 +97,20 @@ static void test_missing_metadata(void **state)
 static void test_not_an_object(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",       "{",     "[]",    "3",          "null",
-                                        "\"a\"",  "{\"trunk\":\"hiera\",\"trunk\":\"hiera\"}",
-                                        "{}",     "{\"trunk\": 1}", "{\"trunk\": \"vit\"}",
-                                        "{\"trunk\": \"hiera\"}", "nan",  "{\"a\": 1e999}", "{\"a\": \"\\ud800\"}"};
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "3",
+                                        "null",
+                                        "\"a\"",
+                                        "{\"trunk\":\"hiera\",\"trunk\":\"hiera\"}",
+                                        "{}",
+                                        "{\"trunk\": 1}",
+                                        "{\"trunk\": \"vit\"}",
+                                        "{\"trunk\": \"hiera\"}",
+                                        "nan",
+                                        "{\"a\": 1e999}",
+                                        "{\"a\": \"\\ud800\"}"};
     sam_status status;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         open_config(TINY_SAM2, 1, texts[i], &status);
@@ -120,20 +130,32 @@ static void test_not_an_object(void **state)
 static void test_each_field(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"\"x\"", "null", "1.5", "[]", "[1]", "{}", "-1", "1000000", "9223372036854775807",
-                                      "[1, 2, 3, \"x\"]", "[1, 2, 3, -4]", "[100000, 1, 1, 1]", "[1, 1, 1, 1, 1]"};
+    static const char *const bad[] = {"\"x\"",
+                                      "null",
+                                      "1.5",
+                                      "[]",
+                                      "[1]",
+                                      "{}",
+                                      "-1",
+                                      "1000000",
+                                      "9223372036854775807",
+                                      "[1, 2, 3, \"x\"]",
+                                      "[1, 2, 3, -4]",
+                                      "[100000, 1, 1, 1]",
+                                      "[1, 1, 1, 1, 1]"};
     int n_tried = 0, n_optional = 0;
     sam_status status;
     for (int family = 0; family < TINY_COUNT; family++) {
         json_t *j = json_loads(tiny_config[family], 0, NULL);
         const char *key;
         json_t *value;
-        json_object_foreach(j, key, value) {
+        json_object_foreach(j, key, value)
+        {
             for (size_t i = 0; i < sizeof bad / sizeof *bad; i++, n_tried++) {
                 /* The mask's scale and bias may be -1, blocks listed as global may be none, one or five. */
                 int legal = (!strncmp(key, "sigmoid", 7) && !strcmp(bad[i], "-1")) ||
-                            (!strcmp(key, "global_att_blocks") && (!strcmp(bad[i], "[]") || !strcmp(bad[i], "[1]") ||
-                                                                   !strcmp(bad[i], "[1, 1, 1, 1, 1]")));
+                            (!strcmp(key, "global_att_blocks") &&
+                             (!strcmp(bad[i], "[]") || !strcmp(bad[i], "[1]") || !strcmp(bad[i], "[1, 1, 1, 1, 1]")));
                 const char *text = open_changed((tiny_family)family, !legal, key, bad[i], &status);
                 if (legal ? status != SAM_OK : status != SAM_E_FORMAT)
                     fail_msg("%s: %s = %s gave %d: %s", tiny_names[family], key, bad[i], (int)status, text);
@@ -158,25 +180,43 @@ static void test_contradictions(void **state)
         tiny_family family;
         const char *key, *value;
     } cases[] = {
-        {TINY_SAM21, "num_heads", "3"},          {TINY_SAM21, "num_heads", "64"},
-        {TINY_SAM21, "embed_dim", "17"},         {TINY_SAM21, "embed_dim", "1024"},
-        {TINY_SAM21, "q_pool", "2"},             {TINY_SAM21, "q_pool", "0"},
-        {TINY_SAM21, "window_spec", "[5, 3, 7, 5]"}, {TINY_SAM21, "window_spec", "[1, 1, 1, 1]"},
+        {TINY_SAM21, "num_heads", "3"},
+        {TINY_SAM21, "num_heads", "64"},
+        {TINY_SAM21, "embed_dim", "17"},
+        {TINY_SAM21, "embed_dim", "1024"},
+        {TINY_SAM21, "q_pool", "2"},
+        {TINY_SAM21, "q_pool", "0"},
+        {TINY_SAM21, "window_spec", "[5, 3, 7, 5]"},
+        {TINY_SAM21, "window_spec", "[1, 1, 1, 1]"},
         {TINY_SAM21, "window_spec", "[64, 64, 64, 64]"},
-        {TINY_SAM21, "stages", "[100, 100, 100, 100]"}, {TINY_SAM21, "d_model", "64"},
-        {TINY_SAM21, "d_model", "1024"},         {TINY_SAM21, "d_model", "33"},
-        {TINY_SAM21, "mem_dim", "12"},           {TINY_SAM21, "mem_dim", "16"},
-        {TINY_SAM21, "mem_dim", "1024"},         {TINY_SAM21, "memory_attention_layers", "1"},
-        {TINY_SAM21, "memory_attention_layers", "16"}, {TINY_SAM21, "memory_attention_mlp", "64"},
-        {TINY_SAM21, "num_maskmem", "1"},        {TINY_SAM21, "image_size", "65"},
-        {TINY_SAM21, "trunk", "\"repvit\""},     {TINY_EDGETAM, "trunk", "\"hiera\""},
-        {TINY_SAM21, "object_pointer_time_encoding", "false"}, {TINY_SAM2, "no_obj_embed_spatial", "true"},
-        {TINY_SAM21, "perceiver_latents", "4"},  {TINY_SAM21, "perceiver_latents_2d", "4"},
-        {TINY_EDGETAM, "perceiver_latents", "0"}, {TINY_EDGETAM, "perceiver_latents", "4096"},
-        {TINY_EDGETAM, "perceiver_latents_2d", "0"}, {TINY_EDGETAM, "perceiver_latents_2d", "3"},
-        {TINY_EDGETAM, "perceiver_latents_2d", "9"}, {TINY_EDGETAM, "perceiver_latents_2d", "4096"},
-        {TINY_EDGETAM, "perceiver_depth", "0"},  {TINY_EDGETAM, "widths", "[8, 8, 8, 8]"},
-        {TINY_EDGETAM, "widths", "[9, 11, 13, 17]"}, {TINY_EDGETAM, "depths", "[100, 100, 100, 100]"},
+        {TINY_SAM21, "stages", "[100, 100, 100, 100]"},
+        {TINY_SAM21, "d_model", "64"},
+        {TINY_SAM21, "d_model", "1024"},
+        {TINY_SAM21, "d_model", "33"},
+        {TINY_SAM21, "mem_dim", "12"},
+        {TINY_SAM21, "mem_dim", "16"},
+        {TINY_SAM21, "mem_dim", "1024"},
+        {TINY_SAM21, "memory_attention_layers", "1"},
+        {TINY_SAM21, "memory_attention_layers", "16"},
+        {TINY_SAM21, "memory_attention_mlp", "64"},
+        {TINY_SAM21, "num_maskmem", "1"},
+        {TINY_SAM21, "image_size", "65"},
+        {TINY_SAM21, "trunk", "\"repvit\""},
+        {TINY_EDGETAM, "trunk", "\"hiera\""},
+        {TINY_SAM21, "object_pointer_time_encoding", "false"},
+        {TINY_SAM2, "no_obj_embed_spatial", "true"},
+        {TINY_SAM21, "perceiver_latents", "4"},
+        {TINY_SAM21, "perceiver_latents_2d", "4"},
+        {TINY_EDGETAM, "perceiver_latents", "0"},
+        {TINY_EDGETAM, "perceiver_latents", "4096"},
+        {TINY_EDGETAM, "perceiver_latents_2d", "0"},
+        {TINY_EDGETAM, "perceiver_latents_2d", "3"},
+        {TINY_EDGETAM, "perceiver_latents_2d", "9"},
+        {TINY_EDGETAM, "perceiver_latents_2d", "4096"},
+        {TINY_EDGETAM, "perceiver_depth", "0"},
+        {TINY_EDGETAM, "widths", "[8, 8, 8, 8]"},
+        {TINY_EDGETAM, "widths", "[9, 11, 13, 17]"},
+        {TINY_EDGETAM, "depths", "[100, 100, 100, 100]"},
     };
     sam_status status;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -197,7 +237,8 @@ static void test_long_names(void **state)
     assert_non_null(longest);
     memset(longest, 'n', 70000);
     longest[70000] = 0;
-    open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", longest}}, 3, &status);
+    open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", longest}}, 3,
+              &status);
     assert_int_equal(status, SAM_OK);
     free(longest);
     printf("config: names of 70,000 letters are cut\n");

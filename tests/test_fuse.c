@@ -207,7 +207,8 @@ static void test_rules(void **state)
         dtype act, matrix;
         double tolerance;
         const char *name;
-    } types[] = {{DT_F32, DT_F32, 1e-6, "f32"}, {DT_F32, DT_F16, 2e-3, "f16 weights"}, {DT_BF16, DT_BF16, 2e-2, "bf16"}};
+    } types[] = {
+        {DT_F32, DT_F32, 1e-6, "f32"}, {DT_F32, DT_F16, 2e-3, "f16 weights"}, {DT_BF16, DT_BF16, 2e-2, "bf16"}};
     static toy_result plain, fused;
     toy_weights t;
     for (size_t k = 0; k < sizeof types / sizeof *types; k++)
@@ -242,7 +243,8 @@ static void test_value_fold(void **state)
     toy_run(&t, values_in_memory, 1, DT_F32, DT_F32, &fused);
     toy_weights_close(&t);
     double error = relative_error(fused.out, plain.out, (size_t)plain.n_out);
-    printf("fuse: value projection through attention: %d -> %d nodes, error %.1e\n", plain.n_nodes, fused.n_nodes, error);
+    printf("fuse: value projection through attention: %d -> %d nodes, error %.1e\n", plain.n_nodes, fused.n_nodes,
+           error);
     assert_int_equal(plain.n_nodes, 7);
     assert_int_equal(fused.n_nodes, 5); /* activation and value projection are gone */
     assert_true(error <= 1e-6);
@@ -290,8 +292,8 @@ static void test_models(void **state)
                 worst = error > worst ? error : worst;
                 flipped += snapshot_bits_changed(&fused[t][o], &plain[t][o]);
             }
-        printf("fuse: %s: %d -> %d nodes; %d frames of 2 objects, worst error %.1e, %zu mask pixels differ\n", tiny_names[f],
-               n_plain, n_fused, N_FRAMES, worst, flipped);
+        printf("fuse: %s: %d -> %d nodes; %d frames of 2 objects, worst error %.1e, %zu mask pixels differ\n",
+               tiny_names[f], n_plain, n_fused, N_FRAMES, worst, flipped);
         assert_true(n_fused < n_plain * 4 / 5);
         assert_true(worst <= 1e-4);
     }

@@ -95,7 +95,8 @@ static void replay_begin(replay *r, int max_prompted, int64_t num_frames)
     bank_init(&r->bank, size, r->entries);
 }
 
-static void compare(const char *what, int64_t frame, int reverse, const pick *want, int n_want, const pick *have, int n_have)
+static void compare(const char *what, int64_t frame, int reverse, const pick *want, int n_want, const pick *have,
+                    int n_have)
 {
     int same = n_want == n_have;
     for (int i = 0; i < n_want && same; i++)
@@ -103,9 +104,11 @@ static void compare(const char *what, int64_t frame, int reverse, const pick *wa
     if (same)
         return;
     for (int i = 0; i < n_want || i < n_have; i++)
-        printf("  %lld (%g)   %lld (%g)\n", i < n_want ? (long long)want[i].frame : -1, i < n_want ? (double)want[i].age : 0,
-               i < n_have ? (long long)have[i].frame : -1, i < n_have ? (double)have[i].age : 0);
-    fail_msg("%s of frame %lld%s: official on the left, bank on the right", what, (long long)frame, reverse ? ", reverse" : "");
+        printf("  %lld (%g)   %lld (%g)\n", i < n_want ? (long long)want[i].frame : -1,
+               i < n_want ? (double)want[i].age : 0, i < n_have ? (long long)have[i].frame : -1,
+               i < n_have ? (double)have[i].age : 0);
+    fail_msg("%s of frame %lld%s: official on the left, bank on the right", what, (long long)frame,
+             reverse ? ", reverse" : "");
 }
 
 static void check_frame(replay *r, int64_t frame, int reverse)
@@ -222,8 +225,10 @@ static void test_long_stream(void **state)
             store(&r, t + 2, 1);
         assert_true(r.bank.n_entries <= r.bank.size.pointer_slots);
     }
-    printf("membank: 10,000 frames in %d slots and %d pointer slots (%zu bytes of entries), %d selections as official\n",
-           r.bank.size.slots, r.bank.size.pointer_slots, (size_t)r.bank.size.pointer_slots * sizeof *r.entries, r.n_checked);
+    printf(
+        "membank: 10,000 frames in %d slots and %d pointer slots (%zu bytes of entries), %d selections as official\n",
+        r.bank.size.slots, r.bank.size.pointer_slots, (size_t)r.bank.size.pointer_slots * sizeof *r.entries,
+        r.n_checked);
     free(r.entries);
 }
 

@@ -114,15 +114,16 @@ static void compare(sam_session *s, npz *z, const char *name, int frame, int obj
     sam_mask m;
     npy masks;
     assert_int_equal(sam_get_mask(s, object, &m, NULL), SAM_OK);
-    const float *logits = floats(z, "low_res_samples", (row + 1) * N_SAMPLES), *pointer = floats(z, "obj_ptr", (row + 1) * 256);
+    const float *logits = floats(z, "low_res_samples", (row + 1) * N_SAMPLES),
+                *pointer = floats(z, "obj_ptr", (row + 1) * 256);
     const float *score = floats(z, "obj_score", row + 1);
     assert_true(npz_find(z, "mask_bits", &masks));
     double l = relative(m.logits, logits + row * N_SAMPLES, N_SAMPLES, sample_at);
     double p = relative(m.pointer, pointer + row * 256, 256, NULL);
     double o = fabs((double)m.presence - score[row]) / fmax(1, fabs((double)score[row]));
     double iou = packed_iou(masks.data + row * MASK_BYTES, m.bits);
-    printf("reference: %s frame %d object %d: logits %.1e, pointer %.1e, score %.1e, mask IoU %.5f\n", name, frame, object, l, p,
-           o, iou);
+    printf("reference: %s frame %d object %d: logits %.1e, pointer %.1e, score %.1e, mask IoU %.5f\n", name, frame,
+           object, l, p, o, iou);
     free((void *)(uintptr_t)logits);
     free((void *)(uintptr_t)pointer);
     free((void *)(uintptr_t)score);
@@ -187,7 +188,8 @@ static void run_images(sam_model *m, const char *model)
     sam_error err;
     if (!reference_open(model, "image", &z))
         return;
-    if (sam_session_open(m, &(sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE}, &s, &err) != SAM_OK)
+    if (sam_session_open(m, &(sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE}, &s, &err) !=
+        SAM_OK)
         fail_msg("%s", err.text);
     push(s, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -205,9 +207,10 @@ static void run_images(sam_model *m, const char *model)
         assert_true(npz_find(z, key, &bits) && bits.count == (size_t)n * MASK_BYTES);
         for (int k = 0; k < n; k++) {
             double l = relative(masks[k].logits, logits + k * N_SAMPLES, N_SAMPLES, sample_at);
-            double q = fabs((double)masks[k].iou - quality[k]), iou = packed_iou(bits.data + (size_t)k * MASK_BYTES, masks[k].bits);
-            printf("reference: %s image %s mask %d: logits %.1e, quality %.1e, mask IoU %.5f\n", model, cases[i].name, k, l, q,
-                   iou);
+            double q = fabs((double)masks[k].iou - quality[k]),
+                   iou = packed_iou(bits.data + (size_t)k * MASK_BYTES, masks[k].bits);
+            printf("reference: %s image %s mask %d: logits %.1e, quality %.1e, mask IoU %.5f\n", model, cases[i].name,
+                   k, l, q, iou);
             assert_true(l <= TOLERANCE && q <= TOLERANCE && iou >= 0.999);
         }
         free((void *)(uintptr_t)logits);

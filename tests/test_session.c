@@ -109,7 +109,8 @@ static void test_session_options(void **state)
         {{.width_px = W, .height_px = H, .n_frames = -3}, SAM_E_ARG, "n_frames -3"},
         {{.width_px = W, .height_px = H, .mem_limit = 1000}, SAM_E_MEMORY, "largest: "},
         {{.width_px = 32768, .height_px = 32768, .max_objects = 1024, .no_overlap = 1, .mem_limit = (size_t)1 << 40},
-         SAM_E_MEMORY, "largest: state"},
+         SAM_E_MEMORY,
+         "largest: state"},
     };
     int before = n_refused;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -147,8 +148,8 @@ static void test_mem_limit(void **state)
         opt.mem_limit--;
         REFUSED(sam_session_open(m, &opt, &s, &err), SAM_E_MEMORY, "MiB");
         assert_null(s);
-        printf("session: %s: weights %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n", tiny_names[f],
-               planned.weight_bytes, planned.state_bytes, planned.scratch_bytes);
+        printf("session: %s: weights %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n",
+               tiny_names[f], planned.weight_bytes, planned.state_bytes, planned.scratch_bytes);
         sam_model_close(m);
     }
 }
@@ -231,8 +232,8 @@ static void test_wrong_arguments(void **state)
     snapshot_take(s, 1, W, H, &was);
 
     const float nan = __builtin_nanf(""), inf = __builtin_inff();
-    const sam_point points[] = {{-1, 5, 1}, {5, -0.01f, 1}, {W + 0.1f, 5, 1}, {5, H + 1, 1}, {nan, 5, 1}, {5, inf, 1},
-                                {-inf, 5, 0}};
+    const sam_point points[] = {{-1, 5, 1},  {5, -0.01f, 1}, {W + 0.1f, 5, 1}, {5, H + 1, 1},
+                                {nan, 5, 1}, {5, inf, 1},    {-inf, 5, 0}};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.points = &points[i], .n_points = 1}, &err), SAM_E_ARG, "outside");
     const int labels[] = {2, -1, 3, INT32_MAX, INT32_MIN};
@@ -250,7 +251,8 @@ static void test_wrong_arguments(void **state)
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){0}, &err), SAM_E_ARG, "a prompt needs");
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.n_points = 1}, &err), SAM_E_ARG, "where they are");
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.points = &good, .n_points = -1}, &err), SAM_E_ARG, "-1 points");
-    REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.points = &good, .n_points = INT32_MAX}, &err), SAM_E_FULL, "at most 16");
+    REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.points = &good, .n_points = INT32_MAX}, &err), SAM_E_FULL,
+            "at most 16");
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.mask = bits, .points = &good, .n_points = 1}, &err), SAM_E_ARG, "mask");
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.mask = bits, .box = &(sam_box){0, 0, 5, 5}}, &err), SAM_E_ARG, "mask");
     REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.mask = bits, .mask_row_bytes = W - 1}, &err), SAM_E_ARG, "mask: rows");
@@ -301,16 +303,16 @@ static void test_image_session(void **state)
         }
         assert_true(masks[i].iou >= 0 && masks[i].iou <= 1);
     }
-    assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 2, .single_mask = 1}, single, &n,
-                                       NULL),
-                     SAM_OK);
+    assert_int_equal(
+        sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 2, .single_mask = 1}, single, &n, NULL),
+        SAM_OK);
     assert_int_equal(n, 1);
     /* Predictions do not depend on each other; previous logits do something, alone and with a click. */
     assert_int_equal(sam_image_predict(s, &one, masks, &n, NULL), SAM_OK);
     assert_memory_equal(masks[1].logits, first[1], sizeof first[1]);
-    assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 1, .logits = first[1]}, masks, &n,
-                                       NULL),
-                     SAM_OK);
+    assert_int_equal(
+        sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 1, .logits = first[1]}, masks, &n, NULL),
+        SAM_OK);
     assert_true(relative_error(masks[1].logits, first[1], 256) > 1e-3);
     assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.logits = first[1]}, masks, &n, NULL), SAM_OK);
     assert_int_equal(n, 3);
@@ -373,8 +375,9 @@ static void test_objects_come_and_go(void **state)
         sam_session_close(late);
         sam_model_close(m);
     }
-    printf("session: objects come and go over %d frames of 3 models: others and newcomers are as if alone, %s (worst %.1e)\n",
-           n, same ? "bit by bit" : "within rounding", worst);
+    printf(
+        "session: objects come and go over %d frames of 3 models: others and newcomers are as if alone, %s (worst %.1e)\n",
+        n, same ? "bit by bit" : "within rounding", worst);
     assert_true(worst <= 1e-5);
 }
 
@@ -401,7 +404,8 @@ static void test_reset(void **state)
         assert_int_equal(sam_session_reset(s, NULL), SAM_OK);
         REFUSED(sam_track(s, SAM_FORWARD, &err), SAM_E_STATE, "sam_push_frame");
         REFUSED(sam_get_mask(s, 1, &(sam_mask){0}, &err), SAM_E_ARG, "object 1");
-        REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.box = &(sam_box){0, 0, 9, 9}}, &err), SAM_E_STATE, "sam_push_frame");
+        REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.box = &(sam_box){0, 0, 9, 9}}, &err), SAM_E_STATE,
+                "sam_push_frame");
     }
     sam_session_close(s);
     sam_model_close(m);
@@ -412,7 +416,8 @@ static void test_most_objects(void **state)
 {
     (void)state;
     sam_model *m = tiny_open(models.path[TINY_SAM2], &(sam_model_options){.max_points = 1, .max_prompted_frames = 1});
-    sam_session *s = tiny_session(m, (sam_session_options){.width_px = 8, .height_px = 8, .max_objects = 1024, .no_overlap = 1});
+    sam_session *s =
+        tiny_session(m, (sam_session_options){.width_px = 8, .height_px = 8, .max_objects = 1024, .no_overlap = 1});
     static snapshot a, b;
     tiny_push(s, 8, 8, 0);
     /* With no_overlap every prompt draws every mask: few prompts, so objects are copies of two. */
@@ -429,7 +434,8 @@ static void test_most_objects(void **state)
     tiny_push(s, 8, 8, 0);
     for (int i = 0; i < 1024; i++)
         prompt_point(s, i - 512, 2, 3, 1);
-    REFUSED(sam_prompt(s, 512, &(sam_prompt_set){.points = &(sam_point){1, 1, 1}, .n_points = 1}, &err), SAM_E_FULL, "1024");
+    REFUSED(sam_prompt(s, 512, &(sam_prompt_set){.points = &(sam_point){1, 1, 1}, .n_points = 1}, &err), SAM_E_FULL,
+            "1024");
     tiny_push(s, 8, 8, 1);
     track(s, SAM_FORWARD);
     snapshot_take(s, -512, 8, 8, &a);
@@ -463,7 +469,7 @@ static void test_no_allocation(void **state)
     for (int i = 0; i < W * H; i++)
         bits[i] = i % W > 30 && i % W < 60;
     allocations_begin();
-    void *volatile block = malloc(10); /* volatile: not optimised away */
+    void *volatile block = malloc(10);                                /* volatile: not optimised away */
     assert_int_equal(allocations_end().own, allocations_can_count()); /* the counter counts */
     free(block);
     for (int f = 0; f < TINY_COUNT; f++)
@@ -471,9 +477,11 @@ static void test_no_allocation(void **state)
             int n_threads = f == TINY_EDGETAM && type == SAM_F32 ? 2 : 1;
             sam_model *m =
                 tiny_open(models.path[f], &(sam_model_options){.compute = (sam_dtype)type, .n_threads = n_threads});
-            sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = 3,
-                                                                   .no_overlap = f == 1, .remove_speck_area = 4});
-            sam_session *image = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE});
+            sam_session *s = tiny_session(
+                m, (sam_session_options){
+                       .width_px = W, .height_px = H, .max_objects = 3, .no_overlap = f == 1, .remove_speck_area = 4});
+            sam_session *image =
+                tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE});
             sam_frame frame = {.rgb = rgb, .row_bytes = 3 * W};
             if (n_threads > 1) /* OpenMP starts its threads at the program's first parallel loop */
                 assert_int_equal(sam_push_frame(s, &frame, NULL), SAM_OK);
@@ -493,8 +501,8 @@ static void test_no_allocation(void **state)
                 step(s, rgb, t, SAM_REVERSE);
             sam_session_reset(s, NULL);
             assert_int_equal(sam_push_frame(image, &frame, NULL), SAM_OK);
-            assert_int_equal(sam_image_predict(image, &(sam_prompt_set){.box = &(sam_box){5, 5, 50, 60}}, masks, &n, NULL),
-                             SAM_OK);
+            assert_int_equal(
+                sam_image_predict(image, &(sam_prompt_set){.box = &(sam_box){5, 5, 50, 60}}, masks, &n, NULL), SAM_OK);
             allocations here = allocations_end();
             counted.own += here.own;
             counted.by_libraries += here.by_libraries;
@@ -503,9 +511,10 @@ static void test_no_allocation(void **state)
             sam_session_close(s);
             sam_model_close(m);
         }
-    printf("session: from push to mask, over prompts, tracking both ways, reset and images of 3 models in 3 precisions: %ld "
-           "allocations of our own, %ld within libraries; heap grew by %zu bytes\n",
-           counted.own, counted.by_libraries, grown);
+    printf(
+        "session: from push to mask, over prompts, tracking both ways, reset and images of 3 models in 3 precisions: %ld "
+        "allocations of our own, %ld within libraries; heap grew by %zu bytes\n",
+        counted.own, counted.by_libraries, grown);
     assert_int_equal(counted.own, 0);
     assert_int_equal(grown, 0);
 }

@@ -220,7 +220,8 @@ static void test_two_sessions(void **state)
         sam_session_close(jobs[i].s);
     }
     sam_model_close(m);
-    printf("tracking: two sessions of a model in two threads and one after the other: %s (worst %.1e)\n", kind(same), worst);
+    printf("tracking: two sessions of a model in two threads and one after the other: %s (worst %.1e)\n", kind(same),
+           worst);
     assert_true(same);
 }
 
@@ -247,7 +248,8 @@ static void test_mirror(void **state)
         double worst = compare_clips(&other, &reference, 7, &same);
         sam_session_close(s);
         sam_model_close(m);
-        printf("tracking: %s: in reverse over mirrored frame numbers: %s (worst %.1e)\n", tiny_names[f], kind(same), worst);
+        printf("tracking: %s: in reverse over mirrored frame numbers: %s (worst %.1e)\n", tiny_names[f], kind(same),
+               worst);
         assert_true(worst <= ROUNDING);
     }
 }
@@ -315,8 +317,9 @@ static void test_corrections(void **state)
     assert_int_equal(after.prompted, 0);
     sam_session_close(s);
     sam_model_close(m);
-    printf("tracking: a correction moves the next frame by %.1e, is gone after a second pass, and leaves other objects alone\n",
-           changed);
+    printf(
+        "tracking: a correction moves the next frame by %.1e, is gone after a second pass, and leaves other objects alone\n",
+        changed);
 }
 
 /* After a forward and a reverse pass, a click on a frame of the forward part looks back, not ahead. The reverse frame is out
@@ -411,8 +414,9 @@ static void test_gaps(void **state)
     sam_model_close(m);
     assert_true(snapshot_same(&far, &alone));
     assert_true(snapshot_error(&near, &far) > 1e-5 && snapshot_error(&next, &near) > 1e-5);
-    printf("tracking: after a gap only the prompted frame is attended to: bit by bit; near frames change the result by %.1e\n",
-           snapshot_error(&near, &far));
+    printf(
+        "tracking: after a gap only the prompted frame is attended to: bit by bit; near frames change the result by %.1e\n",
+        snapshot_error(&near, &far));
 }
 
 /* ---- masks -------------------------------------------------------------------------------------------------------- */
@@ -446,11 +450,12 @@ static void test_no_overlap(void **state)
                 n++;
             }
             for (int o = 0; o < 3; o++) /* it touches masks only, no memory */
-                assert_memory_equal(exclusive.at[t][o].logits, reference.at[t][o].logits, sizeof reference.at[t][o].logits);
+                assert_memory_equal(exclusive.at[t][o].logits, reference.at[t][o].logits,
+                                    sizeof reference.at[t][o].logits);
         }
     }
-    printf("tracking: no_overlap: %zu of %zu pixels have an object, one each; %zu pixels were taken from others\n", shared, n,
-           cut);
+    printf("tracking: no_overlap: %zu of %zu pixels have an object, one each; %zu pixels were taken from others\n",
+           shared, n, cut);
     assert_true(cut > 0);
 }
 
@@ -484,8 +489,8 @@ static void test_hole_filling(void **state)
         }
     }
     sam_model_close(m);
-    printf("tracking: filling holes adds %zu pixels on frame 0, removing specks takes %zu; logits stay bit by bit\n", grown,
-           shrunk);
+    printf("tracking: filling holes adds %zu pixels on frame 0, removing specks takes %zu; logits stay bit by bit\n",
+           grown, shrunk);
     assert_true(grown > 0 || shrunk > 0);
 }
 
@@ -526,12 +531,12 @@ static void test_mask_prompts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batch),       cmocka_unit_test(test_thread_count),
-        cmocka_unit_test(test_variants),    cmocka_unit_test(test_precisions),
+        cmocka_unit_test(test_batch),        cmocka_unit_test(test_thread_count),
+        cmocka_unit_test(test_variants),     cmocka_unit_test(test_precisions),
         cmocka_unit_test(test_two_sessions), cmocka_unit_test(test_mirror),
-        cmocka_unit_test(test_corrections), cmocka_unit_test(test_correction_after_reverse),
-        cmocka_unit_test(test_refinement),  cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_no_overlap),  cmocka_unit_test(test_hole_filling),
+        cmocka_unit_test(test_corrections),  cmocka_unit_test(test_correction_after_reverse),
+        cmocka_unit_test(test_refinement),   cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_no_overlap),   cmocka_unit_test(test_hole_filling),
         cmocka_unit_test(test_mask_prompts),
     };
     return cmocka_run_group_tests(tests, make, clean);

@@ -15,11 +15,11 @@
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
-#define REST                                                                                                           \
+#define REST                                                                                                              \
     "\"image_size\": 64, \"d_model\": 32, \"mem_dim\": 8, \"memory_attention_layers\": 2, \"memory_attention_mlp\": 48, " \
     "\"num_maskmem\": 7, \"max_obj_ptrs\": 16, \"sigmoid_scale\": 20, \"sigmoid_bias\": -10"
-#define HIERA                                                                                                          \
-    "\"trunk\": \"hiera\", \"embed_dim\": 16, \"num_heads\": 1, \"stages\": [1, 2, 2, 1], \"global_att_blocks\": [3], "  \
+#define HIERA                                                                                                           \
+    "\"trunk\": \"hiera\", \"embed_dim\": 16, \"num_heads\": 1, \"stages\": [1, 2, 2, 1], \"global_att_blocks\": [3], " \
     "\"window_spec\": [4, 2, 6, 4], \"window_pos_embed_bkg_spatial_size\": [3, 3], \"q_pool\": 3, "
 
 const char *const tiny_config[TINY_COUNT] = {
@@ -73,8 +73,8 @@ static void add_tensor(tensors *set, const char *name, int rows, int cols)
     char *copy = malloc(strlen(name) + 1);
     assert_non_null(copy);
     memcpy(copy, name, strlen(name) + 1);
-    set->t[set->count++] = (st_tensor){
-        .name = copy, .dtype = ST_F32, .n_dims = 2, .shape = {rows, cols}, .n_bytes = n * sizeof(float)};
+    set->t[set->count++] =
+        (st_tensor){.name = copy, .dtype = ST_F32, .n_dims = 2, .shape = {rows, cols}, .n_bytes = n * sizeof(float)};
 }
 
 static void fill_all(tensors *set)
