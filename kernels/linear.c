@@ -5,7 +5,7 @@
  * attr: act, type.
  * turns: rotary encoding as rope.c has it (attr.period, attr.start), of the first attr.count columns (0: all of them),
  * a multiple of C: column c uses the table's column c mod C.
- * attr.groups G > 1: each row has weights of its own. x [n, X, I], w [1, G*O, I], b? [1, 1, G*O]  ->  [n, G, O], row g
+ * attr.groups G > 0: each row has weights of its own. x [n, X, I], w [1, G*O, I], b? [1, 1, G*O]  ->  [n, G, O], row g
  * from row attr.first + g of x and rows g*O .. of w; neither residual nor turns. */
 #include "shape.h"
 
@@ -47,7 +47,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "linear: b must be [1, 1, O] f32";
     if (x->type == DT_I32 || w->type == DT_I32 || residual->type == DT_I32)
         return "linear: integers are not supported";
-    if (a->groups > 1)
+    if (a->groups > 0)
         return infer_groups(in, a, out);
     if (residual->type != DT_NONE && (residual->rows != x->rows || residual->cols != w->rows))
         return "linear: residual must be [n or 1, R, O]";
@@ -58,7 +58,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     op_cost k = cost_of(in, 6, out, 1, 2.0 * in[0].cols);
-    if (a->groups > 1) /* of x, only the groups' rows */
+    if (a->groups > 0) /* of x, only the groups' rows */
         k.bytes_read -= (double)tensor_bytes(&in[0]) * (1 - (double)a->groups / in[0].rows);
     return k;
 }

@@ -8,7 +8,7 @@ enum { IN_TURNS = PRODUCT_N_IN, IN_N_ROTATED };
 
 static bool is_grouped(const op_call *c)
 {
-    return c->attr->groups > 1;
+    return c->attr->groups > 0;
 }
 
 static size_t scratch_bytes(const op_call *c)

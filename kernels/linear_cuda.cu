@@ -367,9 +367,10 @@ static const char *run(const op_call *c)
     const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *turns = &c->in[4];
     const tensor *counts = &c->in[5], *y = &c->out[0];
     const op_attr *a = c->attr;
-    int groups = a->groups > 1 ? a->groups : 1;
-    size_t n_rows = groups > 1 ? (size_t)y->n : (size_t)y->n * (size_t)y->rows, n_in = (size_t)x->cols;
-    size_t first = groups > 1 ? (size_t)a->first * n_in * dtype_bytes(x->type) : 0;
+    bool grouped = a->groups > 0;
+    int groups = grouped ? a->groups : 1;
+    size_t n_rows = grouped ? (size_t)y->n : (size_t)y->n * (size_t)y->rows, n_in = (size_t)x->cols;
+    size_t first = grouped ? (size_t)a->first * n_in * dtype_bytes(x->type) : 0;
     product p = {(const char *)x->data + first,
                  w->data,
                  b->type ? b->data : nullptr,
@@ -383,10 +384,10 @@ static const char *run(const op_call *c)
                  x->cols,
                  y->cols,
                  n_rows,
-                 groups > 1 ? (size_t)x->n : (size_t)x->n * (size_t)x->rows,
+                 grouped ? (size_t)x->n : (size_t)x->n * (size_t)x->rows,
                  (size_t)residual->n * (size_t)residual->rows,
-                 groups > 1 ? (size_t)x->rows * n_in : n_in,
-                 groups > 1 ? (size_t)y->rows * (size_t)y->cols : (size_t)y->cols,
+                 grouped ? (size_t)x->rows * n_in : n_in,
+                 grouped ? (size_t)y->rows * (size_t)y->cols : (size_t)y->cols,
                  turns->type ? (const float *)turns->data : nullptr,
                  counts->type ? (const int32_t *)counts->data : nullptr,
                  y->rows,
