@@ -65,6 +65,7 @@ static sam_status build_graphs(sam_model *m, sam_error *err)
 {
     for (int id = 0; id < GRAPH_COUNT; id++) {
         builder b = build_begin(&m->graphs[id].g, graph_names[id], &m->w, &m->s, m->act, m->matrix);
+        b.device = !m->b->api->host_memory;
         build_graph(&b, (graph_id)id, &m->config, &m->size);
         if (b.err.status == SAM_OK && !m->options.no_fusion)
             fuse(&b);

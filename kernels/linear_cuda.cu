@@ -92,7 +92,7 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
             for (int k = 0; k < RUN; k++)
                 v[k] += other[k];
         }
-        activate_run(p.kind, v);
+        activate_run(p.kind, v, p.y_type);
         if (p.residual) {
             size_t from = repeated(row, p.n_rows, p.residual_period);
             load_run(other, p.residual, p.residual_type, from * (size_t)p.n_out + col, n);
@@ -352,7 +352,7 @@ template <class T> static const char *run_mma(const product &p, void *stream)
     if (p.n_rows <= 512 && small < (size_t)device_multiprocessors())
         return p.n_rows <= 16 ? launch_few<T, 1>(p, stream) : launch_few<T, 2>(p, stream);
     if (large >= (size_t)device_multiprocessors())
-        return launch_mma<T, 128, 128, 2, 4, 3, 2>(p, stream);
+        return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
     return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
 }
 
