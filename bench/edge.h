@@ -16,13 +16,15 @@
 #define EDGE_SUMMARY_JSON "jetson_benchmark_summary.json"
 #define EDGE_PROGRESS     "edge_progress.json" /* what phase B is at: {"pid", "video", "object", "model"} */
 
-enum { EDGE_INTERRUPTED = 130 };
+/* Exit status of phase B. A GPU that has failed is lost to its process, perhaps not to the next one. */
+enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 
 typedef struct edge_options {
     workload w;
     const char *preset, *phase, *preprocessed_dir, *autocast;
     char *default_preprocessed;
     int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference;
+    int device_lost; /* by this process */
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */

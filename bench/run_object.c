@@ -2,7 +2,7 @@
 #include "run_object.h"
 
 #include "folders.h"
-#include "frames.h"
+#include "frames_ahead.h"
 #include "overlay.h"
 #include "process_memory.h"
 #include "prompts.h"
@@ -24,6 +24,7 @@ typedef struct state {
     const dataset_video *video;
     const dataset_object *object;
     frame_source *frames;
+    frames_ahead ahead;
     int width, height;
     int clip_end;    /* one beyond the last frame of the clip           */
     int n_annotated; /* annotations of the object within the clip       */
@@ -345,6 +346,7 @@ static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *e
     int is_prompt = s->n_frames == 0;
     double start = now_ms();
     TRY(sam_push_frame(session, &pixels, err));
+    TRY(ahead_push(&s->ahead, session, err));
     TRY(is_prompt ? give_prompt(s, err) : sam_track(session, SAM_FORWARD, err));
     TRY(sam_get_mask(session, OBJECT_ID, mask, err));
     double ms = now_ms() - start;
@@ -374,10 +376,15 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
 {
     const run_job *job = s->job;
     int n_total = s->clip_end - s->object->annotated[s->prompt];
+    s->ahead = (frames_ahead){.frames = s->frames,
+                              .overlap = job->options->model.overlap,
+                              .width = s->width,
+                              .height = s->height,
+                              .end = s->clip_end};
     for (;;) {
         const frame *f;
         double start = now_ms();
-        TRY(frames_next(s->frames, &f, err));
+        TRY(ahead_next(&s->ahead, &f, err));
         s->total_ms += now_ms() - start;
         if (!f)
             break;
@@ -445,6 +452,7 @@ static void fill_row(const state *s, result_row *row)
     if (m->session && sam_get_stats(m->session, &stats, NULL) == SAM_OK) {
         snprintf(row->backend, sizeof row->backend, "%s", stats.backend);
         snprintf(row->device, sizeof row->device, "%s", stats.device);
+        row->gpu_peak_mib = (double)stats.device_bytes / 0x1p20;
     }
     fill_speed(s, row);
 }
@@ -474,6 +482,7 @@ static sam_status finish_overlay(state *s, sam_error *err)
 
 static void release(state *s)
 {
+    ahead_close(&s->ahead);
     frames_close(s->frames);
     overlay_abandon(s->overlay);
     text_abandon(&s->record);
