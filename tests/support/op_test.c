@@ -1,5 +1,5 @@
 /* op_test.c - the operator test harness; see op_test.h. */
-#include "op_test.h"
+#include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
 #include "control.h"
 
@@ -454,11 +454,36 @@ static double check_emulated(op_case *t, const expectation *expected, uint64_t b
     return s.worst;
 }
 
+/* The same on a real device, twice: results that differ between two runs are a race. Returns -1 if there is none. */
+static double check_device(op_case *t, const expectation *expected)
+{
+    const op_def *def = op_table[t->op];
+    backend *device = test_cuda();
+    summary s = {.worst = device ? 0 : -1};
+    guarded first[OP_MAX_OUT] = {{0}}, memory[OP_MAX_OUT];
+    for (int run = 0; device && run < 2; run++) {
+        outputs_begin(t, memory);
+        op_device_run(device, t);
+        for (int o = 0; o < def->n_out; o++) {
+            if (run == 0) {
+                first[o] = guarded_new(memory[o].n_bytes);
+                memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
+            } else if (memcmp(first[o].data, memory[o].data, memory[o].n_bytes)) {
+                fail_msg("%s, %s: output %d differs between two runs on the device: a race", def->name, t->label, o);
+            }
+        }
+        outputs_end(t, memory, expected, "device", &s);
+    }
+    for (int o = 0; device && o < def->n_out; o++)
+        guarded_end(&first[o], "copy");
+    return s.worst;
+}
+
 void op_check(op_case *t)
 {
     const op_def *def = op_table[t->op];
     expectation expected[OP_MAX_OUT];
-    char text[640], kernels[64] = "";
+    char text[640], kernels[96] = "";
     summary s = {0};
     infer_shapes(t);
     expect(t, expected);
@@ -477,14 +502,18 @@ void op_check(op_case *t)
         }
     }
     double emulated = check_emulated(t, expected, before);
+    double device = check_device(t, expected);
     assert_true(s.n_runs > 0 || emulated >= 0);
     if (emulated >= 0)
         snprintf(kernels, sizeof kernels, ", kernels %.2e", emulated);
+    if (device >= 0)
+        snprintf(kernels + strlen(kernels), sizeof kernels - strlen(kernels), ", device %.2e", device);
     describe(t, text, sizeof text);
-    if (t->exact || (s.worst == 0 && emulated <= 0))
-        printf("  %s: exact (%d runs%s)\n", text, s.n_runs, emulated >= 0 ? ", and kernels" : "");
+    if (t->exact || (s.worst == 0 && emulated <= 0 && device <= 0))
+        printf("  %s: exact (%d runs%s%s)\n", text, s.n_runs, emulated >= 0 ? ", and kernels" : "",
+               device >= 0 ? ", and device" : "");
     else if (s.n_runs == 0)
-        printf("  %s: kernels %.2e, plain %.2e (not on the CPU)\n", text, emulated, expected[0].plain_error);
+        printf("  %s: not on the CPU%s, plain %.2e\n", text, kernels, expected[0].plain_error);
     else
         printf("  %s: worst error %.2e (%s)%s, plain %.2e (%d runs)\n", text, s.worst, s.who, kernels,
                expected[0].plain_error, s.n_runs);
