@@ -2,7 +2,6 @@
  *
  * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
  * it. A failing object gets a row that says why, and the run goes on. */
-#include "convert.h"
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
@@ -10,7 +9,7 @@
 #include "run_object.h"
 #include "run_shard.h"
 #include "summary.h"
-#include "synthetic_split.h"
+#include "test_mode.h"
 #include "weights_search.h"
 
 #include <stdio.h>
@@ -18,7 +17,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { TEST_SEED = 101, MAX_MODELS = 16, N_SETTINGS = 8 };
+enum { MAX_MODELS = 16, N_SETTINGS = 8 };
 
 extern const verb verb_run;
 
@@ -53,18 +52,6 @@ static void say(run *r, FILE *to, const char *text)
 
 /* ---- what is to be run ---- */
 
-static sam_status test_weights(const run *r, const char *checkpoint, char **path, sam_error *err)
-{
-    char name[96];
-    snprintf(name, sizeof name, "test_weights/%s_random.safetensors", checkpoint);
-    TRY(path_join(path, r->options.out_dir, name, err));
-    if (path_is_file(*path))
-        return SAM_OK;
-    TRY(folders_make_for(*path, err));
-    const random_options random = {.model = checkpoint, .seed = TEST_SEED};
-    return convert_random(&random, *path, NULL, err);
-}
-
 static sam_status find_weights(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
@@ -80,7 +67,7 @@ static sam_status find_weights(run *r, sam_error *err)
             continue;
         checkpoint *c = &r->checkpoints[r->n_checkpoints++];
         c->name = name;
-        TRY(random ? test_weights(r, name, &c->weights, err)
+        TRY(random ? test_mode_weights(o->out_dir, name, &c->weights, err)
                    : weights_find(o->weights_dir ? o->weights_dir : ".", name, &c->weights, err));
         if (!o->quiet)
             fprintf(stderr, "sambench run: %s: %s\n", name, c->weights);
@@ -93,9 +80,7 @@ static sam_status open_split(run *r, sam_error *err)
     const run_options *o = &r->options;
     const char *folder = o->split_dir;
     if (o->test_mode) {
-        TRY(path_join(&r->split_dir, o->out_dir, "test_split", err));
-        TRY(folders_make(r->split_dir, err));
-        TRY(synthetic_split_write(r->split_dir, o->split_name, err));
+        TRY(test_mode_split(o->out_dir, o->split_name, &r->split_dir, err));
         folder = r->split_dir;
     }
     const dataset_options options = {.split_name = o->split_name,

@@ -51,8 +51,8 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_SWITCH,
          .value = &o->test_mode,
          .help =
-             "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
-             "is not given: a check of the set-up, not of quality."},
+             "Generate a clip of eight frames in OUT_DIR/test_split and use it, with random weights if --weights_dir is "
+             "not given: a check of the set-up, not of quality."},
     };
     memcpy(f, table, sizeof table);
 }
