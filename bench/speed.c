@@ -66,9 +66,9 @@ static sam_status find_model(const speed_options *o, const char *name, char **pa
         return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
     }
     snprintf(full, sizeof full, "%.80s_points", name);
-    sam_status status = model_list_parse(full, &list, NULL);
+    sam_status status = model_list_parse(full, MODELS_ONLY, &list, NULL);
     if (status != SAM_OK)
-        status = model_list_parse(name, &list, err);
+        status = model_list_parse(name, MODELS_ONLY, &list, err);
     if (status == SAM_OK)
         status = weights_find(o->weights_dir ? o->weights_dir : ".", list.entries[0].checkpoint, path, err);
     model_list_free(&list);

@@ -29,7 +29,7 @@ static int flags_what(workload *w, flag *to)
          .choices = "list",
          .value = &w->models,
          .meta = "NAMES",
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
+         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask (default "
                  "sam2_tiny_points,edgetam_points)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
@@ -130,7 +130,7 @@ sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
     w->model.image_px = px;
-    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", &w->list, err));
+    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &w->list, err));
     TRY(folders_make(w->out_dir, err));
     return find_weights(w, err);
 }
