@@ -1,9 +1,9 @@
 /* Whole models through the CUDA kernels: miniatures of every family, prompted and tracked on the emulated device, and on a
- * real one where build and machine have it (test_device.h), against the CPU backend. f32 kernels must agree with the CPU's
+ * real one where build and machine have it (test_backend.h), against the CPU backend. f32 kernels must agree with the CPU's
  * f32 up to rounding; half-precision ones may be no further from it than twice what the CPU's own bf16 is. */
 #include "backend_emu.h"
 #include "model.h"
-#include "test_device.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <math.h>

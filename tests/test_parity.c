@@ -9,7 +9,9 @@
  *
  * bf16 and fp16: over the cases of a model, the logits are on average (geometric mean) at most 1.5 times as far from
  * the float32 reference as PyTorch's own bf16 autocast is, and in no case twice as far, up to the first frame that is a
- * near tie in half precision (`too_close_half`). The rules are the same on a device (SAM_TEST_DEVICE=cuda). Single cases scatter: the pixels of a prompted mask that rounding flips differ. */
+ * near tie in half precision (`too_close_half`). Single cases scatter: the pixels of a prompted mask that rounding flips differ.
+ *
+ * SAM_TEST_DEVICE=cuda runs the same on the GPU, by the same rules. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -27,7 +29,7 @@
 #include "session.h"
 #include "synthetic_clip.h"
 #include "temp_dir.h"
-#include "test_device.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
@@ -347,19 +349,8 @@ static void run_video(const reference *ref, sam_model *m, sam_dtype type, worst 
 
 typedef struct features {
     const reference *ref;
-    const sam_session *s;
     worst *w;
 } features;
-
-/* n floats of the session's memory, on the host; to be freed. */
-static float *host_copy(const sam_session *s, const float *from, size_t n)
-{
-    float *to = malloc(n * sizeof *to);
-    assert_non_null(to);
-    if (s->b->api->read(s->b, s->stream, to, from, n * sizeof *to) || s->b->api->wait(s->b, s->stream))
-        fail_msg("reading from the device");
-    return to;
-}
 
 static void see(void *user, const char *graph, const char *name, int n_objects, const tensor *t)
 {
@@ -372,10 +363,7 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
     (void)n_objects;
     for (size_t i = 0; i < 3; i++)
         if (!strcmp(graph, watched[i].graph) && !strcmp(name, watched[i].name)) {
-            size_t n = (size_t)t->rows * (size_t)t->cols;
-            float *have = host_copy(f->s, t->data, n);
-            double error = tensor_error(f->ref, watched[i].reference, have, n, NULL);
-            free(have);
+            double error = tensor_error(f->ref, watched[i].reference, t->data, (size_t)t->rows * (size_t)t->cols, NULL);
             if (error < 0)
                 continue;
             printf("    %s: %.1e\n", watched[i].reference, error);
@@ -388,6 +376,19 @@ static size_t channels_last(size_t k, size_t n)
 {
     size_t plane = n / 3;
     return k % plane * 3 + k / plane;
+}
+
+/* Relative error of the network's input in the session's memory. */
+static double input_error(const reference *ref, const sam_session *s)
+{
+    size_t n = 3 * (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
+    float *image = malloc(n * sizeof *image);
+    assert_non_null(image);
+    if (s->b->api->read(s->b, s->stream, image, s->st.image, n * sizeof *image) || s->b->api->wait(s->b, s->stream))
+        fail_msg("reading from the device");
+    double error = tensor_error(ref, "input/frame_00000", image, n, channels_last);
+    free(image);
+    return error;
 }
 
 static float previous_logits[LOW * LOW]; /* the best mask of image_point */
@@ -403,6 +404,7 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     const json_t *predict = json_object_get(ref->settings, "predict"), *list = json_object_get(predict, "point_coords");
     const json_t *corners = json_object_get(predict, "box");
     sam_prompt_set p = {.points = points, .single_mask = !json_is_true(json_object_get(predict, "multimask_output"))};
+    features watch = {ref, w};
     for (; p.n_points < (int)json_array_size(list); p.n_points++) {
         const json_t *xy = json_array_get(list, (size_t)p.n_points);
         const json_t *label = json_array_get(json_object_get(predict, "point_labels"), (size_t)p.n_points);
@@ -422,14 +424,10 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     if (sam_session_open(m, &(sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE}, &s, &err) !=
         SAM_OK)
         fail_msg("%s", err.text);
-    features watch = {ref, s, w};
     session_tap(s, (tap){.see = see, .user = &watch});
     synthetic_frame(W, H, SYNTHETIC_SEED, 0, rgb, NULL);
     assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, &err), SAM_OK);
-    size_t n_input = 3 * (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
-    float *image = host_copy(s, s->st.image, n_input);
-    double input = tensor_error(ref, "input/frame_00000", image, n_input, channels_last);
-    free(image);
+    double input = input_error(ref, s);
     if (sam_image_predict(s, &p, masks, &n_masks, &err) != SAM_OK)
         fail_msg("%s", err.text);
     static float logits[3 * LOW * LOW];

@@ -16,7 +16,7 @@
 #include "session.h"
 #include "synthetic_clip.h"
 #include "temp_dir.h"
-#include "test_device.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 

@@ -10,7 +10,7 @@
 
 #include "allocations.h"
 #include "snapshot.h"
-#include "test_device.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <cmocka.h>

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "snapshot.h"
-#include "test_device.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <cmocka.h>

@@ -2,7 +2,7 @@
 #ifndef OP_DEVICE_H
 #define OP_DEVICE_H
 
-#include "test_device.h"
+#include "test_backend.h"
 
 #include "op_test.h"
 

@@ -12,7 +12,7 @@
 #include "graph.h"
 #include "sam2.h"
 #include "temp_dir.h"
-#include "test_device.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 

@@ -1,4 +1,4 @@
-#include "test_device.h"
+#include "test_backend.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
-/* test_device.h - where tests run: SAM_TEST_DEVICE in the environment.
+/* test_backend.h - where tests run: SAM_TEST_DEVICE in the environment.
  *   unset  models on the CPU; operators on the CPU, emulated, and on the CUDA device where build and machine have one
  *   cuda   models and operators on the CUDA device, which must be there
  *   cpu    as unset, but no device is looked for */
-#ifndef TEST_DEVICE_H
-#define TEST_DEVICE_H
+#ifndef TEST_BACKEND_H
+#define TEST_BACKEND_H
 
 #include "backend.h"
 
