@@ -113,7 +113,7 @@ static sam_status open_table(run *r, sam_error *err)
     snprintf(px, sizeof px, "%d", o->model.image_px);
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
-    const result_setting settings[N_SETTINGS] = {{"threads", threads},
+    const setting settings[N_SETTINGS] = {{"threads", threads},
                                                  {"split_dir", r->set.root},
                                                  {"split_name", o->split_name},
                                                  {"imgsz", px},

@@ -226,9 +226,10 @@ static sam_status write_overlay(state *s, const frame *f, const sam_mask *mask, 
 /* OUT_DIR/<kind>/VIDEO__objOBJECT__MODEL.<suffix>, as for overlays. */
 static sam_status path_beside(const state *s, const char *kind, const char *suffix, char *path, sam_error *err)
 {
-    int n = snprintf(path, PATH_BYTES, "%s/%s/%s__obj%s__%s.%s", s->job->options->out_dir, kind, s->video->name,
-                     s->object->name, s->job->entry->name, suffix);
-    return n < PATH_BYTES ? folders_make_for(path, err) : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+    return results_row_file(path, PATH_BYTES, s->job->options->out_dir, kind, s->video->name, s->object->name,
+                            s->job->entry->name, suffix)
+               ? folders_make_for(path, err)
+               : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
 }
 
 /* The frame's line for the report, and its picture if it is the worst so far. */
