@@ -244,7 +244,7 @@ static sam_status begin_table(const edge_options *o, sam_error *err)
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
-    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", &list, err));
+    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &list, err));
     sam_status status = folders_make(o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);

@@ -73,12 +73,12 @@ static void table_end(FILE *to)
 
 static void group_name(const results_data *d, const report_group *g, char *text, size_t n_text)
 {
-    const char *slash = strrchr(g->folder, '/');
-    if (d->n_folders > 1)
-        snprintf(text, n_text, "%s %d %s (%s)", g->model, g->imgsz, g->precision,
-                 slash && slash[1] ? slash + 1 : g->folder);
-    else
-        snprintf(text, n_text, "%s %d %s", g->model, g->imgsz, g->precision);
+    const char *slash = strrchr(g->folder, '/'), *folder = slash && slash[1] ? slash + 1 : g->folder;
+    int n = snprintf(text, n_text, "%s", g->model);
+    if (g->imgsz && (size_t)n < n_text)
+        n += snprintf(text + n, n_text - (size_t)n, " %d %s", g->imgsz, g->precision);
+    if (d->n_folders > 1 && (size_t)n < n_text)
+        snprintf(text + n, n_text - (size_t)n, " (%s)", folder);
 }
 
 /* ---- sections ---- */
@@ -120,7 +120,7 @@ static void write_groups(FILE *to, const results_data *d)
         const report_group *g = &d->groups[i];
         fprintf(to, "<tr>");
         words(to, g->model);
-        figure(to, 0, g->imgsz);
+        figure(to, 0, g->imgsz ? g->imgsz : NAN);
         words(to, g->precision);
         words(to, g->backend);
         words(to, g->folder);

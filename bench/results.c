@@ -68,11 +68,11 @@ static void put_number(cells *c, int present, int decimals, double value)
 
 static void fill(cells *c, const result_row *r)
 {
-    int tracked = r->frames > 0, speed = tracked && r->has_speed;
+    int tracked = r->frames > 0, speed = tracked && r->has_speed, model = r->imgsz > 0;
     put(c, r->video);
     put(c, r->object);
     put(c, r->model);
-    put_int(c, 1, r->imgsz);
+    put_int(c, model, r->imgsz);
     put(c, r->precision);
     put_int(c, tracked, r->frames);
     put_int(c, tracked, r->end_frame);
@@ -87,15 +87,15 @@ static void fill(cells *c, const result_row *r)
     put(c, r->overlay);
     put_int(c, tracked, r->input_h);
     put_int(c, tracked, r->input_w);
-    put_int(c, tracked, r->infer_px);
-    put_int(c, tracked, r->infer_px);
-    put_number(c, tracked, 2, r->setup_ms);
+    put_int(c, tracked && model, r->imgsz);
+    put_int(c, tracked && model, r->imgsz);
+    put_number(c, tracked && model, 2, r->setup_ms);
     put_number(c, tracked, 4, r->e2e_fps);
     put_number(c, tracked, 3, r->decode_ms);
     const double stages[] = {r->encode_ms, r->memory_attention_ms, r->mask_decoder_ms, r->memory_encoder_ms,
                              r->post_ms};
     for (int i = 0; i < 5; i++)
-        put_number(c, speed, 3, stages[i]);
+        put_number(c, speed && model, 3, stages[i]);
     put(c, r->backend);
     put(c, r->device);
     put(c, r->metric);

@@ -15,7 +15,7 @@ enum { RESULT_STATUS_BYTES = 600 };
 
 typedef struct result_row {
     const char *video, *object, *model, *precision, *metric;
-    int imgsz;
+    int imgsz;             /* of the model; 0: there is none, a baseline */
     int frames, end_frame; /* 0 frames: nothing was tracked, and all measures are left empty */
     double fps, latency_ms, e2e_fps, setup_ms;
     double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
@@ -23,7 +23,7 @@ typedef struct result_row {
     int has_speed; /* a frame was tracked, not only prompted */
     int scored;    /* J and F are there */
     double j, f, j_and_f;
-    int input_h, input_w, infer_px;
+    int input_h, input_w;
     char overlay[512]; /* path below out_dir; "": none */
     char backend[32], device[96];
     char status[RESULT_STATUS_BYTES]; /* "ok", "ok: ...", "interrupted", "error: ..." */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 24, DEFAULT_IMGSZ = 1024, DEFAULT_TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { N_FLAGS = 24, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
 
 static void describe_what(flag *f, run_options *o)
 {
@@ -26,8 +26,9 @@ static void describe_what(flag *f, run_options *o)
          .choices = "list",
          .value = &o->models,
          .meta = "NAMES",
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
-                 "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
+         .help =
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask; baseline_copy, "
+             "baseline_colour: no model (default sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
          .value = &o->weights_dir,
@@ -51,8 +52,8 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_SWITCH,
          .value = &o->test_mode,
          .help =
-             "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
-             "is not given: a check of the set-up, not of quality."},
+             "Generate a clip of eight frames in OUT_DIR/test_split and use it, with random weights if --weights_dir is "
+             "not given: a check of the set-up, not of quality."},
     };
     memcpy(f, table, sizeof table);
 }
@@ -127,7 +128,8 @@ static void describe_how(flag *f, run_options *o)
          .meta = "PX",
          .min = 64,
          .max = MAX_IMGSZ,
-         .help = "Side of the model's input, a multiple of 32 (default 1024, test_mode: 256)."},
+         .help =
+             "Side of the model's input, a multiple of 32 (default: what the model was made for, 1024, demo: 256; test_mode: 256)."},
         {.name = "precision",
          .kind = FLAG_CHOICE,
          .value = &o->model.precision,
@@ -171,7 +173,7 @@ static sam_status settle(run_options *o, sam_error *err)
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
     if (o->test_mode && o->split_dir)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
-    int px = o->model.image_px ? o->model.image_px : o->test_mode ? DEFAULT_TEST_IMGSZ : DEFAULT_IMGSZ;
+    int px = o->model.image_px || !o->test_mode ? o->model.image_px : TEST_IMGSZ;
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
