@@ -6,7 +6,8 @@
  *            480p); Full-Resolution and 1080p likewise. 255 is void, or the object where it is the only value (2016)
  *   flat     JPEGImages/<video>/, Annotations/<video>/<frame>.png (index), maybe few (MOSE, YouTube-VOS, LVOS),
  *            SPLIT.txt in the root or in ImageSets/
- *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, SPLIT.txt
+ *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, or in folders
+ *            sav_000, sav_001 ... of it, SPLIT.txt
  *
  * The root is split_dir, or split_dir/split_name. Frames count from 0 in the order of their file names, by number where
  * all names are numbers; a mask belongs to the frame with its name. Everything but pixels is checked when the set is opened. */
@@ -40,6 +41,7 @@ typedef struct dataset_video {
 
 typedef struct dataset_options {
     const char *split_name; /* of the list; NULL or without such a list: every annotated video is taken            */
+    int split_required;     /* 1: the user named it: having other lists below ImageSets, but not it, is SAM_E_ARG     */
     int limit_videos;       /* 0: all. Applied after shuffling                                                     */
     int limit_objects;      /* per video, by name; 0: all                                                          */
     int shuffle;            /* 1: the order of videos is shuffled, always the same way for a seed                  */
