@@ -534,6 +534,11 @@ sam_status dataset_read_mask(const dataset *d, int video, int object, int frame,
     return status;
 }
 
+int dataset_masks_by_object(const dataset *d)
+{
+    return d->layout == DATASET_SAV || d->layout == DATASET_SAV_TRAIN;
+}
+
 sam_status dataset_frame_path(const dataset *d, int video, int frame, char **out, sam_error *err)
 {
     assert(video >= 0 && video < d->n_videos);

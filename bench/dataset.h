@@ -72,6 +72,9 @@ sam_status dataset_find_objects(dataset *d, int video, sam_error *err);
 sam_status dataset_read_mask(const dataset *d, int video, int object, int frame, int width, int height, image *out,
                              sam_error *err);
 
+/* 1: annotations are files of single objects (SA-V); 0: one picture holds the numbers of all objects (DAVIS, flat). */
+int dataset_masks_by_object(const dataset *d);
+
 /* Path of a frame's image, for the caller to free; not for video files. */
 sam_status dataset_frame_path(const dataset *d, int video, int frame, char **out, sam_error *err);
 

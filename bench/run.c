@@ -188,6 +188,14 @@ static sam_status add_row(run *r, const result_row *row, sam_error *err)
     return status;
 }
 
+static int is_first_of_video(const run *r, const char *video, const char *model)
+{
+    for (int row = 0; row < r->table.table.n_rows; row++)
+        if (!strcmp(csv_cell(&r->table.table, row, 0), video) && !strcmp(csv_cell(&r->table.table, row, 2), model))
+            return 0;
+    return 1;
+}
+
 static sam_status run_one(run *r, warm_model *m, int video, int object, const model_entry *e, sam_error *err)
 {
     const dataset_video *v = &r->set.videos[video];
@@ -195,6 +203,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
                          .set = &r->set,
                          .video = video,
                          .object = object,
+                         .is_first = is_first_of_video(r, v->name, e->name),
                          .entry = e,
                          .model = m,
                          .on_frame = on_frame,
@@ -341,7 +350,8 @@ static sam_status divide(run *r, sam_error *err)
     const shard *s = &r->share.s;
     if (s->count <= 1)
         return SAM_OK;
-    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames, err));
+    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames,
+                         r->options.save_masks && !dataset_masks_by_object(&r->set), err));
     if (!r->options.quiet)
         fprintf(stderr,
                 "sambench run: shard %d of %d (%s): %d of %d objects; `sambench merge` puts the tables together\n",

@@ -103,7 +103,9 @@ static void describe_how_much(flag *f, run_options *o)
         {.name = "save_masks",
          .kind = FLAG_SWITCH,
          .value = &o->save_masks,
-         .help = "Masks as PNG, OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, for `sambench eval` (default: off)."},
+         .help =
+             "Masks as PNG for `sambench eval`, in the data set's own layout: OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, or "
+             "VIDEO/FRAME.png with all objects for DAVIS, MOSE, YouTube-VOS (default: off)."},
         {.name = "save_frames",
          .kind = FLAG_SWITCH,
          .value = &o->save_frames,
