@@ -115,7 +115,7 @@ static void write_groups(FILE *to, const results_data *d)
     fprintf(to, "<h2>Models</h2>\n");
     table_begin(
         to,
-        "<model|px|<type|<backend|<folder|rows|failed|J&amp;F|J|F|fps (median)|ms (mean)|p50 ms|p95 ms|p99 ms|memory MiB");
+        "<model|px|<type|<backend|<folder|rows|failed|J&amp;F|J|F|fps (median)|memory MiB|ms (mean)|p50 ms|p95 ms|p99 ms");
     for (int i = 0; i < d->n_groups; i++) {
         const report_group *g = &d->groups[i];
         fprintf(to, "<tr>");
@@ -130,10 +130,10 @@ static void write_groups(FILE *to, const results_data *d)
         figure(to, 4, g->j);
         figure(to, 4, g->f);
         figure(to, 2, g->fps_median);
+        figure(to, 0, g->memory_mib);
         figure(to, 1, g->latency_ms);
         for (int q = 0; q < 3; q++)
             figure(to, 1, samples_quantile(&g->frame_ms, 0, q == 0 ? 0.5 : q == 1 ? 0.95 : 0.99));
-        figure(to, 0, g->memory_mib);
         fprintf(to, "</tr>\n");
     }
     table_end(to);
@@ -153,7 +153,7 @@ static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
         const svg_frame f = {.title = plot ? "J&F against memory" : "J&F against speed",
                              .x_label = plot ? "peak memory, MiB" : "fps (median)",
                              .y_label = "J&F",
-                             .width = 530,
+                             .width = 520,
                              .height = 360};
         for (int i = 0; i < d->n_groups; i++) {
             const report_group *g = &d->groups[i];
@@ -264,7 +264,7 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
     }
     group_name(d, &d->groups[group], title, sizeof title);
     const svg_frame f = {
-        .title = title, .x_label = "frame", .y_label = "J", .width = 530, .height = 260, .y_from_zero = 1};
+        .title = title, .x_label = "frame", .y_label = "J", .width = 520, .height = 260, .y_from_zero = 1};
     if (n)
         svg_lines(to, &f, series, n, 0);
     for (int i = 0; i < n; i++) {
