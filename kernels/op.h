@@ -69,11 +69,12 @@ typedef struct op_call {
     const tensor *in;
     tensor *out;
     const op_attr *attr;
-    void *scratch; /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
-    void *packed;  /* what .pack made, shared by sessions, read only                     */
-    void *bound;   /* what .bind made for this session                                   */
-    int n_threads; /* CPU                                                                */
-    void *stream;  /* CUDA: cudaStream_t; every pointer above is device memory           */
+    void *scratch;                        /* what .scratch_bytes asked for, 256-byte aligned; contents undefined */
+    void *packed;                         /* what .pack made, shared by sessions, read only                     */
+    void *bound;                          /* what .bind made for this session                                   */
+    int n_threads;                        /* CPU                                                                */
+    void *stream;                         /* CUDA: cudaStream_t; every pointer above is device memory           */
+    const struct op_libraries *libraries; /* CUDA: see ways.h; NULL: our kernels only     */
 } op_call;
 
 typedef struct op_cpu {
