@@ -2,6 +2,7 @@
 #include "weights_search.h"
 
 #include "listing.h"
+#include "model_list.h"
 #include "safetensors.h"
 
 #include <stdio.h>
@@ -159,5 +160,23 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
         s.path = NULL;
     }
     *path = s.path;
+    return status;
+}
+
+sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+{
+    char full[96];
+    model_list list = {0};
+    if (path_is_file(name)) {
+        *path = malloc(strlen(name) + 1);
+        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
+    }
+    snprintf(full, sizeof full, "%.80s_points", name);
+    sam_status status = model_list_parse(full, &list, NULL);
+    if (status != SAM_OK)
+        status = model_list_parse(name, &list, err);
+    if (status == SAM_OK)
+        status = weights_find(folder ? folder : ".", list.entries[0].checkpoint, path, err);
+    model_list_free(&list);
     return status;
 }
