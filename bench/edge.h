@@ -22,7 +22,7 @@ typedef struct edge_options {
     workload w;
     const char *preset, *phase, *preprocessed_dir, *autocast;
     char *default_preprocessed;
-    int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference;
+    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference;
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */

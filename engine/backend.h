@@ -8,6 +8,7 @@
 #ifndef BACKEND_H
 #define BACKEND_H
 
+#include "device_libraries.h"
 #include "error.h"
 #include "op.h"
 
@@ -76,6 +77,7 @@ typedef struct backend_api {
 
 struct backend {
     const backend_api *api;
+    device_libraries *libraries; /* NULL: none */
 };
 
 /* The backend called for by o->backend. SAM_E_DEVICE, with the reason, if this build or machine has none. */

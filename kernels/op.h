@@ -103,7 +103,8 @@ typedef struct op_cuda {
     size_t (*packed_bytes)(const op_call *c);
     const char *(*pack)(const op_call *c);
     unsigned in_packed;
-    /* Optional, together: host objects of one session (library handles). */
+    /* Optional, together: host objects of one session (library handles). c is as `run` gets it, for the most objects;
+     * where tuning is asked for, the work is run and timed, and c->out is written. */
     void *(*bind)(const op_call *c);
     void (*unbind)(void *bound);
 } op_cuda;
