@@ -222,7 +222,7 @@ static int model_flags_but_lists(model_choice *c, flag *to)
 static int speed_main(int argc, char **argv)
 {
     speed_options o = {.runs = 10, .warmup = 8, .width = 1280, .height = 720, .csv = "component_speed.csv"};
-    flag flags[32];
+    flag flags[48];
     sam_error err;
     int help, n_lists = list_flags(&o, flags), n = n_lists, n_failed = 0, code = 0;
     n += model_flags_but_lists(&o.model, flags + n);

@@ -26,7 +26,7 @@ typedef struct workload {
     char *test_split;
 } workload;
 
-enum { N_WORKLOAD_FLAGS = 17 };
+enum { N_WORKLOAD_FLAGS = 10 + N_MODEL_FLAGS };
 /* Writes the flags at `to`, which has room for N_WORKLOAD_FLAGS; returns how many. */
 int workload_flags(workload *w, flag *to);
 
