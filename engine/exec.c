@@ -263,9 +263,12 @@ static const char *run_timed(const program *p, int i, int n_objects, const tap *
 static const char *run_node(const program *p, int i, int n_objects, const tap *t)
 {
     const backend_api *api = p->c->b->api;
+    const node *n = &p->c->g.nodes[i];
+    if (t && t->run)
+        return t->run(t->user, &(tap_call){p->c->g.name, p->c->g.values[n->out[0]].name, n->op, p->c->b, &p->calls[i]});
     if (t && t->timed)
         return run_timed(p, i, n_objects, t);
-    const char *wrong = api->run(p->c->b, p->c->g.nodes[i].op, &p->calls[i]);
+    const char *wrong = api->run(p->c->b, n->op, &p->calls[i]);
     return wrong || !t || !t->see ? wrong : api->wait(p->c->b, p->calls[i].stream);
 }
 

@@ -61,9 +61,7 @@ sam_status session_push_prepared(sam_session *s, const uint16_t *half, int64_t i
         for (size_t i = 0; i < n; i++)
             s->mask_image[i] = half_to_float(half[part * n + i]);
         TRY(put(s, s->st.image + part * n, s->mask_image, n * sizeof(float), err));
-        const char *wrong = s->b->api->wait(s->b, s->stream); /* before the plane is used again */
-        if (wrong)
-            return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)index, wrong);
+        TRY(wait_for_all(s, "prepared frame", err)); /* before the plane is used again */
     }
     s->stats.encode_ms = now_ms() - start;
     return encode_frame(s, err);

@@ -153,7 +153,8 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
     size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
-    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session */
+    int waits;                    /* for the device since the frame was pushed; 0 on the CPU */
+    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session       */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 

@@ -87,7 +87,7 @@ static inline size_t low_res_count(const sam_session *s)
 /* The session's tap, or NULL if nobody listens. */
 static inline const tap *session_listener(const sam_session *s)
 {
-    return s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL;
+    return s->tap.see || s->tap.timed || s->tap.span || s->tap.run ? &s->tap : NULL;
 }
 
 void session_forget(sam_session *s); /* objects and current frame */

@@ -20,10 +20,21 @@ sam_status device_status(sam_session *s, const char *what, const char *wrong, sa
     return fail(err, SAM_E_DEVICE, "frame %lld, %s: %s", (long long)s->frame, what, wrong);
 }
 
+sam_status wait_for_all(sam_session *s, const char *what, sam_error *err)
+{
+    s->stats.waits += !s->b->api->host_memory;
+    return device_status(s, what, s->b->api->wait(s->b, s->stream), err);
+}
+
+sam_status enqueue_read(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
+{
+    return device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err);
+}
+
 sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
 {
-    TRY(device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err));
-    return device_status(s, "reading back", s->b->api->wait(s->b, s->stream), err);
+    TRY(enqueue_read(s, to_host, from, n_bytes, err));
+    return wait_for_all(s, "reading back", err);
 }
 
 sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err)
@@ -115,12 +126,11 @@ void clean_low_res(const sam_session *s, float *logits)
     clean_plane(logits, 4 * s->m->size.side, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
 }
 
-sam_status fetch_scores(sam_session *s, int n, sam_error *err)
+sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
 {
     size_t bytes = (size_t)n * sizeof(float);
-    const char *wrong = s->b->api->read(s->b, s->stream, s->host_scores, s->st.score, bytes);
-    TRY(device_status(s, "reading scores", wrong, err));
-    return fetch(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
+    TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 
 /* Host view of backend memory: itself, or a mirror that is filled once `wait` returns. */
@@ -152,7 +162,8 @@ sam_status show(sam_session *s, const object *only, sam_error *err)
             view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
     }
     wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, bits);
-    wrong = wrong ? wrong : s->b->api->wait(s->b, s->stream);
+    TRY(device_status(s, "masks", wrong, err));
+    TRY(wait_for_all(s, "masks", err));
     s->stats.post_ms += now_ms() - start;
-    return device_status(s, "masks", wrong, err);
+    return SAM_OK;
 }

@@ -1,5 +1,6 @@
 /* steps.h - the steps a frame is made of, on whatever backend: set controls, run graphs, keep, show. `batch` is an
- * object's place in the per-object states while a graph runs. Steps are enqueued; only `show` and `fetch` wait. */
+ * object's place in the per-object states while a graph runs. Steps are enqueued: host memory they read or write belongs
+ * to them until `show`, `fetch` or `wait_for_all` return. */
 #ifndef STEPS_H
 #define STEPS_H
 
@@ -33,7 +34,11 @@ void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry
 float *slot_logits(const sam_session *s, const object *o, int slot);
 float *slot_pointer(const sam_session *s, const object *o, int pointer_slot);
 
-/* Host memory from and to the backend's. */
+/* Everything enqueued so far has happened, and is counted as a wait on a device. */
+sam_status wait_for_all(sam_session *s, const char *what, sam_error *err);
+
+/* Host memory from and to the backend's; fetch waits. */
+sam_status enqueue_read(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err);
 sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err);
 sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err);
 
@@ -41,7 +46,7 @@ sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, 
 void clean_low_res(const sam_session *s, float *logits);
 
 /* Scores, then IoUs, of the first n places into s->host_scores. */
-sam_status fetch_scores(sam_session *s, int n, sam_error *err);
+sam_status enqueue_scores(sam_session *s, int n, sam_error *err);
 /* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
 sam_status show(sam_session *s, const object *only, sam_error *err);
 

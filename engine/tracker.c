@@ -58,6 +58,7 @@ sam_status begin_frame(sam_session *s, int64_t index, sam_error *err)
         return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)index, s->opt.n_frames);
     s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
     s->stats.memory_encoder_ms = s->stats.post_ms = 0;
+    s->stats.waits = 0;
     s->frame = index;
     s->has_frame = 0;
     for (int i = 0; i < s->opt.max_objects; i++)
@@ -237,12 +238,25 @@ static int resize_mask(sam_session *s, const sam_prompt_set *p)
     return any;
 }
 
-/* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. */
+/* The mask in s->mask_image as low-res logits in s->plane. */
+static void mask_to_logits(sam_session *s)
+{
+    size_t n = (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
+    for (size_t i = 0; i < n; i++)
+        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
+    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
+    for (size_t i = 0; i < n; i++)
+        s->mask_image[i] = s->mask_image[i] > 0;
+}
+
+/* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. What is written
+ * stays as it is until the wait: a device reads it when its turn comes. */
 static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_error *err)
 {
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
     int any = resize_mask(s, p);
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
+    mask_to_logits(s);
     set_points(s, 0, NULL, 0, NO_CLICKS);
     s->controls.mode[0] = MODE_GATE;
     TRY(write_controls(s, err));
@@ -253,13 +267,10 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     TRY(step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err));
     if (!any)
         TRY(put(s, s->st.pointer, s->m->no_obj_ptr, (size_t)s->m->config.d_model * sizeof(float), err));
-    for (size_t i = 0; i < side * side; i++)
-        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
-    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
     TRY(put(s, s->st.score, &score, sizeof score, err));
     TRY(put(s, s->st.iou, &iou, sizeof iou, err));
     TRY(put(s, s->st.low_res, s->plane, low_res * sizeof(float), err));
-    return fetch_scores(s, 1, err); /* waits: score and iou above are on the stack */
+    return wait_for_all(s, "mask prompt", err); /* score and iou above are on the stack */
 }
 
 /* The decoder's result for place 0 into the bank. A prompted frame's memory is made of the cleaned, binarised mask. */
@@ -270,10 +281,10 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     s->controls.binarise[0] = 1;
     TRY(write_controls(s, err));
     TRY(step(s, GRAPH_KEEP, 1, NULL, err));
-    TRY(fetch_scores(s, 1, err));
+    TRY(enqueue_scores(s, 1, err));
+    TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
     e->score = s->host_scores[0];
     e->iou = s->host_scores[s->opt.max_objects];
-    TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
     clean_low_res(s, s->plane);
     TRY(put(s, s->st.low_res, s->plane, bytes, err));
     return step(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms, err);
@@ -409,15 +420,18 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         return fail(err, SAM_E_STATE, "sam_track before any prompt: call sam_prompt first");
     if (n) {
         TRY(track_batch(s, batch, n, direction, err));
-        TRY(fetch_scores(s, n, err));
+        TRY(enqueue_scores(s, n, err));
     }
+    for (int i = 0; i < n; i++)
+        batch[i]->has_result = 1;
+    TRY(show(s, NULL, err)); /* the one wait of a frame */
     for (int i = 0; i < n; i++) {
         bank_entry *e = bank_find(&batch[i]->bank, s->frame);
         e->score = s->host_scores[i];
         e->iou = s->host_scores[s->opt.max_objects + i];
         show_entry(batch[i], e);
     }
-    return show(s, NULL, err);
+    return SAM_OK;
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
@@ -477,9 +491,9 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
         planes[i] = first + (size_t)i * n;
     const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_bits);
     TRY(device_status(s, "masks", wrong, err));
+    TRY(enqueue_scores(s, 1, err));
+    TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
-    TRY(fetch(s, ious, s->st.ious, sizeof ious, err));
-    TRY(fetch_scores(s, 1, err));
     for (size_t k = 0; k < (size_t)count * n; k++)
         clamped[k] = fminf(fmaxf(clamped[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
     for (int i = 0; i < count; i++)
