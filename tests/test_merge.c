@@ -102,44 +102,13 @@ static void shares_are_balanced(void **state)
     assert_int_equal(shard_divide(costs, 0, 3, owner, &err), SAM_OK);
 }
 
-static const char *const run_columns[] = {"video",
-                                          "object",
-                                          "model",
-                                          "imgsz",
-                                          "precision",
-                                          "frames",
-                                          "processed_end_frame",
-                                          "fps",
-                                          "latency_ms",
-                                          "gpu_peak_alloc_MiB",
-                                          "gpu_peak_reserved_MiB",
-                                          "cpu_peak_rss_MiB",
-                                          "J",
-                                          "F",
-                                          "JandF",
-                                          "overlay",
-                                          "input_H",
-                                          "input_W",
-                                          "infer_H",
-                                          "infer_W",
-                                          "setup_ms",
-                                          "e2e_fps",
-                                          "decode_ms",
-                                          "encode_ms",
-                                          "memory_attention_ms",
-                                          "mask_decoder_ms",
-                                          "memory_encoder_ms",
-                                          "post_ms",
-                                          "backend",
-                                          "device",
-                                          "metric",
-                                          "status"};
+#define TABLE "columns.md", "# The table of `sambench run`"
 
 /* Every row of the whole table once, with the same scores as in one process. */
 static void compare_tables(const char *merged)
 {
-    csv_table t = verb_table(&tree, merged, run_columns, 32),
-              whole = verb_table(&tree, "whole/sav_benchmark_summary.csv", run_columns, 32);
+    csv_table t = documented_table(&tree, merged, TABLE),
+              whole = documented_table(&tree, "whole/sav_benchmark_summary.csv", TABLE);
     assert_int_equal(t.n_rows, whole.n_rows);
     for (int r = 0; r < whole.n_rows; r++) {
         const char *keys[] = {csv_cell(&whole, r, 0), csv_cell(&whole, r, 1), csv_cell(&whole, r, 2)};
@@ -159,6 +128,9 @@ static void shards_make_the_whole(void **state)
     sav_video_make(&tree, "split", "second", 7);
     verb_line(&result, &tree, 0, RUN "--out_dir @/whole --shard none");
     verb_line(&result, &tree, 0, RUN "--out_dir @/out --shard 0/2 --save_overlays");
+    json_t *json = verb_json(&tree, "out/shard_0_of_2/shard.json");
+    documented_fields(json, "many_machines.md", NULL);
+    json_decref(json);
     verb_says(&tree, 1, "missing: shard 1 of 2", "merge @/out");
     verb_line(&result, &tree, 0, "merge @/out --allow_missing --out @/part");
     setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
@@ -167,7 +139,7 @@ static void shards_make_the_whole(void **state)
     forget_launchers();
     verb_says(&tree, 0, "8 rows of 2 tables", "merge @/out");
     compare_tables("out/sav_benchmark_summary.csv");
-    csv_table t = verb_table(&tree, "out/sav_benchmark_summary.csv", run_columns, 32);
+    csv_table t = documented_table(&tree, "out/sav_benchmark_summary.csv", TABLE);
     int n_overlays = 0;
     for (int r = 0; r < t.n_rows; r++) {
         const char *overlay = table_cell(&t, r, "overlay");

@@ -81,6 +81,12 @@ static void a_run_becomes_a_page(void **state)
                      SAM_OK);
     assert_true(worst.width >= 300);
     image_free(&worst);
+    json_t *json = verb_json(&tree, "out/machine.json");
+    documented_fields(json, "report.md", NULL);
+    json_decref(json);
+    json = verb_json(&tree, "out/sav_benchmark_settings.json");
+    documented_fields(json, "columns.md", NULL);
+    json_decref(json);
     verb_line(&result, &tree, 0, "report @/out --out @/pages/report.html --title 'A & B'");
     const char *text = read_page("pages/report.html");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -100,8 +106,8 @@ static void a_run_becomes_a_page(void **state)
 static void frames_add_up_to_their_row(void **state)
 {
     (void)state;
-    static const char *const columns[] = {"frame", "name", "ms", "J", "F"};
-    csv_table t = verb_table(&tree, "out/frames/first__obj000__sam2_tiny_points.csv", columns, 5), rows = {0};
+    csv_table t = documented_table(&tree, "out/frames/first__obj000__sam2_tiny_points.csv", "columns.md", "**frames/"),
+              rows = {0};
     sam_error err;
     double j = 0;
     int n = 0;
