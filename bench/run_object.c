@@ -1,13 +1,13 @@
 /* run_object.c - see run_object.h. */
 #include "run_object.h"
 
+#include "contact_sheet.h"
 #include "folders.h"
 #include "frames.h"
 #include "index_mask.h"
 #include "overlay.h"
 #include "process_memory.h"
 #include "prompts.h"
-#include "sheet.h"
 #include "text_out.h"
 
 #include <limits.h>

@@ -73,7 +73,7 @@ void set_points(sam_session *s, int batch, const sam_point *points, int n, int p
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -1;
     }
-    s->controls.n_tokens[batch] = 6 + count;
+    s->controls.n_tokens[batch] = OUTPUT_TOKENS + count;
     for (; count < z->max_prompt_tokens; count++) {
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -2;

@@ -24,6 +24,7 @@ sam_status encode_frame(sam_session *s, sam_error *err);
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };
+enum { OUTPUT_TOKENS = 6 }; /* of the decoder, before the prompt's: score, IoU, four masks */
 enum { MODE_MULTIMASK = 1, MODE_GATE = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
 void set_memories(sam_session *s, int batch, const object *o, int reverse);
