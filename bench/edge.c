@@ -443,5 +443,6 @@ const verb verb_edge = {
         "  quick        1 video, 1 object, 30 frames, 512 px\n"
         "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
         "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .before = "[quick|standard|memory-safe]",
     .main = edge_main,
 };
