@@ -394,6 +394,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
+    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else

@@ -11,6 +11,7 @@ typedef struct model_choice {
     int image_px, n_threads;
     int device_index; /* of several GPUs; no flag sets it */
     size_t mem_limit; /* of a session; 0: none */
+    int *device_said; /* what --device auto is, is said once; NULL: each time */
 } model_choice;
 
 enum { N_MODEL_FLAGS = 7 };

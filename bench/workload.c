@@ -134,6 +134,7 @@ const char *workload_weights(const workload *w, const model_entry *e)
 sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
 {
     w->verb = verb;
+    w->model.device_said = &w->device_said;
     int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : IMGSZ;
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
