@@ -90,15 +90,20 @@ class Peer:
         self.log.close()
 
 
+def check_files(a):
+    if not os.path.isdir(a.input):
+        sys.exit(f"--input {a.input}: no such folder")
+    n = sum(name.lower().endswith((".jpg", ".jpeg", ".png")) for name in os.listdir(a.input))
+    if n < a.frames:
+        sys.exit(f"--input {a.input}: {n} frames, --frames asks for {a.frames}")
+    for path in [a.sambench] + [os.path.join(a.weights_dir, m + ".safetensors") for m in a.models.split(",")]:
+        if not os.path.isfile(path):
+            sys.exit(f"{path}: no such file")
+
+
 def clicks(a, n_objects):
     """The points of stages.points, for sambench."""
-    from PIL import Image
-
-    names = sorted(n for n in os.listdir(a.input) if n.lower().endswith((".jpg", ".jpeg", ".png")))
-    if len(names) < a.frames:
-        sys.exit(f"{a.input}: {len(names)} frames, --frames asks for {a.frames}")
-    with Image.open(os.path.join(a.input, names[0])) as image:
-        width, height = image.size
+    width, height = (2 * x for x in compare_cpu.first_frame_centre(a.input))
     step = height / 64
     at = [((i + 3) % 7 - 3) * step for i in range(n_objects)]
     return [[width / 2 + d, height / 2 + d] for d in at]
@@ -117,6 +122,7 @@ def run_sambench(a, model, n_objects, folder):
         sys.exit(f"sambench track, {model}: status {done.returncode}: {done.stdout[-1500:]}")
     with open(out) as f:
         doc = json.load(f)
+    del doc["input"]
     doc["device_peak_bytes"] = sum(v for k, v in doc["peak_bytes"].items() if k != "frame_queue")
     return doc
 
@@ -176,6 +182,7 @@ def show(model, doc):
 def main():
     a = parse()
     counts = [int(n) for n in a.objects.split(",")]
+    check_files(a)
     doc = {"device": a.device, "imgsz": a.imgsz, "precision": a.precision, "frames": a.frames,
            "compile_mode": a.compile_mode, "models": {}}
     for model in a.models.split(","):
