@@ -21,7 +21,7 @@ static const struct {
     {"sam2.0_base", "sam2.0_base", "sam2_hiera_base_plus"},
     {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
     {"edgetam", "edgetam", "edgetam"},
-    {"demo", "demo", "demo_sam2.1"},
+    {"demo", "sam2_demo", "sam2.1_hiera_demo"},
 };
 
 static const struct {

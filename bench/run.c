@@ -2,6 +2,7 @@
  *
  * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
  * it. A failing object gets a row that says why, and the run goes on. */
+#include "dataset_root.h"
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
@@ -40,6 +41,7 @@ typedef struct run {
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
     int n_failed, n_reused;
     int stop; /* a failure that the next object would meet too */
+    int lost; /* the failure is the GPU's                       */
 } run;
 
 /* Takes the bar away for the time of a line. */
@@ -84,6 +86,21 @@ static sam_status find_weights(run *r, sam_error *err)
     return SAM_OK;
 }
 
+/* Which videos these are: that a list was not found shall not be found out by the figures. */
+static void say_split(const run *r)
+{
+    const dataset *d = &r->set;
+    char lists[200];
+    dataset_lists(d->root, lists, sizeof lists);
+    if (d->list_file)
+        fprintf(stderr, "sambench run: %d videos, listed in %s\n", d->n_videos, d->list_file);
+    else
+        fprintf(stderr, "sambench run: %d videos: those with annotations, since there is no %s.txt%s%s\n", d->n_videos,
+                r->options.split_name, lists[0] ? "; lists for --split_name: " : "", lists);
+    if (d->n_unannotated)
+        fprintf(stderr, "sambench run: %d more have frames but no annotations\n", d->n_unannotated);
+}
+
 static sam_status open_split(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
@@ -93,11 +110,15 @@ static sam_status open_split(run *r, sam_error *err)
         folder = r->split_dir;
     }
     const dataset_options options = {.split_name = o->split_name,
+                                     .split_required = o->split_given && !o->test_mode,
                                      .limit_videos = o->limit_videos,
                                      .limit_objects = o->limit_objects,
                                      .shuffle = o->shuffle_videos,
                                      .seed = (uint64_t)o->seed};
-    return dataset_open(&r->set, folder, &options, err);
+    TRY(dataset_open(&r->set, folder, &options, err));
+    if (!o->quiet)
+        say_split(r);
+    return SAM_OK;
 }
 
 static sam_status open_table(run *r, sam_error *err)
@@ -107,14 +128,14 @@ static sam_status open_table(run *r, sam_error *err)
     snprintf(px, sizeof px, o->model.image_px ? "%d" : "default", o->model.image_px);
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
-    const result_setting settings[N_SETTINGS] = {{"threads", threads},
-                                                 {"split_dir", r->set.root},
-                                                 {"split_name", o->split_name},
-                                                 {"imgsz", px},
-                                                 {"precision", model_precision(&o->model)},
-                                                 {"device", o->model.device},
-                                                 {"metric", o->metric},
-                                                 {"max_clip_frames", clip}};
+    const setting settings[N_SETTINGS] = {{"threads", threads},
+                                          {"split_dir", r->set.root},
+                                          {"split_name", o->split_name},
+                                          {"imgsz", px},
+                                          {"precision", model_precision(&o->model)},
+                                          {"device", o->model.device},
+                                          {"metric", o->metric},
+                                          {"max_clip_frames", clip}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -168,6 +189,14 @@ static sam_status add_row(run *r, const result_row *row, sam_error *err)
     return status;
 }
 
+static int is_first_of_video(const run *r, const char *video, const char *model)
+{
+    for (int row = 0; row < r->table.table.n_rows; row++)
+        if (!strcmp(csv_cell(&r->table.table, row, 0), video) && !strcmp(csv_cell(&r->table.table, row, 2), model))
+            return 0;
+    return 1;
+}
+
 static sam_status run_one(run *r, warm_model *m, int video, int object, const model_entry *e, sam_error *err)
 {
     const dataset_video *v = &r->set.videos[video];
@@ -175,6 +204,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
                          .set = &r->set,
                          .video = video,
                          .object = object,
+                         .is_first = is_first_of_video(r, v->name, e->name),
                          .entry = e,
                          .model = m,
                          .on_frame = on_frame,
@@ -183,10 +213,17 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     sam_error job_err;
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
-    run_object(&job, &row, &fatal, &job_err);
+    sam_status status = run_object(&job, &row, &fatal, &job_err);
     r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
     r->stop |= fatal;
-    return add_row(r, &row, err);
+    TRY(add_row(r, &row, err));
+    if (status != SAM_E_DEVICE)
+        return SAM_OK;
+    progress_clear(&r->bar);
+    status = warm_reopen(m, err); /* what follows may run, with --device auto on the CPU */
+    r->lost = status != SAM_OK;
+    r->stop |= r->lost;
+    return status;
 }
 
 /* A video whose objects cannot be found has one row for each model. */
@@ -293,7 +330,10 @@ static int finish(run *r)
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;
     }
-    if (r->stop)
+    if (r->lost)
+        fprintf(stderr,
+                "sambench run: stopped, since the GPU is gone; `--resume` in a new process goes on from here\n");
+    else if (r->stop)
         fprintf(stderr,
                 "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
                 "here\n",
@@ -321,7 +361,8 @@ static sam_status divide(run *r, sam_error *err)
     const shard *s = &r->share.s;
     if (s->count <= 1)
         return SAM_OK;
-    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames, err));
+    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames,
+                         r->options.save_masks && !dataset_masks_by_object(&r->set), err));
     if (!r->options.quiet)
         fprintf(stderr,
                 "sambench run: shard %d of %d (%s): %d of %d objects; `sambench merge` puts the tables together\n",

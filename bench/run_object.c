@@ -1,12 +1,13 @@
 /* run_object.c - see run_object.h. */
 #include "run_object.h"
 
+#include "contact_sheet.h"
 #include "folders.h"
-#include "frames.h"
+#include "frames_ahead.h"
+#include "index_mask.h"
 #include "overlay.h"
 #include "process_memory.h"
 #include "prompts.h"
-#include "sheet.h"
 #include "text_out.h"
 
 #include <limits.h>
@@ -24,6 +25,7 @@ typedef struct state {
     const dataset_video *video;
     const dataset_object *object;
     frame_source *frames;
+    frames_ahead ahead;
     int width, height;
     int clip_end;    /* one beyond the last frame of the clip           */
     int n_annotated; /* annotations of the object within the clip       */
@@ -147,18 +149,34 @@ static sam_status open_overlay(state *s, result_row *row, sam_error *err)
 
 /* ---- what is done with a mask ---- */
 
+/* SA-V has a folder of masks for each object, the other sets one picture for all. */
 static sam_status write_mask(state *s, const char *frame_name, const uint8_t *bits, size_t row_bytes, sam_error *err)
 {
     char path[PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s/%s.png", s->job->options->out_dir, s->job->entry->name,
-                     s->video->name, s->object->name, frame_name);
+    int by_object = dataset_masks_by_object(s->job->set);
+    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s%s%s.png", s->job->options->out_dir, s->job->entry->name,
+                     s->video->name, by_object ? s->object->name : "", by_object ? "/" : "", frame_name);
     if (n >= (int)sizeof path)
         return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
     s->output_failed = 1;
     TRY(folders_make_for(path, err));
-    TRY(image_write_mask(path, bits, row_bytes, s->width, s->height, 0, err));
+    TRY(by_object ? image_write_mask(path, bits, row_bytes, s->width, s->height, 0, err)
+                  : index_mask_put(path, s->object->value, bits, row_bytes, s->width, s->height, err));
     s->output_failed = 0;
     return SAM_OK;
+}
+
+/* Pictures of an earlier run would stay in those that objects are put into. */
+static sam_status begin_masks(state *s, sam_error *err)
+{
+    char path[PATH_BYTES];
+    const run_options *o = s->job->options;
+    if (!o->save_masks || !s->job->is_first || dataset_masks_by_object(s->job->set))
+        return SAM_OK;
+    if (snprintf(path, sizeof path, "%s/masks/%s/%s", o->out_dir, s->job->entry->name, s->video->name) >=
+        (int)sizeof path)
+        return fail(err, SAM_E_ARG, "%.200s...: the masks' path is too long", path);
+    return index_mask_clear(path, err);
 }
 
 static int is_scored(const state *s, int annotation)
@@ -227,9 +245,10 @@ static sam_status write_overlay(state *s, const frame *f, const sam_mask *mask, 
 /* OUT_DIR/<kind>/VIDEO__objOBJECT__MODEL.<suffix>, as for overlays. */
 static sam_status path_beside(const state *s, const char *kind, const char *suffix, char *path, sam_error *err)
 {
-    int n = snprintf(path, PATH_BYTES, "%s/%s/%s__obj%s__%s.%s", s->job->options->out_dir, kind, s->video->name,
-                     s->object->name, s->job->entry->name, suffix);
-    return n < PATH_BYTES ? folders_make_for(path, err) : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+    return results_row_file(path, PATH_BYTES, s->job->options->out_dir, kind, s->video->name, s->object->name,
+                            s->job->entry->name, suffix)
+               ? folders_make_for(path, err)
+               : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
 }
 
 /* The frame's line for the report, and its picture if it is the worst so far. */
@@ -354,6 +373,7 @@ static sam_status segment(state *s, const frame *f, sam_mask *mask, sam_error *e
     sam_session *session = s->job->model->session;
     const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
     TRY(sam_push_frame(session, &pixels, err));
+    TRY(ahead_push(&s->ahead, session, err));
     TRY(s->n_frames ? sam_track(session, SAM_FORWARD, err) : give_prompt(s, err));
     return sam_get_mask(session, OBJECT_ID, mask, err);
 }
@@ -391,10 +411,15 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
 {
     const run_job *job = s->job;
     int n_total = s->clip_end - s->object->annotated[s->prompt];
+    s->ahead = (frames_ahead){.frames = s->frames,
+                              .overlap = job->options->model.overlap,
+                              .width = s->width,
+                              .height = s->height,
+                              .end = s->clip_end};
     for (;;) {
         const frame *f;
         double start = now_ms();
-        TRY(frames_next(s->frames, &f, err));
+        TRY(ahead_next(&s->ahead, &f, err));
         s->total_ms += now_ms() - start;
         if (!f)
             break;
@@ -460,6 +485,7 @@ static void fill_row(const state *s, result_row *row)
     if (m->session && sam_get_stats(m->session, &stats, NULL) == SAM_OK) {
         snprintf(row->backend, sizeof row->backend, "%s", stats.backend);
         snprintf(row->device, sizeof row->device, "%s", stats.device);
+        row->gpu_peak_mib = (double)stats.device_bytes / 0x1p20;
     }
     fill_speed(s, row);
 }
@@ -471,6 +497,7 @@ static sam_status prepare(state *s, result_row *row, sam_error *err)
     TRY(open_frames(s, err));
     if (!s->job->entry->follows)
         TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, err));
+    TRY(begin_masks(s, err));
     TRY(settle_before_prompt(s, err));
     TRY(open_record(s, err));
     return o->save_overlays ? open_overlay(s, row, err) : SAM_OK;
@@ -490,6 +517,7 @@ static sam_status finish_overlay(state *s, sam_error *err)
 
 static void release(state *s)
 {
+    ahead_close(&s->ahead);
     frames_close(s->frames);
     overlay_abandon(s->overlay);
     text_abandon(&s->record);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 24, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { N_FLAGS = 24 + N_SESSION_FLAGS, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
 
 static void describe_what(flag *f, run_options *o)
 {
@@ -15,12 +15,14 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_STRING,
          .value = &o->split_dir,
          .meta = "DIR",
-         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
+                 "--test_mode."},
         {.name = "split_name",
          .kind = FLAG_STRING,
          .value = &o->split_name,
          .meta = "NAME",
-         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
+                 "annotated one is taken (default sav_val)."},
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
@@ -101,7 +103,9 @@ static void describe_how_much(flag *f, run_options *o)
         {.name = "save_masks",
          .kind = FLAG_SWITCH,
          .value = &o->save_masks,
-         .help = "Masks as PNG, OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, for `sambench eval` (default: off)."},
+         .help =
+             "Masks as PNG for `sambench eval`, in the data set's own layout: OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, or "
+             "VIDEO/FRAME.png with all objects for DAVIS, MOSE, YouTube-VOS (default: off)."},
         {.name = "save_frames",
          .kind = FLAG_SWITCH,
          .value = &o->save_frames,
@@ -178,6 +182,8 @@ static sam_status settle(run_options *o, sam_error *err)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
     o->model.image_px = px;
+    o->split_given = o->split_name != NULL;
+    o->split_name = o->split_given ? o->split_name : "sav_val";
     if (o->seed >= 0)
         o->shuffle_videos = 1;
     o->seed = o->seed < 0 ? 0 : o->seed;
@@ -192,8 +198,7 @@ static sam_status settle(run_options *o, sam_error *err)
 
 sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *out, int *help, sam_error *err)
 {
-    *out = (run_options){.split_name = "sav_val",
-                         .model = {.precision = "fp32", .device = "auto"},
+    *out = (run_options){.model = {.precision = "fp32", .device = "auto"},
                          .metric = "sav",
                          .seed = -1,
                          .save_frames = 1,
@@ -202,6 +207,7 @@ sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *
     describe_what(flags, out);
     describe_how_much(flags + 7, out);
     describe_how(flags + 18, out);
+    session_flags(&out->model, flags + 24);
     TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
     return *help ? SAM_OK : settle(out, err);
 }

@@ -18,12 +18,14 @@ static int flags_what(workload *w, flag *to)
          .kind = FLAG_STRING,
          .value = &w->split_dir,
          .meta = "DIR",
-         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
+                 "--test_mode."},
         {.name = "split_name",
          .kind = FLAG_STRING,
          .value = &w->split_name,
          .meta = "NAME",
-         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
+                 "annotated one is taken (default sav_val)."},
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
@@ -150,8 +152,10 @@ sam_status workload_open_split(workload *w, sam_error *err)
         TRY(test_mode_split(w->out_dir, name, &w->test_split, err));
         folder = w->test_split;
     }
-    const dataset_options options = {
-        .split_name = name, .limit_videos = w->limit_videos, .limit_objects = w->limit_objects};
+    const dataset_options options = {.split_name = name,
+                                     .split_required = w->split_name != NULL,
+                                     .limit_videos = w->limit_videos,
+                                     .limit_objects = w->limit_objects};
     return dataset_open(&w->set, folder, &options, err);
 }
 

@@ -50,7 +50,7 @@ static void baselines_where_they_are_taken(void **state)
     assert_int_equal(l.n, 3);
     assert_true(l.entries[0].follows == BASELINE_COLOR && !l.entries[0].checkpoint && l.entries[0].ask == ASK_MASK);
     assert_true(l.entries[1].follows == BASELINE_NONE);
-    assert_string_equal(l.entries[1].checkpoint, "demo_sam2.1");
+    assert_string_equal(l.entries[1].checkpoint, "sam2.1_hiera_demo");
     assert_true(l.entries[2].follows == BASELINE_COPY);
     model_list_free(&l);
     assert_int_equal(model_list_parse("demo_mask,baseline_copy", MODELS_ONLY, &l, &err), SAM_E_ARG);

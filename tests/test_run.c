@@ -416,6 +416,62 @@ static void davis_layout(void **state)
     csv_close(&t);
 }
 
+static void read_masks(const char *out, int frame, image *im)
+{
+    sam_error err;
+    *im = (image){0};
+    if (image_read_mask(tree_path(&tree, "%s/masks/sam2_tiny_bbox/bear/%05d.png", out, frame), im, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    assert_true(im->width == W && im->height == H);
+}
+
+#define DAVIS "run --split_dir @/davis --models sam2_tiny_bbox --metric davis --save_masks" FLAGS
+
+static void davis_masks_are_one_picture(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"J", "F"};
+    image one, both, again;
+    int n_two = 0;
+    expect(0, DAVIS "--out_dir @/both");
+    expect(0, DAVIS "--out_dir @/one --limit_objects 1");
+    for (int f = 0; f < 4; f++) {
+        read_masks("one", f, &one);
+        read_masks("both", f, &both);
+        for (int i = 0; i < W * H; i++) {
+            assert_true(both.data[i] <= 2 && one.data[i] <= 1);
+            assert_int_equal(both.data[i] == 1, one.data[i]); /* where they overlap the lowest number stays */
+            n_two += both.data[i] == 2;
+        }
+        image_free(&one);
+        image_free(&both);
+    }
+    assert_true(n_two > 0);
+    expect(0, "eval --gt @/davis/Annotations/480p --pred @/one/masks/sam2_tiny_bbox --metric davis --json @/eval.json");
+    json_t *json = json_load_file(tree_path(&tree, "eval.json"), 0, NULL);
+    json_t *object = json_object_get(json_object_get(json, "objects"), "bear/001");
+    csv_table t = read_table("one");
+    for (int k = 0; k < 2; k++)
+        assert_true(fabs(json_real_value(json_object_get(object, columns[k])) - number(&t, 0, columns[k])) < 1e-6);
+    csv_close(&t);
+    json_decref(json);
+    /* A second run leaves nothing of the first in the pictures. */
+    expect(0, DAVIS "--out_dir @/both --limit_objects 1");
+    for (int f = 0; f < 4; f++) {
+        read_masks("one", f, &one);
+        read_masks("both", f, &again);
+        assert_memory_equal(one.data, again.data, W * H);
+        image_free(&one);
+        image_free(&again);
+    }
+    /* Objects of a video stay in one share. */
+    expect(0, DAVIS "--out_dir @/shares --shard 0/2");
+    expect(0, DAVIS "--out_dir @/shares --shard 1/2");
+    t = read_table("shares/shard_0_of_2");
+    assert_int_equal(t.n_rows, 2);
+    csv_close(&t);
+}
+
 /* ---- going on ---- */
 
 static void resume_repeats_nothing(void **state)
@@ -572,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_mode_needs_nothing),
         cmocka_unit_test(baselines_need_no_model),
         cmocka_unit_test(davis_layout),
+        cmocka_unit_test(davis_masks_are_one_picture),
         cmocka_unit_test(interrupted_runs_keep_what_is_finished),
         cmocka_unit_test(bad_objects_do_not_stop_the_others),
         cmocka_unit_test(output_that_cannot_be_written),
