@@ -143,6 +143,10 @@ static sam_status infer(const edge_options *o, const char *only, int argc, char 
         *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
         if (*interrupted || (!end.signal && end.code <= 1))
             break;
+        if (end.code == EDGE_DEVICE_LOST) { /* its row says so; there is one more at each time */
+            fprintf(stderr, "sambench edge: the GPU failed; going on in a new process\n");
+            continue;
+        }
         if (!end.signal)
             return fail(err, SAM_E_IO, "inference ended with status %d", end.code);
         TRY(bury(o, &end, &known, err));
@@ -318,15 +322,8 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->tune,
          .help =
-             "Try algorithms in setup and keep the fastest. No cuDNN is used: on the CPU this is the number of threads; "
-             "CUDA kernels are chosen by shape (default: off)."},
-        {.name = "workspace_mb",
-         .kind = FLAG_INT,
-         .value = &o->workspace_mb,
-         .meta = "MB",
-         .min = 1,
-         .max = 1 << 20,
-         .help = "Tuning takes nothing that needs more scratch memory (default 256)."},
+             "Try algorithms in setup and keep the fastest that need no more than --workspace_mb: on CUDA those of "
+             "cuBLASLt, cuDNN and our kernels, for inference to use; on the CPU numbers of threads (default: off)."},
         {.name = "autocast_dtype",
          .kind = FLAG_CHOICE,
          .value = &o->autocast,
@@ -367,6 +364,9 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (!o->w.test_mode && !o->w.split_dir)
         return fail(err, SAM_E_ARG,
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (o->tune && o->w.model.deterministic)
+        return fail(err, SAM_E_ARG,
+                    "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
     if (!o->w.model.image_px)
@@ -394,6 +394,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
+    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else
@@ -402,19 +403,22 @@ static int run_edge(edge_options *o, int argc, char **argv)
         fprintf(stderr, "sambench edge: %s\n", err.text);
     if (interrupted || interrupt_requested())
         return EDGE_INTERRUPTED;
+    if (o->device_lost)
+        return EDGE_DEVICE_LOST;
     return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
 }
 
 static int edge_main(int argc, char **argv)
 {
-    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600}, .workspace_mb = 256};
-    flag flags[N_WORKLOAD_FLAGS + 16];
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}}};
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
     for (int i = 0; i < n; i++)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
+    n += session_flags(&o.w.model, flags + n);
     n += flags_of(&o, &only, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
     if (status == SAM_OK)
@@ -443,5 +447,6 @@ const verb verb_edge = {
         "  quick        1 video, 1 object, 30 frames, 512 px\n"
         "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
         "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .before = "[quick|standard|memory-safe]",
     .main = edge_main,
 };

@@ -39,8 +39,9 @@ typedef struct run {
     results table;
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
-    int n_failed, n_reused;
+    int n_failed, device_said;
     int stop; /* a failure that the next object would meet too */
+    int lost; /* the failure is the GPU's                       */
 } run;
 
 /* Takes the bar away for the time of a line. */
@@ -212,10 +213,17 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     sam_error job_err;
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
-    run_object(&job, &row, &fatal, &job_err);
+    sam_status status = run_object(&job, &row, &fatal, &job_err);
     r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
     r->stop |= fatal;
-    return add_row(r, &row, err);
+    TRY(add_row(r, &row, err));
+    if (status != SAM_E_DEVICE)
+        return SAM_OK;
+    progress_clear(&r->bar);
+    status = warm_reopen(m, err); /* what follows may run, with --device auto on the CPU */
+    r->lost = status != SAM_OK;
+    r->stop |= r->lost;
+    return status;
 }
 
 /* A video whose objects cannot be found has one row for each model. */
@@ -322,7 +330,10 @@ static int finish(run *r)
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;
     }
-    if (r->stop)
+    if (r->lost)
+        fprintf(stderr,
+                "sambench run: stopped, since the GPU is gone; `--resume` in a new process goes on from here\n");
+    else if (r->stop)
         fprintf(stderr,
                 "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
                 "here\n",
@@ -393,6 +404,7 @@ static int run_main(int argc, char **argv)
     int help = 0;
     sam_status status = run_options_parse(&verb_run, argc, argv, &r.options, &help, &err);
     int is_usage = status != SAM_OK;
+    r.options.model.device_said = &r.device_said;
     if (status == SAM_OK && !help)
         status = set_up(&r, &err);
     int result = EXIT_DONE;
