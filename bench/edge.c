@@ -143,6 +143,10 @@ static sam_status infer(const edge_options *o, const char *only, int argc, char 
         *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
         if (*interrupted || (!end.signal && end.code <= 1))
             break;
+        if (end.code == EDGE_DEVICE_LOST) { /* its row says so; there is one more at each time */
+            fprintf(stderr, "sambench edge: the GPU failed; going on in a new process\n");
+            continue;
+        }
         if (!end.signal)
             return fail(err, SAM_E_IO, "inference ended with status %d", end.code);
         TRY(bury(o, &end, &known, err));
@@ -403,19 +407,22 @@ static int run_edge(edge_options *o, int argc, char **argv)
         fprintf(stderr, "sambench edge: %s\n", err.text);
     if (interrupted || interrupt_requested())
         return EDGE_INTERRUPTED;
+    if (o->device_lost)
+        return EDGE_DEVICE_LOST;
     return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
 }
 
 static int edge_main(int argc, char **argv)
 {
     edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600}, .workspace_mb = 256};
-    flag flags[N_WORKLOAD_FLAGS + 16];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
     for (int i = 0; i < n; i++)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
+    n += session_flags(&o.w.model, flags + n);
     n += flags_of(&o, &only, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
     if (status == SAM_OK)

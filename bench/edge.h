@@ -20,7 +20,8 @@
 #define EDGE_PROGRESS     "edge_progress.json" /* what a phase is at: {"pid", "phase", "video", "object", "model"} */
 #define EDGE_FRAMES       "prepared frames"    /* stands for them among the names of edge_options.cold */
 
-enum { EDGE_INTERRUPTED = 130 };
+/* Exit status of phase B. A GPU that has failed is lost to its process, perhaps not to the next one. */
+enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 
 typedef struct edge_options {
     workload w;
@@ -28,6 +29,7 @@ typedef struct edge_options {
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
     int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
+    int device_lost; /* by this process */
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */

@@ -66,7 +66,7 @@ static void add_memory(csv_row *r, const job *j)
     double rss = (double)process_peak_bytes() / 0x1p20, pool = j->available_before - j->least_available;
     row_text(r, memory_kind_name(j->kind));
     row_number(r, 1, rss);
-    row_number(r, 1, j->kind == MEMORY_CPU ? 0 : planned);
+    row_number(r, 1, (double)s->device_bytes / 0x1p20);
     row_number(r, 1, j->kind == MEMORY_DISCRETE ? NAN : pool > 0 ? pool : 0);
     row_number(r, 1, planned);
 }
@@ -183,6 +183,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     } else {
         char text[600];
         ++*n_failed;
+        o->device_lost |= status == SAM_E_DEVICE;
         snprintf(text, sizeof text, "error: %s", why.text);
         fprintf(stderr, "sambench edge: %s/%s, %s: %s\n", at->video, at->object, e->name, why.text);
         status = edge_table_add_failed(t, o, at->video, at->object, e->name, text, err);
@@ -225,7 +226,7 @@ static sam_status one_video(edge_options *o, const model_entry *e, warm_model *m
         at.object = json_string_value(json_object_get(object, "name"));
         if (!json_is_true(json_object_get(object, "valid")) || has_row(t, at.video, at.object, e->name))
             continue;
-        if (interrupt_requested())
+        if (interrupt_requested() || o->device_lost)
             break;
         TRY(one_object(o, e, m, available, &at, t, n_failed, err));
     }
@@ -271,8 +272,9 @@ static sam_status one_model(edge_options *o, const json_t *metadata, const model
         return edge_table_add_failed(t, o, "", "", e->name, text, err);
     }
     sam_status status = SAM_OK;
-    json_array_foreach(videos, i, video) if (status == SAM_OK && !interrupt_requested() && pending(t, video, e->name))
-        status = one_video(o, e, &m, available, video, t, n_failed, err);
+    json_array_foreach(videos, i, video) if (status == SAM_OK && !interrupt_requested() && !o->device_lost &&
+                                             pending(t, video, e->name)) status =
+        one_video(o, e, &m, available, video, t, n_failed, err);
     warm_close(&m);
     return status;
 }
@@ -284,7 +286,7 @@ sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err)
     TRY(workload_open(&o->w, "edge", err));
     TRY(edge_metadata_read(o, &metadata, err));
     sam_status status = edge_table_open(o, &t, err);
-    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++)
+    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested() && !o->device_lost; i++)
         if (!has_row(&t, "", "", o->w.list.entries[i].name))
             status = one_model(o, metadata, &o->w.list.entries[i], &t, n_failed, err);
     csv_close(&t);

@@ -9,15 +9,21 @@
 typedef struct model_choice {
     const char *weights, *device, *precision, *cpu_variant;
     int image_px, n_threads;
-    int device_index; /* of several GPUs; no flag sets it */
-    size_t mem_limit; /* of a session; 0: none */
-    int *device_said; /* what --device auto is, is said once; NULL: each time */
+    int overlap, check_kernels; /* of a session: session_flags */
+    int device_index;           /* of several GPUs; no flag sets it */
+    size_t mem_limit;           /* of a session; 0: none */
+    int *device_said;           /* what --device auto is, is said once; NULL: each time */
 } model_choice;
 
-enum { N_MODEL_FLAGS = 7 };
+enum { N_MODEL_FLAGS = 7, N_SESSION_FLAGS = 2 };
 
 /* Writes the flags at `to`, which has room for N_MODEL_FLAGS; returns how many. */
 int model_flags(model_choice *c, flag *to);
+
+/* The same for how a session of a video works on a device: room for N_SESSION_FLAGS. */
+int session_flags(model_choice *c, flag *to);
+/* Says on stderr why --overlap was given and `s` does not overlap; nothing otherwise. */
+void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s);
 
 /* Opens what `c` says. Official files (.pt, .pth, safetensors of Hugging Face) are converted first, into the cache
  * folder, which is said on `verb`'s stderr, as is what --device auto became. max_points and max_prompted_frames: what the

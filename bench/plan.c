@@ -25,8 +25,11 @@ static size_t total(const sam_stats *s)
 static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, size_t mem_limit, sam_stats *out,
                            sam_error *err)
 {
-    sam_session_options opt = {
-        .width_px = o->width, .height_px = o->height, .max_objects = n_objects, .mem_limit = mem_limit};
+    sam_session_options opt = {.width_px = o->width,
+                               .height_px = o->height,
+                               .max_objects = n_objects,
+                               .mem_limit = mem_limit,
+                               .overlap = o->model.overlap};
     return sam_session_plan(m, &opt, out, err);
 }
 
@@ -44,8 +47,8 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
     sam_stats s, before;
     int previous = 0;
     TRY(plan_for(o, m, o->n_objects, 0, &s, err));
-    printf("%s, %s, %d px, frames of %d x %d, backend %s (%s)\n", sam_model_name(m), model_precision(&o->model),
-           sam_model_image_px(m), o->width, o->height, s.backend, s.device);
+    printf("%s, %s, %d px, frames of %d x %d, backend %s (%s)%s\n", sam_model_name(m), model_precision(&o->model),
+           sam_model_image_px(m), o->width, o->height, s.backend, s.device, s.overlap ? ", overlapping" : "");
     printf("MiB\n%8s %9s %9s %9s %9s %9s %12s\n", "objects", "weights", "tables", "state", "scratch", "total",
            "each more");
     /* 1, 2, 4, 8, and the asked number in its place among them. */
@@ -157,6 +160,7 @@ static int plan_main(int argc, char **argv)
     plan_options o = {.width = 1920, .height = 1080, .n_objects = 1};
     flag flags[32];
     int n = model_flags(&o.model, flags), help;
+    n += session_flags(&o.model, flags + n);
     n += own_flags(&o, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);

@@ -78,8 +78,8 @@ static void fill(cells *c, const result_row *r)
     put_int(c, tracked, r->end_frame);
     put_number(c, speed, 4, r->fps);
     put_number(c, speed, 3, r->latency_ms);
-    put_number(c, tracked, 1, 0); /* the CPU backend takes no memory of a GPU */
-    put_number(c, tracked, 1, 0);
+    put_number(c, tracked, 1, r->gpu_peak_mib);
+    put_number(c, tracked, 1, r->gpu_peak_mib); /* nothing is reserved beyond what is taken */
     put_number(c, tracked && r->peak_rss_mib > 0, 1, r->peak_rss_mib);
     put_number(c, r->scored, 6, r->j);
     put_number(c, r->scored, 6, r->f);

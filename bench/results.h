@@ -19,9 +19,9 @@ typedef struct result_row {
     int frames, end_frame; /* 0 frames: nothing was tracked, and all measures are left empty */
     double fps, latency_ms, e2e_fps, setup_ms;
     double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
-    double peak_rss_mib;
-    int has_speed; /* a frame was tracked, not only prompted */
-    int scored;    /* J and F are there */
+    double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
+    int has_speed;                     /* a frame was tracked, not only prompted */
+    int scored;                        /* J and F are there */
     double j, f, j_and_f;
     int input_h, input_w;
     char overlay[512]; /* path below out_dir; "": none */

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 8 };
+enum { MAX_MODELS = 16, N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
@@ -41,6 +41,7 @@ typedef struct run {
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
     int n_failed, device_said;
     int stop; /* a failure that the next object would meet too */
+    int lost; /* the failure is the GPU's                       */
 } run;
 
 /* Takes the bar away for the time of a line. */
@@ -134,7 +135,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"precision", model_precision(&o->model)},
                                           {"device", o->model.device},
                                           {"metric", o->metric},
-                                          {"max_clip_frames", clip}};
+                                          {"max_clip_frames", clip},
+                                          {"overlap", o->model.overlap ? "on" : "off"}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -212,10 +214,17 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     sam_error job_err;
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
-    run_object(&job, &row, &fatal, &job_err);
+    sam_status status = run_object(&job, &row, &fatal, &job_err);
     r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
     r->stop |= fatal;
-    return add_row(r, &row, err);
+    TRY(add_row(r, &row, err));
+    if (status != SAM_E_DEVICE)
+        return SAM_OK;
+    progress_clear(&r->bar);
+    status = warm_reopen(m, err); /* what follows may run, with --device auto on the CPU */
+    r->lost = status != SAM_OK;
+    r->stop |= r->lost;
+    return status;
 }
 
 /* A video whose objects cannot be found has one row for each model. */
@@ -322,7 +331,10 @@ static int finish(run *r)
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;
     }
-    if (r->stop)
+    if (r->lost)
+        fprintf(stderr,
+                "sambench run: stopped, since the GPU is gone; `--resume` in a new process goes on from here\n");
+    else if (r->stop)
         fprintf(stderr,
                 "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
                 "here\n",

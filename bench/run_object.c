@@ -3,7 +3,7 @@
 
 #include "contact_sheet.h"
 #include "folders.h"
-#include "frames.h"
+#include "frames_ahead.h"
 #include "index_mask.h"
 #include "overlay.h"
 #include "process_memory.h"
@@ -25,6 +25,7 @@ typedef struct state {
     const dataset_video *video;
     const dataset_object *object;
     frame_source *frames;
+    frames_ahead ahead;
     int width, height;
     int clip_end;    /* one beyond the last frame of the clip           */
     int n_annotated; /* annotations of the object within the clip       */
@@ -372,6 +373,7 @@ static sam_status segment(state *s, const frame *f, sam_mask *mask, sam_error *e
     sam_session *session = s->job->model->session;
     const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
     TRY(sam_push_frame(session, &pixels, err));
+    TRY(ahead_push(&s->ahead, session, err));
     TRY(s->n_frames ? sam_track(session, SAM_FORWARD, err) : give_prompt(s, err));
     return sam_get_mask(session, OBJECT_ID, mask, err);
 }
@@ -409,10 +411,15 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
 {
     const run_job *job = s->job;
     int n_total = s->clip_end - s->object->annotated[s->prompt];
+    s->ahead = (frames_ahead){.frames = s->frames,
+                              .overlap = job->options->model.overlap,
+                              .width = s->width,
+                              .height = s->height,
+                              .end = s->clip_end};
     for (;;) {
         const frame *f;
         double start = now_ms();
-        TRY(frames_next(s->frames, &f, err));
+        TRY(ahead_next(&s->ahead, &f, err));
         s->total_ms += now_ms() - start;
         if (!f)
             break;
@@ -478,6 +485,7 @@ static void fill_row(const state *s, result_row *row)
     if (m->session && sam_get_stats(m->session, &stats, NULL) == SAM_OK) {
         snprintf(row->backend, sizeof row->backend, "%s", stats.backend);
         snprintf(row->device, sizeof row->device, "%s", stats.device);
+        row->gpu_peak_mib = (double)stats.device_bytes / 0x1p20;
     }
     fill_speed(s, row);
 }
@@ -509,6 +517,7 @@ static sam_status finish_overlay(state *s, sam_error *err)
 
 static void release(state *s)
 {
+    ahead_close(&s->ahead);
     frames_close(s->frames);
     overlay_abandon(s->overlay);
     text_abandon(&s->record);
