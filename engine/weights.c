@@ -194,7 +194,7 @@ sam_status weights_make_resident(weights *w, int index, backend *b, size_t *byte
     e->owned = b->api->alloc(b, tensor_bytes(&e->t));
     e->owner = b;
     if (!e->owned)
-        return fail(err, SAM_E_MEMORY, "%s: no memory for %s (%zu bytes)", w->path, e->name, tensor_bytes(&e->t));
+        return no_room(b, "weights", tensor_bytes(&e->t), err);
     TRY(weights_write(w, index, b, e->owned, err));
     e->t.data = e->owned;
     *bytes += tensor_bytes(&e->t);

@@ -134,14 +134,14 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     json_t *root = json_load_file(tree_path(&tree, "figures.json"), 0, NULL);
     const char *model, *backend, *device, *precision;
     int imgsz, frames, objects, steady_frames, full_bank, interrupted;
-    double ms, p90, p99, stage[5], official, end_to_end;
+    double ms, p90, p99, stage[5], official, end_to_end, waits;
     json_int_t weights, state_bytes, scratch, rss;
     json_t *engine;
-    assert_int_equal(json_unpack(root, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:F, s:F, s:I}", "model", &model,
+    assert_int_equal(json_unpack(root, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:F, s:F, s:I, s:F}", "model", &model,
                                  "backend", &backend, "device", &device, "precision", &precision, "imgsz", &imgsz,
                                  "frames", &frames, "objects", &objects, "interrupted", &interrupted,
                                  "official_protocol_fps", &official, "end_to_end_fps", &end_to_end, "rss_peak_bytes",
-                                 &rss),
+                                 &rss, "syncs_per_steady_frame", &waits),
                      0);
     assert_int_equal(json_unpack(root, "{s:{s:F, s:F, s:F, s:i, s:b, s:{s:F, s:F, s:F, s:F, s:F}}}", "steady",
                                  "ms_per_frame", &ms, "p90", &p90, "p99", &p99, "frames", &steady_frames, "full_bank",
@@ -160,6 +160,7 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     assert_true(weights > 1 << 26 && state_bytes > 0 && scratch > 0 && rss > weights);
     for (int k = 0; k < 5; k++)
         assert_true(stage[k] > 0);
+    assert_true(waits == 0); /* nothing is waited for on the CPU */
     assert_true(json_is_null(engine) || json_number_value(engine) == 0);
     json_decref(root);
 }
