@@ -2,7 +2,7 @@
  *   x [M, C]    w1 [H, C]    w2 [C, H]    residual? [M, C]    ->    y [M, C];    C up to 224, M = n * R rows
  *   grid    ceil(M / rows of a block);   block a warp for each 16 MT rows, 1 to 4 warps
  *   shared  x [rows, D], 64 rows of w1 [64, D] and 64 columns of w2 [D, 64] (tiles.cuh), D = C rounded up to 64, 96, 112,
- *           144, 192 or 224; rows = 128 (MT 2, D up to 112) or 64: 53 KiB for 96, 86 KiB for 224
+ *           144, 192 or 224; rows = 128 (MT 2, D up to 96) or 64: 53 KiB for 96, 86 KiB for 224
  * A block keeps its rows of x, normed in place, and walks over the hidden units 64 at a time: S = x w1^T, activation,
  * and, from the registers where S was made, O += S w2^T. While one product runs the other's weights are on their way
  * (cp.async): two barriers for 64 units. O leaves through shared memory in runs of 8 columns.
