@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 8 };
+enum { MAX_MODELS = 16, N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
@@ -135,7 +135,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"precision", model_precision(&o->model)},
                                           {"device", o->model.device},
                                           {"metric", o->metric},
-                                          {"max_clip_frames", clip}};
+                                          {"max_clip_frames", clip},
+                                          {"overlap", o->model.overlap ? "on" : "off"}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
