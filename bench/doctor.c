@@ -1,8 +1,10 @@
 /* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
 #include "backend.h"
 #include "convert.h"
+#include "cublaslt.h"
 #include "flags.h"
 #include "op.h"
+#include "open_model.h"
 #include "overlay.h"
 
 #include <stdio.h> /* before jpeglib.h, which needs FILE */
@@ -121,6 +123,22 @@ static void print_cuda(void)
                                                                          : "none loaded on this machine");
 }
 
+/* What the CUDA backend loads when a model is opened. */
+static void print_cuda_libraries(void)
+{
+    char why[256], path[4096];
+    if (!backend_cuda())
+        return;
+    cublaslt *lt = cublaslt_open(NULL, why, sizeof why);
+    if (lt)
+        printf("cuBLASLt       %s: large products (--disable_cublas)\n", cublaslt_version(lt));
+    else
+        printf("cuBLASLt       none: %s; our own kernels are used\n", why);
+    cublaslt_close(lt);
+    model_tuning_cache(&(model_choice){0}, path, sizeof path);
+    printf("tuning cache   %s (%s)\n", *path ? path : "none", access(path, F_OK) ? "made by --tune" : "there is one");
+}
+
 static void print_libraries(void)
 {
     const dnnl_version_t *dnnl = dnnl_version();
@@ -164,6 +182,7 @@ static int doctor_main(int argc, char **argv)
     print_cpu();
     print_backend();
     print_cuda();
+    print_cuda_libraries();
     print_libraries();
     print_cache();
     return 0;

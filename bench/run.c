@@ -39,7 +39,7 @@ typedef struct run {
     results table;
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
-    int n_failed, n_reused;
+    int n_failed, device_said;
     int stop; /* a failure that the next object would meet too */
     int lost; /* the failure is the GPU's                       */
 } run;
@@ -405,6 +405,7 @@ static int run_main(int argc, char **argv)
     int help = 0;
     sam_status status = run_options_parse(&verb_run, argc, argv, &r.options, &help, &err);
     int is_usage = status != SAM_OK;
+    r.options.model.device_said = &r.device_said;
     if (status == SAM_OK && !help)
         status = set_up(&r, &err);
     int result = EXIT_DONE;

@@ -146,6 +146,11 @@ const char *sam_model_name(const sam_model *m)
     return m->config.name;
 }
 
+const char *sam_model_libraries(sam_model *m)
+{
+    return device_libraries_text(m->b->libraries);
+}
+
 int sam_model_image_px(const sam_model *m)
 {
     return m->options.image_px;
