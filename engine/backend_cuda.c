@@ -152,7 +152,8 @@ static void *cuda_alloc(backend *b, size_t n_bytes)
     void *p = NULL;
     if (use(b) || cudaMalloc(&p, n_bytes ? n_bytes : 1) != cudaSuccess)
         return none();
-    if (cudaMemset(p, 0, n_bytes) != cudaSuccess) {
+    /* Waited for: the streams of sessions do not wait for the default one. */
+    if (cudaMemset(p, 0, n_bytes) != cudaSuccess || cudaStreamSynchronize(NULL) != cudaSuccess) {
         cudaFree(p);
         return none();
     }
