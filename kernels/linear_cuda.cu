@@ -311,13 +311,17 @@ static const char *pack(const op_call *c)
                   (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
 }
 
+static size_t scratch_bytes(const op_call *c)
+{
+    return op_ways_scratch(&linear_ways, c);
+}
 static void *bind(const op_call *c)
 {
-    return linear_ways_bind(c, run_own, linear_ways_rounds_bias(c) ? c->packed : c->in[2].data);
+    return op_ways_bind(&linear_ways, c, run_own);
 }
 static const char *run(const op_call *c)
 {
-    return linear_ways_run(c, run_own);
+    return op_ways_run(c, run_own);
 }
 
-const op_cuda CUDA_FN(linear_cuda) = {run, linear_ways_scratch, packed_bytes, pack, 0, bind, linear_ways_unbind};
+const op_cuda CUDA_FN(linear_cuda) = {run, scratch_bytes, packed_bytes, pack, 0, bind, op_ways_unbind};

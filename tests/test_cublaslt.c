@@ -2,7 +2,7 @@
  * describes: layouts, strides, epilogues and algorithms are right if the numbers are. */
 #include "cublaslt.h"
 #include "fake_cublaslt.h"
-#include "op_test.h"
+#include "ops/linear_reference.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -71,24 +71,6 @@ typedef struct product_case {
     int64_t batches; /* that the library must see; 0: it must not be called */
 } product_case;
 
-static void reference(const op_case *t, dtype round, double *const *out)
-{
-    const tensor *x = &t->in[0], *w = &t->in[1], *b = &t->in[2], *residual = &t->in[3];
-    for (int i = 0; i < t->out[0].n; i++)
-        for (int r = 0; r < x->rows; r++)
-            for (int o = 0; o < w->rows; o++) {
-                double y = 0;
-                for (int k = 0; k < x->cols; k++)
-                    y = rounded(sum_type(round), y + value(x, i, r, k) * value(w, 0, o, k));
-                if (b->type != DT_NONE)
-                    y = rounded(sum_type(round), y + value(b, 0, 0, o));
-                y = rounded(round, act_reference(t->attr.act, rounded(round, y)));
-                if (residual->type != DT_NONE)
-                    y += value(residual, i, r, o);
-                out[0][row_of(&t->out[0], i, r) + (size_t)o] = y;
-            }
-}
-
 static op_case case_of(const product_case *p, const op_libraries *l)
 {
     op_case t = op_case_new(OP_linear, p->label);
@@ -101,7 +83,7 @@ static op_case case_of(const product_case *p, const op_libraries *l)
     t.weights = 1u << 1 | 1u << 2;
     t.attr.act = p->kind;
     t.attr.type = p->y;
-    t.reference = reference;
+    t.reference = linear_reference;
     t.libraries = l;
     t.kernels_only = p->type == DT_F16 || p->y == DT_F16;
     return t;
