@@ -6,6 +6,7 @@
 #include "flags.h"
 #include "op.h"
 #include "open_model.h"
+#include "overlay.h"
 
 #include <stdio.h> /* before jpeglib.h, which needs FILE */
 
@@ -13,10 +14,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <jpeglib.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/avutil.h>
-#include <libswscale/swscale.h>
 #include <omp.h>
 #include <spng.h>
 #include <stdlib.h>
@@ -152,12 +149,8 @@ static void print_cuda_libraries(void)
 static void print_libraries(void)
 {
     const dnnl_version_t *dnnl = dnnl_version();
-    unsigned format = avformat_version(), codec = avcodec_version();
     printf("oneDNN         %d.%d.%d\n", dnnl->major, dnnl->minor, dnnl->patch);
-    printf("libav          %s (libavformat %u.%u.%u, libavcodec %u.%u.%u, libswscale %u)\n", av_version_info(),
-           AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format), AV_VERSION_MAJOR(codec),
-           AV_VERSION_MINOR(codec), AV_VERSION_MICRO(codec), AV_VERSION_MAJOR(swscale_version()));
-    printf("H.264 encoder  %s\n", avcodec_find_encoder_by_name("libx264") ? "libx264" : "none: overlays are MPEG-4");
+    video_print_versions();
 #ifdef LIBJPEG_TURBO_VERSION
     printf("libjpeg        turbo " TEXT(LIBJPEG_TURBO_VERSION) "\n");
 #else

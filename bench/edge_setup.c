@@ -160,19 +160,36 @@ static const char *warm_up(const model_choice *choice, const char *checkpoint, d
     return ran == SAM_OK ? "ok" : loaded == SAM_OK ? "load-only" : "failed";
 }
 
+/* Whether an earlier setup was killed at it. */
+static int is_cold(const edge_options *o, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = o->cold; at && *at; at += strcspn(at, "|"), at += *at == '|')
+        if (!strncmp(at, name, n) && (!at[n] || at[n] == '|'))
+            return 1;
+    return 0;
+}
+
 static json_t *prepare_model(const edge_options *o, const model_entry *e)
 {
     model_choice choice = o->w.model;
     sam_error why = {0};
-    double ms;
-    int threads;
-    char libraries[1024];
+    double ms = 0;
+    int threads = 0;
+    char libraries[1024] = "";
     choice.weights = workload_weights(&o->w, e);
     choice.tune |= o->tune;
-    const char *state = warm_up(&choice, e->checkpoint, &ms, libraries, sizeof libraries, &why);
-    if (strcmp(state, "ok"))
-        fprintf(stderr, "sambench edge: %s: warm-up %s: %s\n", e->name, state, why.text);
-    json_t *candidates = tune(o, &choice, &threads);
+    const char *state = "killed";
+    json_t *candidates = NULL;
+    if (is_cold(o, e->name)) {
+        snprintf(why.text, sizeof why.text, "the setup's process was killed while it warmed up or tuned this model");
+        candidates = json_array();
+    } else {
+        state = warm_up(&choice, e->checkpoint, &ms, libraries, sizeof libraries, &why);
+        if (strcmp(state, "ok"))
+            fprintf(stderr, "sambench edge: %s: warm-up %s: %s\n", e->name, state, why.text);
+        candidates = tune(o, &choice, &threads);
+    }
     return json_pack("{s:s,s:s,s:s,s:s,s:f,s:s,s:i,s:s,s:o}", "name", e->name, "checkpoint", e->checkpoint, "weights",
                      choice.weights, "warmup", state, "warmup_ms", ms, "why", why.text, "threads", threads, "libraries",
                      libraries, "tuning", candidates);
@@ -231,10 +248,10 @@ static sam_status prepare_frames(edge_options *o, json_t *videos, sam_error *err
 
 /* ---- all of it ---- */
 
-static json_t *settings_of(const edge_options *o)
+json_t *edge_settings(const edge_options *o, const char *split)
 {
     const workload *w = &o->w;
-    return json_pack("{s:s,s:s,s:i,s:s,s:i,s:i,s:i,s:b,s:i,s:b}", "split", w->set.root, "split_name",
+    return json_pack("{s:s,s:s,s:i,s:s,s:i,s:i,s:i,s:b,s:i,s:b}", "split", split, "split_name",
                      w->split_name ? w->split_name : "sav_val", "imgsz", w->model.image_px, "precision",
                      model_precision(&w->model), "limit_videos", w->limit_videos, "limit_objects", w->limit_objects,
                      "max_clip_frames", w->max_clip_frames, "preprocess_frames", o->preprocess_frames, "workspace_mb",
@@ -253,16 +270,22 @@ sam_status edge_setup(edge_options *o, sam_error *err)
     for (int v = 0; v < o->w.set.n_videos; v++)
         json_array_append_new(videos, check_video(o, v, &n_valid, &n_objects));
     double scanned = clock_ms();
-    for (int i = 0; i < o->w.list.n && n_valid && !interrupt_requested(); i++)
-        json_array_append_new(models, prepare_model(o, &o->w.list.entries[i]));
-    double warmed = clock_ms();
     sam_status status = SAM_OK;
-    if (o->preprocess_frames && n_valid)
-        status = prepare_frames(o, videos, err);
-    json_t *all =
-        json_pack("{s:i,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "settings", settings_of(o), "n_objects",
-                  n_objects, "n_valid_masks", n_valid, "videos", videos, "models", models, "setup_ms", "scan",
-                  scanned - start, "warmup_and_tuning", warmed - scanned, "prepare_frames", clock_ms() - warmed);
+    for (int i = 0; i < o->w.list.n && n_valid && status == SAM_OK && !interrupt_requested(); i++) {
+        const model_entry *e = &o->w.list.entries[i];
+        status = edge_say_where(o, "setup", "", "", e->name, err);
+        json_array_append_new(models, prepare_model(o, e));
+    }
+    double warmed = clock_ms();
+    if (status == SAM_OK && o->preprocess_frames && n_valid && !is_cold(o, EDGE_FRAMES)) {
+        status = edge_say_where(o, "setup", "", "", EDGE_FRAMES, err);
+        if (status == SAM_OK)
+            status = prepare_frames(o, videos, err);
+    }
+    json_t *all = json_pack("{s:i,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "settings",
+                            edge_settings(o, o->w.set.root), "n_objects", n_objects, "n_valid_masks", n_valid, "videos",
+                            videos, "models", models, "setup_ms", "scan", scanned - start, "warmup_and_tuning",
+                            warmed - scanned, "prepare_frames", clock_ms() - warmed);
     if (status == SAM_OK && !interrupt_requested())
         status = json_out(path, all, err);
     else

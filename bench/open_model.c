@@ -98,6 +98,33 @@ int model_flags(model_choice *c, flag *to)
     return N_MODEL_FLAGS - N_LIBRARY_FLAGS + library_flags(c, to + N_MODEL_FLAGS - N_LIBRARY_FLAGS);
 }
 
+int session_flags(model_choice *c, flag *to)
+{
+    const flag flags[N_SESSION_FLAGS] = {
+        {.name = "overlap",
+         .kind = FLAG_SWITCH,
+         .value = &c->overlap,
+         .help =
+             "On a GPU, encode the next frame while one is tracked, for a second set of features' memory (default: off)."},
+        {.name = "check_kernels",
+         .kind = FLAG_SWITCH,
+         .value = &c->check_kernels,
+         .help = "Wait after every operator, so that an error of the GPU names it; slow (default: off)."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return N_SESSION_FLAGS;
+}
+
+void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s)
+{
+    sam_stats t;
+    if (!c->overlap || sam_get_stats(s, &t, NULL) != SAM_OK || t.overlap)
+        return;
+    fprintf(stderr, "sambench %s: --overlap: %s; frames are encoded one after the other\n", verb,
+            strcmp(t.backend, "cpu") ? "there is no memory for a second set of features"
+                                     : "it has no effect on the CPU");
+}
+
 const char *model_precision(const model_choice *c)
 {
     return c->precision ? c->precision : "fp32";

@@ -88,9 +88,10 @@ json_t *report_json(const track_report *r, const track_setting *s)
 {
     const sam_stats *b = &r->stats;
     double own = per_steady_frame(r, &r->own), libraries = per_steady_frame(r, &r->libraries);
-    json_t *bytes = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)b->weight_bytes, "tables",
+    json_t *bytes = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)b->weight_bytes, "tables",
                               (json_int_t)b->table_bytes, "state", (json_int_t)b->state_bytes, "scratch",
-                              (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes);
+                              (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes, "device",
+                              (json_int_t)b->device_bytes);
     json_t *allocations = json_pack("{s:o, s:o}", "engine", number(own), "libraries", number(libraries));
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "model",
@@ -123,6 +124,9 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
     fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
             (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,
             (double)s->rss_peak_bytes / 0x1p20);
+    if (b->device_bytes)
+        fprintf(to, "the device's memory: %.1f MiB, %g waits for it in a steady frame\n",
+                (double)b->device_bytes / 0x1p20, per_steady_frame(r, &r->waits));
     double own = per_steady_frame(r, &r->own), libraries = per_steady_frame(r, &r->libraries);
     if (isfinite(own))
         fprintf(to, "allocations in a steady frame: %g by the engine, %g by libraries\n", own, libraries);

@@ -26,7 +26,7 @@ typedef struct tap_call {
 } tap_call;
 
 typedef struct tap {
-    /* Called after each node of a graph with the value it computed, while it lives. Values without a name are "".
+    /* Called after each node of a graph with the value it computed, while it lives; of a device's, a copy. Values without a name are "".
      * Names that stay: the states of model/sam2.h ("features", "high_res_0", "high_res_1", "low_res", "pointer", ...). */
     void (*see)(void *user, const char *graph, const char *name, int n_objects, const tensor *t);
     void *user;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { X, W, B, RESIDUAL, N_IN };
+enum { X, W, B, RESIDUAL, TURNS, N_ROTATED, N_IN };
 enum { MOST_ASKED = 8 }; /* algorithms of the library, where they are to be timed */
 
 static int for_cublaslt(const op_call *c)
@@ -14,7 +14,7 @@ static int for_cublaslt(const op_call *c)
     act kind = c->attr->act;
     if (!c->libraries || !c->libraries->cublaslt || x->type != w->type || (y->type != x->type && y->type != DT_F32))
         return 0;
-    if (kind != ACT_NONE && (kind != ACT_RELU || has_residual))
+    if (c->attr->groups > 0 || c->in[TURNS].type != DT_NONE || (kind != ACT_NONE && (kind != ACT_RELU || has_residual)))
         return 0;
     return (!has_residual || residual->type == y->type) && (!half || (x->cols % 8 == 0 && w->rows % 8 == 0));
 }
@@ -43,9 +43,13 @@ static lt_product product_of(const op_call *c)
                         .relu = c->attr->act == ACT_RELU};
 }
 
-static int has_tiles(const op_call *c)
+/* Our kernel's tiles that may be worth timing: those that split the depth are for few rows. */
+static int first_tile(const op_call *c)
 {
-    return c->in[X].type != DT_F32 && c->in[X].type == c->in[W].type && c->in[X].cols % 8 == 0;
+    const tensor *x = &c->in[X], *y = c->out;
+    if (x->type == DT_F32 || x->type != c->in[W].type || x->cols % 8)
+        return LINEAR_TILES + 1;
+    return (int64_t)y->n * y->rows <= 2048 ? 1 : 3;
 }
 
 /* Worth a library's launch without having been timed: from 4096 tokens times 64 columns in and 128 out. */
@@ -64,7 +68,7 @@ static int list_ways(const op_call *c, way *to)
     if (for_cublaslt(c) && large)
         n = cublaslt_ways(l->cublaslt, &p, l, to, timed ? MOST_ASKED : 1);
     to[n++] = (way){.kind = WAY_OWN};
-    for (int tile = 1; timed && has_tiles(c) && tile <= LINEAR_TILES; tile++)
+    for (int tile = first_tile(c); timed && tile <= LINEAR_TILES; tile++)
         to[n++] = (way){.kind = WAY_OWN, .algorithm = {(uint64_t)tile}};
     if (for_cublaslt(c) && !large && timed)
         n += cublaslt_ways(l->cublaslt, &p, l, to + n, MOST_ASKED);
@@ -80,10 +84,11 @@ static void key_of(const op_call *c, char *key)
 {
     static const char *const acts[] = {"none", "relu", "gelu", "sigmoid"};
     const tensor *x = &c->in[X], *w = &c->in[W], *residual = &c->in[RESIDUAL], *y = c->out;
-    snprintf(key, WAY_KEY_BYTES, "linear x %d %d %d %s, w %d %s, y %d %s, bias %d, residual %d %s, act %s", x->n,
-             x->rows, x->cols, type_name(x->type), w->rows, type_name(w->type), y->n, type_name(y->type),
-             c->in[B].type != DT_NONE, residual->type == DT_NONE ? 0 : residual->n, type_name(residual->type),
-             acts[c->attr->act]);
+    snprintf(key, WAY_KEY_BYTES,
+             "linear x %d %d %d %s, w %d %s, groups %d, y %d %s, bias %d, residual %d %s, turns %d, act %s", x->n,
+             x->rows, x->cols, type_name(x->type), w->rows, type_name(w->type), c->attr->groups, y->n,
+             type_name(y->type), c->in[B].type != DT_NONE, residual->type == DT_NONE ? 0 : residual->n,
+             type_name(residual->type), c->in[TURNS].type != DT_NONE, acts[c->attr->act]);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */

@@ -1,8 +1,9 @@
 /* linear_ways.h - whether a product goes through cuBLASLt or one of our kernel's tiles; what linear_cuda.cu has on the host.
  *
  * cuBLASLt takes what its epilogues express: one type of x and w, y of that type or f32, a residual like y, and no
- * activation but ReLU, that without a residual, which the library would add before it. Its GELU is the tanh approximation,
- * ours is exact, so products with GELU stay with our kernel. Half types need rows of whole 16-byte chunks. */
+ * activation but ReLU, that without a residual, which the library would add before it; neither turns nor groups. Its GELU is
+ * the tanh approximation, ours is exact, so products with GELU stay with our kernel. Half types need rows of whole 16-byte
+ * chunks. */
 #ifndef LINEAR_WAYS_H
 #define LINEAR_WAYS_H
 
@@ -12,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { LINEAR_TILES = 3 };
+enum { LINEAR_TILES = 4 }; /* 1, 2: the depth is split, 16 and 32 rows; 3, 4: 64 and 128 square */
 
 extern const op_ways linear_ways;
 

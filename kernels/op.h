@@ -42,9 +42,11 @@ typedef struct op_attr {
     int heads;         /* attention heads; head width = cols / heads                          */
     int window;        /* side of a window of attention                                       */
     int pool;          /* window_attention: 1: 2x2 max pooling of the queries                 */
-    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count               */
+    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count; see linear.c */
     int period, start; /* rope: rows repeat after `period`, of which those from `start` rotate */
     float scale, eps, bias;
+    int q_col, k_col, v_col; /* attention: first columns of q, k and v in their tensors                     */
+    int qk_cols, v_cols;     /* attention: how many columns they take there; 0: all                         */
 } op_attr;
 
 #define OP_MAX_IN  12

@@ -140,8 +140,8 @@ static void test_products(void **state)
     assert_int_equal(fake->n_layouts + fake->n_descs + fake->n_preferences, 0);
 }
 
-/* Other types than the library's table has. */
-static void test_mixed_types(void **state)
+/* Other types than the library's table has, and what is done to a product beyond its epilogues. */
+static void test_not_expressible(void **state)
 {
     (void)state;
     op_libraries l = preferring(WAY_CUBLASLT);
@@ -156,6 +156,13 @@ static void test_mixed_types(void **state)
     t = case_of(&p, &l);
     t.attr.type = DT_F16;
     t.kernels_only = true;
+    op_check(&t);
+    t = case_of(&p, &l); /* rows that turn */
+    in_uniform(&t, 4, DT_F32, 1, 7, 8, -1, 1);
+    op_check(&t);
+    t = case_of(&p, &l); /* rows with weights of their own */
+    t.attr.groups = 5;
+    t.attr.first = 1;
     op_check(&t);
     assert_int_equal(fake->n_matmuls, before);
 }
@@ -340,14 +347,14 @@ static void test_tuning(void **state)
     printf("  remembered %d times: %s -> %s, tile %d\n", m.n_remembered, m.key, way_kind_name(m.chosen.kind),
            (int)m.chosen.algorithm[0]);
     assert_int_equal(m.n_remembered, 1);
-    assert_int_equal(m.n_timed[WAY_OWN], 4);
+    assert_int_equal(m.n_timed[WAY_OWN], 5);
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2); /* the one that splits needs too much */
     assert_int_equal(runs(&p, &l), 0);            /* as remembered, without timing */
-    assert_int_equal(m.n_timed[WAY_OWN], 4);
+    assert_int_equal(m.n_timed[WAY_OWN], 5);
     assert_int_equal(m.chosen.algorithm[0], 2);
     runs(&gelu, &l);
     assert_int_equal(m.n_remembered, 2);
-    assert_int_equal(m.n_timed[WAY_OWN], 8);
+    assert_int_equal(m.n_timed[WAY_OWN], 10);
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2);
 }
 
@@ -374,8 +381,8 @@ static void test_absent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_mixed_types), cmocka_unit_test(test_rule),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_objects),     cmocka_unit_test(test_tuning),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_not_expressible), cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_objects),         cmocka_unit_test(test_tuning),
         cmocka_unit_test(test_absent),
     };
     return cmocka_run_group_tests(tests, open_library, close_library);

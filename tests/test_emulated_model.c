@@ -1,11 +1,12 @@
-/* Whole models through the CUDA kernels, without a GPU: miniatures of every family, prompted and tracked on the emulated
- * device, against the CPU backend. f32 kernels must agree with the CPU's f32 up to rounding; half-precision ones may be
- * no further from it than twice what the CPU's own bf16 is. */
+/* Whole models through the CUDA kernels: miniatures of every family, prompted and tracked on the emulated device, and on a
+ * real one where build and machine have it (test_backend.h), against the CPU backend. f32 kernels must agree with the CPU's
+ * f32 up to rounding; half-precision ones may be no further from it than twice what the CPU's own bf16 is. */
 #include "backend_emu.h"
 #include "fake_cublaslt.h"
 #include "fake_cudnn.h"
 #include "model.h"
 #include "temp_dir.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <dlfcn.h>
@@ -104,27 +105,35 @@ static int different_pixels(const outcome *a, const outcome *b)
     return n;
 }
 
-static void check_family(tiny_family f)
+/* bound: of the half-precision types. */
+static void check_on(const backend_api *api, tiny_family f, const outcome *cpu, double bound)
 {
-    static outcome cpu, cpu_half, device;
-    const char *path = models.path[f];
-    track(&backend_cpu, path, SAM_F32, SAM_CPU, &cpu);
-    track(&backend_emu, path, SAM_F32, SAM_CUDA, &device);
-    double error = distance(&device, &cpu);
-    int pixels = different_pixels(&device, &cpu);
-    printf("%s: f32 kernels against the CPU: logits %.1e, %d of %d pixels differ\n", tiny_names[f], error, pixels,
-           FRAMES * OBJECTS * W * H);
+    static outcome device;
+    track(api, models.path[f], SAM_F32, SAM_CUDA, &device);
+    double error = distance(&device, cpu);
+    int pixels = different_pixels(&device, cpu);
+    printf("%s, %s: f32 kernels against the CPU: logits %.1e, %d of %d pixels differ\n", tiny_names[f], api->name,
+           error, pixels, FRAMES * OBJECTS * W * H);
     assert_true(error <= 1e-3);
-
-    track(&backend_cpu, path, SAM_BF16, SAM_CPU, &cpu_half);
-    double bound = 2 * distance(&cpu_half, &cpu);
     for (int type = SAM_F16; type <= SAM_BF16; type++) {
-        track(&backend_emu, path, (sam_dtype)type, SAM_CUDA, &device);
-        error = distance(&device, &cpu);
-        printf("%s: %s kernels against f32: logits %.1e, bound %.1e\n", tiny_names[f], type == SAM_F16 ? "f16" : "bf16",
-               error, bound);
+        track(api, models.path[f], (sam_dtype)type, SAM_CUDA, &device);
+        error = distance(&device, cpu);
+        printf("%s, %s: %s kernels against f32: logits %.1e, bound %.1e\n", tiny_names[f], api->name,
+               type == SAM_F16 ? "f16" : "bf16", error, bound);
         assert_true(error <= bound);
     }
+}
+
+static void check_family(tiny_family f)
+{
+    static outcome cpu, cpu_half;
+    track(&backend_cpu, models.path[f], SAM_F32, SAM_CPU, &cpu);
+    track(&backend_cpu, models.path[f], SAM_BF16, SAM_CPU, &cpu_half);
+    double bound = 2 * distance(&cpu_half, &cpu);
+    check_on(&backend_emu, f, &cpu, bound);
+    const backend *device = test_cuda();
+    if (device)
+        check_on(device->api, f, &cpu, bound);
 }
 
 static void test_sam2(void **state)

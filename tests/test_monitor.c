@@ -136,7 +136,8 @@ static void a_program_is_watched(void **state)
         assert_int_equal(table_number(&t, i, "gpu_used_MiB"), 300);
         assert_int_equal(strlen(table_cell(&t, i, "wall")), 20);
     }
-    assert_true(table_number(&t, 0, "process_rss_MiB") > 0);
+    /* The first sample may come before the program has touched a page. */
+    assert_true(table_number(&t, t.n_rows / 2, "process_rss_MiB") > 0);
     csv_close(&t);
     static char svg[65536];
     FILE *f = fopen(tree_path(&tree, "log.svg"), "r");

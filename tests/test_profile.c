@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -197,6 +198,14 @@ static void files_are_complete(void **state)
     check_trace();
 }
 
+static void test_mode_makes_its_clip(void **state)
+{
+    (void)state;
+    verb_line(&result, &tree, 0, PROFILE "--test_mode --out_dir @/made");
+    assert_non_null(strstr(result.text, "memory_attention"));
+    assert_int_equal(access(tree_path(&tree, "made/test_split/Annotations_6fps/medium_0000/001/00007.png"), R_OK), 0);
+}
+
 static void other_tools_run_the_same_command(void **state)
 {
     (void)state;
@@ -239,9 +248,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators_are_timed),
-        cmocka_unit_test(files_are_complete),
-        cmocka_unit_test(other_tools_run_the_same_command),
+        cmocka_unit_test(operators_are_timed),      cmocka_unit_test(files_are_complete),
+        cmocka_unit_test(test_mode_makes_its_clip), cmocka_unit_test(other_tools_run_the_same_command),
         cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -93,6 +93,77 @@ static void types(void **state)
     }
 }
 
+/* Few rows, of which eight warps share the depth: tails of rows, columns and depth. */
+static void few_rows(void **state)
+{
+    (void)state;
+    static const shape cases[] = {{1, 1, 8, 1}, {1, 25, 2048, 17}, {3, 9, 264, 40}, {1, 16, 72, 8}, {8, 33, 40, 70}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = linear_case("few rows", half ? DT_F16 : DT_BF16, half ? DT_F16 : DT_BF16, cases[i],
+                                    i % 2 ? 3 : 5, half ? ACT_RELU : ACT_NONE);
+            t.kernels_only = half;
+            op_check(&t);
+        }
+}
+
+/* Rows with weights of their own. */
+static void groups(void **state)
+{
+    (void)state;
+    static const struct {
+        shape s; /* rows of x, columns out of each group */
+        int groups, first;
+    } cases[] = {{{1, 6, 256, 40}, 6, 0}, {{3, 9, 24, 33}, 4, 2}, {{20, 7, 64, 8}, 2, 5}, {{2, 5, 21, 7}, 3, 1}};
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int i = 0; i < 12; i++) {
+        dtype type = types[i / 4];
+        shape s = cases[i % 4].s;
+        s.out *= cases[i % 4].groups;
+        op_case t = linear_case("groups", type, type, s, i % 2, i % 3 ? ACT_RELU : ACT_GELU);
+        t.attr.groups = cases[i % 4].groups;
+        t.attr.first = cases[i % 4].first;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+    }
+}
+
+static void set_turns(op_case *t, int rows, int cols)
+{
+    in_zero(t, 4, DT_F32, 1, rows, cols);
+    for (size_t i = 0; i + 1 < (size_t)rows * (size_t)cols; i += 2) {
+        double angle = 6.283185307179586 * random_uniform(t);
+        set_value(&t->in[4], i, cos(angle));
+        set_value(&t->in[4], i + 1, sin(angle));
+    }
+}
+
+/* Rotary encoding of the result: all of it, or its first columns; a period, a start and a count of rows. */
+static void turns(void **state)
+{
+    (void)state;
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int k = 0; k < 3; k++) {
+        dtype type = types[k];
+        op_case t = linear_case("turned", type, type, (shape){3, 19, 40, 34}, 1, ACT_NONE);
+        set_turns(&t, 19, 34);
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+        t = linear_case("first columns turned", type, type, (shape){1, 70, 64, 72}, 3, ACT_NONE);
+        set_turns(&t, 70, 12);
+        t.attr.count = 36;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+        t = linear_case("turned after a start", type, type, (shape){2, 300, 64, 264}, 0, ACT_NONE);
+        set_turns(&t, 17, 264);
+        in_ints(&t, 5, 2, 1, 1, 200, 290);
+        t.attr.period = 30;
+        t.attr.start = 13;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+    }
+}
+
 static void not_finite(void **state)
 {
     (void)state;
@@ -118,13 +189,20 @@ static void refusals(void **state)
     t = linear_case("residual", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
     in_normal(&t, 3, DT_F32, 1, 1, 4);
     op_check_refused(&t);
+    t = linear_case("groups beyond x", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
+    t.attr = (op_attr){.groups = 2, .first = 1};
+    op_check_refused(&t);
+    t = linear_case("turns of other columns", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
+    in_normal(&t, 4, DT_F32, 1, 2, 6);
+    op_check_refused(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes), cmocka_unit_test(kernel_tiles), cmocka_unit_test(fused),
-        cmocka_unit_test(types),  cmocka_unit_test(not_finite),   cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes),   cmocka_unit_test(kernel_tiles), cmocka_unit_test(fused),
+        cmocka_unit_test(types),    cmocka_unit_test(not_finite),   cmocka_unit_test(refusals),
+        cmocka_unit_test(few_rows), cmocka_unit_test(groups),       cmocka_unit_test(turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

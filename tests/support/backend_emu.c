@@ -16,7 +16,13 @@ emu_device emu;
 
 typedef struct stream stream;
 
-typedef enum kind { COPY, OPERATOR, REPLAY, PREPROCESS, RENDER, CLEAN } kind;
+typedef struct mark {
+    stream *on;
+    long n_made, n_reached;
+    double at_ms;
+} mark;
+
+typedef enum kind { COPY, OPERATOR, REPLAY, MARK, FOLLOW, PREPROCESS, RENDER, CLEAN } kind;
 
 typedef struct command {
     kind kind;
@@ -32,6 +38,10 @@ typedef struct command {
             tensor in[OP_MAX_IN], out[OP_MAX_OUT];
         } run;
         int key;
+        struct {
+            mark *m;
+            long made; /* which making of it; 0: it was recorded */
+        } mark;
         struct {
             const resample_axis *across, *down;
             const uint8_t *rgb;
@@ -77,6 +87,14 @@ void emu_on_work(void (*begins_or_ends)(int begins))
     on_work = begins_or_ends;
 }
 
+int emu_pending(void)
+{
+    int n = 0;
+    for (const stream *s = streams; s; s = s->next)
+        n += s->n_done < s->queue.n;
+    return n;
+}
+
 /* ---- device memory ------------------------------------------------------------------------------------------------ */
 
 static int countdown(long *n)
@@ -101,7 +119,7 @@ static void region_open(int open)
 }
 #else
 /* One stretch of addresses that the host cannot touch. It is given out from the front and forgotten when empty. */
-enum { REGION_BYTES = 1 << 30, PAGE = 4096 };
+enum { PAGE = 4096 };
 static char *region;
 static size_t region_used;
 static int region_opened;
@@ -120,10 +138,10 @@ static void region_open(int open)
 static void *region_take(size_t n_bytes)
 {
     if (!region)
-        region = mmap(NULL, REGION_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        region = mmap(NULL, EMU_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert(region != MAP_FAILED);
     size_t need = (n_bytes / 256 + 1) * 256;
-    if (REGION_BYTES - region_used < need)
+    if (EMU_BYTES - region_used < need)
         return NULL;
     void *p = region + region_used;
     region_used += need;
@@ -153,7 +171,7 @@ static void *emu_alloc(backend *b, size_t n_bytes)
     (void)b;
     emu.n_taken++;
     assert(n_taken < (int)(sizeof taken / sizeof *taken));
-    void *p = countdown(&emu.fail_alloc) ? NULL : region_take(n_bytes);
+    void *p = countdown(&emu.fail_alloc) || fault ? NULL : region_take(n_bytes);
     if (p) {
         taken[n_taken].p = p;
         taken[n_taken++].n_bytes = n_bytes;
@@ -191,6 +209,19 @@ static void emu_host_release(backend *b, void *p)
     backend_cpu.release(b, p);
 }
 
+static const char *emu_memory(const backend *b, device_memory *out)
+{
+    (void)b;
+    *out = (device_memory){.free_bytes = EMU_BYTES - emu.bytes, .total_bytes = EMU_BYTES, .used_bytes = emu.bytes};
+    return fault;
+}
+
+static void *emu_in_place(backend *b, void *host)
+{
+    (void)b;
+    return host;
+}
+
 /* ---- what the queue does ------------------------------------------------------------------------------------------ */
 
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
@@ -204,6 +235,8 @@ static const op_cuda *op_of(op_id op)
 {
     return op_cuda_select_emu()[op];
 }
+
+static void drain_until(stream *s, const mark *m, long made);
 
 static const char *happen(stream *s, command *c)
 {
@@ -223,6 +256,14 @@ static const char *happen(stream *s, command *c)
         for (int i = 0; i < s->recorded[c->key].n && !wrong; i++)
             wrong = happen(s, &s->recorded[c->key].c[i]);
         return wrong;
+    case MARK:
+        c->mark.m->at_ms = now_ms();
+        if (c->mark.made > c->mark.m->n_reached)
+            c->mark.m->n_reached = c->mark.made;
+        return NULL;
+    case FOLLOW:
+        drain_until(c->mark.m->on, c->mark.m, c->mark.made);
+        return NULL;
     case PREPROCESS:
         return preprocess_cuda_emu(c->preprocess.across, c->preprocess.down, c->preprocess.rgb, c->preprocess.row_bytes,
                                    c->preprocess.mid, c->preprocess.out, NULL);
@@ -237,20 +278,26 @@ static const char *happen(stream *s, command *c)
     return NULL;
 }
 
-static void drain(stream *s)
+/* Lets what is queued happen, in order, until the mark is reached; NULL: all of it. */
+static void drain_until(stream *s, const mark *m, long made)
 {
     if (on_work)
         on_work(1);
     region_open(1);
-    while (s->n_done < s->queue.n && !fault) {
-        fault = happen(s, &s->queue.c[s->n_done]);
-        s->n_done++;
+    while (s->n_done < s->queue.n && !fault && !(m && m->n_reached >= made)) {
+        const char *wrong = happen(s, &s->queue.c[s->n_done++]);
+        fault = fault ? fault : wrong;
     }
     region_open(0);
     if (s->n_done == s->queue.n)
         s->n_done = s->queue.n = 0;
     if (on_work)
         on_work(0);
+}
+
+static void drain(stream *s)
+{
+    drain_until(s, NULL, 0);
 }
 
 /* Room for one more command of `s`, or of what it is recording. */
@@ -328,7 +375,8 @@ static const char *emu_wait(backend *b, void *stream_)
     (void)b;
     if (!s)
         return fault;
-    assert(!s->recording);
+    if (s->recording)
+        return "operation not permitted when stream is capturing";
     emu.n_waits++;
     for (stream *other = streams; other && emu.order == EMU_OTHERS_FIRST; other = other->next)
         if (other != s)
@@ -370,6 +418,69 @@ static const char *emu_play(backend *b, void *stream_, int key)
     return added(s);
 }
 
+/* ---- marks -------------------------------------------------------------------------------------------------------- */
+
+static const char *emu_mark_open(backend *b, void **m)
+{
+    (void)b;
+    *m = countdown(&emu.fail_mark) ? NULL : calloc(1, sizeof(mark));
+    emu.n_marks += *m != NULL;
+    return *m ? NULL : "out of memory";
+}
+
+static void emu_mark_close(backend *b, void *m)
+{
+    (void)b;
+    emu.n_marks -= m != NULL;
+    free(m);
+}
+
+static const char *emu_mark(backend *b, void *stream_, void *m_)
+{
+    stream *s = stream_;
+    mark *m = m_;
+    (void)b;
+    if (fault)
+        return fault;
+    m->on = s;
+    command *c = add(s, MARK);
+    c->mark.m = m;
+    c->mark.made = s->recording ? 0 : ++m->n_made;
+    return added(s);
+}
+
+static const char *emu_follow(backend *b, void *stream_, void *m_)
+{
+    stream *s = stream_;
+    mark *m = m_;
+    (void)b;
+    if (fault || !m->on)
+        return fault;
+    command *c = add(s, FOLLOW);
+    c->mark.m = m;
+    c->mark.made = m->n_made;
+    return added(s);
+}
+
+static const char *emu_settle(backend *b, void *m_, int *waits)
+{
+    const mark *m = m_;
+    (void)b;
+    if (fault || m->n_reached >= m->n_made)
+        return fault;
+    ++*waits;
+    emu.n_waits++;
+    drain_until(m->on, m, m->n_made);
+    return fault;
+}
+
+static const char *emu_elapsed(backend *b, void *from, void *to, double *ms)
+{
+    (void)b;
+    *ms = ((mark *)to)->at_ms - ((mark *)from)->at_ms;
+    return fault;
+}
+
 /* ---- operators ---------------------------------------------------------------------------------------------------- */
 
 static unsigned emu_in_packed(const backend *b, op_id op)
@@ -396,7 +507,7 @@ static const char *emu_pack(backend *b, op_id op, const op_call *c, void **packe
     *n_bytes = op_of(op)->packed_bytes(c);
     *packed = call.packed = emu_alloc(b, *n_bytes);
     if (!*packed)
-        return "no device memory to pack its weights";
+        return NO_MEMORY;
     region_open(1);
     const char *wrong = op_of(op)->pack(&call);
     region_open(0);
@@ -513,6 +624,7 @@ static sam_status emu_open(const sam_model_options *o, backend **out, sam_error 
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory");
     b->api = &backend_emu;
+    b->integrated = emu.integrated;
     fault = NULL;
     if (emu.cublaslt)
         b->libraries = device_libraries_open(
@@ -540,8 +652,10 @@ const backend_api backend_emu = {.name = "emu",
                                  .device = emu_device_name,
                                  .alloc = emu_alloc,
                                  .release = emu_release,
+                                 .memory = emu_memory,
                                  .host_alloc = emu_host_alloc,
                                  .host_release = emu_host_release,
+                                 .in_place = emu_in_place,
                                  .stream_open = emu_stream_open,
                                  .stream_close = emu_stream_close,
                                  .write = emu_copy,
@@ -551,6 +665,12 @@ const backend_api backend_emu = {.name = "emu",
                                  .replay = emu_replay,
                                  .record = emu_record,
                                  .play = emu_play,
+                                 .mark_open = emu_mark_open,
+                                 .mark_close = emu_mark_close,
+                                 .mark = emu_mark,
+                                 .follow = emu_follow,
+                                 .settle = emu_settle,
+                                 .elapsed = emu_elapsed,
                                  .in_packed = emu_in_packed,
                                  .scratch_bytes = emu_scratch_bytes,
                                  .pack = emu_pack,
@@ -561,5 +681,6 @@ const backend_api backend_emu = {.name = "emu",
                                  .images_open = emu_images_open,
                                  .images_close = images_close_device,
                                  .images_bytes = images_bytes_device,
+                                 .stage = stage_device,
                                  .preprocess = preprocess_device,
                                  .render = render_device};

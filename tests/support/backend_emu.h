@@ -20,17 +20,22 @@ typedef enum emu_order {
 /* What tests set and read; one device at a time, so it is global. */
 typedef struct emu_device {
     emu_order order;
+    int integrated; /* read when a model is opened */
     /* The n-th call from now on fails; 0: none does. `fault`: the n-th operator that happens, and everything after it. */
-    long fail_alloc, fail_host_alloc, fail_run, fault;
-    long n_allocs, n_host_allocs; /* taken and not given back   */
-    size_t bytes;                 /* of device memory, now      */
-    long n_taken;                 /* calls of alloc, host_alloc */
+    long fail_alloc, fail_host_alloc, fail_mark, fail_run, fault;
+    long n_allocs, n_host_allocs, n_marks; /* taken and not given back */
+    size_t bytes;                          /* of device memory, now      */
+    long n_taken;                          /* calls of alloc, host_alloc */
     long n_waits, n_runs, n_happened, n_replays;
     const char *cublaslt, *cudnn; /* files of pretended libraries for models that are opened from now on; NULL: none */
 } emu_device;
 extern emu_device emu;
+enum { EMU_BYTES = 1 << 30 }; /* of device memory */
 
-/* 1 while queued work happens: what it takes from the heap is the emulator's. */
+/* Streams with work that has not happened. */
+int emu_pending(void);
+
+/* Called with 1 before queued work happens and 0 after it; what it takes from the heap is the emulator's. */
 void emu_on_work(void (*begins_or_ends)(int begins));
 
 #endif

@@ -12,7 +12,8 @@
  * output's type and E = max |plain - reference| over the tensor, where plain is the reference with its intermediates
  * rounded to the dtype. Integer outputs, and all outputs of an `exact` case, must be equal to the plain result.
  *
- * Kernels run under several orders of threads and blocks (tests/emu), which must give the same bits. */
+ * Kernels run under several orders of threads and blocks (tests/emu), which must give the same bits, and where there is
+ * a CUDA device on it, twice, by the same rule (test_backend.h). */
 #ifndef OP_TEST_H
 #define OP_TEST_H
 
