@@ -394,6 +394,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
+    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else
@@ -446,5 +447,6 @@ const verb verb_edge = {
         "  quick        1 video, 1 object, 30 frames, 512 px\n"
         "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
         "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .before = "[quick|standard|memory-safe]",
     .main = edge_main,
 };

@@ -17,7 +17,7 @@ extern const verb verb_speed;
 typedef struct speed_options {
     model_choice model;
     const char *models, *weights_dir, *sizes, *precisions, *objects, *csv, *json;
-    int runs, warmup, width, height, quiet;
+    int runs, warmup, width, height, quiet, device_said;
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
     char precision[MAX_LIST][8];
@@ -231,6 +231,7 @@ static int speed_main(int argc, char **argv)
     int is_usage = status != SAM_OK;
     if (status == SAM_OK && !help) {
         interrupt_catch();
+        o.model.device_said = &o.device_said;
         status = speed(&o, &n_failed, &err);
         code = interrupt_requested() ? 130 : n_failed ? 1 : 0;
     }

@@ -1,5 +1,6 @@
 /* synth.c - the verb `synth`: writes a data set of generated clips. */
 #include "flags.h"
+#include "interrupt.h"
 #include "progress.h"
 #include "synth_split.h"
 
@@ -14,10 +15,11 @@ typedef struct options {
     int seed, quiet;
 } options;
 
-static void on_frame(void *user, int n_done, int n_total)
+static int on_frame(void *user, int n_done, int n_total)
 {
     (void)n_total;
     progress_update(user, n_done);
+    return interrupt_requested();
 }
 
 static sam_status generate(options *o, sam_error *err)
@@ -25,6 +27,7 @@ static sam_status generate(options *o, sam_error *err)
     progress bar;
     if (!*o->split_name || strchr(o->split_name, '/'))
         return fail(err, SAM_E_ARG, "--split_name: expected a file name without suffix, got \"%s\"", o->split_name);
+    interrupt_catch();
     progress_begin(&bar, stderr, o->quiet, "synth", (int64_t)o->split.n_clips * o->split.size.n_frames);
     o->split.seed = (uint64_t)o->seed;
     o->split.on_frame = on_frame;
@@ -110,7 +113,7 @@ static int describe(flag *to, options *o)
 
 static int synth_main(int argc, char **argv)
 {
-    enum { MAX_FLAGS = 16 };
+    enum { MAX_FLAGS = 16, EXIT_INTERRUPTED = 130 };
     options o = {.split_name = "sav_val",
                  .split = {.n_clips = 12, .size = {320, 240, 32}, .difficulty = "mixed", .annotate_every = 4}};
     flag flags[MAX_FLAGS];
@@ -123,7 +126,7 @@ static int synth_main(int argc, char **argv)
     if (status == SAM_OK)
         return 0;
     fprintf(stderr, "sambench synth: %s\n", err.text);
-    return is_usage || status == SAM_E_ARG ? 2 : 1;
+    return interrupt_requested() ? EXIT_INTERRUPTED : is_usage || status == SAM_E_ARG ? 2 : 1;
 }
 
 const verb verb_synth = {

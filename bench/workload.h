@@ -21,7 +21,7 @@ typedef struct workload {
         const char *name;
         char *weights;
     } checkpoints[WORKLOAD_MAX_CHECKPOINTS];
-    int n_checkpoints;
+    int n_checkpoints, device_said;
     dataset set;
     char *test_split;
 } workload;

@@ -101,8 +101,8 @@ typedef struct backend_api {
 
 struct backend {
     const backend_api *api;
-    device_libraries *libraries; /* NULL: none */
     int integrated;              /* 1: a device whose memory is the host's */
+    device_libraries *libraries; /* NULL: none */
 };
 
 extern const char *const NO_MEMORY;
