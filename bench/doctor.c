@@ -2,6 +2,7 @@
 #include "backend.h"
 #include "convert.h"
 #include "cublaslt.h"
+#include "cudnn_conv.h"
 #include "flags.h"
 #include "op.h"
 #include "open_model.h"
@@ -135,6 +136,12 @@ static void print_cuda_libraries(void)
     else
         printf("cuBLASLt       none: %s; our own kernels are used\n", why);
     cublaslt_close(lt);
+    cudnn *dnn = cudnn_open(NULL, why, sizeof why);
+    if (dnn)
+        printf("cuDNN          %s: convolutions that tuning finds faster (--disable_cudnn)\n", cudnn_version(dnn));
+    else
+        printf("cuDNN          none: %s; our own kernels are used\n", why);
+    cudnn_close(dnn);
     model_tuning_cache(&(model_choice){0}, path, sizeof path);
     printf("tuning cache   %s (%s)\n", *path ? path : "none", access(path, F_OK) ? "made by --tune" : "there is one");
 }

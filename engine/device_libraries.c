@@ -1,19 +1,22 @@
 #include "device_libraries.h"
 
 #include "cublaslt.h"
+#include "cudnn_conv.h"
 #include "tuning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEFAULT_WORKSPACE ((size_t)32 << 20) /* bytes; what NVIDIA advises for cuBLAS on its largest devices */
 
 struct device_libraries {
     op_libraries use;
-    cublaslt *lt; /* also where it is switched off: tuning files are told apart by its version */
+    cublaslt *lt; /* also where it is switched off: tuning files are told apart by the versions */
+    cudnn *dnn;
     tuning *store;
     device_timer *timer;
-    char found[400], text[1024];
+    char found[700], text[1280];
 };
 
 static int recall(void *user, const char *key, way *out)
@@ -43,6 +46,21 @@ static void open_cublaslt(device_libraries *d, const char *file, int off)
         d->use.cublaslt = d->lt;
 }
 
+/* cuDNN is used for what tuning found it to be faster at; before that only tuning has a use for it. */
+static void choose_cudnn(device_libraries *d, const sam_model_options *o, const char *why)
+{
+    int wanted = !o->deterministic && (o->tune || tuning_uses(d->store, WAY_CUDNN));
+    const char *wrong = !d->dnn       ? why
+                        : o->no_cudnn ? "switched off"
+                        : wanted      ? NULL
+                                      : "no choice of it in the tuning cache";
+    size_t n = strlen(d->found);
+    snprintf(d->found + n, sizeof d->found - n, "; cuDNN %s%s%s%s", d->dnn ? cudnn_version(d->dnn) : "",
+             d->dnn && wrong ? " " : "", wrong ? "is not used: " : "", wrong ? wrong : "");
+    if (!wrong)
+        d->use.cudnn = d->dnn;
+}
+
 device_libraries *device_libraries_open(const sam_model_options *o, const device_identity *device, device_timer *timer)
 {
     char software[128];
@@ -51,8 +69,11 @@ device_libraries *device_libraries_open(const sam_model_options *o, const device
         return NULL;
     d->timer = timer;
     open_cublaslt(d, device->cublaslt, o->no_cublas);
-    snprintf(software, sizeof software, "driver %d.%d, cuBLASLt %s, sambench %s", device->driver / 1000,
-             device->driver % 1000 / 10, d->lt ? cublaslt_version(d->lt) : "none", SAM_VERSION);
+    char why[256];
+    d->dnn = cudnn_open(device->cudnn, why, sizeof why);
+    snprintf(software, sizeof software, "driver %d.%d, cuBLASLt %s, cuDNN %s, sambench %s", device->driver / 1000,
+             device->driver % 1000 / 10, d->lt ? cublaslt_version(d->lt) : "none",
+             d->dnn ? cudnn_version(d->dnn) : "none", SAM_VERSION);
     d->store = tuning_open(o->deterministic ? NULL : o->tuning_cache, device->name, software);
     if (!d->store) {
         device_libraries_close(d);
@@ -65,6 +86,7 @@ device_libraries *device_libraries_open(const sam_model_options *o, const device
     d->use.time_ms = time_ms;
     d->use.remember = remember;
     /* Without choices nobody need list what they could be of. */
+    choose_cudnn(d, o, why);
     d->use.recall = o->tune || tuning_count(d->store) ? recall : NULL;
     return d;
 }
@@ -74,6 +96,7 @@ void device_libraries_close(device_libraries *d)
     if (!d)
         return;
     cublaslt_close(d->lt);
+    cudnn_close(d->dnn);
     tuning_close(d->store);
     free(d);
 }

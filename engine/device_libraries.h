@@ -12,9 +12,9 @@ typedef struct device_libraries device_libraries;
 typedef double device_timer(void *stream, way_enqueue *enqueue, void *what, const way *w);
 
 typedef struct device_identity {
-    const char *name;     /* and capability: "NVIDIA H200, sm_90" */
-    int driver;           /* as cudaDriverGetVersion says it      */
-    const char *cublaslt; /* file; NULL: where it is installed    */
+    const char *name;             /* and capability: "NVIDIA H200, sm_90" */
+    int driver;                   /* as cudaDriverGetVersion says it      */
+    const char *cublaslt, *cudnn; /* files; NULL: where they are installed */
 } device_identity;
 
 /* What `o` allows, for the calling thread's device. NULL when memory is short. */

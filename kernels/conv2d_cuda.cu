@@ -21,7 +21,9 @@
  *   The first mask convolutions (1 and 4 channels): 9 and 36 loads for as many times 8 multiply-adds, memory bound.
  *
  * Weights are packed once: depthwise [tap][C] f32; direct [tap, channel][O rounded up to 8] f32; product [O rounded up
- * to 16][tap, channel, rounded up to 32] in w's type, with zeros. */
+ * to 16][tap, channel, rounded up to 32] in w's type, with zeros. Before them lies what cuDNN takes instead
+ * (conv2d_ways.h), where it is there and may be the faster. */
+#include "conv2d_ways.h"
 #include "tiles.cuh"
 
 enum conv_kind { DIRECT, DEPTHWISE, PRODUCT };
@@ -335,7 +337,8 @@ static conv conv_of(const op_call *c)
     const op_attr *a = c->attr;
     const tensor *x = &c->in[0], *w = &c->in[1], *residual = &c->in[3], *y = c->out;
     conv p = {};
-    p.x = x->data, p.packed = c->packed, p.residual = residual->type == DT_NONE ? nullptr : residual->data;
+    p.x = x->data, p.packed = (const char *)c->packed + conv2d_for_library(c).end,
+    p.residual = residual->type == DT_NONE ? nullptr : residual->data;
     p.b = c->in[2].type == DT_NONE ? nullptr : (const float *)c->in[2].data;
     p.y = y->data;
     p.x_type = x->type, p.y_type = y->type, p.residual_type = residual->type;
@@ -360,16 +363,32 @@ static dtype packed_type(const op_call *c)
 static size_t packed_bytes(const op_call *c)
 {
     conv p = conv_of(c);
-    return (size_t)p.depth_padded * (size_t)p.out_padded * dtype_bytes(packed_type(c));
+    return conv2d_for_library(c).end + (size_t)p.depth_padded * (size_t)p.out_padded * dtype_bytes(packed_type(c));
+}
+static const char *pack_at(const conv &p, const tensor *from, void *to, dtype type, void *stream)
+{
+    return launch(conv_pack, blocks_for((size_t)p.depth_padded * (size_t)p.out_padded, 256), 256, 0, stream, p,
+                  (const void *)from->data, from->type, to, type);
+}
+/* The library's weights are ours without padding, its bias such weights of one tap and channel. */
+static const char *pack_library(const op_call *c)
+{
+    conv p = conv_of(c);
+    p.depth_padded = p.depth;
+    p.out_padded = p.out;
+    const char *wrong = pack_at(p, &c->in[1], c->packed, c->in[0].type, c->stream);
+    p.depth = p.depth_padded = p.in = p.kernel = 1;
+    void *bias = (char *)c->packed + conv2d_for_library(c).bias;
+    return wrong ? wrong : pack_at(p, &c->in[2], bias, c->in[0].type, c->stream);
 }
 static const char *pack(const op_call *c)
 {
+    bool library = conv2d_for_library(c).end > 0;
+    if (!c->in[1].data || (library && !c->in[2].data))
+        return "conv2d: weights and bias must be known when they are packed";
+    const char *wrong = library ? pack_library(c) : nullptr;
     conv p = conv_of(c);
-    const tensor *w = &c->in[1];
-    if (!w->data)
-        return "conv2d: the weights must be known when they are packed";
-    return launch(conv_pack, blocks_for((size_t)p.depth_padded * (size_t)p.out_padded, 256), 256, 0, c->stream, p,
-                  (const void *)w->data, w->type, c->packed, packed_type(c));
+    return wrong ? wrong : pack_at(p, &c->in[1], (void *)p.packed, packed_type(c), c->stream);
 }
 
 template <class T, int BN, bool CHUNKS> static const char *start_tile(const conv &p, void *stream)
@@ -393,8 +412,9 @@ template <class T> static const char *start_product(const conv &p, void *stream)
     return p.out <= 112 ? start_tile<T, 112, false>(p, stream) : start_tile<T, 144, false>(p, stream);
 }
 
-static const char *run(const op_call *c)
+static const char *run_own(const op_call *c, int tile)
 {
+    (void)tile; /* there is one */
     conv p = conv_of(c);
     conv_kind kind = kind_of(c);
     if (((uintptr_t)p.x | (uintptr_t)p.packed | (uintptr_t)p.y) % 16)
@@ -414,4 +434,17 @@ static const char *run(const op_call *c)
                          : launch(conv_depthwise<3, 2>, grid, 256, 0, c->stream, p);
 }
 
-const op_cuda CUDA_FN(conv2d_cuda) = {run, nullptr, packed_bytes, pack, 1u << 1};
+static size_t scratch_bytes(const op_call *c)
+{
+    return op_ways_scratch(&conv2d_ways, c);
+}
+static void *bind(const op_call *c)
+{
+    return op_ways_bind(&conv2d_ways, c, run_own);
+}
+static const char *run(const op_call *c)
+{
+    return op_ways_run(c, run_own);
+}
+
+const op_cuda CUDA_FN(conv2d_cuda) = {run, scratch_bytes, packed_bytes, pack, 1u << 1, bind, op_ways_unbind};

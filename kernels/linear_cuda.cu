@@ -345,25 +345,28 @@ __global__ void __launch_bounds__(256) linear_any(product p)
     write_tile<SIDE, 256>(p, sC, SIDE, row0, col0);
 }
 
-/* Large tiles where they fill the device, small ones where not; a split depth where not even those do. */
+/* Large tiles where they fill the device; a split depth where not even small ones do. */
 static int tile_of(const product &p)
 {
     size_t large = ((p.n_rows + 127) / 128) * (((size_t)p.n_out + 127) / 128);
     size_t small = ((p.n_rows + 63) / 64) * (((size_t)p.n_out + 63) / 64) * (size_t)p.groups;
     if (p.n_rows <= 512 && small < (size_t)device_multiprocessors())
-        return 1;
-    return large >= (size_t)device_multiprocessors() ? 3 : 2;
+        return p.n_rows <= 16 ? 1 : 2;
+    return large >= (size_t)device_multiprocessors() ? 4 : 3;
 }
-
 /* tile: 1 .. LINEAR_TILES; 0: by the rule above */
 template <class T> static const char *run_mma(const product &p, int tile, void *stream)
 {
-    tile = tile ? tile : tile_of(p);
-    if (tile == 1)
-        return p.n_rows <= 16 ? launch_few<T, 1>(p, stream) : launch_few<T, 2>(p, stream);
-    if (tile == 2)
+    switch (tile ? tile : tile_of(p)) {
+    case 1:
+        return launch_few<T, 1>(p, stream);
+    case 2:
+        return launch_few<T, 2>(p, stream);
+    case 3:
         return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
-    return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
+    default:
+        return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
+    }
 }
 
 /* Rows are whole 16-byte chunks. */
@@ -438,13 +441,17 @@ static const char *pack(const op_call *c)
                   (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
 }
 
+static size_t scratch_bytes(const op_call *c)
+{
+    return op_ways_scratch(&linear_ways, c);
+}
 static void *bind(const op_call *c)
 {
-    return linear_ways_bind(c, run_own, linear_ways_rounds_bias(c) ? c->packed : c->in[2].data);
+    return op_ways_bind(&linear_ways, c, run_own);
 }
 static const char *run(const op_call *c)
 {
-    return linear_ways_run(c, run_own);
+    return op_ways_run(c, run_own);
 }
 
-const op_cuda CUDA_FN(linear_cuda) = {run, linear_ways_scratch, packed_bytes, pack, 0, bind, linear_ways_unbind};
+const op_cuda CUDA_FN(linear_cuda) = {run, scratch_bytes, packed_bytes, pack, 0, bind, op_ways_unbind};

@@ -3,60 +3,18 @@
 #include "cublaslt.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { X, W, B, RESIDUAL, TURNS, COUNTS, N_IN };
-enum { MAX_OBJECTS = 16 }; /* for more at once our kernel is used: a plan for each number takes time at open */
-
-/* One product of a session: how it goes for 1, 2, .. n_max objects. */
-typedef struct linear_plan {
-    way chosen;
-    lt_bound *lt;
-} linear_plan;
-
-typedef struct linear_bound {
-    int n_max;
-    linear_plan plan[];
-} linear_bound;
-
-/* ---- what there is to choose from --------------------------------------------------------------------------------- */
-
-static int n_objects_of(const op_call *c)
-{
-    int n = c->out[0].n;
-    return n < MAX_OBJECTS ? n : MAX_OBJECTS;
-}
-
-/* `c` with n objects where it has several. */
-static op_call call_for(const op_call *c, int n, tensor *in, tensor *out)
-{
-    op_call call = *c;
-    memcpy(in, c->in, N_IN * sizeof *in);
-    *out = c->out[0];
-    for (int i = 0; i < N_IN; i++)
-        in[i].n = in[i].n > 1 ? n : in[i].n;
-    out->n = out->n > 1 ? n : out->n;
-    call.in = in;
-    call.out = out;
-    return call;
-}
-
-/* Neither a rotary encoding behind it nor rows with weights of their own: what a library's product can be. */
-static int is_plain(const op_call *c)
-{
-    return c->in[TURNS].type == DT_NONE && !c->attr->groups;
-}
+enum { X, W, B, RESIDUAL, TURNS, N_ROTATED, N_IN };
+enum { MOST_ASKED = 8 }; /* algorithms of the library, where they are to be timed */
 
 static int for_cublaslt(const op_call *c)
 {
     const tensor *x = &c->in[X], *w = &c->in[W], *residual = &c->in[RESIDUAL], *y = c->out;
     int has_residual = residual->type != DT_NONE, half = x->type != DT_F32;
     act kind = c->attr->act;
-    if (!c->libraries || !c->libraries->cublaslt || !is_plain(c) || x->type != w->type ||
-        (y->type != x->type && y->type != DT_F32))
+    if (!c->libraries || !c->libraries->cublaslt || x->type != w->type || (y->type != x->type && y->type != DT_F32))
         return 0;
-    if (kind != ACT_NONE && (kind != ACT_RELU || has_residual))
+    if (c->attr->groups > 0 || c->in[TURNS].type != DT_NONE || (kind != ACT_NONE && (kind != ACT_RELU || has_residual)))
         return 0;
     return (!has_residual || residual->type == y->type) && (!half || (x->cols % 8 == 0 && w->rows % 8 == 0));
 }
@@ -85,9 +43,13 @@ static lt_product product_of(const op_call *c)
                         .relu = c->attr->act == ACT_RELU};
 }
 
-static int has_tiles(const op_call *c)
+/* Our kernel's tiles that may be worth timing: those that split the depth are for few rows. */
+static int first_tile(const op_call *c)
 {
-    return is_plain(c) && c->in[X].type != DT_F32 && c->in[X].type == c->in[W].type && c->in[X].cols % 8 == 0;
+    const tensor *x = &c->in[X], *y = c->out;
+    if (x->type == DT_F32 || x->type != c->in[W].type || x->cols % 8)
+        return LINEAR_TILES + 1;
+    return (int64_t)y->n * y->rows <= 2048 ? 1 : 3;
 }
 
 /* Worth a library's launch without having been timed: from 4096 tokens times 64 columns in and 128 out. */
@@ -104,12 +66,12 @@ static int list_ways(const op_call *c, way *to)
     int n = 0, large = is_large(c), timed = l && !l->deterministic && (l->tune || l->recall);
     lt_product p = product_of(c);
     if (for_cublaslt(c) && large)
-        n = cublaslt_ways(l->cublaslt, &p, l, to, timed ? MAX_WAYS / 2 : 1);
+        n = cublaslt_ways(l->cublaslt, &p, l, to, timed ? MOST_ASKED : 1);
     to[n++] = (way){.kind = WAY_OWN};
-    for (int tile = 1; timed && has_tiles(c) && tile <= LINEAR_TILES; tile++)
+    for (int tile = first_tile(c); timed && tile <= LINEAR_TILES; tile++)
         to[n++] = (way){.kind = WAY_OWN, .algorithm = {(uint64_t)tile}};
     if (for_cublaslt(c) && !large && timed)
-        n += cublaslt_ways(l->cublaslt, &p, l, to + n, MAX_WAYS / 2);
+        n += cublaslt_ways(l->cublaslt, &p, l, to + n, MOST_ASKED);
     return n;
 }
 
@@ -123,105 +85,35 @@ static void key_of(const op_call *c, char *key)
     static const char *const acts[] = {"none", "relu", "gelu", "sigmoid"};
     const tensor *x = &c->in[X], *w = &c->in[W], *residual = &c->in[RESIDUAL], *y = c->out;
     snprintf(key, WAY_KEY_BYTES,
-             "linear x %d %d %d %s, w %d %s, y %d %s, bias %d, residual %d %s, act %s, turned %d, groups %d", x->n,
-             x->rows, x->cols, type_name(x->type), w->rows, type_name(w->type), y->n, type_name(y->type),
-             c->in[B].type != DT_NONE, residual->type == DT_NONE ? 0 : residual->n, type_name(residual->type),
-             acts[c->attr->act], c->in[TURNS].type != DT_NONE, c->attr->groups);
-}
-
-size_t linear_ways_scratch(const op_call *c)
-{
-    size_t most = 0;
-    for (int n = c->libraries ? n_objects_of(c) : 0; n >= 1; n--) {
-        tensor in[N_IN], out;
-        op_call call = call_for(c, n, in, &out);
-        way ways[2 * MAX_WAYS];
-        char key[WAY_KEY_BYTES];
-        key_of(&call, key);
-        size_t bytes = way_workspace(c->libraries, key, ways, list_ways(&call, ways));
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+             "linear x %d %d %d %s, w %d %s, groups %d, y %d %s, bias %d, residual %d %s, turns %d, act %s", x->n,
+             x->rows, x->cols, type_name(x->type), w->rows, type_name(w->type), c->attr->groups, y->n,
+             type_name(y->type), c->in[B].type != DT_NONE, residual->type == DT_NONE ? 0 : residual->n,
+             type_name(residual->type), c->in[TURNS].type != DT_NONE, acts[c->attr->act]);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */
 
-typedef struct attempt {
-    const op_call *call;
-    linear_own *own;
-    const lt_bound *lt;
-} attempt;
-
-static const char *enqueue(void *what, const way *w, void *stream)
+static void *prepare(const op_call *c)
 {
-    const attempt *a = what;
-    const tensor *in = a->call->in;
-    if (w->kind == WAY_OWN)
-        return a->own(a->call, (int)w->algorithm[0]);
+    lt_product p = product_of(c);
+    return cublaslt_bind(c->libraries->cublaslt, &p, linear_ways_rounds_bias(c) ? c->packed : c->in[B].data);
+}
+
+static void release(void *prepared)
+{
+    cublaslt_unbind(prepared);
+}
+
+static const char *run(const op_call *c, const way *w, const void *prepared)
+{
+    const tensor *in = c->in;
     const lt_operands o = {.x = in[X].data,
                            .w = in[W].data,
                            .residual = in[RESIDUAL].type == DT_NONE ? NULL : in[RESIDUAL].data,
-                           .y = a->call->out[0].data,
-                           .workspace = w->workspace_bytes ? a->call->scratch : NULL,
-                           .stream = stream};
-    return cublaslt_run(a->lt, w, &o);
+                           .y = c->out[0].data,
+                           .workspace = w->workspace_bytes ? c->scratch : NULL,
+                           .stream = c->stream};
+    return cublaslt_run(prepared, w, &o);
 }
 
-static int uses_cublaslt(const way *ways, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (ways[i].kind == WAY_CUBLASLT)
-            return 1;
-    return 0;
-}
-
-static void plan_for(const op_call *c, int n, linear_own *own, const void *bias, linear_plan *p)
-{
-    tensor in[N_IN], out;
-    op_call call = call_for(c, n, in, &out);
-    way ways[2 * MAX_WAYS];
-    char key[WAY_KEY_BYTES];
-    int n_ways = list_ways(&call, ways);
-    lt_product product = product_of(&call);
-    *p = (linear_plan){.chosen = {.kind = WAY_OWN}};
-    if (uses_cublaslt(ways, n_ways) && !(p->lt = cublaslt_bind(c->libraries->cublaslt, &product, bias)))
-        return;
-    key_of(&call, key);
-    attempt a = {&call, own, p->lt};
-    p->chosen = *way_choose(c->libraries, key, ways, n_ways, enqueue, &a, c->stream);
-    if (p->chosen.kind != WAY_CUBLASLT) {
-        cublaslt_unbind(p->lt);
-        p->lt = NULL;
-    }
-}
-
-void *linear_ways_bind(const op_call *c, linear_own *own, const void *bias)
-{
-    int n_max = c->libraries ? n_objects_of(c) : 0;
-    linear_bound *b = calloc(1, sizeof *b + (size_t)n_max * sizeof *b->plan);
-    if (!b)
-        return NULL;
-    b->n_max = n_max;
-    for (int n = 1; n <= n_max; n++)
-        plan_for(c, n, own, bias, &b->plan[n - 1]);
-    return b;
-}
-
-void linear_ways_unbind(void *bound)
-{
-    linear_bound *b = bound;
-    for (int i = 0; b && i < b->n_max; i++)
-        cublaslt_unbind(b->plan[i].lt);
-    free(b);
-}
-
-const char *linear_ways_run(const op_call *c, linear_own *own)
-{
-    const linear_bound *b = c->bound;
-    int n = c->out[0].n;
-    if (!b || n > b->n_max)
-        return own(c, 0);
-    const linear_plan *p = &b->plan[n - 1];
-    attempt a = {c, own, p->lt};
-    return enqueue(&a, &p->chosen, c->stream);
-}
+const op_ways linear_ways = {N_IN, list_ways, key_of, prepare, release, run};

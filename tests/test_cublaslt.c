@@ -2,7 +2,7 @@
  * describes: layouts, strides, epilogues and algorithms are right if the numbers are. */
 #include "cublaslt.h"
 #include "fake_cublaslt.h"
-#include "op_test.h"
+#include "ops/linear_reference.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -71,24 +71,6 @@ typedef struct product_case {
     int64_t batches; /* that the library must see; 0: it must not be called */
 } product_case;
 
-static void reference(const op_case *t, dtype round, double *const *out)
-{
-    const tensor *x = &t->in[0], *w = &t->in[1], *b = &t->in[2], *residual = &t->in[3];
-    for (int i = 0; i < t->out[0].n; i++)
-        for (int r = 0; r < x->rows; r++)
-            for (int o = 0; o < w->rows; o++) {
-                double y = 0;
-                for (int k = 0; k < x->cols; k++)
-                    y = rounded(sum_type(round), y + value(x, i, r, k) * value(w, 0, o, k));
-                if (b->type != DT_NONE)
-                    y = rounded(sum_type(round), y + value(b, 0, 0, o));
-                y = rounded(round, act_reference(t->attr.act, rounded(round, y)));
-                if (residual->type != DT_NONE)
-                    y += value(residual, i, r, o);
-                out[0][row_of(&t->out[0], i, r) + (size_t)o] = y;
-            }
-}
-
 static op_case case_of(const product_case *p, const op_libraries *l)
 {
     op_case t = op_case_new(OP_linear, p->label);
@@ -101,7 +83,7 @@ static op_case case_of(const product_case *p, const op_libraries *l)
     t.weights = 1u << 1 | 1u << 2;
     t.attr.act = p->kind;
     t.attr.type = p->y;
-    t.reference = reference;
+    t.reference = linear_reference;
     t.libraries = l;
     t.kernels_only = p->type == DT_F16 || p->y == DT_F16;
     return t;
@@ -158,8 +140,8 @@ static void test_products(void **state)
     assert_int_equal(fake->n_layouts + fake->n_descs + fake->n_preferences, 0);
 }
 
-/* Other types than the library's table has. */
-static void test_mixed_types(void **state)
+/* Other types than the library's table has, and what is done to a product beyond its epilogues. */
+static void test_not_expressible(void **state)
 {
     (void)state;
     op_libraries l = preferring(WAY_CUBLASLT);
@@ -174,6 +156,13 @@ static void test_mixed_types(void **state)
     t = case_of(&p, &l);
     t.attr.type = DT_F16;
     t.kernels_only = true;
+    op_check(&t);
+    t = case_of(&p, &l); /* rows that turn */
+    in_uniform(&t, 4, DT_F32, 1, 7, 8, -1, 1);
+    op_check(&t);
+    t = case_of(&p, &l); /* rows with weights of their own */
+    t.attr.groups = 5;
+    t.attr.first = 1;
     op_check(&t);
     assert_int_equal(fake->n_matmuls, before);
 }
@@ -358,14 +347,14 @@ static void test_tuning(void **state)
     printf("  remembered %d times: %s -> %s, tile %d\n", m.n_remembered, m.key, way_kind_name(m.chosen.kind),
            (int)m.chosen.algorithm[0]);
     assert_int_equal(m.n_remembered, 1);
-    assert_int_equal(m.n_timed[WAY_OWN], 4);
+    assert_int_equal(m.n_timed[WAY_OWN], 5);
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2); /* the one that splits needs too much */
     assert_int_equal(runs(&p, &l), 0);            /* as remembered, without timing */
-    assert_int_equal(m.n_timed[WAY_OWN], 4);
+    assert_int_equal(m.n_timed[WAY_OWN], 5);
     assert_int_equal(m.chosen.algorithm[0], 2);
     runs(&gelu, &l);
     assert_int_equal(m.n_remembered, 2);
-    assert_int_equal(m.n_timed[WAY_OWN], 8);
+    assert_int_equal(m.n_timed[WAY_OWN], 10);
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2);
 }
 
@@ -392,8 +381,8 @@ static void test_absent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_mixed_types), cmocka_unit_test(test_rule),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_objects),     cmocka_unit_test(test_tuning),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_not_expressible), cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_objects),         cmocka_unit_test(test_tuning),
         cmocka_unit_test(test_absent),
     };
     return cmocka_run_group_tests(tests, open_library, close_library);

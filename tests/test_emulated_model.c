@@ -3,6 +3,7 @@
  * f32 up to rounding; half-precision ones may be no further from it than twice what the CPU's own bf16 is. */
 #include "backend_emu.h"
 #include "fake_cublaslt.h"
+#include "fake_cudnn.h"
 #include "model.h"
 #include "temp_dir.h"
 #include "test_backend.h"
@@ -166,6 +167,7 @@ static void test_libraries(void **state)
     temp_dir_make(&d);
     temp_dir_file(&d, "tuning.json", cache, sizeof cache);
     emu.cublaslt = BUILD_DIR "/tests/fake_cublaslt.so";
+    emu.cudnn = BUILD_DIR "/tests/fake_cudnn.so";
     void *library = dlopen(emu.cublaslt, RTLD_NOW);
     fake_lt_record *fake = library ? dlsym(library, "fake_lt") : NULL;
     assert_non_null(fake);
@@ -192,8 +194,35 @@ static void test_libraries(void **state)
     track_with(&backend_emu, path, &o, &again);
     assert_int_equal(fake->n_matmuls, 2 * n_tuned);
     assert_true(distance(&again, &cpu) <= 1e-3);
+
+    /* Convolutions, which are in half precision: tuned, then from the file. The bound is that of check_family. */
+    void *dnn_library = dlopen(emu.cudnn, RTLD_NOW);
+    fake_dnn_record *dnn = dlsym(dnn_library, "fake_dnn");
+    track(&backend_cpu, path, SAM_BF16, SAM_CPU, &again);
+    double bound = 2 * distance(&again, &cpu);
+    o = (sam_model_options){.backend = SAM_CUDA,
+                            .compute = SAM_BF16,
+                            .n_threads = 1,
+                            .image_px = TINY_PX,
+                            .tune = 1,
+                            .tuning_cache = cache};
+    track_with(&backend_emu, path, &o, &device);
+    int n_convolutions = dnn->n_forwards;
+    printf("libraries: %d convolutions by the pretended cuDNN in bf16; logits %.1e from f32, bound %.1e\n",
+           n_convolutions, distance(&device, &cpu), bound);
+    assert_true(n_convolutions > 4);
+    assert_true(distance(&device, &cpu) <= bound);
+    o.tune = 0;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(dnn->n_forwards, 2 * n_convolutions);
+    assert_memory_equal(&again, &device, sizeof device);
+    o.no_cudnn = 1;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(dnn->n_forwards, 2 * n_convolutions);
+    assert_int_equal(dnn->n_handles + dnn->n_descriptors, 0);
+    dlclose(dnn_library);
     assert_int_equal(fake->n_handles + fake->n_layouts + fake->n_descs + fake->n_preferences, 0);
-    emu.cublaslt = NULL;
+    emu.cublaslt = emu.cudnn = NULL;
     dlclose(library);
     temp_dir_remove(&d);
 }

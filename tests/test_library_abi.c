@@ -1,6 +1,7 @@
 /* The values and structs that kernels/ writes down for NVIDIA's libraries, so that it builds without their headers, against
  * those headers where the toolkit has them. The comparison is the compiler's; running says what was compared. */
 #include "cublaslt_abi.h"
+#include "cudnn_abi.h"
 
 #include <stdio.h>
 
@@ -38,8 +39,27 @@ SAME(sizeof(int), sizeof(cublasLtMatmulDescAttributes_t)); /* enums travel as in
 static const char cublaslt_header[] = "no cublasLt.h to compare with";
 #endif
 
+#if __has_include(<cudnn.h>)
+#include <cudnn.h>
+static const char cudnn_header[] = "the same as in cudnn.h";
+SAME(DNN_SUCCESS, CUDNN_STATUS_SUCCESS);
+SAME(DNN_HALF, CUDNN_DATA_HALF);
+SAME(DNN_BFLOAT16, CUDNN_DATA_BFLOAT16);
+SAME(DNN_FLOAT, CUDNN_DATA_FLOAT);
+SAME(DNN_NHWC, CUDNN_TENSOR_NHWC);
+SAME(DNN_CROSS_CORRELATION, CUDNN_CROSS_CORRELATION);
+SAME(DNN_TENSOR_OP_MATH, CUDNN_TENSOR_OP_MATH);
+SAME(DNN_IDENTITY, CUDNN_ACTIVATION_IDENTITY);
+SAME(DNN_RELU, CUDNN_ACTIVATION_RELU);
+SAME(DNN_PROPAGATE_NAN, CUDNN_PROPAGATE_NAN);
+SAME(DNN_IMPLICIT_PRECOMP_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
+SAME(sizeof(int), sizeof(cudnnConvolutionFwdAlgo_t)); /* enums travel as int */
+#else
+static const char cudnn_header[] = "no cudnn.h to compare with";
+#endif
+
 int main(void)
 {
-    printf("cuBLASLt: %s\n", cublaslt_header);
+    printf("cuBLASLt: %s\ncuDNN: %s\n", cublaslt_header, cudnn_header);
     return 0;
 }

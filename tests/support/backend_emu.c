@@ -628,7 +628,8 @@ static sam_status emu_open(const sam_model_options *o, backend **out, sam_error 
     fault = NULL;
     if (emu.cublaslt)
         b->libraries = device_libraries_open(
-            o, &(device_identity){.name = "emulator", .driver = 13000, .cublaslt = emu.cublaslt}, emu_time);
+            o, &(device_identity){.name = "emulator", .driver = 13000, .cublaslt = emu.cublaslt, .cudnn = emu.cudnn},
+            emu_time);
     return SAM_OK;
 }
 
