@@ -110,9 +110,11 @@ def thing_texture(rng, palette):
     return _planes(picture)
 
 
-def ground_texture(rng, palette, aspect, ease):
+def ground_texture(rng, palette, aspect, ease, busy):
     h, w = GROUND_PX, int(GROUND_PX * (aspect + 2 * GROUND_MARGIN) / (1 + 2 * GROUND_MARGIN))
     kind = rng.integers(4) if rng.random() >= ease else 0
+    if busy and rng.random() < 0.4:
+        kind = 3
     if kind == 0:  # 1/f noise, as in photographs
         picture = _colour(rng, noise_field(rng, h, w, rng.uniform(0.9, 1.9), rng.choice([1.0, 1.0, 2.5])), palette)
     elif kind == 1:  # bands of different stuff, as sky above ground
@@ -310,19 +312,21 @@ class Thing:
 
 
 class Scene:
-    def __init__(self, rng, length, ease, calm, pace):
+    def __init__(self, rng, length, ease, calm, pace, crowded):
         """`length`: in frames of the held-out clips' rate; what happens in the clip happens within it. `ease`: 0..1."""
         hardness = rng.random() * (1 - 0.8 * ease)
         self.aspect = rng.choice([1.0, 4 / 3, 4 / 3, 16 / 9])
         self.ease, self.pace = ease, pace
         palettes = [pick_palette(rng, calm=ease)]
         contrast = max(rng.choice([0.12, 0.3, 0.3, 0.5]), 0.7 * ease)
-        self.ground = ground_texture(rng, palettes[0], self.aspect, ease)
+        self.ground = ground_texture(rng, palettes[0], self.aspect, ease, crowded)
         targets = [self._thing(rng, hardness, palettes, contrast) for _ in range(int(rng.integers(1, 4)))]
         others = [self._thing(rng, hardness, palettes, contrast) for _ in range(int(rng.integers(0, 3)))]
-        if rng.random() < 0.5 * (1 - ease):
+        if rng.random() < (0.85 if crowded else 0.5 * (1 - ease)):
             for _ in range(int(rng.integers(1, 3))):
                 others.append(self._twin(rng, targets[0], hardness))
+                if crowded and rng.random() < 0.6:
+                    self._bring_near(rng, others[-1], targets[0])
         front = []
         if length > 1 and rng.random() < 0.45 * (1 - calm):
             front.append(self._occluder(rng, targets[0], hardness, palettes, length))
@@ -356,6 +360,12 @@ class Scene:
         if rng.random() < 0.7:
             twin.outline = one.outline
         return twin
+
+    def _bring_near(self, rng, one, other):
+        """Moves `one` to where it touches or overlaps `other`."""
+        angle, apart = rng.random() * 2 * math.pi, rng.uniform(0.5, 1.3) * (one.radius[0] + other.radius[0])
+        one.x = (float(np.clip(other.x[0] + apart * math.cos(angle), 0, self.aspect)), *one.x[1:])
+        one.y = (float(np.clip(other.y[0] + apart * math.sin(angle), 0, 1)), *one.y[1:])
 
     def _occluder(self, rng, hidden, hardness, palettes, length):
         """Something that passes before `hidden` during the clip."""
@@ -460,8 +470,9 @@ def jpeg_like(images, quality):
     return torch.cat([luma + rest, luma - rest.sum(1, keepdim=True)], 1)
 
 
-STRIDES = {"any": [1.0, 2.0, 3.0, 4.0], "growing": [1.0, 2.0, 3.0, 4.0], "even": [1.0, 1.0, 2.0, 3.0]}
-PACE = {"any": 1.0, "growing": 1.0, "even": 0.6}
+STRIDES = {"any": [1.0, 2.0, 3.0, 4.0], "growing": [1.0, 2.0, 3.0, 4.0], "even": [1.0, 1.0, 2.0, 3.0],
+           "crowded": [1.0, 1.0, 2.0, 3.0]}
+PACE = {"any": 1.0, "growing": 1.0, "even": 0.6, "crowded": 0.6}
 
 
 def make_clip(seed, index, n_frames, px, n_objects, ease=0.0, motion="any"):
@@ -469,14 +480,15 @@ def make_clip(seed, index, n_frames, px, n_objects, ease=0.0, motion="any"):
 
     Depends on its arguments alone. `ease` from 1 to 0: plain scenes first. `motion`: "any", up to four
     frames of the held-out clips' rate between ours; "growing", the same, but slow and without occlusion while there is
-    ease; "even", nearer to what the held-out clips have. If a scene shows fewer objects than asked for, some are given twice."""
+    ease; "even", nearer to what the held-out clips have; "crowded", as even, with more
+    things of one look, side by side, and busier grounds. If a scene shows fewer objects than asked for, some are given twice."""
     for attempt in range(50):
         rng = np.random.default_rng((seed, index, attempt))
         stride, pace = rng.choice(STRIDES[motion]) if n_frames > 1 else 0.0, PACE[motion]
         is_calm = motion == "growing"
         if is_calm and rng.random() < ease:
             stride = 1.0
-        scene = Scene(rng, max(1.0, n_frames * stride), ease, ease * is_calm, pace)
+        scene = Scene(rng, max(1.0, n_frames * stride), ease, ease * is_calm, pace, motion == "crowded")
         _, first = scene.frame(0.0, px // 2)
         area = (first >= 0.5).float().mean((1, 2))
         good = [i for i in range(len(area)) if area[i] > 0.006]

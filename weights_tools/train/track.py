@@ -9,7 +9,7 @@ from model import MEAN, STD
 
 
 FEATURE_WEIGHT = 1.0
-FINE_PX = 256  # from this side on every pixel weighs the same (losses.py)
+FINE_PX = 192  # from this side on every pixel weighs the same (losses.py)
 
 
 class Recorder:
@@ -84,9 +84,10 @@ def _first_prompt(truth, kind, generator, rng):
     return prompts.click(truth, generator, centred=rng.random() < 0.6)
 
 
-def clip_loss(net, recorder, frames, masks, rng, generator):
+def clip_loss(net, recorder, frames, masks, rng, generator, with_images=False):
     """frames [B, T, 3, S, S], masks [B, K, T, S, S]: prompt in the first frame, then track; mean loss over frames.
 
+    `with_images`: every frame is learnt from as an image too, which costs little once it is encoded.
     Returns the loss, IoU on the prompted frame and on tracked ones."""
     b, n_frames = frames.shape[:2]
     k = masks.shape[1]
@@ -112,17 +113,22 @@ def clip_loss(net, recorder, frames, masks, rng, generator):
         out = run.step(t, remember=t != correct_at and t < n_frames - 1)
         if t == correct_at:
             run.correct(t, None, out, remember=t < n_frames - 1)
-    return _summary(run)
+    loss, prompted, tracked = _summary(run)
+    if with_images:
+        loss = loss + _summary(_as_images(net, recorder, features, masks, rng, generator))[0]
+    return loss, prompted, tracked
 
 
 def image_loss(net, recorder, frames, masks, rng, generator):
     """The same arguments; every frame is an image of its own, with a prompt and corrections."""
-    b, n_frames = frames.shape[:2]
-    k = masks.shape[1]
     features = encode(net, frames.flatten(0, 1))
+    return _summary(_as_images(net, recorder, features, masks, rng, generator))
+
+
+def _as_images(net, recorder, features, masks, rng, generator):
     each = masks.transpose(1, 2).flatten(0, 2)[:, None]  # [B T K, 1, S, S]
     shown = each.flatten(1).float().mean(1) > 0.003
-    owner = torch.arange(b * n_frames, device=frames.device).repeat_interleave(k)
+    owner = torch.arange(masks.shape[0] * masks.shape[2], device=masks.device).repeat_interleave(masks.shape[1])
     run = Tracked(net, recorder, features, 1, owner[shown], each[shown], generator)
     truth = run.masks[:, 0].cpu()
     run.losses.append(FEATURE_WEIGHT * feature_loss(_fine_features(net, features)[run.owner], run.masks[:, 0]))
@@ -130,7 +136,7 @@ def image_loss(net, recorder, frames, masks, rng, generator):
     out = run.step(0, points, remember=False)
     for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))):
         points, out = run.correct(0, points, out, remember=False)
-    return _summary(run)
+    return run
 
 
 def _fine_features(net, features):

@@ -4,12 +4,13 @@
     python weights_tools/train/train.py --out runs/demo --resume          # goes on where it was
     build/samconvert convert runs/demo/demo.pt demo.safetensors
 
-OUT gets demo.pt (averaged weights under the official names, for samconvert), state.pt (everything needed to go on) and
+OUT gets demo.pt (the weights in half precision under the official names, for samconvert), state.pt (everything needed to go on) and
 log.csv (one line per report). Each is replaced whole or not at all. docs/demo_model.md says how the committed file was
 made.
 
 The plan is a list of phases KIND+PX:STEPS. `image` treats frames as images of their own, `clip` tracks with memory
-through large motion, `video` through motion as in the held-out clips. The
+through large motion, `video` through motion as in the held-out clips, `mixed` tracks
+among things of one look side by side and learns from every frame as an image too, `fine` does so at half the rate. The
 learning rate of the last --decay steps of the plan falls to zero. A longer or shorter plan may be given when resuming, as
 long as the phases already done stay: so the end can be chosen late.
 
@@ -19,6 +20,7 @@ and the number of processes, not on the time or on earlier runs.
 """
 import argparse
 import csv
+import functools
 import os
 import re
 import sys
@@ -33,15 +35,18 @@ import model
 import track
 from muon import Optimizer
 
-PLAN = "image64:1000,image128:400,clip128:1350,video128:750,video256:1250"
+PLAN = "image64:1000,image128:400,clip128:1350,video128:750,video256:250,mixed192:350,mixed256:120"
 # Of one step and process: clips, frames of each, objects of each; steps that share clips; and the learning rate.
-SIZES = {"image64": (8, 4, 4), "image": (4, 2, 4), "clip": (1, 6, 4), "video": (1, 6, 4), "video256": (1, 8, 3)}
-REUSE = {"image": 3, "clip": 2, "video": 2}
-RATES = {"image": 1e-3, "clip": 7e-4, "video": 6e-4}
-MOTION = {"image": "any", "clip": "growing", "video": "even"}
+SIZES = {"image64": (8, 4, 4), "image": (4, 2, 4), "clip": (1, 6, 4), "video": (1, 6, 4), "video256": (1, 8, 3),
+         "mixed": (1, 8, 3), "fine": (1, 8, 3)}
+REUSE = {"image": 3, "clip": 2, "video": 2, "mixed": 2, "fine": 2}
+RATES = {"image": 1e-3, "clip": 7e-4, "video": 6e-4, "mixed": 6e-4, "fine": 3e-4}
+track_with_images = functools.partial(track.clip_loss, with_images=True)
+LOSS = {"image": track.image_loss, "clip": track.clip_loss, "video": track.clip_loss, "mixed": track_with_images,
+        "fine": track_with_images}
+MOTION = {"image": "any", "clip": "growing", "video": "even", "mixed": "crowded", "fine": "crowded"}
 WARM_UP = 100
 EASY_STEPS = {"image": 900, "clip": 700}  # until scenes are as hard as they get
-EMA_DECAY = 0.998
 CLIP_NORM = 1.0
 FIELDS = ("step", "phase", "px", "loss", "iou_prompted", "iou_tracked", "gradient_norm", "learning_rate", "frames",
           "seconds")
@@ -49,11 +54,11 @@ FIELDS = ("step", "phase", "px", "loss", "iou_prompted", "iou_tracked", "gradien
 
 class Phase:
     def __init__(self, text):
-        m = re.fullmatch(r"(image|clip|video)(\d+):(\d+)", text)
+        m = re.fullmatch(r"(image|clip|video|mixed|fine)(\d+):(\d+)", text)
         if not m or int(m[2]) % 64 or not 64 <= int(m[2]) <= 1024 or int(m[3]) < 1:
             raise argparse.ArgumentTypeError(
-                f"phase \"{text}\": expected image, clip or video, a side (64 to 1024, a multiple of 64), a colon and a number "
-                "of steps, as in clip128:4500")
+                f"phase \"{text}\": expected image, clip, video, mixed or fine, a side (64 to 1024, a "
+                "multiple of 64), a colon and a number of steps, as in clip128:4500")
         self.kind, self.px, self.steps = m[1], int(m[2]), int(m[3])
         self.size = SIZES.get(m[1] + m[2], SIZES[m[1]])
 
@@ -73,8 +78,8 @@ def arguments(argv=None):
     p.add_argument("--out", required=True, metavar="DIR", help="where the files go; made if needed")
     p.add_argument("--seed", type=int, default=1, help="of weights, clips and prompts (default 1)")
     p.add_argument("--plan", type=plan_of, default=PLAN, metavar="PHASES", help=f"default {PLAN}")
-    p.add_argument("--decay", type=positive, default=800, metavar="STEPS",
-                   help="the learning rate falls to zero over the last STEPS (default 800)")
+    p.add_argument("--decay", type=positive, default=300, metavar="STEPS",
+                   help="the learning rate falls to zero over the last STEPS (default 300)")
     p.add_argument("--minutes", type=float, metavar="N", help="stop after N minutes, to be resumed")
     p.add_argument("--processes", type=positive, metavar="N", help="default: cores on the CPU, 1 on a GPU")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
@@ -127,7 +132,6 @@ class Run:
         self.net.training = False
         self.recorder = track.Recorder(self.net)
         self.optimizer = Optimizer(self.net, rank, o.processes)
-        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
         if o.resume:
             self.load()
 
@@ -136,7 +140,6 @@ class Run:
         if state["seed"] != self.o.seed:
             sys.exit(f"--seed {self.o.seed}: the run in {self.o.out} has seed {state['seed']}")
         self.net.load_state_dict(state["net"])
-        self.average = {k: v.to(self.o.device) for k, v in state["average"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.frames = state["step"], state["seconds"], state["frames"]
 
@@ -144,9 +147,9 @@ class Run:
         if self.rank:
             return
         state = {"seed": self.o.seed, "step": self.step, "seconds": self.seconds, "frames": self.frames,
-                 "net": self.net.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict()}
+                 "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
         model.save_atomically(state, os.path.join(self.o.out, "state.pt"))
-        half = {k: v.half() for k, v in self.average.items()}
+        half = {k: v.half() for k, v in self.net.state_dict().items()}
         model.save_atomically({"model": half}, os.path.join(self.o.out, "demo.pt"))
 
     def resize(self, px):
@@ -165,7 +168,7 @@ class Run:
         made = [clips.vary(*c, generator) for c in self.clips_of(phase)]
         frames = torch.stack([f for f, _ in made]).to(self.o.device)
         masks = torch.stack([m for _, m in made]).to(self.o.device)
-        loss_of = track.image_loss if phase.kind == "image" else track.clip_loss
+        loss_of = LOSS[phase.kind]
         rate = rate_at(self.o, phase, self.step)
         self.net.zero_grad(set_to_none=True)
         loss, prompted, tracked = loss_of(self.net, self.recorder, frames, masks, shared, generator)
@@ -173,10 +176,6 @@ class Run:
         norm = self.share_gradients()
         if np.isfinite(norm):
             self.optimizer.step(rate)
-        with torch.no_grad():
-            keep = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
-            for name, value in self.net.state_dict().items():
-                self.average[name].lerp_(value, 1 - keep)
         self.step += 1
         self.frames += n_clips * n_frames * self.o.processes
         return loss.item(), prompted, tracked, norm, rate
