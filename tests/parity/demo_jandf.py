@@ -5,10 +5,7 @@
 
 Runs `sambench run` on the CPU in float32, the official video predictor (PyPI package sam2) with the same weights, prompts
 and frames, scores both by the metric of SA-V, and fails if the means differ by more than --tolerance points. The strongest
-test of parity there is: the whole loop, on weights whose decisions matter.
-
-sambench fills holes of up to 8 pixels of the low-resolution mask, as the official code does with its CUDA extension;
-without it, as here, PyTorch leaves them open. Their effect is part of the difference."""
+test of parity there is: the whole loop, on weights whose decisions matter."""
 import argparse
 import csv
 import os

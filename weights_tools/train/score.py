@@ -106,8 +106,25 @@ def score_video(net, split, video, kind, limit=0):
     return scores, masks
 
 
+def components(mask):
+    """8-connected components of mask [N, 1, H, W]: labels and areas, as the package's CUDA extension has them."""
+    n, _, h, w = mask.shape
+    labels = torch.arange(1, h * w + 1, dtype=torch.float32).view(1, 1, h, w) * mask
+    while True:
+        grown = F.max_pool2d(labels, 3, 1, 1) * mask
+        if torch.equal(grown, labels):
+            break
+        labels = grown
+    flat = labels.long().flatten(1)
+    areas = torch.zeros(n, h * w + 1, dtype=torch.long).scatter_add_(1, flat, torch.ones_like(flat)).gather(1, flat)
+    return flat.view_as(mask), areas.view_as(mask) * mask
+
+
 def open_predictor(weights, px):
-    """The official predictor with this checkpoint. Holes are not filled: that needs the package's CUDA extension."""
+    """The official predictor with this checkpoint. It fills holes through its CUDA extension; here without one."""
+    import sam2.utils.misc
+
+    sam2.utils.misc.get_connected_components = components
     net = model.build(px, predictor=True)
     state = model.load_weights(weights)
     try:

@@ -78,6 +78,15 @@ def scores_are_those_of_the_metric():
     check("J of a mask moved by a fifth of its width is 4/6", abs(score.j_and_f(mask, moved)[0] - 4 / 6) < 1e-9)
 
 
+def components_are_connected():
+    mask = torch.zeros(1, 1, 8, 9, dtype=torch.bool)
+    mask[0, 0, 1, 1] = mask[0, 0, 2, 2] = mask[0, 0, 3, 1] = True  # one by its corners
+    mask[0, 0, 5:8, 5:9] = True
+    labels, areas = score.components(mask)
+    found = areas[0, 0, 1, 1].item(), areas[0, 0, 3, 1].item(), areas[0, 0, 6, 6].item(), areas[0, 0, 0, 0].item()
+    check("holes are measured", found == (3, 3, 12, 0) and len(labels.unique()) == 3, str(found))
+
+
 def train(out, *more):
     command = [sys.executable, "-W", "ignore", os.path.join(HERE, "train.py"), "--out", out, *more]
     return subprocess.run(command, capture_output=True, text=True)
@@ -131,6 +140,7 @@ def main():
     masks_fit_frames()
     users_point_at_objects()
     scores_are_those_of_the_metric()
+    components_are_connected()
     with tempfile.TemporaryDirectory() as folder:
         resumed_runs_end_alike(folder)
         wrong_arguments_give_one_line(folder)
