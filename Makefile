@@ -1,16 +1,20 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
-# make demo       track a clip and show what comes out
+# make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
+# make predicted  docs/results/predicted.*: time and memory of every model on GPUs that are not here
 # make setup      only install what the build needs
 # make format     clang-format over the sources
 BUILD ?= build
 JOBS  ?= $(shell nproc)
+CMAKE_FLAGS ?=
+DEMO_MODEL := models/demo_sam2.1.safetensors
+DEMO       := $(BUILD)/demo
 # Debian and Ubuntu packages of the build and its tests.
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo fatbin format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize demo fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -27,7 +31,7 @@ setup:
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 
 configure: setup
-	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@grep -E '^--   (CPU|CUDA) backend' $(BUILD).log || true; rm -f $(BUILD).log
 
 test: test-plain test-sanitize
@@ -40,14 +44,18 @@ test-sanitize: setup
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
 
-# No trained weights can be shipped, so this shows the machinery, not quality.
-demo: all
-	@mkdir -p $(BUILD)/demo
-	@$(BUILD)/samconvert random --model edgetam --seed 101 $(BUILD)/demo/edgetam.safetensors
-	@echo "Tracking a synthetic clip with RANDOM weights: everything runs as with a real checkpoint, the masks mean nothing."
-	$(BUILD)/sambench run --test_mode --imgsz 512 --models edgetam_points,edgetam_bbox --weights_dir $(BUILD)/demo \
-	  --out_dir $(BUILD)/demo --save_overlays
-	@echo "Table: $(BUILD)/demo/sav_benchmark_summary.csv   overlays: $(BUILD)/demo/overlays/"
+# The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
+demo: $(DEMO_MODEL) configure
+	cmake --build $(BUILD) -j$(JOBS) --target sambench
+	rm -rf $(DEMO)
+	$(BUILD)/sambench synth --out $(DEMO)/split
+	$(BUILD)/sambench run --split_dir $(DEMO)/split --weights_dir models --out_dir $(DEMO) \
+	  --models demo_points,demo_bbox,baseline_copy,baseline_colour --save_masks --save_overlays
+	$(BUILD)/sambench sheet --split_dir $(DEMO)/split --masks $(DEMO)/masks/demo_points --out $(DEMO)/sheet.png
+	@echo "Table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
+
+$(DEMO_MODEL):
+	@echo "$@ is missing; it is part of the repository: git checkout $@"; exit 1
 
 fatbin: setup
 	cmake -S . -B $(BUILD)-fatbin -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=ON -DCMAKE_CUDA_FLAGS="-Xptxas -v" \
@@ -56,6 +64,9 @@ fatbin: setup
 	  { grep -E 'error|Error' $(BUILD)-fatbin/ptxas.log; exit 1; }
 	mkdir -p docs/results
 	tests/gpu/kernel_table.py $(BUILD)-fatbin/ptxas.log > docs/results/kernels.md; tail -1 docs/results/kernels.md
+
+predicted: all
+	tests/gpu/predicted.py $(BUILD) docs
 
 format:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format -i

@@ -4,15 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const baseline_names[N_BASELINES] = {"copy", "colour"};
+const char *const baseline_names[N_BASELINES] = {NULL, "baseline_copy", "baseline_colour"};
 
 enum { BITS = 4, N_LEVELS = 1 << BITS, N_COLORS = N_LEVELS * N_LEVELS * N_LEVELS, REACH = 16 }; /* of the diagonal */
 
-typedef struct follower {
+struct follower {
+    baseline kind;
     int width, height;
     uint8_t is_object[N_COLORS]; /* by colour, four bits a channel */
     uint8_t *mask, *near, *row;  /* [height, width] of 0 and 1     */
-} follower;
+};
 
 static int color_of(const uint8_t *rgb)
 {
@@ -30,13 +31,13 @@ static int color_distance(int a, int b)
 }
 
 /* Colours of the first frame vote; the others take the vote of the nearest. */
-static sam_status learn(follower *f, const image *frame, sam_error *err)
+static sam_status learn(follower *f, const uint8_t *rgb, sam_error *err)
 {
     int *votes = calloc(2 * N_COLORS, sizeof *votes), *seen = votes + N_COLORS, n_seen = 0;
     if (!votes)
         return fail(err, SAM_E_MEMORY, "out of memory");
     for (int i = 0; i < f->width * f->height; i++)
-        votes[color_of(frame->data + 3 * (size_t)i)] += f->mask[i] ? 1 : -1;
+        votes[color_of(rgb + 3 * (size_t)i)] += f->mask[i] ? 1 : -1;
     for (int c = 0; c < N_COLORS; c++)
         if (votes[c])
             seen[n_seen++] = c;
@@ -72,8 +73,10 @@ static void spread(const uint8_t *in, uint8_t *out, int n_lines, int n, int line
 }
 
 /* An object that is nowhere is looked for where it was last. */
-static void follow(follower *f, const image *frame)
+void follower_track(follower *f, const uint8_t *rgb)
 {
+    if (f->kind == BASELINE_COPY)
+        return;
     int n = f->width * f->height, n_found = 0, reach = (f->width + f->height) / (REACH * 3 / 2);
     for (int i = 0; i < n; i++)
         n_found += f->mask[i];
@@ -82,90 +85,51 @@ static void follow(follower *f, const image *frame)
         spread(f->row, f->near, f->width, f->height, 1, f->width, reach);
     }
     for (int i = 0; i < n; i++)
-        f->mask[i] = f->near[i] && f->is_object[color_of(frame->data + 3 * (size_t)i)];
+        f->mask[i] = f->near[i] && f->is_object[color_of(rgb + 3 * (size_t)i)];
 }
 
-typedef struct scorer {
-    const dataset *set;
-    const dataset_object *object;
-    int video, index; /* of the object */
-    image frame, truth;
-    follower f;
-    metric_scratch scratch;
-    object_score score;
-} scorer;
-
-static sam_status read_frame(scorer *s, int t, sam_error *err)
+const uint8_t *follower_mask(const follower *f)
 {
-    char *path;
-    TRY(dataset_frame_path(s->set, s->video, t, &path, err));
-    sam_status status = image_read_rgb(path, &s->frame, err);
-    if (status == SAM_OK && s->f.mask && (s->frame.width != s->f.width || s->frame.height != s->f.height))
-        status = fail(err, SAM_E_FORMAT, "%s: %d x %d, but the first frame is %d x %d", path, s->frame.width,
-                      s->frame.height, s->f.width, s->f.height);
-    free(path);
-    return status;
+    return f->mask;
 }
 
-static sam_status begin(scorer *s, sam_error *err)
+static sam_status begin(follower *f, const uint8_t *rgb, const uint8_t *mask, sam_error *err)
 {
-    TRY(read_frame(s, s->object->annotated[0], err));
-    size_t n = (size_t)s->frame.width * (size_t)s->frame.height;
-    s->f.width = s->frame.width;
-    s->f.height = s->frame.height;
-    TRY(dataset_read_mask(s->set, s->video, s->index, s->object->annotated[0], s->f.width, s->f.height, &s->truth, err));
-    s->f.mask = malloc(n);
-    s->f.near = calloc(n, 1);
-    s->f.row = malloc(n);
-    if (!s->f.mask || !s->f.near || !s->f.row)
+    size_t n = (size_t)f->width * (size_t)f->height;
+    f->mask = malloc(n);
+    f->near = calloc(n, 1);
+    f->row = malloc(n);
+    if (!f->mask || !f->near || !f->row)
+        return fail(err, SAM_E_MEMORY, "out of memory: masks of %d x %d", f->width, f->height);
+    for (size_t i = 0; i < n; i++)
+        f->mask[i] = mask[i] != 0;
+    return f->kind == BASELINE_COLOR ? learn(f, rgb, err) : SAM_OK;
+}
+
+sam_status follower_open(baseline kind, const uint8_t *rgb, const uint8_t *mask, int width, int height, follower **out,
+                         sam_error *err)
+{
+    follower *f = calloc(1, sizeof *f);
+    *out = NULL;
+    if (!f)
         return fail(err, SAM_E_MEMORY, "out of memory");
-    memcpy(s->f.mask, s->truth.data, n);
-    return learn(&s->f, &s->frame, err);
-}
-
-static sam_status score_frame(scorer *s, int t, sam_error *err)
-{
-    frame_score score;
-    size_t row = (size_t)s->f.width;
-    TRY(dataset_read_mask(s->set, s->video, s->index, t, s->f.width, s->f.height, &s->truth, err));
-    const mask_view truth = {s->truth.data, row, 0}, found = {s->f.mask, row, 0};
-    TRY(metric_frame(s->score.kind, &truth, &found, s->f.width, s->f.height, &s->scratch, &score, err));
-    return object_score_add(&s->score, &score, err);
-}
-
-static sam_status score_all(scorer *s, baseline which, sam_error *err)
-{
-    const dataset_object *o = s->object;
-    int skips = metric_skips_first_last(s->score.kind), next = 0;
-    TRY(begin(s, err));
-    for (int t = o->annotated[0]; t <= o->annotated[o->n_annotated - 1]; t++) {
-        if (which == BASELINE_COLOR && t > o->annotated[0]) {
-            TRY(read_frame(s, t, err));
-            follow(&s->f, &s->frame);
-        }
-        if (t != o->annotated[next])
-            continue;
-        if (metric_counts_frame(skips, o->n_annotated, next++))
-            TRY(score_frame(s, t, err));
-    }
-    return SAM_OK;
-}
-
-sam_status baseline_score(const dataset *d, int video, int object, baseline which, metric_kind metric,
-                          object_result *out, sam_error *err)
-{
-    const dataset_video *v = &d->videos[video];
-    if (!v->frames_dir)
-        return fail(err, SAM_E_ARG, "%s: baselines read folders of frames, this is a video file", v->video_file);
-    scorer s = {.set = d, .object = &v->objects[object], .video = video, .index = object, .score = {.kind = metric}};
-    sam_status status = score_all(&s, which, err);
-    object_score_conclude(&s.score, out);
-    object_score_free(&s.score);
-    metric_scratch_free(&s.scratch);
-    image_free(&s.frame);
-    image_free(&s.truth);
-    free(s.f.mask);
-    free(s.f.near);
-    free(s.f.row);
+    f->kind = kind;
+    f->width = width;
+    f->height = height;
+    sam_status status = begin(f, rgb, mask, err);
+    if (status == SAM_OK)
+        *out = f;
+    else
+        follower_close(f);
     return status;
+}
+
+void follower_close(follower *f)
+{
+    if (!f)
+        return;
+    free(f->mask);
+    free(f->near);
+    free(f->row);
+    free(f);
 }

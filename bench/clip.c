@@ -75,12 +75,15 @@ sam_status clip_open(clip *c, sam_error *err)
 {
     c->current = -1;
     c->n_tracked = 0;
+    c->ahead = (frames_ahead){.frames = c->frames, .overlap = c->overlap, .end = c->n_frames};
+    frames_size(c->frames, &c->ahead.width, &c->ahead.height);
     c->started = calloc((size_t)c->prompts->n_objects + 1, 1);
     return c->started ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for a clip");
 }
 
 void clip_close(clip *c)
 {
+    ahead_close(&c->ahead);
     free(c->started);
     c->started = NULL;
 }
@@ -175,7 +178,7 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err)
     if (t < 0 || t >= c->n_frames)
         return SAM_OK;
     const frame *f = NULL;
-    TRY(frames_next(c->frames, &f, err));
+    TRY(ahead_next(&c->ahead, &f, err));
     if (!f)
         return SAM_OK;
     out->encoded = f->index != c->current;
@@ -183,6 +186,8 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err)
         alloc_count_begin();
     double start = clock_ms();
     sam_status status = out->encoded ? push(c, f, err) : SAM_OK;
+    if (status == SAM_OK)
+        status = ahead_push(&c->ahead, c->session, err);
     if (status == SAM_OK)
         status = sam_track(c->session, c->direction, err);
     out->ms = clock_ms() - start;

@@ -8,10 +8,10 @@
 #define CLIP_H
 
 #include "alloc_count.h"
-#include "frames.h"
+#include "frames_ahead.h"
 #include "prompts.h"
 
-/* The first seven fields are the caller's. */
+/* The first eight fields are the caller's. */
 typedef struct clip {
     sam_session *session;
     frame_source *frames; /* nothing taken from it yet */
@@ -20,7 +20,9 @@ typedef struct clip {
     int start;    /* first frame tracked                                */
     sam_direction direction;
     int count_allocations; /* 1: fill in clip_result.allocations        */
-    int64_t current;       /* frame the session holds, -1: none         */
+    int overlap;           /* 1: frames are handed to the session ahead */
+    frames_ahead ahead;
+    int64_t current; /* frame the session holds, -1: none         */
     int n_tracked;
     unsigned char *started; /* [n_objects] the object has been prompted */
 } clip;

@@ -1,6 +1,7 @@
 /* dataset.c - finds videos, frames and annotations; see dataset.h. */
 #include "dataset.h"
 
+#include "dataset_root.h"
 #include "sav_train.h"
 
 #include <assert.h>
@@ -10,25 +11,6 @@
 #include <string.h>
 
 enum { MAX_VALUES = 256, VOID_VALUE = 255 };
-
-/* Where a layout keeps things below its root. */
-typedef struct layout_folders {
-    dataset_layout layout;
-    const char *frames, *masks;
-} layout_folders;
-
-static const layout_folders layouts[] = {
-    {DATASET_SAV, "JPEGImages_24fps", "Annotations_6fps"},
-    {DATASET_DAVIS, "JPEGImages/480p", "Annotations/480p"},
-    {DATASET_DAVIS, "JPEGImages/Full-Resolution", "Annotations/Full-Resolution"},
-    {DATASET_DAVIS, "JPEGImages/1080p", "Annotations/1080p"},
-    {DATASET_FLAT, "JPEGImages", "Annotations"},
-};
-static const layout_folders train_layout = {DATASET_SAV_TRAIN, "", ""};
-
-/* root/list.txt of a split, tried in this order. */
-static const char *const list_places[] = {"%s.txt", "ImageSets/2017/%s.txt", "ImageSets/2016/%s.txt",
-                                          "ImageSets/480p/%s.txt", "ImageSets/%s.txt"};
 
 uint64_t splitmix64(uint64_t *state)
 {
@@ -75,66 +57,7 @@ void dataset_close(dataset *d)
     *d = (dataset){0};
 }
 
-/* ---- root, layout, list ---- */
-
-static int has_folder(const char *root, const char *folder)
-{
-    char *path;
-    if (path_join(&path, root, folder, NULL) != SAM_OK)
-        return 0;
-    int found = path_is_folder(path);
-    free(path);
-    return found;
-}
-
-/* The layout at `root`, told by its annotations; NULL if there are none. */
-static const layout_folders *layout_at(const char *root)
-{
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-        if (has_folder(root, layouts[i].masks))
-            return &layouts[i];
-    listing train = {0};
-    int found = path_is_folder(root) && sav_train_list(root, &train, NULL) == SAM_OK && train.n;
-    listing_free(&train);
-    return found ? &train_layout : NULL;
-}
-
-static sam_status find_root(dataset *d, const char *split_dir, const char *split_name, const layout_folders **layout,
-                            sam_error *err)
-{
-    if (!path_is_folder(split_dir))
-        return fail(err, SAM_E_IO, "%s: no such folder", split_dir);
-    TRY(path_join(&d->root, split_dir, "", err));
-    *layout = layout_at(d->root);
-    if (!*layout && split_name) {
-        free(d->root);
-        d->root = NULL;
-        TRY(path_join(&d->root, split_dir, split_name, err));
-        *layout = layout_at(d->root);
-    }
-    if (!*layout)
-        return fail(
-            err, SAM_E_FORMAT,
-            "%s: no Annotations_6fps, Annotations/480p or Annotations folder there, and no VIDEO_manual.json%s; expected the root of "
-            "a SA-V, DAVIS, MOSE or YouTube-VOS set",
-            split_dir, split_name ? " or in the split's folder" : "");
-    d->layout = (*layout)->layout;
-    return SAM_OK;
-}
-
-static sam_status find_list(dataset *d, const char *split_name, sam_error *err)
-{
-    for (size_t i = 0; split_name && i < sizeof list_places / sizeof *list_places; i++) {
-        char place[512];
-        snprintf(place, sizeof place, list_places[i], split_name);
-        TRY(path_join(&d->list_file, d->root, place, err));
-        if (path_is_file(d->list_file))
-            return SAM_OK;
-        free(d->list_file);
-        d->list_file = NULL;
-    }
-    return SAM_OK;
-}
+/* ---- lists ---- */
 
 /* DAVIS 2016 lists pairs of frame and mask, "/JPEGImages/480p/bear/00000.jpg /Annotations/...": the folder's name. */
 static void line_to_video(const char *line, const char **name, size_t *n)
@@ -207,13 +130,30 @@ static void shuffle(listing *names, uint64_t seed)
 
 /* ---- one video ---- */
 
-/* Puts the path of an existing video file into v->video_file. */
-static sam_status find_video_file(const dataset *d, dataset_video *v, sam_error *err)
+/* SA-V train: names of a list become paths. */
+static sam_status find_train_paths(const dataset *d, listing *names, sam_error *err)
+{
+    listing all = {0}, paths = {0};
+    sam_status status = sav_train_list(d->root, &all, err);
+    for (int i = 0; i < names->n && status == SAM_OK; i++) {
+        int at = sav_train_find(&all, names->names[i]);
+        status = at < 0 ? fail(err, SAM_E_IO, "%s: names %.80s, but there is no %.80s_manual.json or _auto.json in %s",
+                               d->list_file, names->names[i], names->names[i], d->root)
+                        : listing_add(&paths, all.names[at], strlen(all.names[at]), err);
+    }
+    listing_free(&all);
+    listing_free(names);
+    *names = paths;
+    return status;
+}
+
+/* Puts the path of an existing video file into v->video_file. `name` is v->name, or for SA-V train its path. */
+static sam_status find_video_file(const dataset *d, dataset_video *v, const char *name, sam_error *err)
 {
     static const char *const places[] = {"%s.mp4", "videos/%s.mp4", "JPEGImages_24fps/%s.mp4"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char place[512];
-        snprintf(place, sizeof place, places[i], v->name);
+        snprintf(place, sizeof place, places[i], name);
         TRY(path_join(&v->video_file, d->root, place, err));
         if (path_is_file(v->video_file))
             return SAM_OK;
@@ -223,9 +163,10 @@ static sam_status find_video_file(const dataset *d, dataset_video *v, sam_error 
     return SAM_OK;
 }
 
-static sam_status find_frames(const dataset *d, dataset_video *v, const char *frames_root, sam_error *err)
+static sam_status find_frames(const dataset *d, dataset_video *v, const char *name, const char *frames_root,
+                              sam_error *err)
 {
-    TRY(path_join(&v->frames_dir, frames_root, v->name, err));
+    TRY(path_join(&v->frames_dir, frames_root, name, err));
     if (path_is_folder(v->frames_dir)) {
         TRY(listing_read(v->frames_dir, "jpg|jpeg|png", &v->frames, err));
         listing_sort_by_number(&v->frames);
@@ -233,7 +174,11 @@ static sam_status find_frames(const dataset *d, dataset_video *v, const char *fr
             return fail(err, SAM_E_FORMAT, "%s: holds no .jpg or .png frame", v->frames_dir);
         return SAM_OK;
     }
-    TRY(find_video_file(d, v, err));
+    TRY(find_video_file(d, v, name, err));
+    if (!v->video_file && d->layout == DATASET_SAV_TRAIN)
+        return fail(err, SAM_E_IO,
+                    "%s.mp4: no such file, but annotations of it are there; add the one or remove the other",
+                    v->frames_dir);
     if (!v->video_file)
         return fail(err, SAM_E_IO, "%s: no such folder, and no %s.mp4 in %s; %s names this video", v->frames_dir,
                     v->name, d->root, d->list_file ? d->list_file : "its folder of annotations");
@@ -344,8 +289,8 @@ static sam_status find_index_masks(dataset_video *v, sam_error *err)
 static sam_status find_video(const dataset *d, dataset_video *v, const char *name, const char *frames_root,
                              const char *masks_root, sam_error *err)
 {
-    TRY(path_join(&v->name, "", name, err));
-    TRY(find_frames(d, v, frames_root, err));
+    TRY(path_join(&v->name, "", d->layout == DATASET_SAV_TRAIN ? sav_train_name(name) : name, err));
+    TRY(find_frames(d, v, name, frames_root, err));
     if (d->layout == DATASET_SAV_TRAIN)
         return sav_train_path(d->root, name, &v->masks_dir, err);
     TRY(path_join(&v->masks_dir, masks_root, name, err));
@@ -358,8 +303,15 @@ static sam_status find_video(const dataset *d, dataset_video *v, const char *nam
 static sam_status find_videos(dataset *d, const dataset_options *o, const char *frames_root, const char *masks_root,
                               listing *names, sam_error *err)
 {
-    TRY(find_list(d, o->split_name, err));
+    char lists[300];
+    TRY(dataset_list_find(d->root, o->split_name, &d->list_file, err));
+    dataset_lists(d->root, lists, sizeof lists);
+    if (!d->list_file && o->split_required && lists[0])
+        return fail(err, SAM_E_ARG, "--split_name %.60s: %.200s has no such list; there are %s", o->split_name, d->root,
+                    lists);
     TRY(d->list_file ? read_list(d, names, err) : scan_videos(d, frames_root, masks_root, names, err));
+    if (d->list_file && d->layout == DATASET_SAV_TRAIN)
+        TRY(find_train_paths(d, names, err));
     if (o->shuffle)
         shuffle(names, o->seed);
     int n = o->limit_videos > 0 && o->limit_videos < names->n ? o->limit_videos : names->n;
@@ -381,8 +333,10 @@ sam_status dataset_open(dataset *d, const char *split_dir, const dataset_options
     listing names = {0};
     *d = (dataset){.limit_objects = o->limit_objects > 0 ? o->limit_objects : 0};
     d->recent = calloc(1, sizeof *d->recent);
-    sam_status status = d->recent ? find_root(d, split_dir, o->split_name, &layout, err)
+    sam_status status = d->recent ? dataset_root_find(split_dir, o->split_name, &d->root, &layout, err)
                                   : fail(err, SAM_E_MEMORY, "%s: out of memory", split_dir);
+    if (status == SAM_OK)
+        d->layout = layout->layout;
     if (status == SAM_OK)
         status = path_join(&frames_root, d->root, layout->frames, err);
     if (status == SAM_OK)
@@ -404,6 +358,12 @@ static sam_status read_index_mask(const dataset_video *v, int mask, image *out, 
     char *path;
     TRY(path_join(&path, v->masks_dir, v->masks.names[mask], err));
     sam_status status = image_read_mask(path, out, err);
+    if (status == SAM_OK && out->many_colours)
+        status =
+            fail(err, SAM_E_FORMAT,
+                 "%s: is an RGB picture of several colours, expected object numbers (a palette or gray PNG), as the "
+                 "data set has them",
+                 path);
     free(path);
     return status;
 }
@@ -572,6 +532,11 @@ sam_status dataset_read_mask(const dataset *d, int video, int object, int frame,
     sam_status status = read_mask_at(path, o->value, width, height, out, err);
     free(path);
     return status;
+}
+
+int dataset_masks_by_object(const dataset *d)
+{
+    return d->layout == DATASET_SAV || d->layout == DATASET_SAV_TRAIN;
 }
 
 sam_status dataset_frame_path(const dataset *d, int video, int frame, char **out, sam_error *err)

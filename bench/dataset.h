@@ -6,7 +6,8 @@
  *            480p); Full-Resolution and 1080p likewise. 255 is void, or the object where it is the only value (2016)
  *   flat     JPEGImages/<video>/, Annotations/<video>/<frame>.png (index), maybe few (MOSE, YouTube-VOS, LVOS),
  *            SPLIT.txt in the root or in ImageSets/
- *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, SPLIT.txt
+ *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, or in folders
+ *            sav_000, sav_001 ... of it, SPLIT.txt
  *
  * The root is split_dir, or split_dir/split_name. Frames count from 0 in the order of their file names, by number where
  * all names are numbers; a mask belongs to the frame with its name. Everything but pixels is checked when the set is opened. */
@@ -40,6 +41,7 @@ typedef struct dataset_video {
 
 typedef struct dataset_options {
     const char *split_name; /* of the list; NULL or without such a list: every annotated video is taken            */
+    int split_required;     /* 1: the user named it: having other lists below ImageSets, but not it, is SAM_E_ARG     */
     int limit_videos;       /* 0: all. Applied after shuffling                                                     */
     int limit_objects;      /* per video, by name; 0: all                                                          */
     int shuffle;            /* 1: the order of videos is shuffled, always the same way for a seed                  */
@@ -69,6 +71,9 @@ sam_status dataset_find_objects(dataset *d, int video, sam_error *err);
  * reused. Another size than width x height (0: any) is SAM_E_FORMAT. */
 sam_status dataset_read_mask(const dataset *d, int video, int object, int frame, int width, int height, image *out,
                              sam_error *err);
+
+/* 1: annotations are files of single objects (SA-V); 0: one picture holds the numbers of all objects (DAVIS, flat). */
+int dataset_masks_by_object(const dataset *d);
 
 /* Path of a frame's image, for the caller to free; not for video files. */
 sam_status dataset_frame_path(const dataset *d, int video, int frame, char **out, sam_error *err);

@@ -1,8 +1,11 @@
 /* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
 #include "backend.h"
 #include "convert.h"
+#include "cublaslt.h"
 #include "flags.h"
 #include "op.h"
+#include "open_model.h"
+#include "overlay.h"
 
 #include <stdio.h> /* before jpeglib.h, which needs FILE */
 
@@ -10,10 +13,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <jpeglib.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/avutil.h>
-#include <libswscale/swscale.h>
 #include <omp.h>
 #include <spng.h>
 #include <stdlib.h>
@@ -124,15 +123,27 @@ static void print_cuda(void)
                                                                          : "none loaded on this machine");
 }
 
+/* What the CUDA backend loads when a model is opened. */
+static void print_cuda_libraries(void)
+{
+    char why[256], path[4096];
+    if (!backend_cuda())
+        return;
+    cublaslt *lt = cublaslt_open(NULL, why, sizeof why);
+    if (lt)
+        printf("cuBLASLt       %s: large products (--disable_cublas)\n", cublaslt_version(lt));
+    else
+        printf("cuBLASLt       none: %s; our own kernels are used\n", why);
+    cublaslt_close(lt);
+    model_tuning_cache(&(model_choice){0}, path, sizeof path);
+    printf("tuning cache   %s (%s)\n", *path ? path : "none", access(path, F_OK) ? "made by --tune" : "there is one");
+}
+
 static void print_libraries(void)
 {
     const dnnl_version_t *dnnl = dnnl_version();
-    unsigned format = avformat_version(), codec = avcodec_version();
     printf("oneDNN         %d.%d.%d\n", dnnl->major, dnnl->minor, dnnl->patch);
-    printf("libav          %s (libavformat %u.%u.%u, libavcodec %u.%u.%u, libswscale %u)\n", av_version_info(),
-           AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format), AV_VERSION_MAJOR(codec),
-           AV_VERSION_MINOR(codec), AV_VERSION_MICRO(codec), AV_VERSION_MAJOR(swscale_version()));
-    printf("H.264 encoder  %s\n", avcodec_find_encoder_by_name("libx264") ? "libx264" : "none: overlays are MPEG-4");
+    video_print_versions();
 #ifdef LIBJPEG_TURBO_VERSION
     printf("libjpeg        turbo " TEXT(LIBJPEG_TURBO_VERSION) "\n");
 #else
@@ -171,6 +182,7 @@ static int doctor_main(int argc, char **argv)
     print_cpu();
     print_backend();
     print_cuda();
+    print_cuda_libraries();
     print_libraries();
     print_cache();
     return 0;

@@ -9,11 +9,13 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "machine.h"
-#include "samples.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 enum { MAX_WORDS = 256 };
 
@@ -64,10 +66,22 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     return SAM_OK;
 }
 
+sam_status edge_say_where(const edge_options *o, const char *phase, const char *video, const char *object,
+                          const char *model, sam_error *err)
+{
+    char path[4096];
+    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
+    return json_out(path,
+                    json_pack("{s:I,s:s,s:s,s:s,s:s}", "pid", (json_int_t)getpid(), "phase", phase, "video", video,
+                              "object", object, "model", model),
+                    err);
+}
+
 /* ---- children ---- */
 
-/* This program with the same flags, in another phase. */
-static sam_status run_phase(const char *phase, const char *only, int argc, char **argv, child_end *end, sam_error *err)
+/* This program with the same flags, in another phase, with one more flag if that has a value. */
+static sam_status run_phase(const char *phase, const char *more, const char *value, int argc, char **argv,
+                            child_end *end, sam_error *err)
 {
     char self[4096];
     const char *words[MAX_WORDS + 8] = {0};
@@ -78,9 +92,9 @@ static sam_status run_phase(const char *phase, const char *only, int argc, char 
         words[n++] = argv[i];
     words[n++] = "--phase";
     words[n++] = phase;
-    if (only) {
-        words[n++] = "--only_model";
-        words[n++] = only;
+    if (value && *value) {
+        words[n++] = more;
+        words[n++] = value;
     }
     return child_run(words, end, err);
 }
@@ -105,7 +119,7 @@ static sam_status bury(const edge_options *o, const child_end *end, int *known, 
     fprintf(stderr, "sambench edge: %s%s%s%s%s: %s; going on with the next\n", model, *video ? ", " : "", video,
             *object ? "/" : "", object, how);
     snprintf(status, sizeof status, "killed: %s", how);
-    sam_status result = edge_table_open(o, &t, 1, err);
+    sam_status result = edge_table_open(o, &t, err);
     if (result == SAM_OK && csv_find(&t, (const char *const[]){video, object, model}, 3) >= 0)
         *known = 0;
     if (result == SAM_OK && *known)
@@ -125,10 +139,14 @@ static sam_status infer(const edge_options *o, const char *only, int argc, char 
     for (int known = 1; known;) {
         child_end end;
         remove(path);
-        TRY(run_phase("inference", only, argc, argv, &end, err));
+        TRY(run_phase("inference", "--only_model", only, argc, argv, &end, err));
         *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
         if (*interrupted || (!end.signal && end.code <= 1))
             break;
+        if (end.code == EDGE_DEVICE_LOST) { /* its row says so; there is one more at each time */
+            fprintf(stderr, "sambench edge: the GPU failed; going on in a new process\n");
+            continue;
+        }
         if (!end.signal)
             return fail(err, SAM_E_IO, "inference ended with status %d", end.code);
         TRY(bury(o, &end, &known, err));
@@ -137,113 +155,37 @@ static sam_status infer(const edge_options *o, const char *only, int argc, char 
     return SAM_OK;
 }
 
-/* ---- the end ---- */
-
-static double cell_number(const csv_table *t, int row, const char *column)
-{
-    return strtod(csv_cell(t, row, csv_column(t, column)), NULL);
-}
-
-static const char *cell(const csv_table *t, int row, const char *column)
-{
-    return csv_cell(t, row, csv_column(t, column));
-}
-
-/* One model over all its rows. */
-static json_t *sum_up(const csv_table *t, const char *model)
-{
-    samples fps = {0}, p95 = {0};
-    double rss = 0, pool = 0, gpu = 0;
-    int n_ok = 0, n_failed = 0;
-    for (int r = 0; r < t->n_rows; r++) {
-        if (strcmp(cell(t, r, "model"), model))
-            continue;
-        int ok = !strcmp(cell(t, r, "status"), "ok");
-        n_ok += ok;
-        n_failed += !ok;
-        if (!ok || !cell(t, r, "fps")[0])
-            continue;
-        samples_add(&fps, cell_number(t, r, "fps"), NULL);
-        samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
-        double x = cell_number(t, r, "cpu_peak_rss_MiB");
-        rss = x > rss ? x : rss;
-        x = cell_number(t, r, "pool_peak_MiB");
-        pool = x > pool ? x : pool;
-        x = cell_number(t, r, "gpu_peak_alloc_MiB");
-        gpu = x > gpu ? x : gpu;
-    }
-    double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
-    printf("%-22s %4d %7d %9.2f %12.1f %10.1f %10.1f\n", model, n_ok, n_failed, median, worst, rss, pool);
-    samples_free(&fps);
-    samples_free(&p95);
-    return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
-                     "latency_p95_ms_worst", worst, "cpu_peak_rss_MiB", rss, "gpu_peak_alloc_MiB", gpu, "pool_peak_MiB",
-                     pool);
-}
-
-static json_t *rows_of(const csv_table *t)
-{
-    json_t *rows = json_array();
-    for (int r = 0; r < t->n_rows; r++) {
-        json_t *row = json_object();
-        for (int c = 0; c < t->n_columns; c++) {
-            char *rest;
-            const char *text = csv_cell(t, r, c);
-            double x = strtod(text, &rest);
-            int is_number = text[0] && !*rest && c > 2;
-            if (text[0])
-                json_object_set_new(row, t->columns[c], is_number ? json_real(x) : json_string(text));
-        }
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
-static sam_status finish(const edge_options *o, const model_list *list, int *n_failed, sam_error *err)
-{
-    csv_table t = {0};
-    char path[4096];
-    json_t *metadata = NULL, *models = json_object();
-    TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
-    TRY(edge_table_open(o, &t, 1, err));
-    printf("%-22s %4s %7s %9s %12s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
-           "pool MiB");
-    for (int i = 0; i < list->n; i++)
-        json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
-    for (int r = 0; r < t.n_rows; r++)
-        *n_failed += strcmp(cell(&t, r, "status"), "ok") != 0;
-    sam_status status = edge_metadata_read(o, &metadata, err);
-    if (status == SAM_OK)
-        status = json_out(path,
-                          json_pack("{s:O,s:O,s:o,s:o,s:o}", "settings", json_object_get(metadata, "settings"),
-                                    "setup_ms", json_object_get(metadata, "setup_ms"), "machine", machine_json(),
-                                    "models", models, "rows", rows_of(&t)),
-                          err);
-    else
-        json_decref(models);
-    json_decref(metadata);
-    csv_close(&t);
-    return status;
-}
-
 /* ---- phases from the parent's side ---- */
 
-static sam_status new_table(const edge_options *o, sam_error *err)
+/* What the killed setup was at joins the names that the next one leaves out. 0: that is not known, or was left out. */
+static int leave_out(const edge_options *o, const child_end *end, char *cold, size_t n_cold, sam_error *err)
 {
-    csv_table t = {0};
-    sam_status status = edge_table_open(o, &t, 0, err);
-    if (status == SAM_OK)
-        status = csv_save(&t, err);
-    csv_close(&t);
-    return status;
+    char path[4096], how[160];
+    size_t n = strlen(cold);
+    if (edge_out(o, EDGE_PROGRESS, path, sizeof path, err) != SAM_OK)
+        return 0;
+    json_t *at = json_load_file(path, 0, NULL);
+    const char *name = json_string_value(json_object_get(at, "model"));
+    int known = name && !strstr(cold, name) && snprintf(cold + n, n_cold - n, "%s%s", n ? "|" : "", name) > 0 &&
+                n + strlen(name) + 1 < n_cold;
+    if (known)
+        fprintf(stderr, "sambench edge: setup of %s: %s; setting up again without it\n", name,
+                child_says(end, how, sizeof how));
+    json_decref(at);
+    return known;
 }
 
-static sam_status set_up(int argc, char **argv, int *interrupted, sam_error *err)
+static sam_status set_up(const edge_options *o, int argc, char **argv, int *interrupted, sam_error *err)
 {
-    char how[160];
+    char how[160], path[4096], cold[1024] = "";
     child_end end;
-    TRY(run_phase("setup", NULL, argc, argv, &end, err));
-    *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
+    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
+    do {
+        remove(path);
+        TRY(run_phase("setup", "--cold", cold, argc, argv, &end, err));
+        *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
+    } while (!*interrupted && end.signal && leave_out(o, &end, cold, sizeof cold, err));
+    remove(path);
     if (*interrupted || (!end.signal && !end.code))
         return SAM_OK;
     if (end.code == 2)
@@ -252,20 +194,73 @@ static sam_status set_up(int argc, char **argv, int *interrupted, sam_error *err
                 child_says(&end, how, sizeof how));
 }
 
+static int has_model(const json_t *metadata, const char *name)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(metadata, "models"), i, m)
+    {
+        const char *other = json_string_value(json_object_get(m, "name"));
+        if (other && !strcmp(other, name))
+            return 1;
+    }
+    return 0;
+}
+
+/* With --resume: whether the setup of the run that is resumed was finished, and for the same. */
+static int is_set_up(const edge_options *o, const model_list *list)
+{
+    json_t *metadata = NULL;
+    if (edge_metadata_read(o, &metadata, NULL) != SAM_OK)
+        return 0;
+    json_t *old = json_object_get(metadata, "settings");
+    json_t *now = edge_settings(o, json_string_value(json_object_get(old, "split")));
+    int same = json_equal(old, now);
+    for (int i = 0; i < list->n; i++)
+        same &= has_model(metadata, list->entries[i].name);
+    json_decref(now);
+    json_decref(metadata);
+    return same;
+}
+
+static sam_status measure(const edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
+                          int *n_failed, sam_error *err)
+{
+    for (int i = 0; i < (o->isolate_models ? list->n : 1) && !*interrupted; i++)
+        TRY(infer(o, o->isolate_models ? list->entries[i].name : NULL, argc, argv, interrupted, err));
+    TRY(edge_sum_up(o, list, n_failed, err));
+    if (*interrupted || *n_failed)
+        fprintf(stderr, "sambench edge: %s; --resume with the same flags %s\n",
+                *interrupted ? "interrupted" : "some failed, as the column status says",
+                *interrupted ? "goes on from here" : "tries them again");
+    return SAM_OK;
+}
+
+static sam_status begin_table(const edge_options *o, sam_error *err)
+{
+    int n_kept;
+    TRY(edge_table_begin(o, &n_kept, err));
+    if (o->resume)
+        fprintf(stderr, "sambench edge: --resume: %d finished rows taken over\n", n_kept);
+    return SAM_OK;
+}
+
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
-    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", &list, err));
+    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &list, err));
     sam_status status = folders_make(o->w.out_dir, err);
-    if (status == SAM_OK && !o->skip_setup)
-        status = set_up(argc, argv, interrupted, err);
-    if (status == SAM_OK && !o->skip_inference && !*interrupted) {
-        status = new_table(o, err);
-        for (int i = 0; status == SAM_OK && i < (o->isolate_models ? list.n : 1) && !*interrupted; i++)
-            status = infer(o, o->isolate_models ? list.entries[i].name : NULL, argc, argv, interrupted, err);
-        if (status == SAM_OK)
-            status = finish(o, &list, n_failed, err);
-    }
+    if (status == SAM_OK)
+        status = machine_write(o->w.out_dir, err);
+    /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
+    if (status == SAM_OK && o->resume && !o->skip_inference)
+        status = begin_table(o, err);
+    if (status == SAM_OK && !o->skip_setup && !(o->resume && is_set_up(o, &list)))
+        status = set_up(o, argc, argv, interrupted, err);
+    if (status == SAM_OK && !o->resume && !o->skip_inference && !*interrupted)
+        status = begin_table(o, err);
+    if (status == SAM_OK && !o->skip_inference && !*interrupted)
+        status = measure(o, &list, argc, argv, interrupted, n_failed, err);
     if (status == SAM_OK)
         printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
@@ -317,20 +312,18 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->skip_setup,
          .help = "Use the metadata of an earlier setup."},
+        {.name = "resume",
+         .kind = FLAG_SWITCH,
+         .value = &o->resume,
+         .help = "Continue the table in OUT_DIR: finished objects are not repeated, nor is a setup that was finished "
+                 "(default: an old table is renamed)."},
         {.name = "skip_inference", .kind = FLAG_SWITCH, .value = &o->skip_inference, .help = "Only set up."},
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
          .help =
-             "Try algorithms in setup and keep the fastest. No cuDNN is used: on the CPU this is the number of threads; "
-             "CUDA kernels are chosen by shape (default: off)."},
-        {.name = "workspace_mb",
-         .kind = FLAG_INT,
-         .value = &o->workspace_mb,
-         .meta = "MB",
-         .min = 1,
-         .max = 1 << 20,
-         .help = "Tuning takes nothing that needs more scratch memory (default 256)."},
+             "Try algorithms in setup and keep the fastest that need no more than --workspace_mb: on CUDA those of "
+             "cuBLASLt, cuDNN and our kernels, for inference to use; on the CPU numbers of threads (default: off)."},
         {.name = "autocast_dtype",
          .kind = FLAG_CHOICE,
          .value = &o->autocast,
@@ -348,6 +341,11 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .value = only,
          .meta = "NAME",
          .help = "Of those in --models, with --phase."},
+        {.name = "cold",
+         .kind = FLAG_STRING,
+         .value = &o->cold,
+         .meta = "NAMES",
+         .help = "Models that are not warmed up, with --phase: a setup was killed at them."},
     };
     memcpy(to, flags, sizeof flags);
     return (int)(sizeof flags / sizeof *flags);
@@ -366,6 +364,9 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (!o->w.test_mode && !o->w.split_dir)
         return fail(err, SAM_E_ARG,
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (o->tune && o->w.model.deterministic)
+        return fail(err, SAM_E_ARG,
+                    "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
     if (!o->w.model.image_px)
@@ -390,6 +391,10 @@ static int run_edge(edge_options *o, int argc, char **argv)
     int interrupted = 0, n_failed = 0;
     sam_status status;
     interrupt_catch();
+    /* A phase does not outlive the process that reads what it finds. */
+    if (o->phase)
+        prctl(PR_SET_PDEATHSIG, SIGINT);
+    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else
@@ -398,19 +403,22 @@ static int run_edge(edge_options *o, int argc, char **argv)
         fprintf(stderr, "sambench edge: %s\n", err.text);
     if (interrupted || interrupt_requested())
         return EDGE_INTERRUPTED;
+    if (o->device_lost)
+        return EDGE_DEVICE_LOST;
     return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
 }
 
 static int edge_main(int argc, char **argv)
 {
-    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600}, .workspace_mb = 256};
-    flag flags[N_WORKLOAD_FLAGS + 12];
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}}};
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
     for (int i = 0; i < n; i++)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
+    n += session_flags(&o.w.model, flags + n);
     n += flags_of(&o, &only, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
     if (status == SAM_OK)
@@ -439,5 +447,6 @@ const verb verb_edge = {
         "  quick        1 video, 1 object, 30 frames, 512 px\n"
         "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
         "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .before = "[quick|standard|memory-safe]",
     .main = edge_main,
 };

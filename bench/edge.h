@@ -2,7 +2,8 @@
  *
  *   edge.c        starts the others, says how they ended, sums up
  *   edge_setup.c  phase A: looks at the data, tunes, warms up, prepares frames; writes metadata.json
- *   edge_infer.c  phase B: measures inference, a row at a time, from what metadata.json says */
+ *   edge_infer.c  phase B: measures inference, a row at a time, from what metadata.json says
+ *   edge_table.c  the table they share, and its summary */
 #ifndef EDGE_H
 #define EDGE_H
 
@@ -14,15 +15,21 @@
 #define EDGE_METADATA     "metadata.json"
 #define EDGE_SUMMARY      "jetson_benchmark_summary.csv"
 #define EDGE_SUMMARY_JSON "jetson_benchmark_summary.json"
-#define EDGE_PROGRESS     "edge_progress.json" /* what phase B is at: {"pid", "video", "object", "model"} */
+#define EDGE_SETTINGS     "jetson_benchmark_settings.json"
+#define EDGE_PREVIOUS     "jetson_benchmark_summary.previous.csv"
+#define EDGE_PROGRESS     "edge_progress.json" /* what a phase is at: {"pid", "phase", "video", "object", "model"} */
+#define EDGE_FRAMES       "prepared frames"    /* stands for them among the names of edge_options.cold */
 
-enum { EDGE_INTERRUPTED = 130 };
+/* Exit status of phase B. A GPU that has failed is lost to its process, perhaps not to the next one. */
+enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 
 typedef struct edge_options {
     workload w;
     const char *preset, *phase, *preprocessed_dir, *autocast;
+    const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference;
+    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
+    int device_lost; /* by this process */
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */
@@ -38,11 +45,23 @@ sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err);
 /* metadata.json, for json_decref. SAM_E_FORMAT if it is another version's or for other settings. */
 sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *err);
 
+/* The settings that metadata.json states, for a split's root. */
+json_t *edge_settings(const edge_options *o, const char *split);
+
+/* edge_progress.json, for the parent if this process is killed. */
+sam_status edge_say_where(const edge_options *o, const char *phase, const char *video, const char *object,
+                          const char *model, sam_error *err);
+
+/* Starts the table; with --resume it has the good rows of the one that is there, *n_kept. */
+sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err);
 /* The table, with the rows it has. */
-sam_status edge_table_open(const edge_options *o, csv_table *t, int resume, sam_error *err);
+sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err);
 /* A row without figures. */
 sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
                                  const char *model, const char *status, sam_error *err);
+
+/* Prints a line for each model and writes jetson_benchmark_summary.json; rows that are not good are counted. */
+sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_failed, sam_error *err);
 
 /* OUT_DIR/<name> and PREPROCESSED_DIR/<name>. */
 sam_status edge_out(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err);

@@ -3,11 +3,13 @@
 #include "edge.h"
 
 #include "csv_row.h"
+#include "folders.h"
 #include "interrupt.h"
-#include "json_out.h"
 #include "object_pass.h"
 #include "process_memory.h"
+#include "results.h"
 #include "spread.h"
+#include "text_out.h"
 #include "unified.h"
 
 #include <math.h>
@@ -15,39 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *const columns[] = {"video",
-                                      "object",
-                                      "model",
-                                      "imgsz",
-                                      "precision",
-                                      "frames",
-                                      "fps",
-                                      "latency_ms",
-                                      "latency_p50_ms",
-                                      "latency_p95_ms",
-                                      "latency_p99_ms",
-                                      "latency_stddev_ms",
-                                      "prompt_frame_ms",
-                                      "e2e_fps",
-                                      "encode_ms",
-                                      "memory_attention_ms",
-                                      "mask_decoder_ms",
-                                      "memory_encoder_ms",
-                                      "post_ms",
-                                      "memory_kind",
-                                      "cpu_peak_rss_MiB",
-                                      "gpu_peak_alloc_MiB",
-                                      "pool_peak_MiB",
-                                      "planned_MiB",
-                                      "model_load_ms",
-                                      "session_ms",
-                                      "setup_ms",
-                                      "prepared_frames",
-                                      "backend",
-                                      "device",
-                                      "status"};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
 /* One object while it runs. */
 typedef struct job {
@@ -59,41 +28,6 @@ typedef struct job {
     double available_before, least_available, prompt_ms;
     sam_stats stats;
 } job;
-
-/* ---- files ---- */
-
-sam_status edge_table_open(const edge_options *o, csv_table *t, int resume, sam_error *err)
-{
-    char path[4096];
-    TRY(edge_out(o, EDGE_SUMMARY, path, sizeof path, err));
-    return csv_open(t, path, columns, N_COLUMNS, resume, err);
-}
-
-sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
-                                 const char *model, const char *status, sam_error *err)
-{
-    csv_row r = {.n = 0};
-    row_text(&r, video);
-    row_text(&r, object);
-    row_text(&r, model);
-    row_int(&r, o->w.model.image_px);
-    row_text(&r, model_precision(&o->w.model));
-    while (r.n < N_COLUMNS - 1)
-        row_text(&r, NULL);
-    row_text(&r, status);
-    return csv_add(t, r.values, err);
-}
-
-static sam_status say_where(const edge_options *o, const char *video, const char *object, const char *model,
-                            sam_error *err)
-{
-    char path[4096];
-    TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
-    return json_out(
-        path,
-        json_pack("{s:I,s:s,s:s,s:s}", "pid", (json_int_t)getpid(), "video", video, "object", object, "model", model),
-        err);
-}
 
 /* ---- one object ---- */
 
@@ -132,7 +66,7 @@ static void add_memory(csv_row *r, const job *j)
     double rss = (double)process_peak_bytes() / 0x1p20, pool = j->available_before - j->least_available;
     row_text(r, memory_kind_name(j->kind));
     row_number(r, 1, rss);
-    row_number(r, 1, j->kind == MEMORY_CPU ? 0 : planned);
+    row_number(r, 1, (double)s->device_bytes / 0x1p20);
     row_number(r, 1, j->kind == MEMORY_DISCRETE ? NAN : pool > 0 ? pool : 0);
     row_number(r, 1, planned);
 }
@@ -201,6 +135,21 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
     return object_pass_run(&pass, r, err);
 }
 
+/* The time of each frame, for the report, in the columns that `run` writes. */
+static sam_status write_frames(const job *j, const edge_object *at, const pass_result *p, sam_error *err)
+{
+    char path[4096];
+    text_out t;
+    if (!results_row_file(path, sizeof path, j->o->w.out_dir, "frames", at->video, at->object, j->entry->name, "csv"))
+        return fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+    TRY(folders_make_for(path, err));
+    TRY(text_open(&t, path, err));
+    fprintf(t.to, "frame,name,ms,J,F\n%d,,%.3f,,\n", p->first, j->prompt_ms);
+    for (size_t i = 0; i < j->ms.n; i++)
+        fprintf(t.to, "%d,,%.3f,,\n", p->first + 1 + (int)i, j->ms.x[i]);
+    return text_close(&t, err);
+}
+
 /* Returns what stops everything: that the table cannot be written. */
 static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
                              const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
@@ -211,7 +160,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     sam_error why = {0};
     char path[4096];
     sam_stats planned;
-    TRY(say_where(o, at->video, at->object, e->name, err));
+    TRY(edge_say_where(o, "inference", at->video, at->object, e->name, err));
     sam_status status = SAM_OK;
     if (at->prepared) {
         TRY(edge_prepared(o, at->prepared, path, sizeof path, err));
@@ -224,7 +173,9 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
         status = measure(&j, at, store, &r, &why);
     frame_store_close(store);
     if (status == SAM_OK) {
-        status = add_row(t, &j, at, &r, err);
+        status = write_frames(&j, at, &r, err);
+        if (status == SAM_OK)
+            status = add_row(t, &j, at, &r, err);
         printf("%s/%s  %s  %.2f fps  p95 %.1f ms  %.0f MiB\n", at->video, at->object, e->name,
                j.ms.n ? 1e3 / spread_of(&j.ms, 0).mean : 0.0, spread_of(&j.ms, 0).p95,
                (double)process_peak_bytes() / 0x1p20);
@@ -232,6 +183,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     } else {
         char text[600];
         ++*n_failed;
+        o->device_lost |= status == SAM_E_DEVICE;
         snprintf(text, sizeof text, "error: %s", why.text);
         fprintf(stderr, "sambench edge: %s/%s, %s: %s\n", at->video, at->object, e->name, why.text);
         status = edge_table_add_failed(t, o, at->video, at->object, e->name, text, err);
@@ -274,7 +226,7 @@ static sam_status one_video(edge_options *o, const model_entry *e, warm_model *m
         at.object = json_string_value(json_object_get(object, "name"));
         if (!json_is_true(json_object_get(object, "valid")) || has_row(t, at.video, at.object, e->name))
             continue;
-        if (interrupt_requested())
+        if (interrupt_requested() || o->device_lost)
             break;
         TRY(one_object(o, e, m, available, &at, t, n_failed, err));
     }
@@ -311,7 +263,7 @@ static sam_status one_model(edge_options *o, const json_t *metadata, const model
         return SAM_OK;
     choice.weights = workload_weights(&o->w, e);
     take_tuning(metadata, e->name, &choice);
-    TRY(say_where(o, "", "", e->name, err));
+    TRY(edge_say_where(o, "inference", "", "", e->name, err));
     if (warm_open(&m, "edge", &choice, e->checkpoint, &why) != SAM_OK) {
         char text[600];
         ++*n_failed;
@@ -320,8 +272,9 @@ static sam_status one_model(edge_options *o, const json_t *metadata, const model
         return edge_table_add_failed(t, o, "", "", e->name, text, err);
     }
     sam_status status = SAM_OK;
-    json_array_foreach(videos, i, video) if (status == SAM_OK && !interrupt_requested() && pending(t, video, e->name))
-        status = one_video(o, e, &m, available, video, t, n_failed, err);
+    json_array_foreach(videos, i, video) if (status == SAM_OK && !interrupt_requested() && !o->device_lost &&
+                                             pending(t, video, e->name)) status =
+        one_video(o, e, &m, available, video, t, n_failed, err);
     warm_close(&m);
     return status;
 }
@@ -332,8 +285,8 @@ sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err)
     json_t *metadata = NULL;
     TRY(workload_open(&o->w, "edge", err));
     TRY(edge_metadata_read(o, &metadata, err));
-    sam_status status = edge_table_open(o, &t, 1, err);
-    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++)
+    sam_status status = edge_table_open(o, &t, err);
+    for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested() && !o->device_lost; i++)
         if (!has_row(&t, "", "", o->w.list.entries[i].name))
             status = one_model(o, metadata, &o->w.list.entries[i], &t, n_failed, err);
     csv_close(&t);

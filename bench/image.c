@@ -260,11 +260,7 @@ static sam_status segment(image_run *r, sam_error *err)
     sam_session_options opt = {
         .width_px = r->f->width, .height_px = r->f->height, .mode = SAM_IMAGE, .mem_limit = r->o->model.mem_limit};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
-    TRY(sam_get_stats(r->session, &stats, err));
-    /* The tap shows values where they lie; those of a GPU cannot be read from here. */
-    if (r->o->dump && strcmp(stats.backend, "cpu"))
-        fprintf(stderr, "sambench image: the features are only dumped with --device cpu\n");
-    else if (r->o->dump)
+    if (r->o->dump)
         session_tap(r->session, (tap){.see = see, .user = r});
     TRY(sam_push_frame(r->session, &(sam_frame){.rgb = r->f->rgb, .row_bytes = 3 * (size_t)r->f->width}, err));
     TRY(segment_objects(r, err));
@@ -335,7 +331,7 @@ extern const verb verb_image;
 static int image_main(int argc, char **argv)
 {
     image_options o = {.prompts = {.id = 1}, .multimask = -1};
-    flag flags[32];
+    flag flags[48];
     int n = model_flags(&o.model, flags), help;
     n += own_flags(&o, flags + n);
     n += prompt_flags(&o.prompts, flags + n);

@@ -310,28 +310,35 @@ static sam_status narrow_gray16(const char *path, const uint8_t *wide, int chann
     return SAM_OK;
 }
 
-/* Colour: object is what is not black; alpha is not looked at. */
-static void colour_to_mask(const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t colour_bytes, uint8_t *out)
+/* Colour: object is what is not black; alpha is not looked at. Returns 1 if there are several colours but black. */
+static int colour_to_mask(const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t colour_bytes, uint8_t *out)
 {
+    const uint8_t *first = NULL;
+    int several = 0;
     for (size_t i = 0; i < n; i++, pixels += pixel_bytes) {
         int any = 0;
         for (size_t c = 0; c < colour_bytes; c++)
             any |= pixels[c];
         out[i] = any != 0;
+        if (any && !first)
+            first = pixels;
+        several |= any && memcmp(first, pixels, colour_bytes) != 0;
     }
+    return several;
 }
 
 static sam_status png_to_mask(const char *path, const struct spng_ihdr *header, const uint8_t *raw, size_t n_bytes,
-                              uint8_t *out, sam_error *err)
+                              image *im, sam_error *err)
 {
+    uint8_t *out = im->data;
     size_t n = (size_t)header->width * header->height;
     size_t sample = header->bit_depth == 16 ? 2 : 1;
     switch (header->color_type) {
     case SPNG_COLOR_TYPE_TRUECOLOR:
-        colour_to_mask(raw, n, 3 * sample, 3 * sample, out);
+        im->many_colours = colour_to_mask(raw, n, 3 * sample, 3 * sample, out);
         return SAM_OK;
     case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
-        colour_to_mask(raw, n, 4 * sample, 3 * sample, out);
+        im->many_colours = colour_to_mask(raw, n, 4 * sample, 3 * sample, out);
         return SAM_OK;
     case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
         if (sample == 2)
@@ -366,7 +373,7 @@ static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct 
             return no_memory(path, (int)header->width, (int)header->height, err);
         sam_status status = png_pixels(path, png, SPNG_FMT_PNG, raw, n_raw, err);
         if (status == SAM_OK)
-            status = png_to_mask(path, header, raw, n_raw, out->data, err);
+            status = png_to_mask(path, header, raw, n_raw, out, err);
         free(raw);
         TRY(status);
     }
@@ -414,6 +421,7 @@ sam_status image_read_rgb(const char *path, image *out, sam_error *err)
 sam_status image_read_mask(const char *path, image *out, sam_error *err)
 {
     container kind;
+    out->many_colours = 0;
     TRY(read_pixels(path, 1, out, &kind, err));
     if (kind == JPEG_FILE) {
         size_t n = (size_t)out->width * (size_t)out->height;

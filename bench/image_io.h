@@ -9,6 +9,7 @@ typedef struct image {
     int width, height, channels; /* 3: RGB, 1: mask or index                     */
     uint8_t *data;               /* [height, width, channels] u8; image_free     */
     size_t capacity;             /* bytes at data; reads reuse it when it is enough */
+    int many_colours;            /* a mask read from an RGB picture of several: which object is which is lost */
 } image;
 
 /* JPEG or PNG (by content, not by name) to RGB; gray is spread, alpha dropped, 16 bit reduced. Reuses out->data. */

@@ -97,7 +97,7 @@ static sam_status add_row(merge *m, const csv_table *t, int row, const char *fol
         name_row("twice", keys, folder, &m->n_twice);
         return SAM_OK;
     }
-    if (status >= 0 && strcmp(cells[status], "ok") && strncmp(cells[status], "ok:", 3))
+    if (status >= 0 && !status_is_ok(cells[status]))
         m->n_unfinished++;
     if (at >= 0 && cells[at][0]) {
         snprintf(overlay, sizeof overlay, "%s/%.800s", last_name(folder, name, sizeof name), cells[at]);
@@ -293,5 +293,6 @@ const verb verb_merge = {
         "  mpirun -n 2 sambench run --split_dir sav_val --models sam2_tiny_points --weights_dir checkpoints --out_dir out\n"
         "  sambench merge out\n"
         "  sambench merge machine_a/out machine_b/out --out all\n",
+    .before = "DIR...",
     .main = merge_main,
 };

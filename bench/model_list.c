@@ -7,7 +7,7 @@
 
 #define VALID_NAMES                                                                                                    \
     "sam2_{tiny,small,base,large}_{points,bbox,mask}, sam2.0_{tiny,small,base,large}_{points,bbox,mask}, "             \
-    "edgetam_{points,bbox,mask}"
+    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}"
 
 static const struct {
     const char *name, *alias, *checkpoint;
@@ -21,6 +21,7 @@ static const struct {
     {"sam2.0_base", "sam2.0_base", "sam2_hiera_base_plus"},
     {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
     {"edgetam", "edgetam", "edgetam"},
+    {"demo", "sam2_demo", "sam2.1_hiera_demo"},
 };
 
 static const struct {
@@ -37,6 +38,13 @@ static int equals(const char *name, const char *text, size_t n)
 static int find_model(const char *text, size_t n, model_entry *out)
 {
     size_t stem = n;
+    for (int b = BASELINE_COPY; b < N_BASELINES; b++) {
+        if (!equals(baseline_names[b], text, n))
+            continue;
+        *out = (model_entry){.ask = ASK_MASK, .follows = (baseline)b};
+        snprintf(out->name, sizeof out->name, "%s", baseline_names[b]);
+        return 1;
+    }
     while (stem && text[stem - 1] != '_')
         stem--;
     for (size_t a = 0; stem && a < sizeof asks / sizeof *asks; a++) {
@@ -65,7 +73,7 @@ static sam_status add(model_list *l, const model_entry *entry, sam_error *err)
     return SAM_OK;
 }
 
-sam_status model_list_parse(const char *text, model_list *out, sam_error *err)
+sam_status model_list_parse(const char *text, model_list_kind kind, model_list *out, sam_error *err)
 {
     for (const char *at = text; *at;) {
         model_entry entry;
@@ -74,8 +82,10 @@ sam_status model_list_parse(const char *text, model_list *out, sam_error *err)
         if (!n)
             break;
         if (!find_model(at, n, &entry))
-            return fail(err, SAM_E_ARG, "--models: no model is called '%.*s'; there are " VALID_NAMES,
-                        (int)(n < 60 ? n : 60), at);
+            return fail(err, SAM_E_ARG, "--models: no model is called '%.*s'; there are " VALID_NAMES "%s",
+                        (int)(n < 60 ? n : 60), at, kind == MODELS_ONLY ? "" : ", baseline_copy, baseline_colour");
+        if (entry.follows && kind == MODELS_ONLY)
+            return fail(err, SAM_E_ARG, "--models: %s is no model; only `sambench run` scores it", entry.name);
         TRY(add(out, &entry, err));
         at += n;
     }

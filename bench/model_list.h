@@ -2,18 +2,21 @@
  *
  *   sam2_{tiny,small,base,large}_{points,bbox,mask}      SAM 2.1; sam2.1_... is the same
  *   sam2.0_{tiny,small,base,large}_{points,bbox,mask}    the older checkpoints
- *   edgetam_{points,bbox,mask} */
+ *   edgetam_{points,bbox,mask}
+ *   demo_{points,bbox,mask}                              the model that comes with the project, models/
+ *   baseline_copy, baseline_colour                       no model (baselines.h), shown the mask */
 #ifndef MODEL_LIST_H
 #define MODEL_LIST_H
 
-#include "error.h"
+#include "baselines.h"
 
 typedef enum ask_kind { ASK_POINTS, ASK_BBOX, ASK_MASK } ask_kind;
 
 typedef struct model_entry {
     char name[32];          /* "sam2_tiny_points", as above, whatever alias was given   */
-    const char *checkpoint; /* "sam2.1_hiera_tiny": the name in a converted file's metadata */
+    const char *checkpoint; /* "sam2.1_hiera_tiny": the name in a converted file's metadata; NULL: a baseline */
     ask_kind ask;
+    baseline follows;
 } model_entry;
 
 typedef struct model_list {
@@ -22,8 +25,9 @@ typedef struct model_list {
 } model_list;
 
 /* Reads a comma separated list. A name given twice counts once; an unknown one is SAM_E_ARG and the message lists what
- * there is. Start with {0}; model_list_free also after a failure. */
-sam_status model_list_parse(const char *text, model_list *out, sam_error *err);
+ * there is, as is a baseline unless they are taken. Start with {0}; model_list_free also after a failure. */
+typedef enum model_list_kind { MODELS_ONLY, MODELS_AND_BASELINES } model_list_kind;
+sam_status model_list_parse(const char *text, model_list_kind kind, model_list *out, sam_error *err);
 void model_list_free(model_list *l);
 
 #endif

@@ -49,14 +49,15 @@ static sam_status give_prompt(const object_pass *p, const image *mask, sam_error
 }
 
 /* From pixels, or a stored frame, to the mask. */
-static sam_status predict(const object_pass *p, const frame *f, const image *shown, pass_frame *out, sam_mask *mask,
-                          sam_error *err)
+static sam_status predict(const object_pass *p, const frame *f, const frames_ahead *ahead, const image *shown,
+                          pass_frame *out, sam_mask *mask, sam_error *err)
 {
     sam_session *s = p->model->session;
     out->start_ms = clock_ms();
     if (f) {
         const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
         TRY(sam_push_frame(s, &pixels, err));
+        TRY(ahead_push(ahead, s, err));
     } else {
         TRY(frame_store_push(p->store, s, out->index, err));
     }
@@ -67,23 +68,24 @@ static sam_status predict(const object_pass *p, const frame *f, const image *sho
     return sam_get_stats(s, &out->stats, err);
 }
 
-static sam_status all_frames(const object_pass *p, frame_source *frames, const image *shown, pass_result *r,
+static sam_status all_frames(const object_pass *p, frames_ahead *ahead, const image *shown, pass_result *r,
                              sam_error *err)
 {
+    frame_source *frames = ahead->frames;
     for (int64_t index = r->first; index < r->end && !r->stopped; index++) {
         const frame *f = NULL;
         sam_mask mask;
         pass_frame seen = {.index = index, .position = r->n_frames};
         double start = clock_ms();
         if (frames)
-            TRY(frames_next(frames, &f, err));
+            TRY(ahead_next(ahead, &f, err));
         if (frames && !f)
             break;
         seen.decode_ms = f ? f->decode_ms : 0;
         sam_status status = f && (f->width != r->width || f->height != r->height)
                                 ? fail(err, SAM_E_FORMAT, "%s, frame %s: is %dx%d, the first frame is %dx%d",
                                        p->set->videos[p->video].name, f->name, f->width, f->height, r->width, r->height)
-                                : predict(p, f, shown, &seen, &mask, err);
+                                : predict(p, f, ahead, shown, &seen, &mask, err);
         if (frames)
             frames_release(frames, f);
         TRY(status);
@@ -129,7 +131,11 @@ static sam_status run(const object_pass *p, frame_source **frames, image *shown,
     if (p->on_session)
         p->on_session(p->user, p->model->session);
     r->setup_ms = clock_ms() - start;
-    return all_frames(p, *frames, shown, r, err);
+    frames_ahead ahead = {
+        .frames = *frames, .overlap = p->model->choice.overlap, .width = r->width, .height = r->height, .end = r->end};
+    sam_status status = all_frames(p, &ahead, shown, r, err);
+    ahead_close(&ahead);
+    return status;
 }
 
 sam_status object_pass_run(const object_pass *p, pass_result *out, sam_error *err)

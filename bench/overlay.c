@@ -1,7 +1,6 @@
-/* overlay.c - drawing of one frame's results, and the video writer. Colours are BT.709, limited range, and marked so. */
+/* overlay.c - the video writer. Colours are BT.709, limited range, and marked so. */
 #include "overlay.h"
 
-#include "image_io.h"
 
 #include <errno.h>
 #include <libavcodec/avcodec.h>
@@ -14,52 +13,11 @@
 #include <unistd.h>
 
 enum {
-    FILL_PERCENT = 45,
     DEFAULT_CRF = 23,
     DEFAULT_ENCODER_THREADS = 2,
     MPEG4_QUANTISER = 4, /* looks about like CRF 23 */
     MAX_SIDE_PX = 16384
 };
-
-/* ---- drawing --------------------------------------------------------------------------------------------------- */
-
-static int round_px(float v)
-{
-    return v > -1e6f && v < 1e6f ? (int)(v < 0 ? v - 0.5f : v + 0.5f) : -1000000; /* NaN too */
-}
-
-void overlay_draw(const canvas *c, const overlay_object *objects, int n_objects, int64_t frame_index)
-{
-    int side = c->width > c->height ? c->width : c->height;
-    int line = side / 640 + 1;
-    for (int i = 0; i < n_objects; i++) {
-        const overlay_object *o = &objects[i];
-        uint8_t color[3];
-        palette_color(o->id & 255, color);
-        if (o->mask) {
-            draw_fill(c, o->mask, o->mask_row_bytes, color, FILL_PERCENT);
-            draw_contour(c, o->mask, o->mask_row_bytes, color, line);
-        }
-    }
-    for (int i = 0; i < n_objects; i++) { /* over every mask */
-        const overlay_object *o = &objects[i];
-        uint8_t color[3];
-        palette_color(o->id & 255, color);
-        if (o->box)
-            draw_box(c, round_px(o->box->x0_px), round_px(o->box->y0_px), round_px(o->box->x1_px),
-                     round_px(o->box->y1_px), color, line + 1);
-        for (int k = 0; k < o->n_points; k++)
-            draw_point(c, round_px(o->points[k].x_px), round_px(o->points[k].y_px), 3 * line + 1, color,
-                       o->points[k].label == 1);
-    }
-    if (frame_index >= 0) {
-        char text[24];
-        snprintf(text, sizeof text, "%lld", (long long)frame_index);
-        draw_text(c, 4 * line, 4 * line, 2 * line, text, (const uint8_t[3]){255, 255, 255});
-    }
-}
-
-/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 struct overlay {
     char *path, *url;
@@ -303,4 +261,13 @@ sam_status overlay_close(overlay *o, sam_error *err)
 const char *overlay_encoder(const overlay *o)
 {
     return o->codec->codec->name;
+}
+
+void video_print_versions(void)
+{
+    unsigned format = avformat_version(), codec = avcodec_version();
+    printf("libav          %s (libavformat %u.%u.%u, libavcodec %u.%u.%u, libswscale %u)\n", av_version_info(),
+           AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format), AV_VERSION_MAJOR(codec),
+           AV_VERSION_MINOR(codec), AV_VERSION_MICRO(codec), AV_VERSION_MAJOR(swscale_version()));
+    printf("H.264 encoder  %s\n", avcodec_find_encoder_by_name("libx264") ? "libx264" : "none: overlays are MPEG-4");
 }

@@ -45,4 +45,7 @@ typedef struct overlay_object {
 /* Fill, contour, box and points of every object, and the frame number unless it is negative. */
 void overlay_draw(const canvas *c, const overlay_object *objects, int n_objects, int64_t frame_index);
 
+/* The lines of `doctor` on the video libraries. */
+void video_print_versions(void);
+
 #endif

@@ -12,7 +12,7 @@ typedef struct peaks {
     size_t copy_bytes;
 } peaks;
 
-/* side 0: 2048; copy_bytes 0: 256 MiB (half read, half written). */
+/* side 0: 2048 (CUDA: 8192); copy_bytes 0: 256 MiB (CUDA: 1 GiB), half read, half written. Operands are random. */
 sam_status peaks_measure(const sam_model_options *o, int side, size_t copy_bytes, int runs, peaks *out, sam_error *err);
 
 #endif

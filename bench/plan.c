@@ -1,13 +1,14 @@
-/* plan.c - the verb `plan`: the memory a session will take, by class, before anything runs. */
+/* plan.c - the verb `plan`: the memory a session will take, by class, before anything runs; with --predict the time of a
+ * frame on devices that are not here. */
 #include "frames.h"
-#include "open_model.h"
+#include "predict_plan.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct plan_options {
     model_choice model;
-    const char *input;
+    const char *input, *predict, *json;
     int width, height, n_objects, max_points, max_prompted_frames;
 } plan_options;
 
@@ -24,8 +25,11 @@ static size_t total(const sam_stats *s)
 static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, size_t mem_limit, sam_stats *out,
                            sam_error *err)
 {
-    sam_session_options opt = {
-        .width_px = o->width, .height_px = o->height, .max_objects = n_objects, .mem_limit = mem_limit};
+    sam_session_options opt = {.width_px = o->width,
+                               .height_px = o->height,
+                               .max_objects = n_objects,
+                               .mem_limit = mem_limit,
+                               .overlap = o->model.overlap};
     return sam_session_plan(m, &opt, out, err);
 }
 
@@ -43,8 +47,8 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
     sam_stats s, before;
     int previous = 0;
     TRY(plan_for(o, m, o->n_objects, 0, &s, err));
-    printf("%s, %s, %d px, frames of %d x %d, backend %s (%s)\n", sam_model_name(m), model_precision(&o->model),
-           sam_model_image_px(m), o->width, o->height, s.backend, s.device);
+    printf("%s, %s, %d px, frames of %d x %d, backend %s (%s)%s\n", sam_model_name(m), model_precision(&o->model),
+           sam_model_image_px(m), o->width, o->height, s.backend, s.device, s.overlap ? ", overlapping" : "");
     printf("MiB\n%8s %9s %9s %9s %9s %9s %12s\n", "objects", "weights", "tables", "state", "scratch", "total",
            "each more");
     /* 1, 2, 4, 8, and the asked number in its place among them. */
@@ -69,6 +73,17 @@ static sam_status plan(const plan_options *o, sam_model **m, sam_error *err)
         frames_size(frames, &sized.width, &sized.height);
         frames_close(frames);
     }
+    if (sized.predict)
+        return predict_plan(&(predict_options){.devices = sized.predict,
+                                               .json = sized.json,
+                                               .width = sized.width,
+                                               .height = sized.height,
+                                               .n_objects = sized.n_objects,
+                                               .max_points = sized.max_points,
+                                               .max_prompted_frames = sized.max_prompted_frames},
+                            &sized.model, err);
+    if (sized.json)
+        return fail(err, SAM_E_ARG, "--json is of --predict: name the devices");
     TRY(model_open("plan", &o->model, o->max_points, o->max_prompted_frames, m, err));
     TRY(print_plan(&sized, *m, err));
     if (!o->model.mem_limit)
@@ -122,6 +137,17 @@ static int own_flags(plan_options *o, flag *to)
          .min = 1,
          .max = 1000,
          .help = "Frames per object whose prompts are remembered (default: 4)."},
+        {.name = "predict",
+         .kind = FLAG_STRING,
+         .value = &o->predict,
+         .meta = "GPU,GPU",
+         .help = "Predict memory and the time of a tracked frame on these GPUs, none of which need be here: all, or "
+                 "H200,RTX4090,OrinNano and so on."},
+        {.name = "json",
+         .kind = FLAG_STRING,
+         .value = &o->json,
+         .meta = "FILE",
+         .help = "Write the prediction there; - is standard output."},
     };
     memcpy(to, flags, sizeof flags);
     return (int)(sizeof flags / sizeof *flags);
@@ -132,8 +158,9 @@ extern const verb verb_plan;
 static int plan_main(int argc, char **argv)
 {
     plan_options o = {.width = 1920, .height = 1080, .n_objects = 1};
-    flag flags[32];
+    flag flags[48];
     int n = model_flags(&o.model, flags), help;
+    n += session_flags(&o.model, flags + n);
     n += own_flags(&o, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);
@@ -153,7 +180,9 @@ static int plan_main(int argc, char **argv)
 
 const verb verb_plan = {
     .name = "plan",
-    .summary = "say how much memory a session will take, before anything runs",
-    .examples = "  sambench plan --weights sam2.1_hiera_tiny.pt --width 1280 --height 720 --objects 4 --mem_limit 2G\n",
+    .summary = "say how much memory a session will take, before anything runs, and predict its speed",
+    .examples =
+        "  sambench plan --weights sam2.1_hiera_tiny.pt --width 1280 --height 720 --objects 4 --mem_limit 2G\n"
+        "  sambench plan --weights edgetam.pt --precision bf16 --predict OrinNano,RTX4090 --json predicted.json\n",
     .main = plan_main,
 };

@@ -4,6 +4,7 @@
 #include "csv.h"
 #include "listing.h"
 #include "machine.h"
+#include "results.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,8 +70,7 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
     char path[4096];
     listing shards = {0};
     const char *video = cell(t, row, "video"), *object = cell(t, row, "object"), *model = cell(t, row, "model");
-    snprintf(path, sizeof path, "%s/%s/%s__obj%s__%s.%s", folder, kind, video, object, model, suffix);
-    if (path_is_file(path))
+    if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
         return copy(path);
     char *found = NULL;
     if (listing_read(folder, NULL, &shards, NULL) != SAM_OK)
@@ -78,9 +78,10 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
     for (int i = 0; i < shards.n && !found; i++) {
         if (strncmp(shards.names[i], "shard_", 6))
             continue;
-        snprintf(path, sizeof path, "%s/%s/%s/%s__obj%s__%s.%s", folder, shards.names[i], kind, video, object, model,
-                 suffix);
-        found = path_is_file(path) ? copy(path) : NULL;
+        char shard[4096];
+        int fits = snprintf(shard, sizeof shard, "%s/%s", folder, shards.names[i]) < (int)sizeof shard &&
+                   results_row_file(path, sizeof path, shard, kind, video, object, model, suffix);
+        found = fits && path_is_file(path) ? copy(path) : NULL;
     }
     listing_free(&shards);
     return found;
@@ -107,7 +108,7 @@ static sam_status add_row(results_data *d, const csv_table *t, int row, const ch
                       .frames = beside(folder, t, row, "frames", "csv"),
                       .worst = beside(folder, t, row, "worst", "png"),
                       .group = group,
-                      .ok = !strcmp(status, "ok") || !strncmp(status, "ok:", 3),
+                      .ok = status_is_ok(status),
                       .fps = number(t, row, "fps"),
                       .latency_ms = number(t, row, "latency_ms"),
                       .j = number(t, row, "J"),

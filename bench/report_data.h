@@ -15,7 +15,7 @@ typedef struct report_row {
 
 typedef struct report_group {
     char *folder, *model, *precision, *backend;
-    int run, imgsz; /* run: which folder */
+    int run, imgsz; /* run: which folder; imgsz 0: no model, a baseline */
     int n_rows, n_ok, n_scored;
     double j, f, jandf, fps_median, latency_ms, memory_mib; /* memory: the most of a row; pool, else GPU, else RSS */
     samples frame_ms;                                       /* of all tracked frames, from the files beside the table */

@@ -73,12 +73,12 @@ static void table_end(FILE *to)
 
 static void group_name(const results_data *d, const report_group *g, char *text, size_t n_text)
 {
-    const char *slash = strrchr(g->folder, '/');
-    if (d->n_folders > 1)
-        snprintf(text, n_text, "%s %d %s (%s)", g->model, g->imgsz, g->precision,
-                 slash && slash[1] ? slash + 1 : g->folder);
-    else
-        snprintf(text, n_text, "%s %d %s", g->model, g->imgsz, g->precision);
+    const char *slash = strrchr(g->folder, '/'), *folder = slash && slash[1] ? slash + 1 : g->folder;
+    int n = snprintf(text, n_text, "%s", g->model);
+    if (g->imgsz && (size_t)n < n_text)
+        n += snprintf(text + n, n_text - (size_t)n, " %d %s", g->imgsz, g->precision);
+    if (d->n_folders > 1 && (size_t)n < n_text)
+        snprintf(text + n, n_text - (size_t)n, " (%s)", folder);
 }
 
 /* ---- sections ---- */
@@ -115,12 +115,12 @@ static void write_groups(FILE *to, const results_data *d)
     fprintf(to, "<h2>Models</h2>\n");
     table_begin(
         to,
-        "<model|px|<type|<backend|<folder|rows|failed|J&amp;F|J|F|fps (median)|ms (mean)|p50 ms|p95 ms|p99 ms|memory MiB");
+        "<model|px|<type|<backend|<folder|rows|failed|J&amp;F|J|F|fps (median)|memory MiB|ms (mean)|p50 ms|p95 ms|p99 ms");
     for (int i = 0; i < d->n_groups; i++) {
         const report_group *g = &d->groups[i];
         fprintf(to, "<tr>");
         words(to, g->model);
-        figure(to, 0, g->imgsz);
+        figure(to, 0, g->imgsz ? g->imgsz : NAN);
         words(to, g->precision);
         words(to, g->backend);
         words(to, g->folder);
@@ -130,10 +130,10 @@ static void write_groups(FILE *to, const results_data *d)
         figure(to, 4, g->j);
         figure(to, 4, g->f);
         figure(to, 2, g->fps_median);
+        figure(to, 0, g->memory_mib);
         figure(to, 1, g->latency_ms);
         for (int q = 0; q < 3; q++)
             figure(to, 1, samples_quantile(&g->frame_ms, 0, q == 0 ? 0.5 : q == 1 ? 0.95 : 0.99));
-        figure(to, 0, g->memory_mib);
         fprintf(to, "</tr>\n");
     }
     table_end(to);
@@ -153,7 +153,7 @@ static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
         const svg_frame f = {.title = plot ? "J&F against memory" : "J&F against speed",
                              .x_label = plot ? "peak memory, MiB" : "fps (median)",
                              .y_label = "J&F",
-                             .width = 530,
+                             .width = 520,
                              .height = 360};
         for (int i = 0; i < d->n_groups; i++) {
             const report_group *g = &d->groups[i];
@@ -264,7 +264,7 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
     }
     group_name(d, &d->groups[group], title, sizeof title);
     const svg_frame f = {
-        .title = title, .x_label = "frame", .y_label = "J", .width = 530, .height = 260, .y_from_zero = 1};
+        .title = title, .x_label = "frame", .y_label = "J", .width = 520, .height = 260, .y_from_zero = 1};
     if (n)
         svg_lines(to, &f, series, n, 0);
     for (int i = 0; i < n; i++) {

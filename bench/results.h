@@ -5,7 +5,7 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
-#include "csv.h"
+#include "resume.h"
 
 #define RESULTS_FILE     "sav_benchmark_summary.csv"
 #define RESULTS_SETTINGS "sav_benchmark_settings.json"
@@ -15,24 +15,19 @@ enum { RESULT_STATUS_BYTES = 600 };
 
 typedef struct result_row {
     const char *video, *object, *model, *precision, *metric;
-    int imgsz;
+    int imgsz;             /* of the model; 0: there is none, a baseline */
     int frames, end_frame; /* 0 frames: nothing was tracked, and all measures are left empty */
     double fps, latency_ms, e2e_fps, setup_ms;
     double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
-    double peak_rss_mib;
-    int has_speed; /* a frame was tracked, not only prompted */
-    int scored;    /* J and F are there */
+    double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
+    int has_speed;                     /* a frame was tracked, not only prompted */
+    int scored;                        /* J and F are there */
     double j, f, j_and_f;
-    int input_h, input_w, infer_px;
+    int input_h, input_w;
     char overlay[512]; /* path below out_dir; "": none */
     char backend[32], device[96];
     char status[RESULT_STATUS_BYTES]; /* "ok", "ok: ...", "interrupted", "error: ..." */
 } result_row;
-
-/* What every row of a table must have in common, beside the columns. */
-typedef struct result_setting {
-    const char *name, *value;
-} result_setting;
 
 typedef struct results {
     csv_table table;
@@ -42,12 +37,16 @@ typedef struct results {
 /* Starts the table in out_dir. With `resume` the finished rows of an existing one are taken over if it was made with
  * these settings (else SAM_E_ARG naming the first that differs); without, an existing table is renamed to
  * RESULTS_PREVIOUS. `*renamed` tells that. Start with {0}; results_close also after a failure. */
-sam_status results_open(results *r, const char *out_dir, const result_setting *settings, int n_settings, int resume,
+sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings, int resume,
                         int *renamed, sam_error *err);
 sam_status results_add(results *r, const result_row *row, sam_error *err);
 /* Whether this object is in the table as finished. */
 int results_has(const results *r, const char *video, const char *object, const char *model);
 void results_close(results *r);
+
+/* The path of a file that belongs to one row: FOLDER/KIND/VIDEO__objOBJECT__MODEL.SUFFIX. 0: it is too long. */
+int results_row_file(char *path, size_t n_path, const char *folder, const char *kind, const char *video,
+                     const char *object, const char *model, const char *suffix);
 
 /* Reads a number of the table: 0 if the cell is empty. */
 double results_number(const results *r, int row, const char *column);

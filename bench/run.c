@@ -2,7 +2,7 @@
  *
  * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
  * it. A failing object gets a row that says why, and the run goes on. */
-#include "convert.h"
+#include "dataset_root.h"
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
@@ -10,7 +10,7 @@
 #include "run_object.h"
 #include "run_shard.h"
 #include "summary.h"
-#include "synthetic_split.h"
+#include "test_mode.h"
 #include "weights_search.h"
 
 #include <stdio.h>
@@ -18,12 +18,12 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { TEST_SEED = 101, MAX_MODELS = 16, N_SETTINGS = 8 };
+enum { MAX_MODELS = 16, N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
 typedef struct checkpoint {
-    const char *name;
+    const char *name; /* NULL: the baselines, which need no weights */
     char *weights;
 } checkpoint;
 
@@ -39,8 +39,9 @@ typedef struct run {
     results table;
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
-    int n_failed, n_reused;
+    int n_failed, device_said;
     int stop; /* a failure that the next object would meet too */
+    int lost; /* the failure is the GPU's                       */
 } run;
 
 /* Takes the bar away for the time of a line. */
@@ -53,34 +54,31 @@ static void say(run *r, FILE *to, const char *text)
 
 /* ---- what is to be run ---- */
 
-static sam_status test_weights(const run *r, const char *checkpoint, char **path, sam_error *err)
+static int is_asked(const checkpoint *c, const model_entry *e)
 {
-    char name[96];
-    snprintf(name, sizeof name, "test_weights/%s_random.safetensors", checkpoint);
-    TRY(path_join(path, r->options.out_dir, name, err));
-    if (path_is_file(*path))
-        return SAM_OK;
-    TRY(folders_make_for(*path, err));
-    const random_options random = {.model = checkpoint, .seed = TEST_SEED};
-    return convert_random(&random, *path, NULL, err);
+    return c->name && e->checkpoint ? !strcmp(e->checkpoint, c->name) : c->name == e->checkpoint;
 }
 
 static sam_status find_weights(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
-    int random = o->test_mode && !o->weights_dir;
-    if (random)
+    int random = o->test_mode && !o->weights_dir, n_models = 0;
+    for (int i = 0; i < r->models.n; i++)
+        n_models += r->models.entries[i].checkpoint != NULL;
+    if (random && n_models)
         fprintf(stderr, "sambench run: no --weights_dir: random weights are made, so J and F mean nothing\n");
     for (int i = 0; i < r->models.n; i++) {
         const char *name = r->models.entries[i].checkpoint;
         int known = 0;
         for (int c = 0; c < r->n_checkpoints; c++)
-            known |= !strcmp(r->checkpoints[c].name, name);
+            known |= is_asked(&r->checkpoints[c], &r->models.entries[i]);
         if (known)
             continue;
         checkpoint *c = &r->checkpoints[r->n_checkpoints++];
         c->name = name;
-        TRY(random ? test_weights(r, name, &c->weights, err)
+        if (!name)
+            continue;
+        TRY(random ? test_mode_weights(o->out_dir, name, &c->weights, err)
                    : weights_find(o->weights_dir ? o->weights_dir : ".", name, &c->weights, err));
         if (!o->quiet)
             fprintf(stderr, "sambench run: %s: %s\n", name, c->weights);
@@ -88,39 +86,57 @@ static sam_status find_weights(run *r, sam_error *err)
     return SAM_OK;
 }
 
+/* Which videos these are: that a list was not found shall not be found out by the figures. */
+static void say_split(const run *r)
+{
+    const dataset *d = &r->set;
+    char lists[200];
+    dataset_lists(d->root, lists, sizeof lists);
+    if (d->list_file)
+        fprintf(stderr, "sambench run: %d videos, listed in %s\n", d->n_videos, d->list_file);
+    else
+        fprintf(stderr, "sambench run: %d videos: those with annotations, since there is no %s.txt%s%s\n", d->n_videos,
+                r->options.split_name, lists[0] ? "; lists for --split_name: " : "", lists);
+    if (d->n_unannotated)
+        fprintf(stderr, "sambench run: %d more have frames but no annotations\n", d->n_unannotated);
+}
+
 static sam_status open_split(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
     const char *folder = o->split_dir;
     if (o->test_mode) {
-        TRY(path_join(&r->split_dir, o->out_dir, "test_split", err));
-        TRY(folders_make(r->split_dir, err));
-        TRY(synthetic_split_write(r->split_dir, o->split_name, err));
+        TRY(test_mode_split(o->out_dir, o->split_name, &r->split_dir, err));
         folder = r->split_dir;
     }
     const dataset_options options = {.split_name = o->split_name,
+                                     .split_required = o->split_given && !o->test_mode,
                                      .limit_videos = o->limit_videos,
                                      .limit_objects = o->limit_objects,
                                      .shuffle = o->shuffle_videos,
                                      .seed = (uint64_t)o->seed};
-    return dataset_open(&r->set, folder, &options, err);
+    TRY(dataset_open(&r->set, folder, &options, err));
+    if (!o->quiet)
+        say_split(r);
+    return SAM_OK;
 }
 
 static sam_status open_table(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
     char px[16], clip[16], threads[16];
-    snprintf(px, sizeof px, "%d", o->model.image_px);
+    snprintf(px, sizeof px, o->model.image_px ? "%d" : "default", o->model.image_px);
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
-    const result_setting settings[N_SETTINGS] = {{"threads", threads},
-                                                 {"split_dir", r->set.root},
-                                                 {"split_name", o->split_name},
-                                                 {"imgsz", px},
-                                                 {"precision", model_precision(&o->model)},
-                                                 {"device", o->model.device},
-                                                 {"metric", o->metric},
-                                                 {"max_clip_frames", clip}};
+    const setting settings[N_SETTINGS] = {{"threads", threads},
+                                          {"split_dir", r->set.root},
+                                          {"split_name", o->split_name},
+                                          {"imgsz", px},
+                                          {"precision", model_precision(&o->model)},
+                                          {"device", o->model.device},
+                                          {"metric", o->metric},
+                                          {"max_clip_frames", clip},
+                                          {"overlap", o->model.overlap ? "on" : "off"}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -132,11 +148,6 @@ static sam_status open_table(run *r, sam_error *err)
 }
 
 /* ---- running ---- */
-
-static int is_asked(const checkpoint *c, const model_entry *e)
-{
-    return !strcmp(e->checkpoint, c->name);
-}
 
 /* Or another process's work. */
 static int is_finished(const run *r, int video, int object, const model_entry *e)
@@ -179,6 +190,14 @@ static sam_status add_row(run *r, const result_row *row, sam_error *err)
     return status;
 }
 
+static int is_first_of_video(const run *r, const char *video, const char *model)
+{
+    for (int row = 0; row < r->table.table.n_rows; row++)
+        if (!strcmp(csv_cell(&r->table.table, row, 0), video) && !strcmp(csv_cell(&r->table.table, row, 2), model))
+            return 0;
+    return 1;
+}
+
 static sam_status run_one(run *r, warm_model *m, int video, int object, const model_entry *e, sam_error *err)
 {
     const dataset_video *v = &r->set.videos[video];
@@ -186,6 +205,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
                          .set = &r->set,
                          .video = video,
                          .object = object,
+                         .is_first = is_first_of_video(r, v->name, e->name),
                          .entry = e,
                          .model = m,
                          .on_frame = on_frame,
@@ -194,23 +214,31 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     sam_error job_err;
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
-    run_object(&job, &row, &fatal, &job_err);
+    sam_status status = run_object(&job, &row, &fatal, &job_err);
     r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
     r->stop |= fatal;
-    return add_row(r, &row, err);
+    TRY(add_row(r, &row, err));
+    if (status != SAM_E_DEVICE)
+        return SAM_OK;
+    progress_clear(&r->bar);
+    status = warm_reopen(m, err); /* what follows may run, with --device auto on the CPU */
+    r->lost = status != SAM_OK;
+    r->stop |= r->lost;
+    return status;
 }
 
 /* A video whose objects cannot be found has one row for each model. */
-static sam_status run_broken_video(run *r, int video, const checkpoint *c, const sam_error *why, sam_error *err)
+static sam_status run_broken_video(run *r, const warm_model *m, int video, const checkpoint *c, const sam_error *why,
+                                   sam_error *err)
 {
     for (int i = 0; i < r->models.n; i++) {
         const model_entry *e = &r->models.entries[i];
         result_row row = {.video = r->set.videos[video].name,
                           .object = "",
                           .model = e->name,
-                          .precision = model_precision(&r->options.model),
+                          .precision = m->model ? model_precision(&r->options.model) : "",
                           .metric = r->options.metric,
-                          .imgsz = r->options.model.image_px};
+                          .imgsz = m->model ? sam_model_image_px(m->model) : 0};
         snprintf(row.status, sizeof row.status, "error: %s", why->text);
         if (is_asked(c, e))
             TRY(add_row(r, &row, err));
@@ -222,7 +250,7 @@ static sam_status run_video(run *r, warm_model *m, int video, const checkpoint *
 {
     sam_error why;
     if (dataset_find_objects(&r->set, video, &why) != SAM_OK)
-        return run_shard_has(&r->share, video, 0) ? run_broken_video(r, video, c, &why, err) : SAM_OK;
+        return run_shard_has(&r->share, video, 0) ? run_broken_video(r, m, video, c, &why, err) : SAM_OK;
     for (int object = 0; object < r->set.videos[video].n_objects; object++) {
         for (int i = 0; i < r->models.n; i++) {
             const model_entry *e = &r->models.entries[i];
@@ -268,7 +296,7 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
     if (!pending(r, c, &n_frames))
         return SAM_OK;
     progress_clear(&r->bar);
-    sam_status status = warm_open(&m, "run", &choice, c->name, err);
+    sam_status status = c->name ? warm_open(&m, "run", &choice, c->name, err) : SAM_OK;
     for (int video = 0; status == SAM_OK && video < r->set.n_videos && !r->stop && !interrupt_requested(); video++)
         status = run_video(r, &m, video, c, err);
     warm_close(&m);
@@ -303,7 +331,10 @@ static int finish(run *r)
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;
     }
-    if (r->stop)
+    if (r->lost)
+        fprintf(stderr,
+                "sambench run: stopped, since the GPU is gone; `--resume` in a new process goes on from here\n");
+    else if (r->stop)
         fprintf(stderr,
                 "sambench run: stopped, since nothing more could be written to %s; `--resume` goes on from "
                 "here\n",
@@ -331,7 +362,8 @@ static sam_status divide(run *r, sam_error *err)
     const shard *s = &r->share.s;
     if (s->count <= 1)
         return SAM_OK;
-    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames, err));
+    TRY(run_shard_divide(&r->share, &r->set, r->options.max_clip_frames,
+                         r->options.save_masks && !dataset_masks_by_object(&r->set), err));
     if (!r->options.quiet)
         fprintf(stderr,
                 "sambench run: shard %d of %d (%s): %d of %d objects; `sambench merge` puts the tables together\n",
@@ -342,8 +374,8 @@ static sam_status divide(run *r, sam_error *err)
 static sam_status set_up(run *r, sam_error *err)
 {
     const char *names = r->options.models;
-    TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox", &r->models,
-                         err));
+    TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox",
+                         MODELS_AND_BASELINES, &r->models, err));
     TRY(find_shard(r, err));
     TRY(folders_make(r->options.out_dir, err));
     TRY(open_split(r, err));
@@ -373,6 +405,7 @@ static int run_main(int argc, char **argv)
     int help = 0;
     sam_status status = run_options_parse(&verb_run, argc, argv, &r.options, &help, &err);
     int is_usage = status != SAM_OK;
+    r.options.model.device_said = &r.device_said;
     if (status == SAM_OK && !help)
         status = set_up(&r, &err);
     int result = EXIT_DONE;

@@ -1,12 +1,13 @@
 /* run_object.c - see run_object.h. */
 #include "run_object.h"
 
+#include "contact_sheet.h"
 #include "folders.h"
-#include "frames.h"
+#include "frames_ahead.h"
+#include "index_mask.h"
 #include "overlay.h"
 #include "process_memory.h"
 #include "prompts.h"
-#include "sheet.h"
 #include "text_out.h"
 
 #include <limits.h>
@@ -24,6 +25,7 @@ typedef struct state {
     const dataset_video *video;
     const dataset_object *object;
     frame_source *frames;
+    frames_ahead ahead;
     int width, height;
     int clip_end;    /* one beyond the last frame of the clip           */
     int n_annotated; /* annotations of the object within the clip       */
@@ -36,6 +38,7 @@ typedef struct state {
     sam_box box;
     uint8_t *canvas; /* [height, width, 3] for the overlay */
     overlay *overlay;
+    follower *follower; /* of a baseline; it has taken the prompt */
     metric_scratch scratch;
     object_score score;
     int n_frames, n_tracked;
@@ -43,7 +46,7 @@ typedef struct state {
     sam_stats stages;                       /* sums over tracked frames */
     text_out record;                        /* frames/...csv; record.to NULL: none is written */
     char record_path[PATH_BYTES];
-    double frame_ms, frame_j, frame_f; /* of the frame at hand; NaN: not scored */
+    double frame_ms, frame_j, frame_f; /* of the frame at hand; NaN: not timed, not scored */
     sheet *worst;                      /* the scored frame with the lowest J    */
     double worst_j;
     int output_failed;
@@ -146,18 +149,34 @@ static sam_status open_overlay(state *s, result_row *row, sam_error *err)
 
 /* ---- what is done with a mask ---- */
 
+/* SA-V has a folder of masks for each object, the other sets one picture for all. */
 static sam_status write_mask(state *s, const char *frame_name, const uint8_t *bits, size_t row_bytes, sam_error *err)
 {
     char path[PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s/%s.png", s->job->options->out_dir, s->job->entry->name,
-                     s->video->name, s->object->name, frame_name);
+    int by_object = dataset_masks_by_object(s->job->set);
+    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s%s%s.png", s->job->options->out_dir, s->job->entry->name,
+                     s->video->name, by_object ? s->object->name : "", by_object ? "/" : "", frame_name);
     if (n >= (int)sizeof path)
         return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
     s->output_failed = 1;
     TRY(folders_make_for(path, err));
-    TRY(image_write_mask(path, bits, row_bytes, s->width, s->height, 0, err));
+    TRY(by_object ? image_write_mask(path, bits, row_bytes, s->width, s->height, 0, err)
+                  : index_mask_put(path, s->object->value, bits, row_bytes, s->width, s->height, err));
     s->output_failed = 0;
     return SAM_OK;
+}
+
+/* Pictures of an earlier run would stay in those that objects are put into. */
+static sam_status begin_masks(state *s, sam_error *err)
+{
+    char path[PATH_BYTES];
+    const run_options *o = s->job->options;
+    if (!o->save_masks || !s->job->is_first || dataset_masks_by_object(s->job->set))
+        return SAM_OK;
+    if (snprintf(path, sizeof path, "%s/masks/%s/%s", o->out_dir, s->job->entry->name, s->video->name) >=
+        (int)sizeof path)
+        return fail(err, SAM_E_ARG, "%.200s...: the masks' path is too long", path);
+    return index_mask_clear(path, err);
 }
 
 static int is_scored(const state *s, int annotation)
@@ -226,9 +245,10 @@ static sam_status write_overlay(state *s, const frame *f, const sam_mask *mask, 
 /* OUT_DIR/<kind>/VIDEO__objOBJECT__MODEL.<suffix>, as for overlays. */
 static sam_status path_beside(const state *s, const char *kind, const char *suffix, char *path, sam_error *err)
 {
-    int n = snprintf(path, PATH_BYTES, "%s/%s/%s__obj%s__%s.%s", s->job->options->out_dir, kind, s->video->name,
-                     s->object->name, s->job->entry->name, suffix);
-    return n < PATH_BYTES ? folders_make_for(path, err) : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+    return results_row_file(path, PATH_BYTES, s->job->options->out_dir, kind, s->video->name, s->object->name,
+                            s->job->entry->name, suffix)
+               ? folders_make_for(path, err)
+               : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
 }
 
 /* The frame's line for the report, and its picture if it is the worst so far. */
@@ -236,7 +256,7 @@ static sam_status record_frame(state *s, const frame *f, const sam_mask *mask, s
 {
     if (!s->record.to)
         return SAM_OK;
-    fprintf(s->record.to, "%lld,%s,%.3f", (long long)f->index, f->name, s->frame_ms);
+    fprintf(s->record.to, isnan(s->frame_ms) ? "%lld,%s," : "%lld,%s,%.3f", (long long)f->index, f->name, s->frame_ms);
     if (isnan(s->frame_j))
         fprintf(s->record.to, ",,\n");
     else
@@ -306,6 +326,17 @@ static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_e
 
 /* ---- frames ---- */
 
+/* What a baseline makes of a frame. */
+static sam_status follow(state *s, const frame *f, sam_mask *mask, sam_error *err)
+{
+    if (s->follower)
+        follower_track(s->follower, f->rgb);
+    else
+        TRY(follower_open(s->job->entry->follows, f->rgb, s->shown.data, f->width, f->height, &s->follower, err));
+    *mask = (sam_mask){.bits = follower_mask(s->follower), .row_bytes = (size_t)f->width};
+    return SAM_OK;
+}
+
 static sam_status give_prompt(state *s, sam_error *err)
 {
     const uint8_t *mask = s->shown.data;
@@ -337,22 +368,28 @@ static sam_status add_stages(state *s, sam_error *err)
     return SAM_OK;
 }
 
-/* From a decoded frame to its mask. */
-static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *err)
+static sam_status segment(state *s, const frame *f, sam_mask *mask, sam_error *err)
 {
     sam_session *session = s->job->model->session;
     const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
-    int is_prompt = s->n_frames == 0;
-    double start = now_ms();
     TRY(sam_push_frame(session, &pixels, err));
-    TRY(is_prompt ? give_prompt(s, err) : sam_track(session, SAM_FORWARD, err));
-    TRY(sam_get_mask(session, OBJECT_ID, mask, err));
+    TRY(ahead_push(&s->ahead, session, err));
+    TRY(s->n_frames ? sam_track(session, SAM_FORWARD, err) : give_prompt(s, err));
+    return sam_get_mask(session, OBJECT_ID, mask, err);
+}
+
+/* From a decoded frame to its mask. */
+static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *err)
+{
+    int is_prompt = s->n_frames == 0, is_baseline = s->job->entry->follows != BASELINE_NONE;
+    double start = now_ms();
+    TRY(is_baseline ? follow(s, f, mask, err) : segment(s, f, mask, err));
     double ms = now_ms() - start;
-    s->frame_ms = ms;
+    s->frame_ms = is_baseline ? NAN : ms; /* a column of speeds is one of models */
     s->n_frames++;
     s->total_ms += ms;
     s->decode_ms += f->decode_ms;
-    if (is_prompt)
+    if (is_prompt || is_baseline)
         return SAM_OK;
     s->n_tracked++;
     s->tracked_ms += ms;
@@ -374,10 +411,15 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
 {
     const run_job *job = s->job;
     int n_total = s->clip_end - s->object->annotated[s->prompt];
+    s->ahead = (frames_ahead){.frames = s->frames,
+                              .overlap = job->options->model.overlap,
+                              .width = s->width,
+                              .height = s->height,
+                              .end = s->clip_end};
     for (;;) {
         const frame *f;
         double start = now_ms();
-        TRY(frames_next(s->frames, &f, err));
+        TRY(ahead_next(&s->ahead, &f, err));
         s->total_ms += now_ms() - start;
         if (!f)
             break;
@@ -440,11 +482,10 @@ static void fill_row(const state *s, result_row *row)
     row->input_w = s->width;
     row->setup_ms = m->model_ms + m->session_ms;
     row->peak_rss_mib = (double)process_peak_bytes() / (1 << 20);
-    if (m->model)
-        row->infer_px = sam_model_image_px(m->model);
     if (m->session && sam_get_stats(m->session, &stats, NULL) == SAM_OK) {
         snprintf(row->backend, sizeof row->backend, "%s", stats.backend);
         snprintf(row->device, sizeof row->device, "%s", stats.device);
+        row->gpu_peak_mib = (double)stats.device_bytes / 0x1p20;
     }
     fill_speed(s, row);
 }
@@ -454,7 +495,9 @@ static sam_status prepare(state *s, result_row *row, sam_error *err)
     const run_options *o = s->job->options;
     TRY(find_prompt(s, err));
     TRY(open_frames(s, err));
-    TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, err));
+    if (!s->job->entry->follows)
+        TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, err));
+    TRY(begin_masks(s, err));
     TRY(settle_before_prompt(s, err));
     TRY(open_record(s, err));
     return o->save_overlays ? open_overlay(s, row, err) : SAM_OK;
@@ -474,10 +517,12 @@ static sam_status finish_overlay(state *s, sam_error *err)
 
 static void release(state *s)
 {
+    ahead_close(&s->ahead);
     frames_close(s->frames);
     overlay_abandon(s->overlay);
     text_abandon(&s->record);
     sheet_close(s->worst);
+    follower_close(s->follower);
     free(s->canvas);
     image_free(&s->shown);
     image_free(&s->truth);
@@ -504,9 +549,10 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
     *row = (result_row){.video = v->name,
                         .object = o->name,
                         .model = job->entry->name,
-                        .precision = model_precision(&options->model),
-                        .metric = options->metric,
-                        .imgsz = options->model.image_px};
+                        .precision = job->entry->follows ? "" : model_precision(&options->model),
+                        .metric = options->metric};
+    if (job->model->model)
+        row->imgsz = sam_model_image_px(job->model->model);
     process_peak_restart();
     sam_status status = prepare(&s, row, err);
     if (status == SAM_OK)

@@ -13,6 +13,7 @@ typedef struct run_job {
     const run_options *options;
     dataset *set;
     int video, object;
+    int is_first; /* nothing of this video and model is in the table yet */
     const model_entry *entry;
     warm_model *model;
     /* Called after every frame with how many this job has done and will do; returns nonzero to interrupt it. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 24, DEFAULT_IMGSZ = 1024, DEFAULT_TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { N_FLAGS = 24 + N_SESSION_FLAGS + N_LIBRARY_FLAGS, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
 
 static void describe_what(flag *f, run_options *o)
 {
@@ -15,19 +15,22 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_STRING,
          .value = &o->split_dir,
          .meta = "DIR",
-         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
+                 "--test_mode."},
         {.name = "split_name",
          .kind = FLAG_STRING,
          .value = &o->split_name,
          .meta = "NAME",
-         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
+                 "annotated one is taken (default sav_val)."},
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
          .value = &o->models,
          .meta = "NAMES",
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
-                 "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
+         .help =
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask; baseline_copy, "
+             "baseline_colour: no model (default sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
          .value = &o->weights_dir,
@@ -51,8 +54,8 @@ static void describe_what(flag *f, run_options *o)
          .kind = FLAG_SWITCH,
          .value = &o->test_mode,
          .help =
-             "Make and use a three-frame synthetic split in OUT_DIR/test_split, with random weights if --weights_dir "
-             "is not given: a check of the set-up, not of quality."},
+             "Generate a clip of eight frames in OUT_DIR/test_split and use it, with random weights if --weights_dir is "
+             "not given: a check of the set-up, not of quality."},
     };
     memcpy(f, table, sizeof table);
 }
@@ -100,7 +103,9 @@ static void describe_how_much(flag *f, run_options *o)
         {.name = "save_masks",
          .kind = FLAG_SWITCH,
          .value = &o->save_masks,
-         .help = "Masks as PNG, OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, for `sambench eval` (default: off)."},
+         .help =
+             "Masks as PNG for `sambench eval`, in the data set's own layout: OUT_DIR/masks/MODEL/VIDEO/OBJECT/FRAME.png, or "
+             "VIDEO/FRAME.png with all objects for DAVIS, MOSE, YouTube-VOS (default: off)."},
         {.name = "save_frames",
          .kind = FLAG_SWITCH,
          .value = &o->save_frames,
@@ -127,7 +132,8 @@ static void describe_how(flag *f, run_options *o)
          .meta = "PX",
          .min = 64,
          .max = MAX_IMGSZ,
-         .help = "Side of the model's input, a multiple of 32 (default 1024, test_mode: 256)."},
+         .help =
+             "Side of the model's input, a multiple of 32 (default: what the model was made for, 1024, demo: 256; test_mode: 256)."},
         {.name = "precision",
          .kind = FLAG_CHOICE,
          .value = &o->model.precision,
@@ -171,11 +177,13 @@ static sam_status settle(run_options *o, sam_error *err)
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
     if (o->test_mode && o->split_dir)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
-    int px = o->model.image_px ? o->model.image_px : o->test_mode ? DEFAULT_TEST_IMGSZ : DEFAULT_IMGSZ;
+    int px = o->model.image_px || !o->test_mode ? o->model.image_px : TEST_IMGSZ;
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
     o->model.image_px = px;
+    o->split_given = o->split_name != NULL;
+    o->split_name = o->split_given ? o->split_name : "sav_val";
     if (o->seed >= 0)
         o->shuffle_videos = 1;
     o->seed = o->seed < 0 ? 0 : o->seed;
@@ -190,8 +198,7 @@ static sam_status settle(run_options *o, sam_error *err)
 
 sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *out, int *help, sam_error *err)
 {
-    *out = (run_options){.split_name = "sav_val",
-                         .model = {.precision = "fp32", .device = "auto"},
+    *out = (run_options){.model = {.precision = "fp32", .device = "auto"},
                          .metric = "sav",
                          .seed = -1,
                          .save_frames = 1,
@@ -200,6 +207,8 @@ sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *
     describe_what(flags, out);
     describe_how_much(flags + 7, out);
     describe_how(flags + 18, out);
+    session_flags(&out->model, flags + 24);
+    library_flags(&out->model, flags + 24 + N_SESSION_FLAGS);
     TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
     return *help ? SAM_OK : settle(out, err);
 }

@@ -12,6 +12,7 @@ typedef struct run_options {
     metric_kind metric_kind;
     model_choice model; /* all but the weights */
     int limit_videos, limit_objects, max_clip_frames, max_frames_in_mem;
+    int split_given; /* split_name was on the command line */
     int shuffle_videos, seed, save_overlays, save_masks, save_frames, test_mode, resume, quiet;
     char *default_out_dir; /* storage of out_dir when it was not given */
 } run_options;

@@ -50,7 +50,7 @@ static sam_status take_memory(run_shard *r, const dataset *set, int64_t **costs,
     return r->first && r->owner && *costs ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory: the division into shards");
 }
 
-sam_status run_shard_divide(run_shard *r, dataset *set, int max_clip_frames, sam_error *err)
+sam_status run_shard_divide(run_shard *r, dataset *set, int max_clip_frames, int whole_videos, sam_error *err)
 {
     int64_t *costs = NULL;
     if (r->s.count <= 1)
@@ -64,11 +64,16 @@ sam_status run_shard_divide(run_shard *r, dataset *set, int max_clip_frames, sam
         costs[r->first[v]] = 1;
         for (int o = 0; o < video->n_objects; o++) {
             int64_t n = frames - video->objects[o].annotated[0];
-            costs[r->first[v] + o] = max_clip_frames && n > max_clip_frames ? max_clip_frames : n;
+            n = max_clip_frames && n > max_clip_frames ? max_clip_frames : n;
+            costs[r->first[v] + o] = whole_videos && o ? 0 : n;
+            costs[r->first[v]] += whole_videos && o ? n : 0;
         }
     }
     if (status == SAM_OK)
         status = shard_divide(costs, r->n_units, r->s.count, r->owner, err);
+    for (int v = 0; status == SAM_OK && whole_videos && v < set->n_videos; v++)
+        for (int o = 1; o < set->videos[v].n_objects; o++)
+            r->owner[r->first[v] + o] = r->owner[r->first[v]];
     for (int i = 0; status == SAM_OK && i < r->n_units; i++)
         r->n_ours += r->owner[i] == r->s.index;
     free(costs);

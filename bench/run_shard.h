@@ -16,8 +16,9 @@ typedef struct run_shard {
     int n_units, n_ours;
 } run_shard;
 
-/* Divides the objects of the set by their frames; a video whose objects cannot be found is one unit. max_clip_frames 0: all. */
-sam_status run_shard_divide(run_shard *r, dataset *set, int max_clip_frames, sam_error *err);
+/* Divides the objects of the set by their frames; a video whose objects cannot be found is one unit. max_clip_frames 0: all.
+ * whole_videos: objects of a video stay together, since their masks go into the same pictures. */
+sam_status run_shard_divide(run_shard *r, dataset *set, int max_clip_frames, int whole_videos, sam_error *err);
 int run_shard_has(const run_shard *r, int video, int object);
 /* Writes OUT_DIR/shard.json. */
 sam_status run_shard_write(const run_shard *r, const dataset *set, const model_list *models, const char *out_dir,

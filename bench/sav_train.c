@@ -17,24 +17,82 @@ struct sav_train {
 
 static const char *const endings[] = {"_manual.json", "_auto.json"};
 
-sam_status sav_train_list(const char *folder, listing *videos, sam_error *err)
+const char *sav_train_name(const char *video)
+{
+    const char *slash = strrchr(video, '/');
+    return slash ? slash + 1 : video;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(sav_train_name(*(char *const *)a), sav_train_name(*(char *const *)b));
+}
+
+/* Adds the videos of root/below: each once, though it may have both files. */
+static sam_status list_files(const char *path, const char *below, listing *videos, sam_error *err)
 {
     listing files = {0};
-    TRY(listing_read(folder, "json", &files, err));
+    char video[1024];
+    TRY(listing_read(path, "json", &files, err));
     sam_status status = SAM_OK;
     for (int i = 0; i < files.n && status == SAM_OK; i++) {
         for (int e = 0; e < 2 && status == SAM_OK; e++) {
             size_t n = strlen(files.names[i]), n_end = strlen(endings[e]);
             if (n <= n_end || strcmp(files.names[i] + n - n_end, endings[e]))
                 continue;
+            snprintf(video, sizeof video, "%s%s%.*s", below, *below ? "/" : "", (int)(n - n_end), files.names[i]);
             /* "..._auto" sorts right before "..._manual" of the same video. */
-            const char *last = videos->n ? videos->names[videos->n - 1] : "";
-            if (strlen(last) != n - n_end || memcmp(last, files.names[i], n - n_end))
-                status = listing_add(videos, files.names[i], n - n_end, err);
+            if (!videos->n || strcmp(videos->names[videos->n - 1], video))
+                status = listing_add(videos, video, strlen(video), err);
         }
     }
     listing_free(&files);
     return status;
+}
+
+static sam_status list_below(const char *root, const char *below, int down, listing *videos, sam_error *err)
+{
+    char *path = NULL, next[1024];
+    listing folders = {0};
+    TRY(path_join(&path, root, below, err));
+    sam_status status = list_files(path, below, videos, err);
+    if (status == SAM_OK && down)
+        status = listing_read(path, NULL, &folders, err);
+    for (int i = 0; i < folders.n && status == SAM_OK; i++) {
+        if (strncmp(folders.names[i], "sav_", 4))
+            continue;
+        snprintf(next, sizeof next, "%s%s%.500s", below, *below ? "/" : "", folders.names[i]);
+        status = list_below(root, next, down - 1, videos, err);
+    }
+    listing_free(&folders);
+    free(path);
+    return status;
+}
+
+int sav_train_is_at(const char *folder, int down)
+{
+    listing videos = {0};
+    int found = list_below(folder, "", down, &videos, NULL) == SAM_OK && videos.n;
+    listing_free(&videos);
+    return found;
+}
+
+sam_status sav_train_list(const char *folder, listing *videos, sam_error *err)
+{
+    TRY(list_below(folder, "", SAV_TRAIN_DOWN, videos, err));
+    if (videos->n)
+        qsort(videos->names, (size_t)videos->n, sizeof *videos->names, by_name);
+    for (int i = 1; i < videos->n; i++)
+        if (!by_name(&videos->names[i - 1], &videos->names[i]))
+            return fail(err, SAM_E_FORMAT, "%s: %.150s and %.150s are two videos of one name; keep one", folder,
+                        videos->names[i - 1], videos->names[i]);
+    return SAM_OK;
+}
+
+int sav_train_find(const listing *videos, const char *name)
+{
+    char **at = videos->n ? bsearch(&name, videos->names, (size_t)videos->n, sizeof *videos->names, by_name) : NULL;
+    return at ? (int)(at - videos->names) : -1;
 }
 
 sam_status sav_train_path(const char *folder, const char *video, char **path, sam_error *err)

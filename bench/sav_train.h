@@ -8,9 +8,19 @@
 
 typedef struct sav_train sav_train;
 
-/* The videos of a folder that have such a file, sorted; empty if it has none. */
+/* The split is published in parts, sav_train/sav_000/ ..., so videos may lie in folders whose names begin with "sav_", up to
+ * SAV_TRAIN_DOWN below the one given. */
+enum { SAV_TRAIN_DOWN = 2 };
+int sav_train_is_at(const char *folder, int down);
+
+/* The videos below a folder that have such a file, as paths from there ("sav_000/sav_000001"), by the order of their names.
+ * Two of the same name are SAM_E_FORMAT. */
 sam_status sav_train_list(const char *folder, listing *videos, sam_error *err);
-/* The file of a video, for the caller to free: manual before auto. */
+/* Which of them has this name; -1: none. */
+int sav_train_find(const listing *videos, const char *name);
+/* The name at the end of such a path. */
+const char *sav_train_name(const char *video);
+/* The file of a video given by its path, for the caller to free: manual before auto. */
 sam_status sav_train_path(const char *folder, const char *video, char **path, sam_error *err);
 
 sam_status sav_train_open(const char *path, sav_train **out, sam_error *err);

@@ -1,151 +1,254 @@
-/* sheet.c - see sheet.h. Frames are scaled by area averaging, masks by majority, so that contours stay sharp. */
-#include "sheet.h"
+/* sheet.c - the verb `sheet`: one picture of predicted masks and annotations, a row for each object and folder of masks. */
+#include "contact_sheet.h"
+#include "dataset.h"
+#include "flags.h"
+#include "folders.h"
+#include "frames.h"
+#include "metrics.h"
 
-#include "draw.h"
-#include "image_io.h"
-
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TILE_PX = 320, GAP_PX = 4, MAX_SHEET_PX = 32768 };
+extern const verb verb_sheet;
 
-struct sheet {
-    int n_tiles, columns, n_used;
-    int tile_width, tile_height; /* height 0: no tile yet */
-    canvas pixels;
-    uint8_t *mask; /* [tile_height, tile_width] scratch */
+enum { LABEL_BYTES = 96 };
+
+typedef struct options {
+    const char *split_dir, *split_name, *masks, *out;
+    int columns, tile_px, limit_videos, limit_objects;
+} options;
+
+typedef struct job {
+    const options *options;
+    dataset set;
+    listing folders; /* of masks */
+    sheet *sheet;
+    int n_columns;
+    /* The object at hand. */
+    int video, object;
+    frame_source *frames;
+    image mask, truth;
+    metric_scratch scratch;
+} job;
+
+/* ---- a tile ---- */
+
+/* Masks as `run --save_masks` writes them. */
+static sam_status read_mask(job *j, const char *folder, const char *file, const frame *f, sam_error *err)
+{
+    const dataset_video *v = &j->set.videos[j->video];
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s/%s/%.*s.png", folder, v->name, v->objects[j->object].name,
+                     (int)stem_length(file), file);
+    if (n >= (int)sizeof path)
+        return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
+    if (!path_is_file(path))
+        return fail(err, SAM_E_IO, "%s: no such file; masks are those of `sambench run --save_masks`", path);
+    TRY(image_read_mask(path, &j->mask, err));
+    if (j->mask.width == f->width && j->mask.height == f->height)
+        return SAM_OK;
+    return fail(err, SAM_E_FORMAT, "%s: is %d x %d, the frame is %d x %d", path, j->mask.width, j->mask.height,
+                f->width, f->height);
+}
+
+/* The first tile of a row says what it is; all say frame and J. */
+static sam_status label(job *j, const char *folder, int column, const frame *f, char text[LABEL_BYTES], sam_error *err)
+{
+    const mask_view truth = {.px = j->truth.data, .row_bytes = (size_t)f->width};
+    const mask_view mask = {.px = j->mask.data, .row_bytes = (size_t)f->width};
+    const dataset_video *v = &j->set.videos[j->video];
+    const char *slash = strrchr(folder, '/'), *name = slash && slash[1] ? slash + 1 : folder;
+    frame_score score;
+    TRY(metric_frame(METRIC_SAV, &truth, &mask, f->width, f->height, &j->scratch, &score, err));
+    if (column)
+        snprintf(text, LABEL_BYTES, "%lld J %.2f", (long long)f->index, score.j);
+    else if (j->folders.n > 1)
+        snprintf(text, LABEL_BYTES, "%.30s/%.10s %.30s", v->name, v->objects[j->object].name, name);
+    else
+        snprintf(text, LABEL_BYTES, "%.30s/%.10s", v->name, v->objects[j->object].name);
+    return SAM_OK;
+}
+
+static sam_status add_tile(job *j, const char *folder, int column, int annotation, sam_error *err)
+{
+    const dataset_object *o = &j->set.videos[j->video].objects[j->object];
+    const frame *f;
+    char text[LABEL_BYTES];
+    TRY(frames_read(j->frames, o->annotated[annotation], &f, err));
+    TRY(dataset_read_mask(&j->set, j->video, j->object, o->annotated[annotation], f->width, f->height, &j->truth, err));
+    TRY(read_mask(j, folder, o->files.names[annotation], f, err));
+    TRY(label(j, folder, column, f, text, err));
+    const sheet_tile tile = {.rgb = f->rgb,
+                             .width = f->width,
+                             .height = f->height,
+                             .mask = j->mask.data,
+                             .truth = j->truth.data,
+                             .label = text};
+    return sheet_add(j->sheet, &tile, err);
+}
+
+/* ---- rows ---- */
+
+/* Annotated frames from the first to the last, evenly spaced. */
+static sam_status add_row(job *j, const char *folder, sam_error *err)
+{
+    int n_columns = j->n_columns, n = j->set.videos[j->video].objects[j->object].n_annotated;
+    for (int c = 0; c < n_columns; c++)
+        TRY(add_tile(j, folder, c, n_columns > 1 ? c * (n - 1) / (n_columns - 1) : 0, err));
+    return SAM_OK;
+}
+
+static sam_status add_video(job *j, int video, sam_error *err)
+{
+    const dataset_video *v = &j->set.videos[video];
+    sam_status status = SAM_OK;
+    j->video = video;
+    TRY(frames_open(v->video_file ? v->video_file : v->frames_dir, NULL, &j->frames, err));
+    for (j->object = 0; status == SAM_OK && j->object < v->n_objects; j->object++)
+        for (int i = 0; status == SAM_OK && i < j->folders.n; i++)
+            status = add_row(j, j->folders.names[i], err);
+    frames_close(j->frames);
+    return status;
+}
+
+static sam_status draw(job *j, sam_error *err)
+{
+    const options *o = j->options;
+    int n_rows = 0, longest = 1;
+    for (int video = 0; video < j->set.n_videos; video++) {
+        const dataset_video *v = &j->set.videos[video];
+        TRY(dataset_find_objects(&j->set, video, err));
+        n_rows += v->n_objects * j->folders.n;
+        for (int i = 0; i < v->n_objects; i++)
+            longest = v->objects[i].n_annotated > longest ? v->objects[i].n_annotated : longest;
+    }
+    j->n_columns = o->columns < longest ? o->columns : longest;
+    TRY(sheet_open(n_rows * j->n_columns, j->n_columns, o->tile_px, &j->sheet, err));
+    for (int video = 0; video < j->set.n_videos; video++)
+        TRY(add_video(j, video, err));
+    TRY(folders_make_for(o->out, err));
+    return sheet_write(j->sheet, o->out, err);
+}
+
+static sam_status find_folders(job *j, sam_error *err)
+{
+    for (const char *at = j->options->masks; *at;) {
+        at += strspn(at, ",");
+        size_t n = strcspn(at, ",");
+        if (!n)
+            break;
+        TRY(listing_add(&j->folders, at, n, err));
+        if (!path_is_folder(j->folders.names[j->folders.n - 1]))
+            return fail(err, SAM_E_IO, "--masks %s: no such folder", j->folders.names[j->folders.n - 1]);
+        at += n;
+    }
+    return j->folders.n ? SAM_OK : fail(err, SAM_E_ARG, "--masks: names no folder");
+}
+
+static sam_status make(const options *o, sam_error *err)
+{
+    job j = {.options = o};
+    const dataset_options which = {
+        .split_name = o->split_name, .limit_videos = o->limit_videos, .limit_objects = o->limit_objects};
+    sam_status status = find_folders(&j, err);
+    if (status == SAM_OK)
+        status = dataset_open(&j.set, o->split_dir, &which, err);
+    if (status == SAM_OK)
+        status = draw(&j, err);
+    sheet_close(j.sheet);
+    dataset_close(&j.set);
+    listing_free(&j.folders);
+    image_free(&j.mask);
+    image_free(&j.truth);
+    metric_scratch_free(&j.scratch);
+    return status;
+}
+
+/* ---- the verb ---- */
+
+static int describe(flag *to, options *o)
+{
+    const flag table[] = {
+        {.name = "split_dir",
+         .kind = FLAG_STRING,
+         .value = &o->split_dir,
+         .meta = "DIR",
+         .required = 1,
+         .help = "Videos with annotations, as for `run`."},
+        {.name = "split_name",
+         .kind = FLAG_STRING,
+         .value = &o->split_name,
+         .meta = "NAME",
+         .help = "NAME.txt lists the videos (default sav_val)."},
+        {.name = "masks",
+         .kind = FLAG_STRING,
+         .choices = "list",
+         .value = &o->masks,
+         .meta = "DIRS",
+         .required = 1,
+         .help =
+             "Folders of predicted masks, OUT_DIR/masks/MODEL of `run --save_masks`; a row for each object in each."},
+        {.name = "out",
+         .kind = FLAG_STRING,
+         .value = &o->out,
+         .meta = "FILE",
+         .help = "The picture, .png or .jpg (default sheet.png)."},
+        {.name = "columns",
+         .kind = FLAG_INT,
+         .value = &o->columns,
+         .meta = "N",
+         .min = 1,
+         .max = 64,
+         .help = "Annotated frames of each object, from its first to its last, evenly spaced (default 6)."},
+        {.name = "tile",
+         .kind = FLAG_INT,
+         .value = &o->tile_px,
+         .meta = "PX",
+         .min = 8,
+         .max = 4096,
+         .help = "Width of a frame in the picture (default 256)."},
+        {.name = "limit_videos",
+         .kind = FLAG_INT,
+         .value = &o->limit_videos,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N videos only (default 0: all)."},
+        {.name = "limit_objects",
+         .kind = FLAG_INT,
+         .value = &o->limit_objects,
+         .meta = "N",
+         .max = 1 << 30,
+         .help = "The first N objects of each video only (default 0: all)."},
+    };
+    memcpy(to, table, sizeof table);
+    return sizeof table / sizeof *table;
+}
+
+static int sheet_main(int argc, char **argv)
+{
+    enum { N_FLAGS = 8 };
+    options o = {.split_name = "sav_val", .out = "sheet.png", .columns = 6, .tile_px = 256};
+    flag flags[N_FLAGS];
+    int n_flags = describe(flags, &o), help = 0;
+    sam_error err;
+    sam_status status = flags_parse(&verb_sheet, flags, n_flags, argc, argv, &help, &err);
+    int is_usage = status != SAM_OK;
+    if (status == SAM_OK && !help)
+        status = make(&o, &err);
+    if (status == SAM_OK && !help)
+        printf("contact sheet: %s (result orange, annotation green)\n", o.out);
+    if (status != SAM_OK)
+        fprintf(stderr, "sambench sheet: %s\n", err.text);
+    flags_free(flags, n_flags);
+    return status == SAM_OK ? 0 : is_usage || status == SAM_E_ARG ? 2 : 1;
+}
+
+const verb verb_sheet = {
+    .name = "sheet",
+    .summary = "one picture of predicted masks and annotations over the frames of a data set",
+    .examples =
+        "  sambench run --split_dir sav_val --models edgetam_points --save_masks --out_dir out\n"
+        "  sambench sheet --split_dir sav_val --masks out/masks/edgetam_points --limit_videos 8 --out sheet.jpg\n",
+    .main = sheet_main,
 };
-
-static const uint8_t truth_color[3] = {40, 220, 60}, mask_color[3] = {255, 140, 0}, text_color[3] = {255, 255, 255};
-
-sam_status sheet_open(int n_tiles, int columns, int tile_width, sheet **out, sam_error *err)
-{
-    *out = NULL;
-    tile_width = tile_width ? tile_width : DEFAULT_TILE_PX;
-    if (n_tiles < 1 || columns < 1 || tile_width < 8 || (int64_t)columns * (tile_width + GAP_PX) > MAX_SHEET_PX)
-        return fail(err, SAM_E_ARG,
-                    "contact sheet of %d tiles in %d columns of %d px: at most %d px wide, tiles of 8 px or more",
-                    n_tiles, columns, tile_width, MAX_SHEET_PX);
-    sheet *s = calloc(1, sizeof *s);
-    if (!s)
-        return fail(err, SAM_E_MEMORY, "no memory for a contact sheet");
-    s->n_tiles = n_tiles;
-    s->columns = columns < n_tiles ? columns : n_tiles;
-    s->tile_width = tile_width;
-    *out = s;
-    return SAM_OK;
-}
-
-void sheet_close(sheet *s)
-{
-    if (!s)
-        return;
-    free(s->pixels.rgb);
-    free(s->mask);
-    free(s);
-}
-
-/* The first tile decides the height of all. */
-static sam_status take_memory(sheet *s, const sheet_tile *t, sam_error *err)
-{
-    int64_t tile_height = ((int64_t)t->height * s->tile_width + t->width / 2) / t->width;
-    int64_t rows = (s->n_tiles + s->columns - 1) / s->columns;
-    tile_height = tile_height < 8 ? 8 : tile_height;
-    int64_t height = rows * (tile_height + GAP_PX) + GAP_PX;
-    int width = s->columns * (s->tile_width + GAP_PX) + GAP_PX;
-    if (height > MAX_SHEET_PX)
-        return fail(err, SAM_E_ARG, "a contact sheet of %d tiles would be %lld px high, at most %d; use more columns",
-                    s->n_tiles, (long long)height, MAX_SHEET_PX);
-    uint8_t *rgb = calloc((size_t)width * (size_t)height, 3);
-    uint8_t *mask = malloc((size_t)s->tile_width * (size_t)tile_height);
-    if (!rgb || !mask) {
-        free(rgb);
-        free(mask);
-        return fail(err, SAM_E_MEMORY, "no memory for a contact sheet of %d x %lld", width, (long long)height);
-    }
-    s->pixels = (canvas){rgb, width, (int)height, (size_t)width * 3};
-    s->mask = mask;
-    s->tile_height = (int)tile_height;
-    return SAM_OK;
-}
-
-/* First and one past last source pixel of target pixel i; never empty, also when enlarging. */
-static void span(int i, int n_target, int n_source, int *first, int *end)
-{
-    *first = (int)((int64_t)i * n_source / n_target);
-    *end = (int)((int64_t)(i + 1) * n_source / n_target);
-    if (*end <= *first)
-        *end = *first + 1;
-}
-
-static void scale_rgb(const sheet_tile *t, const canvas *to)
-{
-    for (int y = 0; y < to->height; y++) {
-        int y0, y1, x0, x1;
-        span(y, to->height, t->height, &y0, &y1);
-        for (int x = 0; x < to->width; x++) {
-            uint64_t sum[3] = {0, 0, 0};
-            span(x, to->width, t->width, &x0, &x1);
-            for (int v = y0; v < y1; v++)
-                for (int u = x0; u < x1; u++) {
-                    const uint8_t *p = t->rgb + ((size_t)v * (size_t)t->width + (size_t)u) * 3;
-                    sum[0] += p[0];
-                    sum[1] += p[1];
-                    sum[2] += p[2];
-                }
-            uint64_t n = (uint64_t)(y1 - y0) * (uint64_t)(x1 - x0);
-            for (int k = 0; k < 3; k++)
-                to->rgb[(size_t)y * to->row_bytes + (size_t)x * 3 + (size_t)k] = (uint8_t)((sum[k] + n / 2) / n);
-        }
-    }
-}
-
-static void scale_mask(const uint8_t *mask, int width, int height, uint8_t *to, int to_width, int to_height)
-{
-    for (int y = 0; y < to_height; y++)
-        for (int x = 0; x < to_width; x++) {
-            int y0, y1, x0, x1, n_set = 0;
-            span(y, to_height, height, &y0, &y1);
-            span(x, to_width, width, &x0, &x1);
-            for (int v = y0; v < y1; v++)
-                for (int u = x0; u < x1; u++)
-                    n_set += mask[(size_t)v * (size_t)width + (size_t)u] != 0;
-            to[(size_t)y * (size_t)to_width + (size_t)x] = 2 * n_set >= (y1 - y0) * (x1 - x0);
-        }
-}
-
-sam_status sheet_add(sheet *s, const sheet_tile *t, sam_error *err)
-{
-    if (s->n_used == s->n_tiles)
-        return fail(err, SAM_E_FULL, "the contact sheet has room for %d tiles", s->n_tiles);
-    if (!t->rgb || t->width < 1 || t->height < 1)
-        return fail(err, SAM_E_ARG, "contact sheet tile of %d x %d", t->width, t->height);
-    if (!s->tile_height)
-        TRY(take_memory(s, t, err));
-    size_t x = (size_t)(GAP_PX + s->n_used % s->columns * (s->tile_width + GAP_PX));
-    size_t y = (size_t)(GAP_PX + s->n_used / s->columns * (s->tile_height + GAP_PX));
-    canvas place = {s->pixels.rgb + y * s->pixels.row_bytes + x * 3, s->tile_width, s->tile_height,
-                    s->pixels.row_bytes};
-    scale_rgb(t, &place);
-    const uint8_t *masks[2] = {t->truth, t->mask};
-    for (int i = 0; i < 2; i++) {
-        if (!masks[i])
-            continue;
-        scale_mask(masks[i], t->width, t->height, s->mask, s->tile_width, s->tile_height);
-        draw_contour(&place, s->mask, (size_t)s->tile_width, i == 0 ? truth_color : mask_color,
-                     1 + s->tile_width / 400);
-    }
-    if (t->label)
-        draw_text(&place, 2, 2, 1 + s->tile_width / 240, t->label, text_color);
-    s->n_used++;
-    return SAM_OK;
-}
-
-sam_status sheet_write(const sheet *s, const char *path, sam_error *err)
-{
-    if (s->n_used == 0)
-        return fail(err, SAM_E_STATE, "%s: the contact sheet has no tiles", path);
-    int rows = (s->n_used + s->columns - 1) / s->columns;
-    return image_write_rgb(path, s->pixels.rgb, s->pixels.row_bytes, s->pixels.width,
-                           rows * (s->tile_height + GAP_PX) + GAP_PX, err);
-}

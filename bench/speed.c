@@ -2,8 +2,6 @@
  * numbers of objects, each in a session of its own. */
 #include "folders.h"
 #include "interrupt.h"
-#include "listing.h"
-#include "model_list.h"
 #include "speed_files.h"
 #include "speed_run.h"
 #include "weights_search.h"
@@ -19,7 +17,7 @@ extern const verb verb_speed;
 typedef struct speed_options {
     model_choice model;
     const char *models, *weights_dir, *sizes, *precisions, *objects, *csv, *json;
-    int runs, warmup, width, height, quiet;
+    int runs, warmup, width, height, quiet, device_said;
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
     char precision[MAX_LIST][8];
@@ -56,25 +54,6 @@ static sam_status read_precisions(speed_options *o, const char *text, sam_error 
     return SAM_OK;
 }
 
-/* A file, or a name as in `run` with or without the kind of prompt. */
-static sam_status find_model(const speed_options *o, const char *name, char **path, sam_error *err)
-{
-    char full[96];
-    model_list list = {0};
-    if (path_is_file(name)) {
-        *path = malloc(strlen(name) + 1);
-        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
-    }
-    snprintf(full, sizeof full, "%.80s_points", name);
-    sam_status status = model_list_parse(full, &list, NULL);
-    if (status != SAM_OK)
-        status = model_list_parse(name, &list, err);
-    if (status == SAM_OK)
-        status = weights_find(o->weights_dir ? o->weights_dir : ".", list.entries[0].checkpoint, path, err);
-    model_list_free(&list);
-    return status;
-}
-
 /* ---- running ---- */
 
 static sam_status one(const speed_options *o, const char *weights, const char *name, int size, int precision,
@@ -109,7 +88,7 @@ static sam_status one(const speed_options *o, const char *weights, const char *n
 static sam_status all_of_model(speed_options *o, const char *name, speed_files *files, sam_error *err)
 {
     char *weights = NULL, path[4096];
-    TRY(find_model(o, name, &weights, err));
+    TRY(weights_find_named(o->weights_dir, name, &weights, err));
     sam_status status = model_resolve("speed", weights, path, sizeof path, err);
     free(weights);
     for (int s = 0; status == SAM_OK && s < o->n_sizes; s++)
@@ -243,7 +222,7 @@ static int model_flags_but_lists(model_choice *c, flag *to)
 static int speed_main(int argc, char **argv)
 {
     speed_options o = {.runs = 10, .warmup = 8, .width = 1280, .height = 720, .csv = "component_speed.csv"};
-    flag flags[32];
+    flag flags[48];
     sam_error err;
     int help, n_lists = list_flags(&o, flags), n = n_lists, n_failed = 0, code = 0;
     n += model_flags_but_lists(&o.model, flags + n);
@@ -252,6 +231,7 @@ static int speed_main(int argc, char **argv)
     int is_usage = status != SAM_OK;
     if (status == SAM_OK && !help) {
         interrupt_catch();
+        o.model.device_said = &o.device_said;
         status = speed(&o, &n_failed, &err);
         code = interrupt_requested() ? 130 : n_failed ? 1 : 0;
     }

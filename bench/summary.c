@@ -49,7 +49,7 @@ static int by_size(const void *a, const void *b)
 static double median(double *x, int n)
 {
     qsort(x, (size_t)n, sizeof *x, by_size);
-    return n ? (x[(n - 1) / 2] + x[n / 2]) / 2 : 0;
+    return (x[(n - 1) / 2] + x[n / 2]) / 2;
 }
 
 static void print_score(FILE *out, int n, double sum)
@@ -66,8 +66,11 @@ static void print_model(FILE *out, const char *model, const totals *t, double *f
     print_score(out, t->n_scored, t->j);
     print_score(out, t->n_scored, t->f);
     print_score(out, t->n_scored, (t->j + t->f) / 2);
-    fprintf(out, " %9.3f %11.1f %10.1f", median(fps, t->n_timed), t->n_timed ? t->latency_ms / t->n_timed : 0,
-            t->peak_mib);
+    if (t->n_timed)
+        fprintf(out, " %9.3f %11.1f", median(fps, t->n_timed), t->latency_ms / t->n_timed);
+    else
+        fprintf(out, " %9s %11s", "-", "-");
+    fprintf(out, " %10.1f", t->peak_mib);
     if (t->n_failed)
         fprintf(out, "   %d failed or unfinished", t->n_failed);
     fprintf(out, "\n");

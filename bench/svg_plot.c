@@ -5,8 +5,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { LEFT = 64, RIGHT = 16, TOP = 30, BOTTOM = 44, FONT = 12 };
+enum { LEFT = 64, RIGHT = 16, TOP = 30, BOTTOM = 44, LEGEND_ROW = 17, LETTER = 7 };
+enum { MARKED = 40 }; /* points at most of a line whose points are marked */
 
 /* Eight colours that stay apart on white and on black, also for the colour-blind (after Okabe and Ito). */
 const char *const svg_style =
@@ -80,12 +82,13 @@ static void ticks(FILE *to, const svg_frame *f, scale x, scale y)
     }
 }
 
-static void begin(FILE *to, const svg_frame *f, scale x, scale y, int down)
+/* `below` px are left under the plot's frame. */
+static void begin(FILE *to, const svg_frame *f, scale x, scale y, int down, int below)
 {
     fprintf(to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
             "role=\"img\">\n<title>",
-            down, f->width, f->height, f->width, f->height);
+            down, f->width, f->height + below, f->width, f->height + below);
     text_html(to, f->title);
     fprintf(to, "</title>\n");
     text(to, LEFT, 18, "start", f->title);
@@ -95,9 +98,56 @@ static void begin(FILE *to, const svg_frame *f, scale x, scale y, int down)
     text(to, f->width - RIGHT, 18, "end", f->y_label);
 }
 
+/* Few points are marked: a line through one of them would not be seen. */
+static void marks(FILE *to, const svg_frame *f, const svg_series *s, int k, scale x, scale y)
+{
+    fprintf(to, "<g class=\"s%d\">", k % SVG_SERIES);
+    for (int i = 0; i < s->n; i++)
+        if (isfinite(s->y[i]))
+            fprintf(to, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>", at_x(f, x, s->x[i]),
+                    at_y(f, y, s->y[i]));
+    fprintf(to, "</g>\n");
+}
+
+/* Names below the plot, in as many lines as they need; returns how many. Without `to` they are only counted. */
+static int legend(FILE *to, const svg_frame *f, const svg_series *series, int n)
+{
+    int rows = 1;
+    double at = LEFT;
+    for (int k = 0; k < n; k++) {
+        double wide = 36 + LETTER * (double)strlen(series[k].name);
+        if (at > LEFT && at + wide > f->width) {
+            at = LEFT;
+            rows++;
+        }
+        if (to) {
+            int y = f->height + rows * LEGEND_ROW - 8;
+            fprintf(to, "<path class=\"line s%d\" d=\"M%.0f %dh14\"/>\n", k % SVG_SERIES, at, y - 4);
+            text(to, at + 18, y, "start", series[k].name);
+        }
+        at += wide;
+    }
+    return rows;
+}
+
+static void line(FILE *to, const svg_frame *f, const svg_series *s, int k, scale x, scale y)
+{
+    int pen = 0;
+    fprintf(to, "<path class=\"line s%d\" d=\"", k % SVG_SERIES);
+    for (int i = 0; i < s->n; i++) {
+        int there = isfinite(s->y[i]);
+        if (there)
+            fprintf(to, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, x, s->x[i]), at_y(f, y, s->y[i]));
+        pen = there;
+    }
+    fprintf(to, "\"/>\n");
+    if (s->n <= MARKED)
+        marks(to, f, s, k, x, y);
+}
+
 void svg_lines(FILE *to, const svg_frame *f, const svg_series *series, int n, int down)
 {
-    double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY, legend = LEFT + 8;
+    double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
     for (int k = 0; k < n; k++) {
         for (int i = 0; i < series[k].n; i++) {
             widen(series[k].x[i], &x0, &x1);
@@ -105,25 +155,13 @@ void svg_lines(FILE *to, const svg_frame *f, const svg_series *series, int n, in
         }
     }
     scale x = scale_of(x0, x1, 0), y = scale_of(y0, y1, f->y_from_zero);
-    begin(to, f, x, y, down);
-    for (int k = 0; k < n; k++) {
-        int pen = 0;
-        fprintf(to, "<path class=\"line s%d\" d=\"", k % SVG_SERIES);
-        for (int i = 0; i < series[k].n; i++) {
-            int there = isfinite(series[k].y[i]);
-            if (there)
-                fprintf(to, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, x, series[k].x[i]), at_y(f, y, series[k].y[i]));
-            pen = there;
-        }
-        fprintf(to, "\"/>\n");
-        if (n == 1)
-            continue;
-        fprintf(to, "<path class=\"line s%d\" d=\"M%.0f %dh14\"/>\n", k % SVG_SERIES, legend, f->height - 12);
-        text(to, legend + 18, f->height - 8, "start", series[k].name);
-        for (const char *c = series[k].name; *c; c++)
-            legend += 7;
-        legend += 36;
-    }
+    int below = LEGEND_ROW * legend(NULL, f, series, n);
+    svg_frame plot = *f;
+    plot.height -= below;
+    begin(to, &plot, x, y, down, below);
+    for (int k = 0; k < n; k++)
+        line(to, &plot, &series[k], k, x, y);
+    legend(to, &plot, series, n);
     fprintf(to, "</svg>\n");
 }
 
@@ -131,11 +169,13 @@ void svg_scatter(FILE *to, const svg_frame *f, const svg_point *points, int n)
 {
     double x0 = 0, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
     for (int i = 0; i < n; i++) {
+        if (!isfinite(points[i].x) || !isfinite(points[i].y))
+            continue;
         widen(points[i].x, &x0, &x1);
         widen(points[i].y, &y0, &y1);
     }
     scale x = scale_of(x0, x1, 1), y = scale_of(y0, y1, f->y_from_zero);
-    begin(to, f, x, y, 0);
+    begin(to, f, x, y, 0, 0);
     for (int i = 0; i < n; i++) {
         const svg_point *p = &points[i];
         if (!isfinite(p->x) || !isfinite(p->y))
@@ -167,7 +207,7 @@ void svg_histogram(FILE *to, const svg_frame *f, const double *values, int n, in
         y1 = ++count[bin] > y1 ? count[bin] : y1;
     }
     scale y = scale_of(0, y1, 1);
-    begin(to, f, x, y, 0);
+    begin(to, f, x, y, 0, 0);
     for (int b = 0; b < n_bins && count; b++) {
         double left = at_x(f, x, x.low + b * width), right = at_x(f, x, x.low + (b + 1) * width),
                top = at_y(f, y, count[b]);

@@ -55,8 +55,9 @@ static sam_status write_frame(writer *w, int t, sam_error *err)
         TRY(image_write_mask(path, w->masks[o], (size_t)size->width, size->width, size->height, 0, err));
     }
     w->n_done++;
-    if (w->options->on_frame)
-        w->options->on_frame(w->options->user, w->n_done, w->options->n_clips * size->n_frames);
+    int n_total = w->options->n_clips * size->n_frames;
+    if (w->options->on_frame && w->options->on_frame(w->options->user, w->n_done, n_total))
+        return fail(err, SAM_E_STATE, "interrupted after %d of %d frames; nothing is left of them", w->n_done, n_total);
     return SAM_OK;
 }
 

@@ -16,7 +16,8 @@ typedef struct synth_options {
     const char *difficulty; /* one of synth_difficulty_names, or "mixed": each in turn */
     int annotate_every;     /* frames */
     uint64_t seed;
-    void (*on_frame)(void *user, int n_done, int n_total); /* may be NULL */
+    /* Called after every frame; nonzero ends it (SAM_E_STATE). May be NULL. */
+    int (*on_frame)(void *user, int n_done, int n_total);
     void *user;
 } synth_options;
 
@@ -26,7 +27,8 @@ typedef struct synth_options {
 sam_status synth_split_write(const char *root, const char *split_name, const synth_options *options, sam_error *err);
 
 /* The same into a folder that is empty or not there yet, and that is there only when it is whole: until then the clips
- * are in ROOT.partial, which is removed after a failure (and before, if one was left by a run that was killed). */
+ * are in ROOT.partial, which is removed after a failure or an interruption (and before, if a run that was killed has left
+ * one). */
 sam_status synth_split_create(const char *root, const char *split_name, const synth_options *options, sam_error *err);
 
 #endif

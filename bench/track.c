@@ -3,6 +3,7 @@
 #include "folders.h"
 #include "interrupt.h"
 #include "json_out.h"
+#include "nvtx.h"
 #include "open_model.h"
 #include "process_memory.h"
 #include "progress.h"
@@ -32,6 +33,7 @@ typedef struct track_run {
     track_files files;
     track_report report;
     track_setting setting;
+    nvtx ranges;
 } track_run;
 
 /* The clip: its length, its first frame, and that the prompts fit it. Nothing of the model is needed for that. */
@@ -77,9 +79,15 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .fill_hole_area = o->fill_hole_area ? o->fill_hole_area : -1,
                                .remove_speck_area = o->remove_speck_area,
                                .no_overlap = o->no_overlap,
-                               .mem_limit = o->model.mem_limit};
+                               .mem_limit = o->model.mem_limit,
+                               .overlap = o->model.overlap,
+                               .check_kernels = o->model.check_kernels};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
+    session_say_overlap("track", &o->model, r->session);
+    nvtx_open(&r->ranges);
+    nvtx_watch(&r->ranges, r->session);
     r->clip.session = r->session;
+    r->clip.overlap = o->model.overlap;
     alloc_count_watch(model_threads(&o->model));
     return clip_open(&r->clip, err);
 }
@@ -253,6 +261,7 @@ static int track_main(int argc, char **argv)
     track_options o = {.prompts = {.id = 1}, .start = -1, .reverse = -1, .fill_hole_area = 8, .overlay = 1};
     flag flags[64];
     int n = model_flags(&o.model, flags), help;
+    n += session_flags(&o.model, flags + n);
     n += own_flags(&o, flags + n);
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;

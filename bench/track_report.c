@@ -11,6 +11,7 @@ sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
     TRY(samples_reserve(&r->ms, n, err));
     TRY(samples_reserve(&r->own, n, err));
     TRY(samples_reserve(&r->libraries, n, err));
+    TRY(samples_reserve(&r->waits, n, err));
     for (int k = 0; k < N_STAGES; k++)
         TRY(samples_reserve(&r->stage_ms[k], n, err));
     return SAM_OK;
@@ -32,6 +33,7 @@ sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
     TRY(samples_add(&r->ms, f->ms, err));
     TRY(samples_add(&r->own, (double)f->allocations.own, err));
     TRY(samples_add(&r->libraries, (double)f->allocations.libraries, err));
+    TRY(samples_add(&r->waits, s->waits, err));
     for (int k = 0; k < N_STAGES; k++)
         TRY(samples_add(&r->stage_ms[k], stages[k], err));
     return SAM_OK;
@@ -42,6 +44,7 @@ void report_free(track_report *r)
     samples_free(&r->ms);
     samples_free(&r->own);
     samples_free(&r->libraries);
+    samples_free(&r->waits);
     for (int k = 0; k < N_STAGES; k++)
         samples_free(&r->stage_ms[k]);
 }
@@ -63,7 +66,7 @@ static json_t *number(double x)
 }
 
 /* NaN: not counted. */
-static double allocations_per_frame(const track_report *r, const samples *s)
+static double per_steady_frame(const track_report *r, const samples *s)
 {
     size_t from = steady_from(r), n = s->n - from;
     return n && s->x[from] >= 0 ? samples_sum(s, from) / (double)n : NAN;
@@ -84,20 +87,21 @@ static json_t *steady_json(const track_report *r)
 json_t *report_json(const track_report *r, const track_setting *s)
 {
     const sam_stats *b = &r->stats;
-    double own = allocations_per_frame(r, &r->own), libraries = allocations_per_frame(r, &r->libraries);
-    json_t *bytes = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)b->weight_bytes, "tables",
+    double own = per_steady_frame(r, &r->own), libraries = per_steady_frame(r, &r->libraries);
+    json_t *bytes = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)b->weight_bytes, "tables",
                               (json_int_t)b->table_bytes, "state", (json_int_t)b->state_bytes, "scratch",
-                              (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes);
+                              (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes, "device",
+                              (json_int_t)b->device_bytes);
     json_t *allocations = json_pack("{s:o, s:o}", "engine", number(own), "libraries", number(libraries));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o}",
-                     "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "",
-                     "precision", s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input,
-                     "width", s->width, "height", s->height, "frames", r->n_frames, "objects", s->n_objects,
-                     "interrupted", s->interrupted, "steady", steady_json(r), "official_protocol_fps",
-                     number(per_second(r->n_frames, r->official_ms)), "end_to_end_fps",
-                     number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
-                     (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries),
-                     "allocations_by", allocations);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "model",
+        s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
+        s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
+        s->height, "frames", r->n_frames, "objects", s->n_objects, "interrupted", s->interrupted, "steady",
+        steady_json(r), "official_protocol_fps", number(per_second(r->n_frames, r->official_ms)), "end_to_end_fps",
+        number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
+        (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries), "allocations_by",
+        allocations, "syncs_per_steady_frame", number(per_steady_frame(r, &r->waits)));
 }
 
 void report_print(const track_report *r, const track_setting *s, FILE *to)
@@ -120,7 +124,10 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
     fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
             (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,
             (double)s->rss_peak_bytes / 0x1p20);
-    double own = allocations_per_frame(r, &r->own), libraries = allocations_per_frame(r, &r->libraries);
+    if (b->device_bytes)
+        fprintf(to, "the device's memory: %.1f MiB, %g waits for it in a steady frame\n",
+                (double)b->device_bytes / 0x1p20, per_steady_frame(r, &r->waits));
+    double own = per_steady_frame(r, &r->own), libraries = per_steady_frame(r, &r->libraries);
     if (isfinite(own))
         fprintf(to, "allocations in a steady frame: %g by the engine, %g by libraries\n", own, libraries);
 }

@@ -15,8 +15,8 @@ enum { STAGE_ENCODE, STAGE_MEMORY_ATTENTION, STAGE_MASK_DECODER, STAGE_MEMORY_EN
 
 /* Start with {0}. */
 typedef struct track_report {
-    samples ms, stage_ms[N_STAGES], own,
-        libraries;        /* of the frames that were encoded and tracked; allocations by whom */
+    samples ms, stage_ms[N_STAGES], own, libraries,
+        waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
     double official_ms;   /* of all tracked frames: push and track, without resizing masks out */

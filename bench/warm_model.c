@@ -13,23 +13,36 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
+static sam_status open_model(warm_model *w, sam_error *err)
+{
+    double start = now_ms();
+    TRY(model_open(w->verb, &w->choice, 0, 0, &w->model, err));
+    w->model_ms = now_ms() - start;
+    return SAM_OK;
+}
+
 sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice, const char *checkpoint,
                      sam_error *err)
 {
-    char path[4096];
-    model_choice converted = *choice;
-    *w = (warm_model){.mem_limit = choice->mem_limit};
-    TRY(model_resolve(verb, choice->weights, path, sizeof path, err));
-    converted.weights = path;
-    double start = now_ms();
-    TRY(model_open(verb, &converted, 0, 0, &w->model, err));
-    w->model_ms = now_ms() - start;
+    *w = (warm_model){.verb = verb, .choice = *choice};
+    TRY(model_resolve(verb, choice->weights, w->path, sizeof w->path, err));
+    w->choice.weights = w->path;
+    nvtx_open(&w->ranges);
+    TRY(open_model(w, err));
     if (!strcmp(sam_model_name(w->model), checkpoint))
         return SAM_OK;
     sam_status status = fail(err, SAM_E_FORMAT, "%s: holds %s, not %s: rename or remove it", choice->weights,
                              sam_model_name(w->model), checkpoint);
     warm_close(w);
     return status;
+}
+
+sam_status warm_reopen(warm_model *w, sam_error *err)
+{
+    warm_drop_session(w);
+    sam_model_close(w->model);
+    w->model = NULL;
+    return open_model(w, err);
 }
 
 void warm_drop_session(warm_model *w)
@@ -44,11 +57,19 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_
     if (w->session && w->width == width && w->height == height && w->n_frames == n_frames)
         return sam_session_reset(w->session, err);
     warm_drop_session(w);
-    const sam_session_options o = {
-        .width_px = width, .height_px = height, .n_frames = n_frames, .mem_limit = w->mem_limit};
+    const sam_session_options o = {.width_px = width,
+                                   .height_px = height,
+                                   .n_frames = n_frames,
+                                   .mem_limit = w->choice.mem_limit,
+                                   .overlap = w->choice.overlap,
+                                   .check_kernels = w->choice.check_kernels};
     double start = now_ms();
     TRY(sam_session_open(w->model, &o, &w->session, err));
     w->session_ms = now_ms() - start;
+    if (!w->said_overlap)
+        session_say_overlap(w->verb, &w->choice, w->session);
+    w->said_overlap = 1;
+    nvtx_watch(&w->ranges, w->session);
     w->width = width;
     w->height = height;
     w->n_frames = n_frames;

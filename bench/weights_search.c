@@ -2,6 +2,7 @@
 #include "weights_search.h"
 
 #include "listing.h"
+#include "model_list.h"
 #include "safetensors.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ static const struct known_names {
     {"sam2_hiera_base_plus", "sam2_b.pt", "sam2-hiera-base-plus"},
     {"sam2_hiera_large", "sam2_l.pt", "sam2-hiera-large"},
     {"edgetam", NULL, "EdgeTAM-hf"},
+    {"sam2.1_hiera_demo", NULL, NULL},
 };
 
 typedef enum find_rank { RANK_OFFICIAL, RANK_CONVERTED, RANK_HUGGING_FACE, RANK_ULTRALYTICS, RANK_NONE } find_rank;
@@ -80,7 +82,8 @@ static find_rank rank_of(const search *s, const char *path, const char *file)
         return RANK_NONE;
     if (is_converted(path, checkpoint))
         return RANK_CONVERTED;
-    if (!strcasecmp(file, "model.safetensors") && below_hub_folder(path, s->names->hugging_face))
+    if (s->names->hugging_face && !strcasecmp(file, "model.safetensors") &&
+        below_hub_folder(path, s->names->hugging_face))
         return RANK_HUGGING_FACE;
     return RANK_NONE;
 }
@@ -137,6 +140,16 @@ static sam_status look_into(search *s, const char *folder, int depth, sam_error 
     return status;
 }
 
+static sam_status nothing_found(const char *folder, const struct known_names *names, sam_error *err)
+{
+    const char *hub = names->hugging_face, *ultralytics = names->ultralytics;
+    return fail(err, SAM_E_IO,
+                "--weights_dir %s: no weights of %s there or in its subfolders; looked for %s.pt, a converted "
+                ".safetensors of it%s%s%s%s%s",
+                folder, names->checkpoint, names->checkpoint, hub ? ", " : "", hub ? hub : "",
+                hub ? "/model.safetensors" : "", ultralytics ? ", " : "", ultralytics ? ultralytics : "");
+}
+
 sam_status weights_find(const char *folder, const char *checkpoint, char **path, sam_error *err)
 {
     search s = {.rank = RANK_NONE};
@@ -149,15 +162,29 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
         return fail(err, SAM_E_IO, "--weights_dir %s: no such folder", folder);
     sam_status status = look_into(&s, folder, 0, err);
     if (status == SAM_OK && !s.path)
-        status = fail(err, SAM_E_IO,
-                      "--weights_dir %s: no weights of %s there or in its subfolders; looked for %s.pt, a converted "
-                      ".safetensors of it, %s/model.safetensors%s%s",
-                      folder, checkpoint, checkpoint, s.names->hugging_face, s.names->ultralytics ? ", " : "",
-                      s.names->ultralytics ? s.names->ultralytics : "");
+        status = nothing_found(folder, s.names, err);
     if (status != SAM_OK) {
         free(s.path);
         s.path = NULL;
     }
     *path = s.path;
+    return status;
+}
+
+sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+{
+    char full[96];
+    model_list list = {0};
+    if (path_is_file(name)) {
+        *path = malloc(strlen(name) + 1);
+        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
+    }
+    snprintf(full, sizeof full, "%.80s_points", name);
+    sam_status status = model_list_parse(full, MODELS_ONLY, &list, NULL);
+    if (status != SAM_OK)
+        status = model_list_parse(name, MODELS_ONLY, &list, err);
+    if (status == SAM_OK)
+        status = weights_find(folder ? folder : ".", list.entries[0].checkpoint, path, err);
+    model_list_free(&list);
     return status;
 }

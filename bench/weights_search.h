@@ -15,4 +15,8 @@
  * SAM_E_IO and says what was looked for. Subfolders that cannot be read, and files that are no weights, are passed over. */
 sam_status weights_find(const char *folder, const char *checkpoint, char **path, sam_error *err);
 
+/* What measuring verbs take as --models: a weights file, or a name of model_list.h with or without the kind of prompt,
+ * searched in `folder` (NULL: "."). *path is for the caller to free. */
+sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err);
+
 #endif

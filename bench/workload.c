@@ -1,16 +1,15 @@
 /* workload.c - see workload.h. */
 #include "workload.h"
 
-#include "convert.h"
 #include "folders.h"
-#include "synthetic_split.h"
+#include "test_mode.h"
 #include "weights_search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEST_SEED = 101, TEST_IMGSZ = 256, IMGSZ = 1024 };
+enum { TEST_IMGSZ = 256, IMGSZ = 1024 };
 
 static int flags_what(workload *w, flag *to)
 {
@@ -19,18 +18,20 @@ static int flags_what(workload *w, flag *to)
          .kind = FLAG_STRING,
          .value = &w->split_dir,
          .meta = "DIR",
-         .help = "Videos with annotations in SA-V, DAVIS or MOSE layout. Required unless --test_mode."},
+         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
+                 "--test_mode."},
         {.name = "split_name",
          .kind = FLAG_STRING,
          .value = &w->split_name,
          .meta = "NAME",
-         .help = "NAME.txt lists the videos; without such a file every annotated one is taken (default sav_val)."},
+         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
+                 "annotated one is taken (default sav_val)."},
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
          .value = &w->models,
          .meta = "NAMES",
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, each with _points, _bbox or _mask (default "
+         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask (default "
                  "sam2_tiny_points,edgetam_points)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
@@ -38,31 +39,39 @@ static int flags_what(workload *w, flag *to)
          .meta = "DIR",
          .help =
              "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
-        {.name = "out_dir", .kind = FLAG_STRING, .value = &w->out_dir, .meta = "DIR", .help = "Where the files go."},
+        {.name = "out_dir",
+         .kind = FLAG_STRING,
+         .value = &w->out_dir,
+         .meta = "DIR",
+         .help = "Where the files go (default: a folder with the name of the verb)."},
         {.name = "test_mode",
          .kind = FLAG_SWITCH,
          .value = &w->test_mode,
-         .help = "Use a three-frame synthetic split, with random weights if --weights_dir is not given: a check of the "
-                 "set-up."},
+         .help =
+             "Generate a clip of eight frames and use it, with random weights if --weights_dir is not given: a check of "
+             "the set-up."},
         {.name = "limit_videos",
          .kind = FLAG_INT,
          .value = &w->limit_videos,
          .meta = "N",
          .max = 1 << 30,
-         .help = "The first N videos only; 0: all."},
+         .help = "The first N videos only; 0: all (default: 1 for profile, else all or the preset's)."},
         {.name = "limit_objects",
          .kind = FLAG_INT,
          .value = &w->limit_objects,
          .meta = "N",
          .max = 1 << 30,
-         .help = "The first N objects of each video only; 0: all."},
+         .help = "The first N objects of each video only; 0: all (default: 1 for profile, else all or the preset's)."},
         {.name = "max_clip_frames",
          .kind = FLAG_INT,
          .value = &w->max_clip_frames,
          .meta = "N",
          .max = 1 << 30,
-         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never."},
-        {.name = "quiet", .kind = FLAG_SWITCH, .value = &w->quiet, .help = "No progress, only errors and the figures."},
+         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never (default, but for presets)."},
+        {.name = "quiet",
+         .kind = FLAG_SWITCH,
+         .value = &w->quiet,
+         .help = "No progress, only errors and the figures (default: off)."},
     };
     memcpy(to, flags, sizeof flags);
     return (int)(sizeof flags / sizeof *flags);
@@ -97,18 +106,6 @@ int workload_flags(workload *w, flag *to)
 
 /* ---- models ---- */
 
-static sam_status random_weights(const workload *w, const char *checkpoint, char **path, sam_error *err)
-{
-    char name[96];
-    snprintf(name, sizeof name, "test_weights/%s_random.safetensors", checkpoint);
-    TRY(path_join(path, w->out_dir, name, err));
-    if (path_is_file(*path))
-        return SAM_OK;
-    TRY(folders_make_for(*path, err));
-    const random_options random = {.model = checkpoint, .seed = TEST_SEED};
-    return convert_random(&random, *path, NULL, err);
-}
-
 static sam_status find_weights(workload *w, sam_error *err)
 {
     int random = w->test_mode && !w->weights_dir;
@@ -120,7 +117,7 @@ static sam_status find_weights(workload *w, sam_error *err)
             continue;
         w->checkpoints[w->n_checkpoints].name = name;
         char **path = &w->checkpoints[w->n_checkpoints++].weights;
-        TRY(random ? random_weights(w, name, path, err)
+        TRY(random ? test_mode_weights(w->out_dir, name, path, err)
                    : weights_find(w->weights_dir ? w->weights_dir : ".", name, path, err));
     }
     return SAM_OK;
@@ -137,12 +134,13 @@ const char *workload_weights(const workload *w, const model_entry *e)
 sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
 {
     w->verb = verb;
+    w->model.device_said = &w->device_said;
     int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : IMGSZ;
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
     w->model.image_px = px;
-    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", &w->list, err));
+    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &w->list, err));
     TRY(folders_make(w->out_dir, err));
     return find_weights(w, err);
 }
@@ -159,13 +157,13 @@ sam_status workload_open_split(workload *w, sam_error *err)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", w->split_dir);
     const char *name = w->split_name ? w->split_name : "sav_val";
     if (w->test_mode) {
-        TRY(path_join(&w->test_split, w->out_dir, "test_split", err));
-        TRY(folders_make(w->test_split, err));
-        TRY(synthetic_split_write(w->test_split, name, err));
+        TRY(test_mode_split(w->out_dir, name, &w->test_split, err));
         folder = w->test_split;
     }
-    const dataset_options options = {
-        .split_name = name, .limit_videos = w->limit_videos, .limit_objects = w->limit_objects};
+    const dataset_options options = {.split_name = name,
+                                     .split_required = w->split_name != NULL,
+                                     .limit_videos = w->limit_videos,
+                                     .limit_objects = w->limit_objects};
     return dataset_open(&w->set, folder, &options, err);
 }
 

@@ -1,5 +1,5 @@
 /* workload.h - what the measuring verbs (profile, edge, speed) run: checkpoints by name, and the annotated videos of a
- * split or of the synthetic one. */
+ * split or a generated one. */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
@@ -21,17 +21,17 @@ typedef struct workload {
         const char *name;
         char *weights;
     } checkpoints[WORKLOAD_MAX_CHECKPOINTS];
-    int n_checkpoints;
+    int n_checkpoints, device_said;
     dataset set;
     char *test_split;
 } workload;
 
-enum { N_WORKLOAD_FLAGS = 17 };
+enum { N_WORKLOAD_FLAGS = 10 + N_MODEL_FLAGS };
 /* Writes the flags at `to`, which has room for N_WORKLOAD_FLAGS; returns how many. */
 int workload_flags(workload *w, flag *to);
 
-/* Checks the flags, makes out_dir, and opens models (by name) and split. With --test_mode both are made: a synthetic clip
- * and, without --weights_dir, random weights in out_dir. workload_close also after a failure. */
+/* Checks the flags, makes out_dir, and opens models (by name) and split. With --test_mode both are made in
+ * out_dir: a clip and, without --weights_dir, random weights (test_mode.h). workload_close also after a failure. */
 sam_status workload_open(workload *w, const char *verb, sam_error *err);
 /* The parts of it. */
 sam_status workload_open_models(workload *w, const char *verb, sam_error *err);

@@ -1,5 +1,31 @@
 #include "backend.h"
 
+#include <time.h>
+
+const char *const NO_MEMORY = "no memory";
+
+double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+sam_status no_room(const backend *b, const char *what, size_t n_bytes, sam_error *err)
+{
+    device_memory m = {0};
+    const char *wrong = b->api->memory(b, &m);
+    double mib = (double)n_bytes / 0x1p20;
+    if (wrong)
+        return fail(err, SAM_E_DEVICE, "%s (%.1f MiB): %s", what, mib, wrong);
+    if (!m.total_bytes)
+        return fail(err, SAM_E_MEMORY, "no memory for %s (%.1f MiB)", what, mib);
+    return fail(err, SAM_E_MEMORY,
+                "no device memory for %s (%.1f MiB): %zu of %zu MiB are free; a smaller image size, fewer objects or a "
+                "smaller model would fit",
+                what, mib, m.free_bytes >> 20, m.total_bytes >> 20);
+}
+
 sam_status backend_open(const sam_model_options *o, backend **out, sam_error *err)
 {
     *out = NULL;

@@ -4,10 +4,12 @@
  * enqueued on its stream and happens in that order; `wait` waits for all of it. On the CPU everything has happened when
  * a call returns. Functions that return text return NULL, or what went wrong.
  *
- * Addresses handed to write, read, copy, operators and images are the backend's own memory, except those called host. */
+ * Addresses handed to write, read, copy, operators and images are the backend's own memory, except those called host.
+ * A fault of a device sticks: whatever is asked of it afterwards says the same. */
 #ifndef BACKEND_H
 #define BACKEND_H
 
+#include "device_libraries.h"
 #include "error.h"
 #include "op.h"
 
@@ -26,6 +28,12 @@ typedef struct image_sizes {
     int n_threads; /* of the host */
 } image_sizes;
 
+typedef struct device_memory {
+    size_t free_bytes, total_bytes; /* of the device, whoever uses it; 0: it has no memory of its own      */
+    size_t used_bytes;              /* since the backend was opened: as the device sees it, at least what
+                                       alloc gave out. Other processes' changes count                      */
+} device_memory;
+
 typedef struct backend_api {
     const char *name; /* "cpu", "cuda" */
     int host_memory;  /* 1: the backend's memory is the host's */
@@ -38,9 +46,13 @@ typedef struct backend_api {
     void *(*alloc)(backend *b, size_t n_bytes);
     void (*release)(backend *b, void *p);
 
-    /* Host memory that `read` and `write` move without a detour; zeroed. */
+    const char *(*memory)(const backend *b, device_memory *out);
+
+    /* Host memory that `read` and `write` move without a detour; zeroed. Where backend.integrated, operators and images
+     * can read it in place, at the address in_place says. */
     void *(*host_alloc)(backend *b, size_t n_bytes);
     void (*host_release)(backend *b, void *p);
+    void *(*in_place)(backend *b, void *host);
 
     const char *(*stream_open)(backend *b, void **stream);
     void (*stream_close)(backend *b, void *stream);
@@ -54,9 +66,20 @@ typedef struct backend_api {
     const char *(*record)(backend *b, void *stream, int key);
     const char *(*play)(backend *b, void *stream, int key);
 
+    /* Points in the work of streams. mark: `m` is now where `stream` stands. follow: what is enqueued on `stream` from now
+     * on happens after `m`. settle: the host waits for `m`; adds 1 to *waits if it was not reached yet. elapsed: between
+     * two points that were reached. A mark made while recording moves with each replay and is only good for elapsed. */
+    const char *(*mark_open)(backend *b, void **m);
+    void (*mark_close)(backend *b, void *m);
+    const char *(*mark)(backend *b, void *stream, void *m);
+    const char *(*follow)(backend *b, void *stream, void *m);
+    const char *(*settle)(backend *b, void *m, int *waits);
+    const char *(*elapsed)(backend *b, void *from, void *to, double *ms);
+
     /* Operators: op_cpu and op_cuda of kernels/op.h behind one face. */
     unsigned (*in_packed)(const backend *b, op_id op);
     size_t (*scratch_bytes)(const backend *b, op_id op, const op_call *c);
+    /* Says NO_MEMORY, with the *n_bytes it wanted, when memory is short. */
     const char *(*pack)(backend *b, op_id op, const op_call *c, void **packed, size_t *n_bytes);
     void (*unpack)(backend *b, op_id op, void *packed);
     const char *(*bind)(backend *b, op_id op, const op_call *c, void **bound);
@@ -65,18 +88,28 @@ typedef struct backend_api {
     /* Optional: runs, waits, and says by the device's own events how long that took. */
     const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 
-    /* Pictures. preprocess: host rgb -> normalised input [S*S, 3] f32. render: n planes of low-res logits -> cleaned,
+    /* Pictures. stage: host rgb -> one of two places, which the caller knows is no longer read (on the CPU: until
+     * preprocess returns, rgb is the place). preprocess: a place -> normalised input [S*S, 3] f32. render: n planes of low-res logits -> cleaned,
      * at the size of the frame, 0/1, in host memory once `wait` returns. Bits are [height, width] each. */
     sam_status (*images_open)(backend *b, const image_sizes *z, images **out, sam_error *err);
     void (*images_close)(backend *b, images *im);
     size_t (*images_bytes)(const backend *b, const image_sizes *z);
-    const char *(*preprocess)(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input);
+    void (*stage)(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
+    const char *(*preprocess)(images *im, void *stream, int place, float *input);
     const char *(*render)(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
 } backend_api;
 
 struct backend {
     const backend_api *api;
+    int integrated;              /* 1: a device whose memory is the host's */
+    device_libraries *libraries; /* NULL: none */
 };
+
+extern const char *const NO_MEMORY;
+/* SAM_E_MEMORY: what was to be taken, how much, what is free and what would help; SAM_E_DEVICE if the device is lost. */
+sam_status no_room(const backend *b, const char *what, size_t n_bytes, sam_error *err);
+
+double now_ms(void); /* CLOCK_MONOTONIC */
 
 /* The backend called for by o->backend. SAM_E_DEVICE, with the reason, if this build or machine has none. */
 sam_status backend_open(const sam_model_options *o, backend **out, sam_error *err);
@@ -85,6 +118,6 @@ extern const backend_api backend_cpu;
 /* NULL in a build without CUDA. */
 const backend_api *backend_cuda(void);
 
-#define MAX_RECORDINGS 64 /* keys of record, per stream */
+#define MAX_RECORDINGS 160 /* keys of record, per stream */
 
 #endif

@@ -58,6 +58,64 @@ static void cpu_release(backend *b, void *p)
     free(p);
 }
 
+static const char *cpu_memory(const backend *b, device_memory *out)
+{
+    (void)b;
+    *out = (device_memory){0};
+    return NULL;
+}
+
+static void *cpu_in_place(backend *b, void *host)
+{
+    (void)b;
+    return host;
+}
+
+/* A mark is the time at which it was made. */
+static const char *cpu_mark_open(backend *b, void **m)
+{
+    (void)b;
+    *m = calloc(1, sizeof(double));
+    return *m ? NULL : NO_MEMORY;
+}
+
+static void cpu_mark_close(backend *b, void *m)
+{
+    (void)b;
+    free(m);
+}
+
+static const char *cpu_mark(backend *b, void *stream, void *m)
+{
+    (void)b;
+    (void)stream;
+    *(double *)m = now_ms();
+    return NULL;
+}
+
+static const char *cpu_follow(backend *b, void *stream, void *m)
+{
+    (void)b;
+    (void)stream;
+    (void)m;
+    return NULL;
+}
+
+static const char *cpu_settle(backend *b, void *m, int *waits)
+{
+    (void)b;
+    (void)m;
+    (void)waits;
+    return NULL;
+}
+
+static const char *cpu_elapsed(backend *b, void *from, void *to, double *ms)
+{
+    (void)b;
+    *ms = *(double *)to - *(double *)from;
+    return NULL;
+}
+
 static const char *cpu_replay(backend *b, void *stream, int key, int *done)
 {
     (void)b;
@@ -136,7 +194,7 @@ static const char *cpu_pack(backend *b, op_id op, const op_call *c, void **packe
     if (!op_of(b, op)->pack)
         return NULL;
     *packed = op_of(b, op)->pack(&t, n_bytes);
-    return *packed ? NULL : "no memory to pack its weights";
+    return *packed ? NULL : NO_MEMORY;
 }
 
 static void cpu_unpack(backend *b, op_id op, void *packed)
@@ -175,8 +233,10 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .device = cpu_device,
                                  .alloc = cpu_alloc,
                                  .release = cpu_release,
+                                 .memory = cpu_memory,
                                  .host_alloc = cpu_alloc,
                                  .host_release = cpu_release,
+                                 .in_place = cpu_in_place,
                                  .stream_open = cpu_stream_open,
                                  .stream_close = cpu_stream_close,
                                  .write = cpu_copy,
@@ -186,6 +246,12 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .replay = cpu_replay,
                                  .record = cpu_record,
                                  .play = cpu_record,
+                                 .mark_open = cpu_mark_open,
+                                 .mark_close = cpu_mark_close,
+                                 .mark = cpu_mark,
+                                 .follow = cpu_follow,
+                                 .settle = cpu_settle,
+                                 .elapsed = cpu_elapsed,
                                  .in_packed = cpu_in_packed,
                                  .scratch_bytes = cpu_scratch_bytes,
                                  .pack = cpu_pack,
@@ -196,5 +262,6 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .images_open = images_open_cpu,
                                  .images_close = images_close_cpu,
                                  .images_bytes = images_bytes_cpu,
+                                 .stage = stage_cpu,
                                  .preprocess = preprocess_cpu,
                                  .render = render_cpu};

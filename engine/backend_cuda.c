@@ -13,12 +13,14 @@ typedef struct cuda {
     backend base;
     const op_cuda *const *ops;
     int device;
+    size_t free_at_open;
     char name[128];
 } cuda;
 
 typedef struct cuda_stream {
     cudaStream_t stream;
     cudaGraphExec_t recorded[MAX_RECORDINGS];
+    int recording;
 } cuda_stream;
 
 static const char *text(cudaError_t e)
@@ -51,10 +53,36 @@ static sam_status refuse(sam_error *err, const char *what, cudaError_t e)
     return fail(err, SAM_E_DEVICE, "%s: %s", what, cudaGetErrorString(e));
 }
 
+/* As often as fills a millisecond, and the best of five such: other work only adds. */
+static double cuda_time(void *stream, way_enqueue *enqueue, void *what, const way *w)
+{
+    enum { SAMPLES = 5, MOST_RUNS = 50 };
+    cudaEvent_t begin = NULL, end = NULL;
+    double best = -1;
+    int n_runs = 1, ok = cudaEventCreate(&begin) == cudaSuccess && cudaEventCreate(&end) == cudaSuccess;
+    for (int sample = -2; sample < SAMPLES && ok; sample++) {
+        float ms = 0;
+        ok = cudaEventRecord(begin, stream) == cudaSuccess;
+        for (int i = 0; i < n_runs && ok; i++)
+            ok = !enqueue(what, w, stream);
+        ok = ok && cudaEventRecord(end, stream) == cudaSuccess && cudaEventSynchronize(end) == cudaSuccess &&
+             cudaEventElapsedTime(&ms, begin, end) == cudaSuccess;
+        if (sample == -1) /* the first loads the kernel, the second says how long one takes */
+            n_runs = ms > 1 ? 1 : ms * MOST_RUNS < 1 ? MOST_RUNS : (int)(1 / ms) + 1;
+        else if (sample >= 0 && ok && (best < 0 || ms / n_runs < best))
+            best = ms / n_runs;
+    }
+    cudaEventDestroy(begin);
+    cudaEventDestroy(end);
+    cudaGetLastError(); /* of a candidate that failed: no later launch may find it */
+    return ok ? best : -1;
+}
+
 static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error *err)
 {
     struct cudaDeviceProp properties;
-    int count = 0;
+    size_t total;
+    int count = 0, integrated = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
     if (e != cudaSuccess)
         return refuse(err, "CUDA", e);
@@ -63,6 +91,8 @@ static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error
     if ((e = cudaSetDevice(o->device)) != cudaSuccess ||
         (e = cudaGetDeviceProperties(&properties, o->device)) != cudaSuccess)
         return refuse(err, "opening the CUDA device", e);
+    if ((e = cudaDeviceGetAttribute(&integrated, cudaDevAttrIntegrated, o->device)) != cudaSuccess)
+        return refuse(err, "asking the CUDA device", e);
     if (properties.major < 8)
         return fail(err, SAM_E_DEVICE, "%s has compute capability %d.%d; 8.0 (Ampere) or later is needed",
                     properties.name, properties.major, properties.minor);
@@ -70,15 +100,30 @@ static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory for the CUDA backend");
     b->base.api = backend_cuda();
+    b->base.integrated = integrated;
     b->ops = op_cuda_select();
     b->device = o->device;
     snprintf(b->name, sizeof b->name, "%.100s, sm_%d%d", properties.name, properties.major, properties.minor);
+    /* cudaFree makes the context, which is not counted as used. */
+    if ((e = cudaFree(NULL)) != cudaSuccess || (e = cudaMemGetInfo(&b->free_at_open, &total)) != cudaSuccess) {
+        free(b);
+        return refuse(err, "opening the CUDA device", e);
+    }
+    device_identity identity = {.name = b->name};
+    cudaDriverGetVersion(&identity.driver);
+    b->base.libraries = device_libraries_open(o, &identity, cuda_time);
+    if (!b->base.libraries) {
+        free(b);
+        return fail(err, SAM_E_MEMORY, "no memory for the CUDA backend");
+    }
     *out = &b->base;
     return SAM_OK;
 }
 
 static void cuda_close(backend *b)
 {
+    cudaSetDevice(((const cuda *)b)->device);
+    device_libraries_close(b->libraries);
     free(b);
 }
 
@@ -95,14 +140,22 @@ static const char *use(const backend *b)
     return text(cudaSetDevice(((const cuda *)b)->device));
 }
 
+/* Kernels are asked for errors after their launch: one that has been dealt with must not be found there. */
+static void *none(void)
+{
+    cudaGetLastError();
+    return NULL;
+}
+
 static void *cuda_alloc(backend *b, size_t n_bytes)
 {
     void *p = NULL;
     if (use(b) || cudaMalloc(&p, n_bytes ? n_bytes : 1) != cudaSuccess)
-        return NULL;
-    if (cudaMemset(p, 0, n_bytes) != cudaSuccess) {
+        return none();
+    /* Waited for: the streams of sessions do not wait for the default one. */
+    if (cudaMemset(p, 0, n_bytes) != cudaSuccess || cudaStreamSynchronize(NULL) != cudaSuccess) {
         cudaFree(p);
-        return NULL;
+        return none();
     }
     return p;
 }
@@ -113,13 +166,30 @@ static void cuda_release(backend *b, void *p)
         cudaFree(p);
 }
 
+static const char *cuda_memory(const backend *b, device_memory *out)
+{
+    const cuda *c = (const cuda *)b;
+    const char *wrong = use(b);
+    *out = (device_memory){0};
+    wrong = wrong ? wrong : text(cudaMemGetInfo(&out->free_bytes, &out->total_bytes));
+    out->used_bytes = c->free_at_open > out->free_bytes ? c->free_at_open - out->free_bytes : 0;
+    return wrong;
+}
+
 static void *cuda_host_alloc(backend *b, size_t n_bytes)
 {
     void *p = NULL;
-    if (use(b) || cudaHostAlloc(&p, n_bytes ? n_bytes : 1, cudaHostAllocDefault) != cudaSuccess)
-        return NULL;
+    unsigned flags = b->integrated ? cudaHostAllocMapped : cudaHostAllocDefault;
+    if (use(b) || cudaHostAlloc(&p, n_bytes ? n_bytes : 1, flags) != cudaSuccess)
+        return none();
     memset(p, 0, n_bytes);
     return p;
+}
+
+static void *cuda_in_place(backend *b, void *host)
+{
+    void *p = NULL;
+    return !use(b) && cudaHostGetDevicePointer(&p, host, 0) == cudaSuccess ? p : none();
 }
 
 static void cuda_host_release(backend *b, void *p)
@@ -143,6 +213,11 @@ static void cuda_stream_close(backend *b, void *stream)
     cuda_stream *s = stream;
     if (!s || use(b))
         return;
+    cudaGraph_t half_recorded = NULL;
+    if (s->recording)
+        cudaStreamEndCapture(s->stream, &half_recorded);
+    if (half_recorded)
+        cudaGraphDestroy(half_recorded);
     for (int i = 0; i < MAX_RECORDINGS; i++)
         if (s->recorded[i])
             cudaGraphExecDestroy(s->recorded[i]);
@@ -165,14 +240,14 @@ static const char *cuda_read(backend *b, void *stream, void *to_host, const void
 
 static const char *cuda_copy(backend *b, void *stream, void *to, const void *from, size_t n_bytes)
 {
-    (void)b;
-    return text(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToDevice, raw(stream)));
+    const char *wrong = use(b);
+    return wrong ? wrong : text(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToDevice, raw(stream)));
 }
 
 static const char *cuda_wait(backend *b, void *stream)
 {
-    (void)b;
-    return text(cudaStreamSynchronize(raw(stream)));
+    const char *wrong = use(b);
+    return wrong ? wrong : text(cudaStreamSynchronize(raw(stream)));
 }
 
 static const char *cuda_replay(backend *b, void *stream, int key, int *done)
@@ -185,22 +260,82 @@ static const char *cuda_replay(backend *b, void *stream, int key, int *done)
 
 static const char *cuda_record(backend *b, void *stream, int key)
 {
-    (void)b;
+    cuda_stream *s = stream;
+    const char *wrong = use(b);
     (void)key;
-    return text(cudaStreamBeginCapture(raw(stream), cudaStreamCaptureModeThreadLocal));
+    wrong = wrong ? wrong : text(cudaStreamBeginCapture(s->stream, cudaStreamCaptureModeThreadLocal));
+    s->recording = !wrong;
+    return wrong;
 }
 
 static const char *cuda_play(backend *b, void *stream, int key)
 {
     cuda_stream *s = stream;
-    cudaGraph_t graph;
+    cudaGraph_t graph = NULL;
     (void)b;
+    s->recording = 0;
     const char *wrong = text(cudaStreamEndCapture(s->stream, &graph));
     if (wrong)
         return wrong;
     wrong = text(cudaGraphInstantiate(&s->recorded[key], graph, 0));
     cudaGraphDestroy(graph);
     return wrong ? wrong : text(cudaGraphLaunch(s->recorded[key], s->stream));
+}
+
+/* ---- marks -------------------------------------------------------------------------------------------------------- */
+
+static const char *cuda_mark_open(backend *b, void **m)
+{
+    cudaEvent_t event = NULL;
+    const char *wrong = use(b);
+    wrong = wrong ? wrong : text(cudaEventCreate(&event));
+    *m = event;
+    return wrong;
+}
+
+static void cuda_mark_close(backend *b, void *m)
+{
+    if (m && !use(b))
+        cudaEventDestroy(m);
+}
+
+static const char *cuda_mark(backend *b, void *stream, void *m)
+{
+    const cuda_stream *s = stream;
+    const char *wrong = use(b);
+    if (wrong)
+        return wrong;
+    /* External: a node that records the event each time the graph is launched. */
+    return text(s->recording ? cudaEventRecordWithFlags(m, s->stream, cudaEventRecordExternal)
+                             : cudaEventRecord(m, s->stream));
+}
+
+static const char *cuda_follow(backend *b, void *stream, void *m)
+{
+    const char *wrong = use(b);
+    return wrong ? wrong : text(cudaStreamWaitEvent(raw(stream), m, 0));
+}
+
+static const char *cuda_settle(backend *b, void *m, int *waits)
+{
+    const char *wrong = use(b);
+    cudaError_t e = wrong ? cudaSuccess : cudaEventQuery(m);
+    if (wrong || e != cudaErrorNotReady)
+        return wrong ? wrong : text(e);
+    none();
+    ++*waits;
+    return text(cudaEventSynchronize(m));
+}
+
+static const char *cuda_elapsed(backend *b, void *from, void *to, double *ms)
+{
+    float took = 0;
+    cudaError_t e = cudaEventElapsedTime(&took, from, to);
+    (void)b;
+    *ms = (double)took;
+    if (e != cudaSuccess)
+        none();
+    return text(e);
 }
 
 /* ---- operators ---------------------------------------------------------------------------------------------------- */
@@ -219,7 +354,7 @@ static unsigned cuda_in_packed(const backend *b, op_id op)
 static size_t cuda_scratch_bytes(const backend *b, op_id op, const op_call *c)
 {
     const op_cuda *o = op_of(b, op);
-    return o && o->scratch_bytes ? o->scratch_bytes(c) : 0;
+    return o && o->scratch_bytes && !use(b) ? o->scratch_bytes(c) : 0;
 }
 
 static const char *cuda_pack(backend *b, op_id op, const op_call *c, void **packed, size_t *n_bytes)
@@ -229,13 +364,13 @@ static const char *cuda_pack(backend *b, op_id op, const op_call *c, void **pack
     *n_bytes = 0;
     if (!o)
         return "there is no CUDA kernel for this operator";
-    if (!o->pack)
-        return NULL;
     op_call call = *c;
-    *n_bytes = o->packed_bytes(c);
+    *n_bytes = o->pack ? o->packed_bytes(c) : 0;
+    if (!*n_bytes)
+        return NULL;
     *packed = call.packed = cuda_alloc(b, *n_bytes);
     if (!*packed)
-        return "no device memory to pack its weights";
+        return NO_MEMORY;
     const char *wrong = o->pack(&call);
     return wrong ? wrong : cuda_wait(b, NULL);
 }
@@ -254,6 +389,9 @@ static const char *cuda_bind(backend *b, op_id op, const op_call *c, void **boun
     *bound = NULL;
     if (!o->bind)
         return NULL;
+    const char *wrong = use(b);
+    if (wrong)
+        return wrong;
     *bound = o->bind(&call);
     return *bound ? NULL : "it could not be prepared";
 }
@@ -305,8 +443,10 @@ static const backend_api api = {.name = "cuda",
                                 .device = cuda_device,
                                 .alloc = cuda_alloc,
                                 .release = cuda_release,
+                                .memory = cuda_memory,
                                 .host_alloc = cuda_host_alloc,
                                 .host_release = cuda_host_release,
+                                .in_place = cuda_in_place,
                                 .stream_open = cuda_stream_open,
                                 .stream_close = cuda_stream_close,
                                 .write = cuda_write,
@@ -316,6 +456,12 @@ static const backend_api api = {.name = "cuda",
                                 .replay = cuda_replay,
                                 .record = cuda_record,
                                 .play = cuda_play,
+                                .mark_open = cuda_mark_open,
+                                .mark_close = cuda_mark_close,
+                                .mark = cuda_mark,
+                                .follow = cuda_follow,
+                                .settle = cuda_settle,
+                                .elapsed = cuda_elapsed,
                                 .in_packed = cuda_in_packed,
                                 .scratch_bytes = cuda_scratch_bytes,
                                 .pack = cuda_pack,
@@ -327,6 +473,7 @@ static const backend_api api = {.name = "cuda",
                                 .images_open = cuda_images_open,
                                 .images_close = images_close_device,
                                 .images_bytes = images_bytes_device,
+                                .stage = stage_device,
                                 .preprocess = preprocess_device,
                                 .render = render_device};
 

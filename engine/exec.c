@@ -2,11 +2,18 @@
 
 #include "plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
+
+static sam_status no_weight_room(const backend *b, const char *name, size_t n_bytes, sam_error *err)
+{
+    char what[160];
+    snprintf(what, sizeof what, "weights, %.140s", name);
+    return no_room(b, what, n_bytes, err);
+}
 
 /* The inputs of node i as its operator packs them: weights with data, `temporary` where only packing reads them. */
 static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in, void **temporary, size_t *bytes,
@@ -27,7 +34,7 @@ static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in
         }
         temporary[k] = api->alloc(c->b, tensor_bytes(&v->t));
         if (!temporary[k])
-            return fail(err, SAM_E_MEMORY, "no memory to pack %s", w->entry[v->index].name);
+            return no_weight_room(c->b, w->entry[v->index].name, tensor_bytes(&v->t), err);
         TRY(weights_write(w, v->index, c->b, temporary[k], err));
         in[k].data = temporary[k];
     }
@@ -45,12 +52,14 @@ static sam_status pack_node(compiled *c, int i, weights *w, size_t *bytes, sam_e
         if (n->out[k])
             out[k] = c->g.values[n->out[k]].t;
     if (status == SAM_OK) {
-        op_call call = {.in = in, .out = out, .attr = &n->attr};
+        op_call call = {.in = in, .out = out, .attr = &n->attr, .libraries = device_libraries_use(c->b->libraries)};
         size_t took = 0;
         const char *wrong = c->b->api->pack(c->b, n->op, &call, &c->packed[i], &took);
         *bytes += took;
-        if (wrong)
-            status = fail(err, SAM_E_MEMORY, "graph %s, node %d (%s): %s", c->g.name, i, op_table[n->op]->name, wrong);
+        if (wrong == NO_MEMORY)
+            status = no_weight_room(c->b, op_table[n->op]->name, took, err);
+        else if (wrong)
+            status = fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", c->g.name, i, op_table[n->op]->name, wrong);
     }
     for (int k = 0; k < OP_MAX_IN; k++)
         if (temporary[k])
@@ -99,7 +108,11 @@ static void shape_call(program *p, int i, int n_objects)
         out[k] = n->out[k] ? p->c->g.values[n->out[k]].t : (tensor){0};
     for (int k = 0; k < PER_NODE; k++)
         set_batch(&in[k], in[k].n, n_objects);
-    p->calls[i] = (op_call){.in = in, .out = out, .attr = &n->attr, .packed = p->c->packed[i]};
+    p->calls[i] = (op_call){.in = in,
+                            .out = out,
+                            .attr = &n->attr,
+                            .packed = p->c->packed[i],
+                            .libraries = device_libraries_use(p->c->b->libraries)};
 }
 
 /* Lifetimes of the scratch values and of the operators' own scratch. */
@@ -214,19 +227,29 @@ void program_free(program *p)
     *p = (program){0};
 }
 
-static void show(const program *p, int i, int n_objects, const tap *t)
+/* The outputs of node i, which has been waited for; of a device's, copies. */
+static const char *show(const program *p, int i, int n_objects, const tap *t)
 {
     const node *n = &p->c->g.nodes[i];
-    for (int k = 0; k < OP_MAX_OUT; k++)
-        if (n->out[k])
-            t->see(t->user, p->c->g.name, p->c->g.values[n->out[k]].name, n_objects, &p->calls[i].out[k]);
-}
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    backend *b = p->c->b;
+    const char *wrong = NULL;
+    for (int k = 0; k < OP_MAX_OUT && !wrong; k++) {
+        tensor seen = p->calls[i].out[k];
+        void *copy = NULL;
+        if (!n->out[k])
+            continue;
+        if (!b->api->host_memory) {
+            void *stream = p->calls[i].stream;
+            copy = malloc(tensor_bytes(&seen));
+            wrong = copy ? b->api->read(b, stream, copy, seen.data, tensor_bytes(&seen)) : NO_MEMORY;
+            wrong = wrong ? wrong : b->api->wait(b, stream);
+            seen.data = copy;
+        }
+        if (!wrong)
+            t->see(t->user, p->c->g.name, p->c->g.values[n->out[k]].name, n_objects, &seen);
+        free(copy);
+    }
+    return wrong;
 }
 
 /* Runs node i, waits for it and tells the tap how long it took. */
@@ -263,10 +286,13 @@ static const char *run_timed(const program *p, int i, int n_objects, const tap *
 static const char *run_node(const program *p, int i, int n_objects, const tap *t)
 {
     const backend_api *api = p->c->b->api;
+    const node *n = &p->c->g.nodes[i];
+    if (t && t->run)
+        return t->run(t->user, &(tap_call){p->c->g.name, p->c->g.values[n->out[0]].name, n->op, p->c->b, &p->calls[i]});
     if (t && t->timed)
         return run_timed(p, i, n_objects, t);
-    const char *wrong = api->run(p->c->b, p->c->g.nodes[i].op, &p->calls[i]);
-    return wrong || !t || !t->see ? wrong : api->wait(p->c->b, p->calls[i].stream);
+    const char *wrong = api->run(p->c->b, n->op, &p->calls[i]);
+    return wrong || !((t && t->see) || p->check) ? wrong : api->wait(p->c->b, p->calls[i].stream);
 }
 
 sam_status program_run(const program *p, int n_objects, const tap *t, sam_error *err)
@@ -282,10 +308,10 @@ sam_status program_run(const program *p, int n_objects, const tap *t, sam_error 
         for (int k = 0; k < OP_MAX_OUT; k++)
             set_batch(&tensors[OP_MAX_IN + k], n->out[k] ? g->values[n->out[k]].t.n : 0, n_objects);
         const char *wrong = run_node(p, i, n_objects, t);
+        if (!wrong && t && t->see)
+            wrong = show(p, i, n_objects, t);
         if (wrong)
             return fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", g->name, i, op_table[n->op]->name, wrong);
-        if (t && t->see)
-            show(p, i, n_objects, t);
     }
     if (t && t->span)
         t->span(t->user, g->name, 0);

@@ -26,6 +26,7 @@ typedef struct program {
     void **bound;    /* per node */
     size_t *offset;  /* per value, then per node (operator scratch): where in the scratch arena */
     size_t scratch_bytes;
+    int check; /* 1: wait after each node, so that a device's failure names it */
 } program;
 
 /* Plans the scratch of `c` for max_objects: p->scratch_bytes is what the arena must hold. */

@@ -1,55 +1,6 @@
 #include "fuse.h"
 
-#include <stdio.h>
-#include <string.h>
-
-/* ---- looking around in a graph ------------------------------------------------------------------------------------ */
-
-static int n_consumers(const graph *g, int id)
-{
-    int n = 0;
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < OP_MAX_IN; k++)
-            n += g->nodes[i].in[k] == id;
-    return n;
-}
-
-static node *producer(const graph *g, int id)
-{
-    for (int i = 0; id && i < g->n_nodes; i++)
-        if (g->nodes[i].out[0] == id)
-            return &g->nodes[i];
-    return NULL;
-}
-
-/* The node computing `id`, if it is an `op` and nobody else sees its result. */
-static node *only_for_me(const graph *g, int id, op_id op)
-{
-    node *p = producer(g, id);
-    const value *v = &g->values[id];
-    return p && p->op == op && v->storage == IN_SCRATCH && !*v->name && n_consumers(g, id) == 1 ? p : NULL;
-}
-
-static void remove_node(graph *g, const node *n)
-{
-    int i = (int)(n - g->nodes);
-    memmove(&g->nodes[i], &g->nodes[i + 1], (size_t)(g->n_nodes - i - 1) * sizeof *g->nodes);
-    g->n_nodes--;
-}
-
-/* Node `into` becomes `from` computing into's result; `from` disappears. */
-static void merge(graph *g, node *into, node *from)
-{
-    int result = into->out[0];
-    *into = *from;
-    into->out[0] = result;
-    remove_node(g, from);
-}
-
-static int is_plain_linear(const node *n)
-{
-    return n && n->op == OP_linear && n->attr.act == ACT_NONE && !n->in[3];
-}
+#include "fuse_graph.h"
 
 /* ---- folded weights ----------------------------------------------------------------------------------------------- */
 
@@ -90,40 +41,6 @@ static void scale_rows(float *out, const float *const *in, const tensor *shape, 
             out[r * n + c] = in[0][r * n + c] * in[1][r];
 }
 
-static int entry_of(const builder *b, int id)
-{
-    return b->g->values[id].index;
-}
-
-/* The same weight in f32, so that folding rounds once. */
-static int entry_f32(builder *b, int id)
-{
-    weight *e = &b->w->entry[entry_of(b, id)];
-    int index = -1;
-    if (e->t.type == DT_F32)
-        return entry_of(b, id);
-    if (e->src) {
-        int file_rows = (int)(st_count(e->src) / e->t.cols);
-        char name[sizeof e->name];
-        memcpy(name, e->name, sizeof name);
-        weights_request(b->w, name, file_rows, e->first_row, e->t.rows, e->t.cols, DT_F32, &index, &b->err);
-    } else {
-        char name[sizeof e->name];
-        derive how = e->how;
-        memcpy(name, e->name, sizeof name);
-        weights_derive(b->w, name, DT_F32, e->t.rows, e->t.cols, &how, &index, &b->err);
-    }
-    return index;
-}
-
-/* A new weight value computed from f32 entries. */
-static int folded(builder *b, const char *what, dtype type, int rows, int cols, derive how)
-{
-    char name[sizeof b->w->entry->name]; /* with the entries' numbers: two slices of a weight have one name */
-    snprintf(name, sizeof name, "%.70s(%s %d, %d)", b->w->entry[how.src[0]].name, what, how.src[0], how.src[1]);
-    return b->err.status == SAM_OK ? table(b, name, type, rows, cols, how).id : 0;
-}
-
 /* outer(inner(x)) with weights [O,H] and [H,I] as one linear node: fills its weight and bias. */
 static void fold_products(builder *b, node *n, const node *outer, const node *inner)
 {
@@ -150,11 +67,11 @@ static int fuse_activation(builder *b, int i)
 {
     graph *g = b->g;
     node *n = &g->nodes[i];
-    static const op_id producers[] = {OP_linear, OP_conv2d, OP_layernorm};
-    for (int k = 0; n->op == OP_activation && k < 3; k++) {
+    static const op_id producers[] = {OP_linear, OP_conv2d, OP_layernorm, OP_pixel_shuffle};
+    for (int k = 0; n->op == OP_activation && k < 4; k++) {
         node *p = only_for_me(g, n->in[0], producers[k]);
-        if (!p || p->attr.act != ACT_NONE || (p->op != OP_layernorm && p->in[3]))
-            continue;
+        if (!p || p->attr.act != ACT_NONE || ((p->op == OP_linear || p->op == OP_conv2d) && p->in[3]))
+            continue; /* act(x + residual) is not act(x) + residual */
         p->attr.act = n->attr.act;
         merge(g, n, p);
         return 1;
@@ -267,10 +184,14 @@ static int fuse_cast(builder *b, int i)
 
 void fuse(builder *b)
 {
-    static int (*const rules[])(builder *, int) = {fuse_activation,  fuse_linear_pair, fuse_value_projection,
-                                                   fuse_layer_scale, fuse_residual,    fuse_cast};
+    /* Sums that a table replaced must be gone before norms take sums over. */
+    static int (*const rules[])(builder *, int) = {
+        fuse_constant,    fuse_same,       fuse_constant_sum, fuse_activation, fuse_linear_pair, fuse_value_projection,
+        fuse_layer_scale, fuse_residual,   fuse_cast,         fuse_shuffle,    fuse_activation,  fuse_excite,
+        fuse_mlp,         fuse_cast_input, fuse_slices,       fuse_row_groups, fuse_slices,      fuse_turns,
+        fuse_columns,     fuse_unused,     fuse_second_output};
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (int i = 0; i < b->g->n_nodes && b->err.status == SAM_OK; i++)
-            while (b->err.status == SAM_OK && rules[r](b, i))
+            while (b->err.status == SAM_OK && i < b->g->n_nodes && rules[r](b, i))
                 i = i > 0 ? i - 1 : 0;
 }

@@ -248,6 +248,8 @@ val apply(builder *b, op_id op, const val *in, int n_in, op_attr a)
         n->in[i] = in[i].id;
     val first = no_val();
     for (int i = 0; i < def->n_out; i++) {
+        if (outs[i].type == DT_NONE)
+            continue; /* an optional output */
         val v = new_value(b, (value){.name = "", .storage = IN_SCRATCH, .t = outs[i]});
         b->g->nodes[b->g->n_nodes - 1].out[i] = v.id;
         if (i == 0)

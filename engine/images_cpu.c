@@ -18,6 +18,8 @@ struct images {
     float *frame_planes; /* [max_masks, height, width], if no_overlap */
     const float **planes;
     void *components_scratch;
+    const uint8_t *rgb; /* what was staged */
+    size_t row_bytes;
 };
 
 static size_t frame_planes_bytes(const image_sizes *z)
@@ -68,10 +70,18 @@ void images_close_cpu(backend *b, images *im)
     free(im);
 }
 
-const char *preprocess_cpu(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input)
+void stage_cpu(images *im, int place, const uint8_t *host_rgb, size_t row_bytes)
+{
+    (void)place;
+    im->rgb = host_rgb;
+    im->row_bytes = row_bytes;
+}
+
+const char *preprocess_cpu(images *im, void *stream, int place, float *input)
 {
     (void)stream;
-    resample_rgb_normalised(im->to_input, host_rgb, row_bytes, input, im->n_threads);
+    (void)place;
+    resample_rgb_normalised(im->to_input, im->rgb, im->row_bytes, input, im->n_threads);
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "images_device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,12 @@ struct images {
     const image_launchers *launch;
     image_sizes size;
     axis input_across, input_down, frame_across, frame_down;
-    uint8_t *staging; /* [height, width, 3] host                     */
-    void *rgb, *mid;  /* the frame, and between its two passes       */
-    float *clean;     /* [max_masks, low, low]                       */
-    void *scratch;    /* of connected components                     */
-    uint8_t *bits;    /* [max_masks, height, width]                  */
+    uint8_t *staging[2]; /* [height, width, 3] host                  */
+    void *rgb;           /* the frame; NULL: staging is read in place */
+    void *mid;           /* between the two passes of its resize      */
+    float *clean;        /* [max_masks, low, low]                       */
+    void *scratch;       /* of connected components                     */
+    uint8_t *bits;       /* [max_masks, height, width]                  */
 };
 
 static size_t frame_px(const image_sizes *z)
@@ -41,8 +43,8 @@ static size_t mid_bytes(const image_sizes *z)
 
 size_t images_bytes_device(const backend *b, const image_sizes *z)
 {
-    (void)b;
-    return frame_px(z) * 3 + mid_bytes(z) + (size_t)z->max_masks * (low_px(z) * sizeof(float) + frame_px(z)) +
+    return (b->integrated ? 0 : frame_px(z) * 3) + mid_bytes(z) +
+           (size_t)z->max_masks * (low_px(z) * sizeof(float) + frame_px(z)) +
            components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
 }
 
@@ -56,7 +58,7 @@ static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, i
     a->block = api->alloc(im->b, n_bytes);
     if (!block || !a->block) {
         free(block);
-        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
+        return no_room(im->b, "the weights of a resize", n_bytes, err);
     }
     image_axis_fill(&a->host, block);
     const char *wrong = api->write(im->b, NULL, a->block, block, n_bytes);
@@ -77,16 +79,20 @@ static sam_status open_all(images *im, sam_error *err)
     TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
     TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
     TRY(open_axis(im, &im->frame_down, RESAMPLE_BILINEAR, z->low_px, z->height, err));
-    im->staging = api->host_alloc(im->b, frame_px(z) * 3);
-    im->rgb = api->alloc(im->b, frame_px(z) * 3);
+    im->staging[0] = api->host_alloc(im->b, frame_px(z) * 3);
+    im->staging[1] = api->host_alloc(im->b, frame_px(z) * 3);
+    if (!im->b->integrated)
+        im->rgb = api->alloc(im->b, frame_px(z) * 3);
     im->mid = api->alloc(im->b, mid_bytes(z));
     im->clean = api->alloc(im->b, (size_t)z->max_masks * low_px(z) * sizeof *im->clean);
     im->scratch = api->alloc(im->b, components_cuda_bytes(z->max_masks, z->low_px, z->low_px));
     im->bits = api->alloc(im->b, (size_t)z->max_masks * frame_px(z));
-    if (!im->staging || !im->rgb || !im->mid || !im->clean || !im->scratch || !im->bits)
-        return fail(err, SAM_E_MEMORY, "no device memory for %d x %d frames and %d masks", z->width, z->height,
-                    z->max_masks);
-    return SAM_OK;
+    if (im->staging[0] && im->staging[1] && (im->rgb || im->b->integrated) && im->mid && im->clean && im->scratch &&
+        im->bits)
+        return SAM_OK;
+    char what[100];
+    snprintf(what, sizeof what, "%d x %d frames and %d masks", z->width, z->height, z->max_masks);
+    return no_room(im->b, what, images_bytes_device(im->b, z), err);
 }
 
 sam_status images_open_device(backend *b, const image_launchers *launch, const image_sizes *z, images **out,
@@ -115,7 +121,8 @@ void images_close_device(backend *b, images *im)
         resample_axis_close(&axes[i]->host);
         b->api->release(b, axes[i]->block);
     }
-    b->api->host_release(b, im->staging);
+    b->api->host_release(b, im->staging[0]);
+    b->api->host_release(b, im->staging[1]);
     b->api->release(b, im->rgb);
     b->api->release(b, im->mid);
     b->api->release(b, im->clean);
@@ -124,15 +131,21 @@ void images_close_device(backend *b, images *im)
     free(im);
 }
 
-const char *preprocess_device(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input)
+void stage_device(images *im, int place, const uint8_t *host_rgb, size_t row_bytes)
 {
     size_t row = 3 * (size_t)im->size.width;
     for (size_t y = 0; y < (size_t)im->size.height; y++)
-        memcpy(im->staging + y * row, host_rgb + y * row_bytes, row);
-    const char *wrong = im->b->api->write(im->b, stream, im->rgb, im->staging, frame_px(&im->size) * 3);
+        memcpy(im->staging[place] + y * row, host_rgb + y * row_bytes, row);
+}
+
+const char *preprocess_device(images *im, void *stream, int place, float *input)
+{
+    const backend_api *api = im->b->api;
+    void *rgb = im->rgb ? im->rgb : api->in_place(im->b, im->staging[place]);
+    const char *wrong = im->rgb ? api->write(im->b, stream, rgb, im->staging[place], frame_px(&im->size) * 3) : NULL;
     return wrong ? wrong
-                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, im->rgb, row, im->mid,
-                                          input, im->launch->raw_stream(stream));
+                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, rgb,
+                                          3 * (size_t)im->size.width, im->mid, input, im->launch->raw_stream(stream));
 }
 
 const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)

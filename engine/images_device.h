@@ -20,7 +20,8 @@ sam_status images_open_device(backend *b, const image_launchers *launch, const i
                               sam_error *err);
 void images_close_device(backend *b, images *im);
 size_t images_bytes_device(const backend *b, const image_sizes *z);
-const char *preprocess_device(images *im, void *stream, const uint8_t *host_rgb, size_t row_bytes, float *input);
+void stage_device(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
+const char *preprocess_device(images *im, void *stream, int place, float *input);
 const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
 
 #endif

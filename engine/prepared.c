@@ -37,13 +37,17 @@ static size_t part_count(const sam_session *s)
 
 sam_status session_prepare(sam_session *s, const sam_frame *f, uint16_t *half, sam_error *err)
 {
+    const backend_api *api = s->b->api;
     size_t n = part_count(s);
-    TRY(begin_frame(s, f->index, err));
-    const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
-    if (wrong)
-        return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)f->index, wrong);
+    int place;
+    TRY(begin_prepared(s, f->index, &place, err));
+    api->stage(s->pictures, place, f->rgb, f->row_bytes);
+    TRY(device_status(s, "resizing", api->preprocess(s->pictures, s->encode_stream, place, s->st.image), err));
     for (size_t part = 0; part < PARTS; part++) {
-        TRY(fetch(s, s->mask_image, s->st.image + part * n, n * sizeof(float), err));
+        const float *from = s->st.image + part * n;
+        const char *wrong = api->read(s->b, s->encode_stream, s->mask_image, from, n * sizeof(float));
+        wrong = wrong ? wrong : api->wait(s->b, s->encode_stream);
+        TRY(device_status(s, "reading back", wrong, err));
         for (size_t i = 0; i < n; i++)
             half[part * n + i] = float_to_half(s->mask_image[i]);
     }
@@ -52,19 +56,18 @@ sam_status session_prepare(sam_session *s, const sam_frame *f, uint16_t *half, s
 
 sam_status session_push_prepared(sam_session *s, const uint16_t *half, int64_t index, sam_error *err)
 {
+    const backend_api *api = s->b->api;
     size_t n = part_count(s);
-    if (s->opt.mode != SAM_VIDEO || s->failed)
-        return fail(err, SAM_E_STATE, "a prepared frame needs a video session that has not failed");
-    TRY(begin_frame(s, index, err));
-    double start = now_ms();
+    int place;
+    TRY(begin_prepared(s, index, &place, err));
     for (size_t part = 0; part < PARTS; part++) {
         for (size_t i = 0; i < n; i++)
             s->mask_image[i] = half_to_float(half[part * n + i]);
-        TRY(put(s, s->st.image + part * n, s->mask_image, n * sizeof(float), err));
-        const char *wrong = s->b->api->wait(s->b, s->stream); /* before the plane is used again */
-        if (wrong)
-            return fail(err, SAM_E_DEVICE, "frame %lld: %s", (long long)index, wrong);
+        const char *wrong =
+            api->write(s->b, s->encode_stream, s->st.image + part * n, s->mask_image, n * sizeof(float));
+        wrong = wrong ? wrong : api->wait(s->b, s->encode_stream); /* before the plane is used again */
+        s->stats.waits += !api->host_memory;
+        TRY(device_status(s, "prepared frame", wrong, err));
     }
-    s->stats.encode_ms = now_ms() - start;
-    return encode_frame(s, err);
+    return encode_prepared(s, place, err);
 }

@@ -66,6 +66,12 @@ typedef struct sam_model_options {
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
     int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
     const char *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16"; default the best */
+    /* CUDA: which algorithms operators may take. */
+    int no_cublas, no_cudnn;  /* 1: not NVIDIA's libraries, though they are there               */
+    int deterministic;        /* 1: the same bits each run: no choice by time, none of the file, no sums in any order */
+    int tune;                 /* 1: time what there is for work that tuning_cache does not know; opening takes longer */
+    size_t workspace_bytes;   /* scratch memory that an algorithm may take; default 32 MiB      */
+    const char *tuning_cache; /* file of choices, read and (with tune) written; default none    */
 } sam_model_options;
 
 /* Opens a converted weights file (samconvert). The file stays mapped until sam_model_close. */
@@ -73,6 +79,9 @@ sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_mo
 void sam_model_close(sam_model *m);             /* NULL is a no-op; close its sessions first     */
 const char *sam_model_name(const sam_model *m); /* "sam2.1_hiera_tiny"; lives as long as m       */
 int sam_model_image_px(const sam_model *m);
+/* Which of the optional libraries a device backend uses, and what there is to say about the tuning cache; "" on the CPU.
+ * Valid until the next call. */
+const char *sam_model_libraries(sam_model *m);
 
 typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
 
@@ -87,6 +96,10 @@ typedef struct sam_session_options {
                                  video mode as in the official builder, none in image mode; -1: off   */
     int remove_speck_area;   /* specks up to this area are removed; default none                     */
     int no_overlap;          /* 1: a pixel belongs to the object with the highest logit only         */
+    int overlap;             /* 1: sam_push_next encodes while the current frame is tracked. Takes memory for a second
+                                 frame's features on a device; ignored on the CPU, for images, and where that memory
+                                 is not there: sam_stats.overlap says what it is                      */
+    int check_kernels;       /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
 
@@ -102,6 +115,11 @@ typedef struct sam_frame {
 
 /* Encodes a frame and makes it the current one. Prompts and tracking work on the current frame. */
 sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err);
+
+/* Hands over the frame that sam_push_frame will get next, before the current one is tracked, so that a session that
+ * overlaps can encode it meanwhile. The current frame stays what it is. sam_push_frame must still be called with it: if
+ * its index is this one's, its pixels are not read again. Does nothing in a session that does not overlap. */
+sam_status sam_push_next(sam_session *s, const sam_frame *f, sam_error *err);
 
 typedef struct sam_point {
     float x_px, y_px;
@@ -153,7 +171,11 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
     size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
-    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session */
+    size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
+                            with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
+    int overlap;         /* 1: the session overlaps */
+    int waits;           /* for the device since the frame was pushed; 0 on the CPU */
+    const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session       */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 

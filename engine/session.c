@@ -3,7 +3,9 @@
 
 #include "components.h"
 #include "plan.h"
+#include "steps.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
         return fail(err, SAM_E_ARG, "session options: the frame size is required");
     *o = *opt;
     o->max_objects = o->max_objects ? o->max_objects : 1;
+    o->overlap = o->overlap && o->mode == SAM_VIDEO && !s->b->api->host_memory;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)
         return fail(err, SAM_E_ARG, "frame size %d x %d: expected 1 to 32768 a side", o->width_px, o->height_px);
     if (o->max_objects < 1 || o->max_objects > 1024)
@@ -139,14 +142,35 @@ static sam_status check_limit(const sam_session *s, sam_error *err)
                 s->opt.mem_limit >> 20);
 }
 
+/* With overlap the encoder has scratch and outputs of its own. */
+static void plan_overlap(sam_session *s)
+{
+    const graph *g = &s->m->graphs[GRAPH_ENCODE].g;
+    s->scratch_bytes = aligned(s->scratch_bytes);
+    s->encode_scratch_bytes = s->programs[GRAPH_ENCODE].scratch_bytes;
+    for (int v = 1; v < g->n_values; v++)
+        for (int i = 0; i < g->n_nodes; i++)
+            for (int k = 0; k < OP_MAX_OUT; k++)
+                if (g->nodes[i].out[k] == v && g->values[v].storage == IN_STATE) {
+                    assert(s->n_outputs < MAX_ENCODER_OUTPUTS);
+                    int index = g->values[v].index;
+                    s->outputs[s->n_outputs++] = (encoder_output){index, state_tensor_bytes(s, index), NULL};
+                    s->state_bytes += state_tensor_bytes(s, index);
+                }
+}
+
 static sam_status plan(sam_session *s, sam_error *err)
 {
     sam_model *m = s->m;
     for (int id = 0; id < GRAPH_COUNT; id++) {
-        TRY(program_plan(&s->programs[id], &m->graphs[id], s->opt.max_objects, err));
-        if (s->programs[id].scratch_bytes > s->scratch_bytes)
-            s->scratch_bytes = s->programs[id].scratch_bytes;
+        program *p = &s->programs[id];
+        TRY(program_plan(p, &m->graphs[id], s->opt.max_objects, err));
+        p->check = s->opt.check_kernels;
+        if (p->scratch_bytes > s->scratch_bytes && !(s->opt.overlap && id == GRAPH_ENCODE))
+            s->scratch_bytes = p->scratch_bytes;
     }
+    if (s->opt.overlap)
+        plan_overlap(s);
     for (int i = 0; i < m->s.count; i++) {
         s->state_bytes += state_tensor_bytes(s, i);
         s->control_bytes += m->s.def[i].control ? state_tensor_bytes(s, i) : 0;
@@ -158,7 +182,8 @@ static sam_status plan(sam_session *s, sam_error *err)
     s->picture_bytes = s->b->api->images_bytes(s->b, &pictures);
     s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
                            .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
-                           .scratch_bytes = s->scratch_bytes,
+                           .scratch_bytes = s->scratch_bytes + s->encode_scratch_bytes,
+                           .overlap = s->opt.overlap,
                            .backend = s->b->api->name,
                            .device = s->b->api->device(s->b)};
     return check_limit(s, err);
@@ -169,9 +194,7 @@ static sam_status plan(sam_session *s, sam_error *err)
 static sam_status take(sam_session *s, char **arena, size_t bytes, const char *what, sam_error *err)
 {
     *arena = s->b->api->alloc(s->b, bytes + 1);
-    if (!*arena)
-        return fail(err, SAM_E_MEMORY, "no memory for the session's %s (%zu MiB)", what, bytes >> 20);
-    return SAM_OK;
+    return *arena ? SAM_OK : no_room(s->b, what, bytes, err);
 }
 
 /* Controls first, in one block that is written at once. */
@@ -184,6 +207,10 @@ static void place_states(sam_session *s)
                 s->state[i] = at;
                 at += state_tensor_bytes(s, i);
             }
+    for (int i = 0; i < s->n_outputs; i++) {
+        s->outputs[i].ahead = at;
+        at += s->outputs[i].bytes;
+    }
     if (s->b->api->host_memory)
         s->control_block = s->state_arena;
 }
@@ -244,32 +271,55 @@ static sam_status open_pictures(sam_session *s, sam_error *err)
     return SAM_OK;
 }
 
+static sam_status open_streams(sam_session *s, sam_error *err)
+{
+    const backend_api *api = s->b->api;
+    const char *wrong = api->stream_open(s->b, &s->stream);
+    s->encode_stream = s->stream;
+    if (!wrong && s->opt.overlap)
+        wrong = api->stream_open(s->b, &s->encode_stream);
+    for (int i = 0; i < MARK_COUNT && !wrong; i++)
+        wrong = api->mark_open(s->b, &s->marks[i]);
+    return wrong ? fail(err, SAM_E_DEVICE, "the session's streams: %s", wrong) : SAM_OK;
+}
+
+static sam_status bind_programs(sam_session *s, sam_error *err)
+{
+    void *ahead[MAX_STATES];
+    memcpy(ahead, s->state, sizeof ahead);
+    for (int i = 0; i < s->n_outputs; i++)
+        ahead[s->outputs[i].state] = s->outputs[i].ahead;
+    for (int id = 0; id < GRAPH_COUNT; id++) {
+        int encoder = id == GRAPH_ENCODE;
+        char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
+        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, scratch, encoder ? ahead : s->state, s->opt.max_objects,
+                         encoder ? s->encode_stream : s->stream, err));
+    }
+    return SAM_OK;
+}
+
 static sam_status open_session(sam_session *s, const sam_session_options *opt, sam_error *err)
 {
     TRY(fill_options(s, opt, err));
     TRY(plan(s, err));
-    TRY(take(s, &s->state_arena, s->state_bytes, "state", err));
-    TRY(take(s, &s->scratch_arena, s->scratch_bytes, "scratch", err));
+    TRY(take(s, &s->state_arena, s->state_bytes, "the session's state", err));
+    TRY(take(s, &s->scratch_arena, s->scratch_bytes + s->encode_scratch_bytes, "the session's scratch", err));
     s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);
     if (!s->host_arena)
-        return fail(err, SAM_E_MEMORY, "no memory for the session's objects (%zu MiB)", s->host_bytes >> 20);
-    const char *wrong = s->b->api->stream_open(s->b, &s->stream);
-    if (wrong)
-        return fail(err, SAM_E_DEVICE, "the session's stream: %s", wrong);
+        return fail(err, SAM_E_MEMORY, "no host memory for the session's objects (%zu MiB)", s->host_bytes >> 20);
+    TRY(open_streams(s, err));
     carve_host(s, &(carver){.base = s->host_arena});
     place_states(s);
     find_all_states(s);
     TRY(open_pictures(s, err));
-    for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, s->scratch_arena, s->state, s->opt.max_objects,
-                         s->stream, err));
+    TRY(bind_programs(s, err));
     session_forget(s);
+    measure_memory(s);
     return SAM_OK;
 }
 
-sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err)
+static sam_status open_once(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err)
 {
-    *out = NULL;
     sam_session *s = calloc(1, sizeof *s);
     if (!s)
         return fail(err, SAM_E_MEMORY, "no memory for a session");
@@ -284,7 +334,25 @@ sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_se
     return SAM_OK;
 }
 
-sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err)
+/* Without overlap, for when there is no room for it. */
+static sam_session_options one_after_the_other(const sam_session_options *opt)
+{
+    sam_session_options o = *opt;
+    o.overlap = 0;
+    return o;
+}
+
+sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err)
+{
+    *out = NULL;
+    sam_status status = open_once(m, opt, out, err);
+    if (status != SAM_E_MEMORY || !opt->overlap)
+        return status;
+    const sam_session_options o = one_after_the_other(opt);
+    return open_once(m, &o, out, err);
+}
+
+static sam_status plan_once(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err)
 {
     sam_session s = {.m = m, .b = m->b};
     sam_status status = fill_options(&s, opt, err);
@@ -295,6 +363,15 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     if (status == SAM_OK)
         *out = s.stats;
     return status;
+}
+
+sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err)
+{
+    sam_status status = plan_once(m, opt, out, err);
+    if (status != SAM_E_MEMORY || !opt->overlap)
+        return status;
+    const sam_session_options o = one_after_the_other(opt);
+    return plan_once(m, &o, out, err);
 }
 
 void session_forget_object(const sam_session *s, object *o)
@@ -311,7 +388,7 @@ void session_forget(sam_session *s)
 {
     for (int i = 0; i < s->opt.max_objects; i++)
         session_forget_object(s, &s->objects[i]);
-    s->has_frame = 0;
+    s->has_frame = s->has_next = 0;
 }
 
 sam_status sam_session_reset(sam_session *s, sam_error *err)
@@ -325,6 +402,8 @@ void sam_session_close(sam_session *s)
 {
     if (!s)
         return;
+    s->b->api->wait(s->b, s->encode_stream); /* nothing may be given back that is still at work */
+    s->b->api->wait(s->b, s->stream);
     for (int id = 0; id < GRAPH_COUNT; id++)
         program_free(&s->programs[id]);
     s->b->api->images_close(s->b, s->pictures);
@@ -332,7 +411,11 @@ void sam_session_close(sam_session *s)
     resample_close(s->mask_to_low_res);
     s->b->api->release(s->b, s->state_arena);
     s->b->api->release(s->b, s->scratch_arena);
+    if (s->encode_stream != s->stream)
+        s->b->api->stream_close(s->b, s->encode_stream);
     s->b->api->stream_close(s->b, s->stream);
+    for (int i = 0; i < MARK_COUNT; i++)
+        s->b->api->mark_close(s->b, s->marks[i]);
     s->b->api->host_release(s->b, s->host_arena);
     free(s);
 }

@@ -48,6 +48,31 @@ typedef struct session_states {
     float *logits_bank, *pointer_bank;
 } session_states;
 
+/* Points in a session's work. Of the encoder's there are two, for the two places of a frame's pixels. */
+typedef enum mark_id {
+    MARK_ENCODE_0,
+    MARK_ENCODE_1,
+    MARK_ENCODED_0, /* also: the pixels have been read */
+    MARK_ENCODED_1,
+    MARK_TAKEN, /* what was encoded ahead has become the current frame's */
+    MARK_ATTEND,
+    MARK_ATTENDED,
+    MARK_DECODED,
+    MARK_REMEMBER,
+    MARK_REMEMBERED,
+    MARK_SHOW,
+    MARK_SHOWN,
+    MARK_COUNT
+} mark_id;
+
+/* What the encoder writes, where it runs ahead: beside the states, which get copies. */
+typedef struct encoder_output {
+    int state; /* index */
+    size_t bytes;
+    void *ahead;
+} encoder_output;
+enum { MAX_ENCODER_OUTPUTS = 8 };
+
 struct sam_session {
     sam_model *m;
     sam_session_options opt; /* defaults filled in */
@@ -58,10 +83,18 @@ struct sam_session {
     session_states st;
     session_controls controls;
     images *pictures;
+    void *marks[MARK_COUNT];
+    unsigned marked;     /* bits of those made since times were collected  */
+    void *encode_stream; /* `stream`; with overlap the encoder's own       */
+    int place;           /* of the current frame's pixels: 0 or 1          */
+    int has_next;        /* overlap: frame `next` has been encoded, or is */
+    int64_t next;
+    encoder_output outputs[MAX_ENCODER_OUTPUTS];
+    int n_outputs;                     /* 0: no overlap */
     char *state_arena, *scratch_arena; /* the backend's; controls come first in the state arena */
     char *host_arena;
     char *control_block; /* host side of the controls */
-    size_t control_bytes, state_bytes, scratch_bytes, host_bytes, picture_bytes;
+    size_t control_bytes, state_bytes, scratch_bytes, encode_scratch_bytes, host_bytes, picture_bytes;
     object *objects;    /* max_objects */
     float *plane;       /* [16T] logits on the host, [3, 16T] in image mode              */
     float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
@@ -73,7 +106,8 @@ struct sam_session {
     uint8_t *image_bits[3];    /* image mode: one plane per returned mask */
     int64_t frame;             /* current frame; has_frame says whether there is one */
     int has_frame;
-    int failed; /* after SAM_E_DEVICE */
+    int failed; /* after SAM_E_DEVICE; `failure` says why */
+    sam_error failure;
     sam_stats stats;
     tap tap;
 };
@@ -87,7 +121,7 @@ static inline size_t low_res_count(const sam_session *s)
 /* The session's tap, or NULL if nobody listens. */
 static inline const tap *session_listener(const sam_session *s)
 {
-    return s->tap.see || s->tap.timed || s->tap.span ? &s->tap : NULL;
+    return s->tap.see || s->tap.timed || s->tap.span || s->tap.run ? &s->tap : NULL;
 }
 
 void session_forget(sam_session *s); /* objects and current frame */

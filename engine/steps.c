@@ -2,28 +2,86 @@
 
 #include "images_cpu.h"
 
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-double now_ms(void)
+/* The first fault of a session is what it goes on saying. */
+static sam_status session_fault(sam_session *s, const sam_error *why, sam_error *err)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    if (!s->failed)
+        s->failure = *why;
+    s->failed = 1;
+    return fail(err, SAM_E_DEVICE, "%s", s->failure.text);
 }
 
 sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err)
 {
+    sam_error why;
     if (!wrong)
         return SAM_OK;
-    s->failed = 1;
-    return fail(err, SAM_E_DEVICE, "frame %lld, %s: %s", (long long)s->frame, what, wrong);
+    fail(&why, SAM_E_DEVICE, "frame %lld, %s: %s", (long long)s->frame, what, wrong);
+    return session_fault(s, &why, err);
+}
+
+/* ---- time --------------------------------------------------------------------------------------------------------- */
+
+sam_status mark(sam_session *s, void *stream, mark_id id, sam_error *err)
+{
+    s->marked |= 1u << id;
+    return device_status(s, "timing", s->b->api->mark(s->b, stream, s->marks[id]), err);
+}
+
+void collect_times(sam_session *s)
+{
+    static const struct {
+        mark_id from, to;
+        size_t ms;
+    } stages[] = {{MARK_ENCODE_0, MARK_ENCODED_0, offsetof(sam_stats, encode_ms)},
+                  {MARK_ENCODE_1, MARK_ENCODED_1, offsetof(sam_stats, encode_ms)},
+                  {MARK_ATTEND, MARK_ATTENDED, offsetof(sam_stats, memory_attention_ms)},
+                  {MARK_ATTENDED, MARK_DECODED, offsetof(sam_stats, mask_decoder_ms)},
+                  {MARK_REMEMBER, MARK_REMEMBERED, offsetof(sam_stats, memory_encoder_ms)},
+                  {MARK_SHOW, MARK_SHOWN, offsetof(sam_stats, post_ms)}};
+    unsigned collected = 0;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        unsigned both = 1u << stages[i].from | 1u << stages[i].to;
+        double took, *sum = (double *)(void *)((char *)&s->stats + stages[i].ms);
+        if ((s->marked & both) != both)
+            continue;
+        /* A time that cannot be had is not worth a session. */
+        *sum += s->b->api->elapsed(s->b, s->marks[stages[i].from], s->marks[stages[i].to], &took) ? NAN : took;
+        collected |= both;
+    }
+    s->marked &= ~collected;
+}
+
+/* ---- work --------------------------------------------------------------------------------------------------------- */
+
+sam_status wait_for_all(sam_session *s, const char *what, sam_error *err)
+{
+    const char *wrong = s->b->api->wait(s->b, s->stream);
+    char text[300];
+    s->stats.waits += !s->b->api->host_memory;
+    if (wrong && !s->opt.check_kernels) {
+        snprintf(text, sizeof text, "%.200s (with check_kernels the operator is named)", wrong);
+        wrong = text;
+    }
+    TRY(device_status(s, what, wrong, err));
+    collect_times(s);
+    return SAM_OK;
+}
+
+sam_status enqueue_read(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
+{
+    return device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err);
 }
 
 sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err)
 {
-    TRY(device_status(s, "reading back", s->b->api->read(s->b, s->stream, to_host, from, n_bytes), err));
-    return device_status(s, "reading back", s->b->api->wait(s->b, s->stream), err);
+    TRY(enqueue_read(s, to_host, from, n_bytes, err));
+    return wait_for_all(s, "reading back", err);
 }
 
 sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err)
@@ -36,14 +94,43 @@ sam_status write_controls(sam_session *s, sam_error *err)
     return put(s, s->state_arena, s->control_block, s->control_bytes, err);
 }
 
-sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err)
+sam_status step(sam_session *s, graph_id id, int n_objects, sam_error *err)
 {
-    double start = now_ms();
-    sam_status status = program_run(&s->programs[id], n_objects, session_listener(s), err);
-    s->failed |= status != SAM_OK;
-    if (ms)
-        *ms += now_ms() - start;
-    return status;
+    sam_error why, frame;
+    if (program_run(&s->programs[id], n_objects, session_listener(s), &why) == SAM_OK)
+        return SAM_OK;
+    fail(&frame, SAM_E_DEVICE, "frame %lld, %.450s", (long long)s->frame, why.text);
+    return session_fault(s, &frame, err);
+}
+
+void measure_memory(sam_session *s)
+{
+    device_memory m = {0};
+    if (!s->b->api->memory(s->b, &m) && m.used_bytes > s->stats.device_bytes)
+        s->stats.device_bytes = m.used_bytes;
+}
+
+sam_status enqueue_recorded(sam_session *s, void *stream, int key, recorded_work *work, int arg, sam_error *err)
+{
+    const backend_api *api = s->b->api;
+    const tap *t = session_listener(s);
+    int record = key < MAX_RECORDINGS && !s->opt.check_kernels && !(t && (t->see || t->timed || t->run)), done = 0;
+    if (!record)
+        return work(s, arg, err);
+    if (t)
+        t->span(t->user, "replay", 1);
+    const char *wrong = api->replay(s->b, stream, key, &done);
+    if (t)
+        t->span(t->user, "replay", 0);
+    if (!wrong && !done)
+        wrong = api->record(s->b, stream, key);
+    TRY(device_status(s, "recording", wrong, err));
+    if (done)
+        return SAM_OK;
+    TRY(work(s, arg, err));
+    TRY(device_status(s, "playing", api->play(s->b, stream, key), err));
+    measure_memory(s);
+    return SAM_OK;
 }
 
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding)
@@ -62,7 +149,7 @@ void set_points(sam_session *s, int batch, const sam_point *points, int n, int p
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -1;
     }
-    s->controls.n_tokens[batch] = 6 + count;
+    s->controls.n_tokens[batch] = OUTPUT_TOKENS + count;
     for (; count < z->max_prompt_tokens; count++) {
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -2;
@@ -115,12 +202,11 @@ void clean_low_res(const sam_session *s, float *logits)
     clean_plane(logits, 4 * s->m->size.side, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
 }
 
-sam_status fetch_scores(sam_session *s, int n, sam_error *err)
+sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
 {
     size_t bytes = (size_t)n * sizeof(float);
-    const char *wrong = s->b->api->read(s->b, s->stream, s->host_scores, s->st.score, bytes);
-    TRY(device_status(s, "reading scores", wrong, err));
-    return fetch(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
+    TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 
 /* Host view of backend memory: itself, or a mirror that is filled once `wait` returns. */
@@ -135,11 +221,11 @@ static const float *view(sam_session *s, const float *from, float *mirror, size_
 
 sam_status show(sam_session *s, const object *only, sam_error *err)
 {
-    double start = now_ms();
     const float *planes[1024];
     uint8_t *bits[1024];
     const char *wrong = NULL;
     int n = 0;
+    TRY(mark(s, s->stream, MARK_SHOW, err));
     for (int i = 0; i < s->opt.max_objects; i++) {
         object *o = &s->objects[i];
         const bank_entry *e = o->in_use && o->has_result ? bank_find(&o->bank, s->frame) : NULL;
@@ -152,7 +238,7 @@ sam_status show(sam_session *s, const object *only, sam_error *err)
             view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
     }
     wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, bits);
-    wrong = wrong ? wrong : s->b->api->wait(s->b, s->stream);
-    s->stats.post_ms += now_ms() - start;
-    return device_status(s, "masks", wrong, err);
+    TRY(device_status(s, "masks", wrong, err));
+    TRY(mark(s, s->stream, MARK_SHOWN, err));
+    return wait_for_all(s, "masks", err);
 }

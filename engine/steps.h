@@ -1,5 +1,6 @@
 /* steps.h - the steps a frame is made of, on whatever backend: set controls, run graphs, keep, show. `batch` is an
- * object's place in the per-object states while a graph runs. Steps are enqueued; only `show` and `fetch` wait. */
+ * object's place in the per-object states while a graph runs. Steps are enqueued: host memory they read or write belongs
+ * to them until `show`, `fetch` or `wait_for_all` return. */
 #ifndef STEPS_H
 #define STEPS_H
 
@@ -7,22 +8,38 @@
 
 #define PROMPT_LOGIT_LIMIT 32.0f /* of previous logits given back as a prompt */
 
-double now_ms(void);
-
-/* What a backend call said (NULL: all is well) as a status; a fault of the device ends the session. */
+/* What a backend call said (NULL: all is well) as a status; a fault of the device ends the session, which then goes on
+ * saying what it was. */
 sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err);
 
-/* Runs graph `id` for n_objects; adds the time to *ms unless that is NULL. Controls reach the graph by write_controls. */
+/* Runs graph `id` for n_objects. Controls reach the graph by write_controls. */
 sam_status write_controls(sam_session *s, sam_error *err);
-sam_status step(sam_session *s, graph_id id, int n_objects, double *ms, sam_error *err);
+sam_status step(sam_session *s, graph_id id, int n_objects, sam_error *err);
 
-/* A new current frame: begin_frame, the network's input into st.image, encode_frame. */
-sam_status begin_frame(sam_session *s, int64_t index, sam_error *err);
-sam_status encode_frame(sam_session *s, sam_error *err);
+/* Where a stage begins or ends. wait_for_all collects: adds to the statistics the times of what has been marked. */
+sam_status mark(sam_session *s, void *stream, mark_id id, sam_error *err);
+void collect_times(sam_session *s);
+
+/* work(s, arg) on `stream`, the same each time under `key` (below MAX_RECORDINGS): a device records it and replays it,
+ * unless somebody looks at its operators one by one. */
+typedef sam_status recorded_work(sam_session *s, int arg, sam_error *err);
+enum { KEY_ENCODE = 0, KEY_ENCODE_PREPARED = 2, KEY_TRACK = 2 /* + number of objects */ };
+sam_status enqueue_recorded(sam_session *s, void *stream, int key, recorded_work *work, int arg, sam_error *err);
+
+/* The device's memory as it is now into stats.device_bytes, if it is more. */
+void measure_memory(sam_session *s);
+
+/* That the session is of this mode and has not failed. */
+sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err);
+
+/* A new current frame whose input is there already: begin_prepared, st.image written on encode_stream, encode_prepared. */
+sam_status begin_prepared(sam_session *s, int64_t index, int *place, sam_error *err);
+sam_status encode_prepared(sam_session *s, int place, sam_error *err);
 
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };
+enum { OUTPUT_TOKENS = 6 }; /* of the decoder, before the prompt's: score, IoU, four masks */
 enum { MODE_MULTIMASK = 1, MODE_GATE = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
 void set_memories(sam_session *s, int batch, const object *o, int reverse);
@@ -32,7 +49,11 @@ void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry
 float *slot_logits(const sam_session *s, const object *o, int slot);
 float *slot_pointer(const sam_session *s, const object *o, int pointer_slot);
 
-/* Host memory from and to the backend's. */
+/* Everything enqueued on `stream` so far has happened; counted as a wait on a device. */
+sam_status wait_for_all(sam_session *s, const char *what, sam_error *err);
+
+/* Host memory from and to the backend's; fetch waits. */
+sam_status enqueue_read(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err);
 sam_status fetch(sam_session *s, void *to_host, const void *from, size_t n_bytes, sam_error *err);
 sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, sam_error *err);
 
@@ -40,7 +61,7 @@ sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, 
 void clean_low_res(const sam_session *s, float *logits);
 
 /* Scores, then IoUs, of the first n places into s->host_scores. */
-sam_status fetch_scores(sam_session *s, int n, sam_error *err);
+sam_status enqueue_scores(sam_session *s, int n, sam_error *err);
 /* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
 sam_status show(sam_session *s, const object *only, sam_error *err);
 

@@ -11,18 +11,6 @@
 #define MASK_SCALE 20.0f /* a mask prompt m becomes the logits 20 m - 10 */
 #define MASK_BIAS  (-10.0f)
 
-static sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err)
-{
-    if (s->opt.mode != mode)
-        return fail(err, SAM_E_STATE,
-                    mode == SAM_VIDEO ? "%s: this session is for images, use sam_image_predict"
-                                      : "%s: this session is for video, use sam_prompt",
-                    call);
-    if (s->failed)
-        return fail(err, SAM_E_DEVICE, "%s: the session has failed; close it", call);
-    return SAM_OK;
-}
-
 /* ---- objects ------------------------------------------------------------------------------------------------------ */
 
 static object *find_object(const sam_session *s, int32_t id)
@@ -48,42 +36,6 @@ sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     o->in_use = o->has_result = 0;
     return SAM_OK;
-}
-
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
-
-sam_status begin_frame(sam_session *s, int64_t index, sam_error *err)
-{
-    if (index < 0 || (s->opt.n_frames && index >= s->opt.n_frames))
-        return fail(err, SAM_E_ARG, "frame %lld: the video has %d frames", (long long)index, s->opt.n_frames);
-    s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
-    s->stats.memory_encoder_ms = s->stats.post_ms = 0;
-    s->frame = index;
-    s->has_frame = 0;
-    for (int i = 0; i < s->opt.max_objects; i++)
-        s->objects[i].has_result = 0;
-    return SAM_OK;
-}
-
-sam_status encode_frame(sam_session *s, sam_error *err)
-{
-    TRY(step(s, GRAPH_ENCODE, 1, &s->stats.encode_ms, err));
-    s->has_frame = 1;
-    return SAM_OK;
-}
-
-sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
-{
-    TRY(check_session(s, s->opt.mode, "sam_push_frame", err));
-    if (!f || !f->rgb || f->row_bytes < 3 * (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes", s->opt.width_px,
-                    s->opt.height_px, 3 * (size_t)s->opt.width_px);
-    TRY(begin_frame(s, f->index, err));
-    double start = now_ms();
-    const char *wrong = s->b->api->preprocess(s->pictures, s->stream, f->rgb, f->row_bytes, s->st.image);
-    s->stats.encode_ms = now_ms() - start;
-    TRY(device_status(s, "resizing", wrong, err));
-    return encode_frame(s, err);
 }
 
 static void show_entry(object *o, const bank_entry *e)
@@ -196,6 +148,15 @@ static sam_status prompt_with_logits(sam_session *s, const float *kept, sam_erro
     return put(s, s->st.mask_prompt, s->plane, low_res_count(s) * sizeof(float), err);
 }
 
+/* "pix_feat" -> masks of one object. */
+static sam_status decode(sam_session *s, graph_id src, sam_error *err)
+{
+    TRY(mark(s, s->stream, MARK_ATTENDED, err));
+    TRY(step(s, src, 1, err));
+    TRY(step(s, GRAPH_DECODE, 1, err));
+    return mark(s, s->stream, MARK_DECODED, err);
+}
+
 /* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
 static sam_status predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
                                  int correction, int single_mask, sam_error *err)
@@ -205,16 +166,17 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
     if (correction) {
         set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
         TRY(write_controls(s, err));
-        TRY(step(s, GRAPH_ATTEND, 1, &s->stats.memory_attention_ms, err));
+        TRY(mark(s, s->stream, MARK_ATTEND, err));
+        TRY(step(s, GRAPH_ATTEND, 1, err));
+        TRY(mark(s, s->stream, MARK_ATTENDED, err));
     } else {
         TRY(write_controls(s, err));
-        TRY(step(s, GRAPH_FIRST, 1, NULL, err));
+        TRY(step(s, GRAPH_FIRST, 1, err));
     }
     int again = before && before->slot >= 0;
     if (again)
         TRY(prompt_with_logits(s, slot_logits(s, o, before->slot), err));
-    TRY(step(s, again ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms, err));
-    return step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err);
+    return decode(s, again ? GRAPH_SRC_MASK : GRAPH_SRC, err);
 }
 
 /* The user's mask at the network's size, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
@@ -237,29 +199,38 @@ static int resize_mask(sam_session *s, const sam_prompt_set *p)
     return any;
 }
 
-/* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. */
+/* The mask in s->mask_image as low-res logits in s->plane. */
+static void mask_to_logits(sam_session *s)
+{
+    size_t n = (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
+    for (size_t i = 0; i < n; i++)
+        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
+    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
+    for (size_t i = 0; i < n; i++)
+        s->mask_image[i] = s->mask_image[i] > 0;
+}
+
+/* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. What is written
+ * stays as it is until the wait: a device reads it when its turn comes. */
 static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_error *err)
 {
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
     int any = resize_mask(s, p);
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
+    mask_to_logits(s);
     set_points(s, 0, NULL, 0, NO_CLICKS);
     s->controls.mode[0] = MODE_GATE;
     TRY(write_controls(s, err));
     TRY(put(s, s->st.mask_image, s->mask_image, side * side * sizeof(float), err));
-    TRY(step(s, GRAPH_MASK_PROMPT, 1, NULL, err));
-    TRY(step(s, GRAPH_RAW, 1, NULL, err));
-    TRY(step(s, GRAPH_SRC_MASK, 1, &s->stats.mask_decoder_ms, err));
-    TRY(step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err));
+    TRY(step(s, GRAPH_MASK_PROMPT, 1, err));
+    TRY(step(s, GRAPH_RAW, 1, err));
+    TRY(decode(s, GRAPH_SRC_MASK, err));
     if (!any)
         TRY(put(s, s->st.pointer, s->m->no_obj_ptr, (size_t)s->m->config.d_model * sizeof(float), err));
-    for (size_t i = 0; i < side * side; i++)
-        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
-    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
     TRY(put(s, s->st.score, &score, sizeof score, err));
     TRY(put(s, s->st.iou, &iou, sizeof iou, err));
     TRY(put(s, s->st.low_res, s->plane, low_res * sizeof(float), err));
-    return fetch_scores(s, 1, err); /* waits: score and iou above are on the stack */
+    return wait_for_all(s, "mask prompt", err); /* score and iou above are on the stack */
 }
 
 /* The decoder's result for place 0 into the bank. A prompted frame's memory is made of the cleaned, binarised mask. */
@@ -269,14 +240,16 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     set_keep_slots(s, 0, o, e);
     s->controls.binarise[0] = 1;
     TRY(write_controls(s, err));
-    TRY(step(s, GRAPH_KEEP, 1, NULL, err));
-    TRY(fetch_scores(s, 1, err));
+    TRY(step(s, GRAPH_KEEP, 1, err));
+    TRY(enqueue_scores(s, 1, err));
+    TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
     e->score = s->host_scores[0];
     e->iou = s->host_scores[s->opt.max_objects];
-    TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
     clean_low_res(s, s->plane);
     TRY(put(s, s->st.low_res, s->plane, bytes, err));
-    return step(s, GRAPH_REMEMBER, 1, &s->stats.memory_encoder_ms, err);
+    TRY(mark(s, s->stream, MARK_REMEMBER, err));
+    TRY(step(s, GRAPH_REMEMBER, 1, err));
+    return mark(s, s->stream, MARK_REMEMBERED, err);
 }
 
 static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam_error *err)
@@ -350,25 +323,21 @@ static void mark_tracked(object *o, int64_t frame, sam_direction direction)
     o->direction = direction;
 }
 
-/* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between, so a device
- * records it once for each n and replays it. */
-static sam_status enqueue_track(sam_session *s, int n, sam_error *err)
+/* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between. */
+static sam_status track_work(sam_session *s, int n, sam_error *err)
 {
-    const backend_api *api = s->b->api;
-    int record = !session_listener(s) && n < MAX_RECORDINGS, done = 0;
-    const char *wrong = record ? api->replay(s->b, s->stream, n, &done) : NULL;
-    if (!wrong && record && !done)
-        wrong = api->record(s->b, s->stream, n);
-    if (!wrong && !done) {
-        TRY(write_controls(s, err));
-        TRY(step(s, GRAPH_ATTEND, n, &s->stats.memory_attention_ms, err));
-        TRY(step(s, GRAPH_SRC, n, &s->stats.mask_decoder_ms, err));
-        TRY(step(s, GRAPH_DECODE, n, &s->stats.mask_decoder_ms, err));
-        TRY(step(s, GRAPH_KEEP, n, &s->stats.mask_decoder_ms, err));
-        TRY(step(s, GRAPH_REMEMBER, n, &s->stats.memory_encoder_ms, err));
-        wrong = record ? api->play(s->b, s->stream, n) : NULL;
-    }
-    return device_status(s, "tracking", wrong, err);
+    void *to = s->stream;
+    TRY(write_controls(s, err));
+    TRY(mark(s, to, MARK_ATTEND, err));
+    TRY(step(s, GRAPH_ATTEND, n, err));
+    TRY(mark(s, to, MARK_ATTENDED, err));
+    TRY(step(s, GRAPH_SRC, n, err));
+    TRY(step(s, GRAPH_DECODE, n, err));
+    TRY(step(s, GRAPH_KEEP, n, err));
+    TRY(mark(s, to, MARK_DECODED, err));
+    TRY(mark(s, to, MARK_REMEMBER, err));
+    TRY(step(s, GRAPH_REMEMBER, n, err));
+    return mark(s, to, MARK_REMEMBERED, err);
 }
 
 /* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
@@ -381,7 +350,10 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
         s->controls.binarise[i] = 0;
         set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
     }
-    return enqueue_track(s, n, err);
+    /* A recording makes these marks too. */
+    s->marked |=
+        1u << MARK_ATTEND | 1u << MARK_ATTENDED | 1u << MARK_DECODED | 1u << MARK_REMEMBER | 1u << MARK_REMEMBERED;
+    return enqueue_recorded(s, s->stream, KEY_TRACK + n, track_work, n, err);
 }
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
@@ -409,15 +381,18 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         return fail(err, SAM_E_STATE, "sam_track before any prompt: call sam_prompt first");
     if (n) {
         TRY(track_batch(s, batch, n, direction, err));
-        TRY(fetch_scores(s, n, err));
+        TRY(enqueue_scores(s, n, err));
     }
+    for (int i = 0; i < n; i++)
+        batch[i]->has_result = 1;
+    TRY(show(s, NULL, err)); /* the one wait of a frame */
     for (int i = 0; i < n; i++) {
         bank_entry *e = bank_find(&batch[i]->bank, s->frame);
         e->score = s->host_scores[i];
         e->iou = s->host_scores[s->opt.max_objects + i];
         show_entry(batch[i], e);
     }
-    return show(s, NULL, err);
+    return SAM_OK;
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
@@ -452,11 +427,10 @@ static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_err
     set_points(s, 0, points, n_points, n_points ? PADDED : 0);
     s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
     TRY(write_controls(s, err));
-    TRY(step(s, GRAPH_FIRST, 1, NULL, err));
+    TRY(step(s, GRAPH_FIRST, 1, err));
     if (p->logits)
         TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
-    TRY(step(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, 1, &s->stats.mask_decoder_ms, err));
-    return step(s, GRAPH_DECODE, 1, &s->stats.mask_decoder_ms, err);
+    return decode(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, err);
 }
 
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err)
@@ -470,16 +444,17 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     s->stats.mask_decoder_ms = s->stats.post_ms = 0;
     TRY(predict_image(s, p, err));
 
-    double start = now_ms();
     const float *first = p->single_mask ? s->st.low_res : s->st.masks + n, *planes[3];
     int count = p->single_mask ? 1 : 3;
     for (int i = 0; i < count; i++)
         planes[i] = first + (size_t)i * n;
+    TRY(mark(s, s->stream, MARK_SHOW, err));
     const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_bits);
     TRY(device_status(s, "masks", wrong, err));
+    TRY(mark(s, s->stream, MARK_SHOWN, err));
+    TRY(enqueue_scores(s, 1, err));
+    TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
-    TRY(fetch(s, ious, s->st.ious, sizeof ious, err));
-    TRY(fetch_scores(s, 1, err));
     for (size_t k = 0; k < (size_t)count * n; k++)
         clamped[k] = fminf(fmaxf(clamped[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
     for (int i = 0; i < count; i++)
@@ -490,6 +465,5 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
                               .iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1],
                               .presence = s->host_scores[0]};
     *n_masks = count;
-    s->stats.post_ms = now_ms() - start;
     return SAM_OK;
 }

@@ -117,8 +117,8 @@ static const char *source_bytes(const weight *e)
 
 static sam_status derive_f32(const weights *w, const weight *e, float *to, sam_error *err)
 {
-    float *in[4] = {0};
-    tensor shape[4] = {{0}};
+    float *in[MAX_SOURCES] = {0};
+    tensor shape[MAX_SOURCES] = {{0}};
     sam_status status = SAM_OK;
     for (int i = 0; i < e->how.n_src && status == SAM_OK; i++) {
         shape[i] = w->entry[e->how.src[i]].t;
@@ -128,7 +128,7 @@ static sam_status derive_f32(const weights *w, const weight *e, float *to, sam_e
     }
     if (status == SAM_OK)
         e->how.fill(to, (const float *const *)in, shape, e->how.args);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < MAX_SOURCES; i++)
         free(in[i]);
     return status;
 }
@@ -194,7 +194,7 @@ sam_status weights_make_resident(weights *w, int index, backend *b, size_t *byte
     e->owned = b->api->alloc(b, tensor_bytes(&e->t));
     e->owner = b;
     if (!e->owned)
-        return fail(err, SAM_E_MEMORY, "%s: no memory for %s (%zu bytes)", w->path, e->name, tensor_bytes(&e->t));
+        return no_room(b, "weights", tensor_bytes(&e->t), err);
     TRY(weights_write(w, index, b, e->owned, err));
     e->t.data = e->owned;
     *bytes += tensor_bytes(&e->t);

@@ -11,10 +11,12 @@
 
 struct weights;
 
+#define MAX_SOURCES 8
+
 /* How an entry is computed: fill(out, sources, shapes of the sources, args). f32 in, f32 out. */
 typedef struct derive {
     void (*fill)(float *out, const float *const *in, const tensor *in_shape, const double *args);
-    int n_src, src[4]; /* entries */
+    int n_src, src[MAX_SOURCES]; /* entries */
     double args[8];
 } derive;
 

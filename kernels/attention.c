@@ -4,16 +4,28 @@
  *   anything
  *   ->  [n, R, H*Dv] of attr.type, or like q
  * attr: heads (0: 1), scale, type, groups (0: 1): rows of q and of k, v are split into that many equal consecutive parts
- * and attention stays within a part (then there is no n_keys). */
+ * and attention stays within a part (then there is no n_keys).
+ * attr: q_col, k_col, v_col, qk_cols, v_cols: q, k and v may be some columns of wider tensors (or of the same one): the
+ * qk_cols from q_col on of in[0], as many from k_col on of in[1], the v_cols from v_col on of in[2]; 0, 0: all. */
 #include "op.h"
+
+#include <stdbool.h>
+
+static bool holds(const tensor *x, int first, int cols)
+{
+    return first >= 0 && cols >= 1 && first <= x->cols - cols;
+}
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
     const tensor *q = &in[0], *k = &in[1], *v = &in[2], *n_keys = &in[3];
     int heads = a->heads ? a->heads : 1, groups = a->groups ? a->groups : 1;
-    if (q->cols != k->cols || k->rows != v->rows || k->rows < 1)
+    int qk_cols = a->qk_cols ? a->qk_cols : q->cols, v_cols = a->v_cols ? a->v_cols : v->cols;
+    if ((!a->qk_cols && q->cols != k->cols) || k->rows != v->rows || k->rows < 1)
         return "attention: q and k need the same columns, k and v the same rows";
-    if (q->cols % heads || v->cols % heads)
+    if (!holds(q, a->q_col, qk_cols) || !holds(k, a->k_col, qk_cols) || !holds(v, a->v_col, v_cols))
+        return "attention: q, k or v lacks the columns asked for";
+    if (qk_cols % heads || v_cols % heads)
         return "attention: columns must divide by the heads";
     if (q->rows % groups || k->rows % groups)
         return "attention: rows must divide by the groups";
@@ -22,7 +34,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
     if (q->type == DT_I32 || k->type == DT_I32 || v->type == DT_I32)
         return "attention: integers are not supported";
     dtype type = a->type == DT_NONE ? q->type : a->type;
-    *out = (tensor){.type = type, .n = batch_of(in, 4), .rows = q->rows, .cols = v->cols};
+    *out = (tensor){.type = type, .n = batch_of(in, 4), .rows = q->rows, .cols = v_cols};
     return NULL;
 }
 
@@ -39,9 +51,12 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     int groups = a->groups ? a->groups : 1;
     double pairs = out->rows * keys_of_batches(in, out->n, groups);
-    op_cost c = {.flops = 2.0 * pairs * (in[1].cols + in[2].cols), .bytes_written = (double)tensor_bytes(out)};
-    for (int i = 0; i < 4; i++)
-        c.bytes_read += (double)tensor_bytes(&in[i]);
+    int qk_cols = a->qk_cols ? a->qk_cols : in[0].cols;
+    const int cols[3] = {qk_cols, qk_cols, out->cols};
+    op_cost c = {.flops = 2.0 * pairs * (qk_cols + out->cols), .bytes_written = (double)tensor_bytes(out)};
+    for (int i = 0; i < 3; i++)
+        c.bytes_read += (double)tensor_bytes(&in[i]) / in[i].cols * cols[i];
+    c.bytes_read += (double)tensor_bytes(&in[3]);
     return c;
 }
 

@@ -13,19 +13,25 @@ static int tiles_per_task(const op_call *c)
     return flash_tiles_per_task(c->out->n * positive(c->attr->heads) * groups, c->in[0].rows / groups, c->n_threads);
 }
 
+static int qk_cols(const op_call *c)
+{
+    return c->attr->qk_cols ? c->attr->qk_cols : c->in[0].cols;
+}
+
 /* A task takes at most FLASH_MAX_TILES tiles whatever the number of objects turns out to be. */
 static size_t scratch_bytes(const op_call *c)
 {
     flash_scratch s;
     int heads = positive(c->attr->heads), tiles = flash_tiles(c->in[0].rows / positive(c->attr->groups));
     int most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
-    return (size_t)c->n_threads * flash_scratch_at(NULL, most, c->in[1].cols / heads, c->in[2].cols / heads, &s);
+    return (size_t)c->n_threads * flash_scratch_at(NULL, most, qk_cols(c) / heads, c->out->cols / heads, &s);
 }
 
-static rows head_rows(const tensor *x, int object, int first, int n, int head, int heads)
+/* Of `cols` columns from `col` on, those of one head. */
+static rows head_rows(const tensor *x, int col, int cols, int object, int first, int n, int head, int heads)
 {
-    int width = x->cols / heads;
-    size_t offset = (size_t)first * (size_t)x->cols + (size_t)head * (size_t)width;
+    int width = cols / heads;
+    size_t offset = (size_t)first * (size_t)x->cols + (size_t)(col + head * width);
     return (rows){.data = (char *)tensor_at(x, object) + offset * dtype_bytes(x->type),
                   .type = x->type,
                   .stride = (size_t)x->cols,
@@ -42,16 +48,16 @@ static void run(const op_call *c)
     long n_tasks = (long)out->n * groups * heads * chunks;
     int most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
     flash_scratch unused;
-    size_t per_thread = flash_scratch_at(NULL, most, k->cols / heads, v->cols / heads, &unused);
+    size_t per_thread = flash_scratch_at(NULL, most, qk_cols(c) / heads, out->cols / heads, &unused);
 #pragma omp parallel for schedule(dynamic) num_threads(c->n_threads)
     for (long task = 0; task < n_tasks; task++) {
         int chunk = (int)(task % chunks), head = (int)(task / chunks % heads);
         int group = (int)(task / chunks / heads % groups), object = (int)(task / chunks / heads / groups);
         int keys = n_keys->type == DT_NONE ? n_k : *(const int32_t *)tensor_at(n_keys, object);
-        flash f = {.q = head_rows(q, object, group * n_q, n_q, head, heads),
-                   .k = head_rows(k, object, group * n_k, keys, head, heads),
-                   .v = head_rows(v, object, group * n_k, keys, head, heads),
-                   .out = head_rows(out, object, group * n_q, n_q, head, heads),
+        flash f = {.q = head_rows(q, c->attr->q_col, qk_cols(c), object, group * n_q, n_q, head, heads),
+                   .k = head_rows(k, c->attr->k_col, qk_cols(c), object, group * n_k, keys, head, heads),
+                   .v = head_rows(v, c->attr->v_col, out->cols, object, group * n_k, keys, head, heads),
+                   .out = head_rows(out, 0, out->cols, object, group * n_q, n_q, head, heads),
                    .scale = c->attr->scale};
         int first = chunk * per_task, n = tiles - first < per_task ? tiles - first : per_task;
         flash_scratch s;

@@ -198,11 +198,16 @@ static size_t object_stride(const tensor *x)
 {
     return x->n == 1 ? 0 : (size_t)x->rows * (size_t)x->cols;
 }
+static const void *column(const tensor *x, int col)
+{
+    return x->data ? (const char *)x->data + (size_t)col * dtype_bytes(x->type) : nullptr;
+}
 static flash_args args_of(const op_call *c)
 {
     const tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *n_keys = &c->in[3], *out = c->out;
     flash_args p = {};
-    p.q = q->data, p.k = k->data, p.v = v->data, p.out = out->data;
+    p.q = column(q, c->attr->q_col), p.k = column(k, c->attr->k_col), p.v = column(v, c->attr->v_col);
+    p.out = out->data;
     p.n_keys = n_keys->type == DT_NONE ? nullptr : (const int32_t *)n_keys->data;
     p.n_keys_object = n_keys->n == 1 ? 0 : 1;
     p.q_object = object_stride(q), p.k_object = object_stride(k), p.v_object = object_stride(v);
@@ -210,7 +215,7 @@ static flash_args args_of(const op_call *c)
     p.q_row = q->cols, p.k_row = k->cols, p.v_row = v->cols, p.out_row = out->cols;
     p.heads = c->attr->heads > 0 ? c->attr->heads : 1;
     p.groups = c->attr->groups > 0 ? c->attr->groups : 1;
-    p.dk = q->cols / p.heads, p.dv = v->cols / p.heads;
+    p.dk = (c->attr->qk_cols ? c->attr->qk_cols : q->cols) / p.heads, p.dv = out->cols / p.heads;
     p.n_objects = out->n;
     p.n_q = q->rows / p.groups, p.n_k = k->rows / p.groups;
     p.q_type = q->type, p.k_type = k->type, p.v_type = v->type, p.out_type = out->type;

@@ -24,6 +24,8 @@
 
 #ifdef __CUDACC__
 
+#include "described_device.h"
+
 #include <cuda_runtime.h>
 #include <stdint.h>
 
@@ -61,11 +63,13 @@ static inline int device_attribute(cudaDeviceAttr which)
 }
 static inline size_t device_shared_limit(void)
 {
-    return (size_t)device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    const described_device *d = device_described();
+    return d ? d->shared_limit : (size_t)device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 static inline int device_multiprocessors(void)
 {
-    return device_attribute(cudaDevAttrMultiProcessorCount);
+    const described_device *d = device_described();
+    return d ? d->multiprocessors : device_attribute(cudaDevAttrMultiProcessorCount);
 }
 
 static __device__ __forceinline__ unsigned char *dynamic_shared(void)

@@ -1,6 +1,6 @@
 /* layernorm on the CPU: blocks of rows that stay in the first-level cache, so that short rows (4 channels in the mask
  * downsampler) still convert and activate in full vectors. */
-#include "cpu_math.h"
+#include "cpu_norm.h"
 
 #include <omp.h>
 
@@ -19,36 +19,22 @@ static size_t scratch_bytes(const op_call *c)
     return (size_t)c->n_threads * block_floats((size_t)c->in[0].cols) * sizeof(float);
 }
 
-static inline void norm_row(float *y, const float *x, const float *gain, const float *bias, size_t cols, float eps)
+/* Elements from `at` on of y + plus; norm holds y. */
+static void add_plus(const op_call *c, size_t at, const float *norm, size_t n)
 {
-    float sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < cols; i++)
-        sum += x[i];
-    float mean = sum / (float)cols;
-#pragma omp simd reduction(+ : squares)
-    for (size_t i = 0; i < cols; i++) {
-        float d = x[i] - mean;
-        squares += d * d;
+    const tensor *plus = &c->in[3], *sum = &c->out[1];
+    size_t per_object = (size_t)plus->rows * (size_t)plus->cols, cols = (size_t)plus->cols;
+    for (size_t i = 0; i < n; i += cols) { /* row by row: where it is shared, it begins again with each object */
+        size_t from = plus->n == 1 ? (at + i) % per_object : at + i;
+        for (size_t k = 0; k < cols; k += 256) {
+            float values[256];
+            size_t m = cols - k < 256 ? cols - k : 256;
+            load_row(values, (const char *)plus->data + (from + k) * dtype_bytes(plus->type), plus->type, m);
+            for (size_t j = 0; j < m; j++)
+                values[j] += norm[i + k + j];
+            store_row((char *)sum->data + (at + i + k) * dtype_bytes(sum->type), values, sum->type, m);
+        }
     }
-    float inverse = 1.0f / sqrtf(squares / (float)cols + eps);
-    for (size_t i = 0; i < cols; i++)
-        y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
-}
-
-/* Rows of the mask downsampler, 4 and 16 channels, are too short for a loop; a constant length unrolls. */
-static void norm_rows(float *y, const float *x, const float *gain, const float *bias, size_t rows, size_t cols,
-                      float eps)
-{
-    if (cols == 4)
-        for (size_t i = 0; i < rows; i++)
-            norm_row(y + i * 4, x + i * 4, gain, bias, 4, eps);
-    else if (cols == 16)
-        for (size_t i = 0; i < rows; i++)
-            norm_row(y + i * 16, x + i * 16, gain, bias, 16, eps);
-    else
-        for (size_t i = 0; i < rows; i++)
-            norm_row(y + i * cols, x + i * cols, gain, bias, cols, eps);
 }
 
 static void run(const op_call *c)
@@ -68,6 +54,8 @@ static void run(const op_call *c)
         act_row(c->attr->act, norm, rows * cols);
         if (norm == block)
             store_row(to, block, y->type, rows * cols);
+        if (c->in[3].type != DT_NONE)
+            add_plus(c, r * cols, norm, rows * cols);
     }
 }
 

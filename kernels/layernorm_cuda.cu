@@ -1,5 +1,5 @@
 /* layernorm on CUDA: y = act((x - mean) / sqrt(var + eps) * gain + bias) over the columns of each row.
- *   x [n*R, C] f32|bf16|f16    gain, bias [C] f32    ->    y [n*R, C] f32|bf16|f16
+ *   x [n*R, C] f32|bf16|f16    gain, bias [C] f32    plus? [n*R or R, C]    ->    y, y + plus [n*R, C] f32|bf16|f16
  *   grid    ceil(n*R / rows per block);   block 256 threads;   shared 0
  *   A row belongs to a group of `width` neighbouring lanes (1 to 32), each with V runs of 8 columns in registers; so a
  *   warp takes 32 rows of 4 channels, or one of 1280. Longer rows are read three times (the second from cache).
@@ -17,6 +17,10 @@ struct rows_norm {
     int n_cols, width; /* lanes per row */
     float eps;
     act kind;
+    const void *plus; /* repeats after plus_rows rows */
+    void *sum;
+    dtype plus_type;
+    size_t plus_rows;
 };
 
 static __device__ __forceinline__ int run_length(int col, int n_cols)
@@ -35,8 +39,15 @@ static __device__ __forceinline__ void write_run(const rows_norm &p, size_t r, i
     UNROLL
     for (int k = 0; k < RUN; k++)
         v[k] = (v[k] - mean) * inverse * gain[k] + bias[k];
-    activate_run(p.kind, v);
+    activate_run(p.kind, v, p.y_type);
     store_run(p.y, p.y_type, r * (size_t)p.n_cols + (size_t)col, v, n);
+    if (!p.plus)
+        return;
+    load_run(gain, p.plus, p.plus_type, r % p.plus_rows * (size_t)p.n_cols + (size_t)col, n);
+    UNROLL
+    for (int k = 0; k < RUN; k++)
+        v[k] += gain[k];
+    store_run(p.sum, p.y_type, r * (size_t)p.n_cols + (size_t)col, v, n);
 }
 
 template <int V> __global__ void __launch_bounds__(256) layernorm_short(rows_norm p)
@@ -105,7 +116,7 @@ __global__ void __launch_bounds__(256) layernorm_long(rows_norm p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[0], *plus = &c->in[3], *y = &c->out[0];
     int runs = (x->cols + RUN - 1) / RUN, width = 1;
     while (width < runs && width < 32)
         width *= 2;
@@ -119,7 +130,11 @@ static const char *run(const op_call *c)
                    x->cols,
                    width,
                    c->attr->eps,
-                   c->attr->act};
+                   c->attr->act,
+                   plus->type ? plus->data : nullptr,
+                   c->out[1].data,
+                   plus->type,
+                   (size_t)plus->n * (size_t)plus->rows};
     unsigned grid = blocks_for(p.n_rows, (size_t)(THREADS / width));
     int v = (runs + 31) / 32;
     if (v == 1)

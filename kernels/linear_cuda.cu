@@ -1,5 +1,6 @@
-/* linear on CUDA: y = act(x w^T + b) + residual, accumulated in f32.
- *   x [M, I]    w [O, I]    b? [O] f32    residual? [M, O]    ->    y [M, O];    M = n * R rows
+/* linear on CUDA: y = turned(act(x w^T + b) + residual), accumulated in f32.
+ *   x [M, I]    w [O, I]    b? [O] f32    residual? [M, O]    turns? [P, C]    ->    y [M, O];    M = n * R rows
+ *   with G groups: x [n, X, I]    w [G*O, I]    ->    y [n, G, O]: G products of M = n rows, grid z
  *
  * linear_mma: x and w both f16 or both bf16, I a multiple of 8 (rows of 16-byte chunks).
  *   grid    (ceil(O / BN), ceil(M / BM));   block 32 * WARPS_M * WARPS_N threads;   sm_80 and later
@@ -7,10 +8,17 @@
  *   A block owns a tile BM x BN of y; tiles of x and w, 32 columns deep, come by cp.async STAGES - 1 ahead. Chunks of 16
  *   bytes are permuted within a row, chunk ^= row / 2 % 4, so that neither cp.async nor ldmatrix meets a bank twice.
  *   traffic  x once per column of tiles (neighbouring blocks share it in L2), w once per row of tiles, y once.
+ * linear_few: the same types, up to 512 rows (decoder tokens, latents), where tiles would leave most of the device idle.
+ *   grid    (ceil(O / 8), ceil(M / (16 MT)), G);   block 256;   shared 8 KiB MT
+ *   A block owns 16 MT rows and 8 columns; its eight warps share the depth. x and w go from memory to the operands of mma
+ *   without shared memory: the order of the depth is free as long as both have the same, so a lane takes 16 bytes of a
+ *   row, which are its pairs of two mma. All of a warp's loads are independent: the time is about one trip to memory. The
+ *   warps' sums are added in order, so equal inputs give equal bits. traffic w once for 16 MT rows, x from L2, y once.
  * linear_any: every mixture of types and every I; 64 x 64 tiles, products in f32 by fused multiply-adds.
- *   grid    as above;   block 256;   shared 18 KiB
+ *   grid    as for linear_mma;   block 256;   shared 18 KiB
  * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
 #include "elements.cuh"
+#include "linear_ways.h"
 
 static const int DEPTH = 32; /* columns of x and w in a stage */
 static const int PAD = 8;    /* floats between rows of the tile on its way out: pairs of 8 lanes meet no bank twice */
@@ -23,7 +31,45 @@ struct product {
     int n_in, n_out;
     size_t n_rows;                    /* M */
     size_t x_period, residual_period; /* rows after which x and residual repeat: they may be shared by all objects */
+    size_t x_row, y_row;              /* elements from row to row */
+    const float *turns;
+    const int32_t *n_rotated;
+    int rows, period, start, turned, turn_width; /* of an object; columns that turn, columns of the table */
+    bool count_shared;
+    int groups;
 };
+
+/* Operands of the block's group. */
+static __device__ __forceinline__ void select_group(product &p)
+{
+    if (p.groups <= 1)
+        return;
+    size_t g = blockIdx.z, half = p.x_type == DT_F32 ? 4 : 2, w_half = p.w_type == DT_F32 ? 4 : 2;
+    p.x = (const char *)p.x + g * (size_t)p.n_in * half;
+    p.w = (const char *)p.w + g * (size_t)p.n_out * (size_t)p.n_in * w_half;
+    p.b = p.b ? (const float *)p.b + g * (size_t)p.n_out : nullptr;
+    p.y = (char *)p.y + g * (size_t)p.n_out * (p.y_type == DT_F32 ? 4 : 2);
+}
+
+/* A run of row `row` from column `col` on turns by its angles. */
+static __device__ __forceinline__ void turn_run(const product &p, float *v, size_t row, int col, int n)
+{
+    int r = (int)(row % (size_t)p.rows), i = r % p.period;
+    int n_rotated = p.n_rotated ? p.n_rotated[p.count_shared ? 0 : row / (size_t)p.rows] : p.rows;
+    if (i < p.start || r >= n_rotated)
+        return;
+    UNROLL
+    for (int k = 0; k < RUN; k += 2) {
+        int c = col + k;
+        if (k >= n || c >= p.turned)
+            continue;
+        size_t at = (size_t)(i - p.start) * (size_t)p.turn_width + (size_t)(c % p.turn_width);
+        uint2 angle = load_b64(p.turns + at);
+        float a = v[k], b = v[k + 1], cosine = __uint_as_float(angle.x), sine = __uint_as_float(angle.y);
+        v[k] = a * cosine - b * sine;
+        v[k + 1] = a * sine + b * cosine;
+    }
+}
 
 static __device__ __forceinline__ size_t repeated(size_t row, size_t n_rows, size_t period)
 {
@@ -47,7 +93,7 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
             for (int k = 0; k < RUN; k++)
                 v[k] += other[k];
         }
-        activate_run(p.kind, v);
+        activate_run(p.kind, v, p.y_type);
         if (p.residual) {
             size_t from = repeated(row, p.n_rows, p.residual_period);
             load_run(other, p.residual, p.residual_type, from * (size_t)p.n_out + col, n);
@@ -55,7 +101,9 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
             for (int k = 0; k < RUN; k++)
                 v[k] += other[k];
         }
-        store_run(p.y, p.y_type, row * (size_t)p.n_out + col, v, n);
+        if (p.turns && (int)col < p.turned)
+            turn_run(p, v, row, (int)col, n);
+        store_run(p.y, p.y_type, row * p.y_row + col, v, n);
     }
 }
 
@@ -83,7 +131,7 @@ static __device__ __forceinline__ void fetch_begin(fetcher<T, BM, BN, THREADS> &
         size_t y_row = row0 + (size_t)row, w_row = (size_t)(col0 + row - BM);
         f.inside[i] = is_x ? y_row < p.n_rows : row < BM + BN && w_row < (size_t)p.n_out;
         f.to[i] = row < BM + BN ? (is_x ? 0 : BM * DEPTH) + swizzled(is_x ? row : row - BM, chunk) : -1;
-        size_t at = f.inside[i] ? (is_x ? repeated(y_row, p.n_rows, p.x_period) : w_row) * (size_t)p.n_in : 0;
+        size_t at = !f.inside[i] ? 0 : is_x ? repeated(y_row, p.n_rows, p.x_period) * p.x_row : w_row * (size_t)p.n_in;
         f.from[i] = (const T *)(is_x ? p.x : p.w) + at + (size_t)(chunk * 8);
     }
 }
@@ -145,6 +193,7 @@ __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(pro
               NI = BN / WARPS_N / 8;
     static_assert(NI % 2 == 0 && MI >= 1, "a warp takes pairs of 8 columns");
     T *sStages = (T *)dynamic_shared(); /* [STAGES]: x [BM, DEPTH], w [BN, DEPTH] */
+    select_group(p);
     size_t row0 = (size_t)blockIdx.y * BM;
     int col0 = (int)blockIdx.x * BN, warp = (int)threadIdx.x / 32;
     int warp_m = warp / WARPS_N, warp_row = warp_m * MI * 16, warp_col = warp % WARPS_N * NI * 8;
@@ -184,9 +233,68 @@ static const char *launch_mma(const product &p, void *stream)
 {
     size_t tiles = (size_t)STAGES * (BM + BN) * DEPTH * sizeof(T);
     size_t out = (size_t)(BM / WARPS_M) * (BN + PAD) * sizeof(float);
-    dim3 grid(blocks_for((size_t)p.n_out, BN), blocks_for(p.n_rows, BM));
+    dim3 grid(blocks_for((size_t)p.n_out, BN), blocks_for(p.n_rows, BM), (unsigned)p.groups);
     return launch(linear_mma<T, BM, BN, WARPS_M, WARPS_N, STAGES, BLOCKS>, grid, 32 * WARPS_M * WARPS_N,
                   tiles > out ? tiles : out, stream, p);
+}
+
+/* 32 columns of a row from column k on, for a lane: 8 of them; zeros beyond the row or the warp's share of the depth. */
+template <class T> static __device__ __forceinline__ uint4 few_chunk(const T *row, bool inside, int k, int end)
+{
+    return inside && k < end ? load_b128(row + k) : make_uint4(0, 0, 0, 0);
+}
+
+template <class T, int MT> __global__ void __launch_bounds__(256) linear_few(product p)
+{
+    const int WARPS = 8, ROWS = 16 * MT, COLS = 8, PITCH = COLS + PAD;
+    SHARED(float, sSum, [WARPS * ROWS * COLS]);
+    SHARED(float, sC, [ROWS * PITCH]);
+    select_group(p);
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, col0 = (int)blockIdx.x * COLS;
+    int share = (p.n_in + 32 * WARPS - 1) / (32 * WARPS) * 32, first = warp * share, end = min(first + share, p.n_in);
+    size_t row0 = (size_t)blockIdx.y * ROWS;
+    const T *w = (const T *)p.w + (size_t)(col0 + lane / 4) * (size_t)p.n_in, *x[2 * MT];
+    bool w_inside = col0 + lane / 4 < p.n_out, x_inside[2 * MT];
+    UNROLL
+    for (int i = 0; i < 2 * MT; i++) {
+        size_t row = row0 + (size_t)(i * 8 + lane / 4);
+        x_inside[i] = row < p.n_rows;
+        x[i] = (const T *)p.x + (x_inside[i] ? repeated(row, p.n_rows, p.x_period) * p.x_row : 0);
+    }
+    float rD[MT][4] = {};
+    UNROLL_BY(4)
+    for (int k0 = first; k0 < end; k0 += 32) {
+        int k = k0 + lane % 4 * 8;
+        uint4 rW = few_chunk(w, w_inside, k, end);
+        UNROLL
+        for (int m = 0; m < MT; m++) {
+            uint4 top = few_chunk(x[2 * m], x_inside[2 * m], k, end);
+            uint4 low = few_chunk(x[2 * m + 1], x_inside[2 * m + 1], k, end);
+            uint32_t a[4] = {top.x, low.x, top.y, low.y}, b[2] = {rW.x, rW.y};
+            mma_16x8x16<T>(rD[m], a, b);
+            uint32_t a2[4] = {top.z, low.z, top.w, low.w}, b2[2] = {rW.z, rW.w};
+            mma_16x8x16<T>(rD[m], a2, b2);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < 2 * MT; i++)
+        store_b64(sSum + (warp * ROWS + i * 8 + lane / 4) * COLS + lane % 4 * 2,
+                  make_uint2(__float_as_uint(rD[i / 2][i % 2 * 2]), __float_as_uint(rD[i / 2][i % 2 * 2 + 1])));
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < ROWS * COLS; i += 256) {
+        float sum = 0;
+        UNROLL
+        for (int part = 0; part < WARPS; part++)
+            sum += sSum[part * ROWS * COLS + i];
+        sC[i / COLS * PITCH + i % COLS] = sum;
+    }
+    __syncthreads();
+    write_tile<COLS, 256>(p, sC, ROWS, row0, col0);
+}
+template <class T, int MT> static const char *launch_few(const product &p, void *stream)
+{
+    dim3 grid(blocks_for((size_t)p.n_out, 8), blocks_for(p.n_rows, 16 * MT), (unsigned)p.groups);
+    return launch(linear_few<T, MT>, grid, 256, 0, stream, p);
 }
 
 static const int SIDE = 64, STEP = 16; /* linear_any: tile, and columns at a time */
@@ -195,6 +303,7 @@ __global__ void __launch_bounds__(256) linear_any(product p)
 {
     const int PITCH = SIDE + PAD;
     float *sX = (float *)dynamic_shared(), *sW = sX + STEP * PITCH; /* [STEP, SIDE]: transposed */
+    select_group(p);
     size_t row0 = (size_t)blockIdx.y * SIDE;
     int col0 = (int)blockIdx.x * SIDE, t = (int)threadIdx.x, r = t % 128 / 2, k0 = t % 2 * RUN;
     float rD[4][4] = {};
@@ -203,7 +312,7 @@ __global__ void __launch_bounds__(256) linear_any(product p)
         int n = max(0, min(RUN, p.n_in - at - k0));
         if (t < 128) {
             size_t row = row0 + (size_t)r;
-            size_t from = repeated(row, p.n_rows, p.x_period) * (size_t)p.n_in + (size_t)(at + k0);
+            size_t from = repeated(row, p.n_rows, p.x_period) * p.x_row + (size_t)(at + k0);
             load_run(v, p.x, p.x_type, from, row < p.n_rows ? n : 0);
         } else {
             load_run(v, p.w, p.w_type, (size_t)(col0 + r) * (size_t)p.n_in + (size_t)(at + k0),
@@ -236,27 +345,43 @@ __global__ void __launch_bounds__(256) linear_any(product p)
     write_tile<SIDE, 256>(p, sC, SIDE, row0, col0);
 }
 
-/* Large tiles where they fill the device, small ones where there are few rows (decoder tokens). */
-template <class T> static const char *run_mma(const product &p, void *stream)
+/* Large tiles where they fill the device, small ones where not; a split depth where not even those do. */
+static int tile_of(const product &p)
 {
     size_t large = ((p.n_rows + 127) / 128) * (((size_t)p.n_out + 127) / 128);
-    if (p.n_rows <= 32)
-        return launch_mma<T, 16, 64, 1, 4, 4, 4>(p, stream);
-    if (large >= (size_t)device_multiprocessors())
-        return launch_mma<T, 128, 128, 2, 4, 3, 2>(p, stream);
-    return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+    size_t small = ((p.n_rows + 63) / 64) * (((size_t)p.n_out + 63) / 64) * (size_t)p.groups;
+    if (p.n_rows <= 512 && small < (size_t)device_multiprocessors())
+        return 1;
+    return large >= (size_t)device_multiprocessors() ? 3 : 2;
 }
 
+/* tile: 1 .. LINEAR_TILES; 0: by the rule above */
+template <class T> static const char *run_mma(const product &p, int tile, void *stream)
+{
+    tile = tile ? tile : tile_of(p);
+    if (tile == 1)
+        return p.n_rows <= 16 ? launch_few<T, 1>(p, stream) : launch_few<T, 2>(p, stream);
+    if (tile == 2)
+        return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+    return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
+}
+
+/* Rows are whole 16-byte chunks. */
 static bool has_chunks(const product &p)
 {
     return p.n_in % 8 == 0 && (uintptr_t)p.x % 16 == 0 && (uintptr_t)p.w % 16 == 0;
 }
 
-static const char *run(const op_call *c)
+static const char *run_own(const op_call *c, int tile)
 {
-    const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *y = &c->out[0];
-    size_t n_rows = (size_t)y->n * (size_t)y->rows;
-    product p = {x->data,
+    const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *turns = &c->in[4];
+    const tensor *counts = &c->in[5], *y = &c->out[0];
+    const op_attr *a = c->attr;
+    bool grouped = a->groups > 0;
+    int groups = grouped ? a->groups : 1;
+    size_t n_rows = grouped ? (size_t)y->n : (size_t)y->n * (size_t)y->rows, n_in = (size_t)x->cols;
+    size_t first = grouped ? (size_t)a->first * n_in * dtype_bytes(x->type) : 0;
+    product p = {(const char *)x->data + first,
                  w->data,
                  b->type ? b->data : nullptr,
                  residual->type ? residual->data : nullptr,
@@ -267,16 +392,59 @@ static const char *run(const op_call *c)
                  y->type,
                  c->attr->act,
                  x->cols,
-                 w->rows,
+                 y->cols,
                  n_rows,
-                 (size_t)x->n * (size_t)x->rows,
-                 (size_t)residual->n * (size_t)residual->rows};
+                 grouped ? (size_t)x->n : (size_t)x->n * (size_t)x->rows,
+                 (size_t)residual->n * (size_t)residual->rows,
+                 grouped ? (size_t)x->rows * n_in : n_in,
+                 grouped ? (size_t)y->rows * (size_t)y->cols : (size_t)y->cols,
+                 turns->type ? (const float *)turns->data : nullptr,
+                 counts->type ? (const int32_t *)counts->data : nullptr,
+                 y->rows,
+                 a->period ? a->period : y->rows,
+                 a->start,
+                 a->count ? a->count : y->cols,
+                 turns->cols,
+                 counts->n == 1,
+                 groups};
     if (x->type == DT_BF16 && w->type == DT_BF16 && has_chunks(p))
-        return run_mma<bf16>(p, c->stream);
+        return run_mma<bf16>(p, tile, c->stream);
     if (x->type == DT_F16 && w->type == DT_F16 && has_chunks(p))
-        return run_mma<f16>(p, c->stream);
-    dim3 grid(blocks_for((size_t)p.n_out, SIDE), blocks_for(n_rows, SIDE));
+        return run_mma<f16>(p, tile, c->stream);
+    dim3 grid(blocks_for((size_t)p.n_out, SIDE), blocks_for(n_rows, SIDE), (unsigned)groups);
     return launch(linear_any, grid, 256, (size_t)SIDE * (SIDE + PAD) * sizeof(float), c->stream, p);
 }
 
-const op_cuda CUDA_FN(linear_cuda) = {run};
+/* cuBLASLt -------------------------------------------------------------------------------------------------------------- */
+
+/* Packed: the bias in y's type, which the library asks for. grid: a thread per column. */
+__global__ void __launch_bounds__(256) linear_round_bias(const float *b, void *to, dtype type, int n)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    if (i < (size_t)n)
+        store_one(to, type, i, b[i]);
+}
+static size_t packed_bytes(const op_call *c)
+{
+    return linear_ways_rounds_bias(c) ? (size_t)c->in[2].cols * dtype_bytes(c->out[0].type) : 0;
+}
+static const char *pack(const op_call *c)
+{
+    if (!linear_ways_rounds_bias(c))
+        return nullptr;
+    if (!c->in[2].data)
+        return "linear: the bias must be known when it is packed";
+    return launch(linear_round_bias, blocks_for((size_t)c->in[2].cols, 256), 256, 0, c->stream,
+                  (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
+}
+
+static void *bind(const op_call *c)
+{
+    return linear_ways_bind(c, run_own, linear_ways_rounds_bias(c) ? c->packed : c->in[2].data);
+}
+static const char *run(const op_call *c)
+{
+    return linear_ways_run(c, run_own);
+}
+
+const op_cuda CUDA_FN(linear_cuda) = {run, linear_ways_scratch, packed_bytes, pack, 0, bind, linear_ways_unbind};

@@ -42,9 +42,11 @@ typedef struct op_attr {
     int heads;         /* attention heads; head width = cols / heads                          */
     int window;        /* side of a window of attention                                       */
     int pool;          /* window_attention: 1: 2x2 max pooling of the queries                 */
-    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count               */
+    int first, count;  /* slice_rows; memory_gather: tokens per frame in .count; see linear.c */
     int period, start; /* rope: rows repeat after `period`, of which those from `start` rotate */
     float scale, eps, bias;
+    int q_col, k_col, v_col; /* attention: first columns of q, k and v in their tensors                     */
+    int qk_cols, v_cols;     /* attention: how many columns they take there; 0: all                         */
 } op_attr;
 
 #define OP_MAX_IN  12
@@ -69,11 +71,12 @@ typedef struct op_call {
     const tensor *in;
     tensor *out;
     const op_attr *attr;
-    void *scratch; /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
-    void *packed;  /* what .pack made, shared by sessions, read only                     */
-    void *bound;   /* what .bind made for this session                                   */
-    int n_threads; /* CPU                                                                */
-    void *stream;  /* CUDA: cudaStream_t; every pointer above is device memory           */
+    void *scratch;                        /* what .scratch_bytes asked for, 256-byte aligned; contents undefined */
+    void *packed;                         /* what .pack made, shared by sessions, read only                     */
+    void *bound;                          /* what .bind made for this session                                   */
+    int n_threads;                        /* CPU                                                                */
+    void *stream;                         /* CUDA: cudaStream_t; every pointer above is device memory           */
+    const struct op_libraries *libraries; /* CUDA: see ways.h; NULL: our kernels only     */
 } op_call;
 
 typedef struct op_cpu {
@@ -102,7 +105,8 @@ typedef struct op_cuda {
     size_t (*packed_bytes)(const op_call *c);
     const char *(*pack)(const op_call *c);
     unsigned in_packed;
-    /* Optional, together: host objects of one session (library handles). */
+    /* Optional, together: host objects of one session (library handles). c is as `run` gets it, for the most objects;
+     * where tuning is asked for, the work is run and timed, and c->out is written. */
     void *(*bind)(const op_call *c);
     void (*unbind)(void *bound);
 } op_cuda;

@@ -214,7 +214,58 @@ static void order_and_limits(void **state)
     assert_true(splitmix64(&s) == UINT64_C(6457827717110365317) && splitmix64(&s) == UINT64_C(3203168211198807973));
 }
 
+/* ---- each layout as it is published, and each way of being broken ---- */
+
+static void add_masks(const char *folder, const int *values, int n, int n_frames, int step)
+{
+    for (int i = 0; i < n_frames; i++) {
+        char path[192];
+        snprintf(path, sizeof path, "%s/%05d.png", folder, i * step);
+        add_mask(path, values, n, W);
+    }
+}
+
+static void make_sav(void)
+{
+    add_sav("set", "a", 1);
+    tree_text(&tree, "set/sav_test.txt", "a\n");
+}
+
+static void make_davis_2017(void)
+{
+    add_frames("set/JPEGImages/480p/a", 3, 1);
+    add_masks("set/Annotations/480p/a", (int[]){1, 2}, 2, 3, 1);
+    tree_text(&tree, "set/ImageSets/2017/val.txt", "a\n");
+    tree_text(&tree, "set/ImageSets/2016/train.txt", "a\n");
+}
+
+static void make_davis_2016(void)
+{
+    add_frames("set/JPEGImages/480p/a", 3, 1);
+    add_masks("set/Annotations/480p/a", (int[]){255}, 1, 3, 1);
+    tree_text(&tree, "set/ImageSets/480p/val.txt", "/JPEGImages/480p/a/00000.jpg /Annotations/480p/a/00000.png \n");
+}
+
+/* MOSE annotates the first frame, YouTube-VOS every fifth, and objects that come later where they come. */
+static void make_flat(void)
+{
+    add_frames("set/JPEGImages/a", 11, 1);
+    add_masks("set/Annotations/a", (int[]){1, 3}, 2, 3, 5);
+    tree_text(&tree, "set/meta.json", "{}");
+}
+
+#define MASKLET "{\"size\": [20, 32], \"counts\": [50, 10, 580]}"
+static void make_train(void)
+{
+    tree_text(&tree, "set/sav_000/sav_000001.mp4", "");
+    tree_text(&tree, "set/sav_000/sav_000001_manual.json", "{\"masklet_id\": [0], \"masklet\": [[" MASKLET "]]}");
+    tree_text(&tree, "set/sav_000/sav_000001_auto.json", "{}");
+    tree_text(&tree, "set/sav_001/sav_000900.mp4", "");
+    tree_text(&tree, "set/sav_001/sav_000900_auto.json", "{\"masklet_id\": [0], \"masklet\": [[" MASKLET "]]}");
+}
+
 typedef struct bad_case {
+    void (*make)(void);
     const char *add, *text; /* a file with this text; NULL: a folder */
     const char *remove;
     sam_status status;
@@ -222,19 +273,61 @@ typedef struct bad_case {
 } bad_case;
 
 static const bad_case bad_cases[] = {
-    {"set/val.txt", "a\nnone\n", NULL, SAM_E_IO, "JPEGImages_24fps/none: no such folder"},
-    {"set/val.txt", "\n", NULL, SAM_E_FORMAT, "val.txt: lists no video"},
-    {"set/val.txt", "../../etc\n", NULL, SAM_E_FORMAT, "'../../etc' is not the name of a video"},
-    {"set/val.txt", "a\n", "set/Annotations_6fps/a", SAM_E_IO, "Annotations_6fps/a: no such folder"},
-    {NULL, NULL, "set/JPEGImages_24fps/a/00004.jpg", SAM_E_FORMAT, "00004.png: annotates a frame that is not in"},
-    {NULL, NULL, "set/JPEGImages_24fps/a", SAM_E_IO, "JPEGImages_24fps/a: no such folder"},
-    {NULL, NULL, "set/Annotations_6fps/a/000", SAM_E_FORMAT, "Annotations_6fps/a: no annotations"},
-    {"set/Annotations_6fps/a/000/", NULL, "set/Annotations_6fps/a/000", SAM_E_FORMAT, "a/000: holds no .png"},
-    {"set/JPEGImages_24fps/a/", NULL, "set/JPEGImages_24fps/a", SAM_E_FORMAT, "a: holds no .jpg or .png frame"},
-    {NULL, NULL, "set/Annotations_6fps/a", SAM_E_FORMAT, "Annotations_6fps: no annotations at all"},
-    {NULL, NULL, "set/Annotations_6fps", SAM_E_FORMAT, "no Annotations_6fps, Annotations/480p or Annotations folder"},
-    {NULL, NULL, "set", SAM_E_IO, "set: no such folder"},
-    {"set/clip.mp4", "", "set/JPEGImages_24fps/a", SAM_E_IO, "no a.mp4 in"},
+    /* SA-V val and test */
+    {make_sav, "set/val.txt", "a\nnone\n", NULL, SAM_E_IO, "JPEGImages_24fps/none: no such folder"},
+    {make_sav, "set/val.txt", "\n", NULL, SAM_E_FORMAT, "val.txt: lists no video"},
+    {make_sav, "set/val.txt", "../../etc\n", NULL, SAM_E_FORMAT, "'../../etc' is not the name of a video"},
+    {make_sav, "set/val.txt", "a\n", "set/Annotations_6fps/a", SAM_E_IO, "Annotations_6fps/a: no such folder"},
+    {make_sav, NULL, NULL, "set/JPEGImages_24fps/a/00004.jpg", SAM_E_FORMAT,
+     "00004.png: annotates a frame that is not in"},
+    {make_sav, NULL, NULL, "set/JPEGImages_24fps/a", SAM_E_IO, "JPEGImages_24fps/a: no such folder"},
+    {make_sav, NULL, NULL, "set/Annotations_6fps/a/000", SAM_E_FORMAT, "Annotations_6fps/a: no annotations"},
+    {make_sav, "set/Annotations_6fps/a/000/", NULL, "set/Annotations_6fps/a/000", SAM_E_FORMAT, "a/000: holds no .png"},
+    {make_sav, "set/JPEGImages_24fps/a/", NULL, "set/JPEGImages_24fps/a", SAM_E_FORMAT,
+     "a: holds no .jpg or .png frame"},
+    {make_sav, NULL, NULL, "set/Annotations_6fps/a", SAM_E_FORMAT, "Annotations_6fps: no annotations at all"},
+    {make_sav, NULL, NULL, "set/Annotations_6fps", SAM_E_FORMAT,
+     "frames in JPEGImages_24fps, but Annotations_6fps is missing"},
+    {make_sav, NULL, NULL, "set", SAM_E_IO, "set: no such folder"},
+    {make_sav, "set/clip.mp4", "", "set/JPEGImages_24fps/a", SAM_E_IO, "no a.mp4 in"},
+    {make_sav, "set/Annotations_6fps/a/000/00004.png", "no image", NULL, SAM_E_FORMAT,
+     "000/00004.png: neither JPEG nor PNG"},
+    /* DAVIS 2017 */
+    {make_davis_2017, "set/ImageSets/2017/val.txt", "a\nb\n", NULL, SAM_E_IO, "JPEGImages/480p/b: no such folder"},
+    {make_davis_2017, "set/ImageSets/2017/val.txt", "\n", NULL, SAM_E_FORMAT, "2017/val.txt: lists no video"},
+    {make_davis_2017, NULL, NULL, "set/ImageSets/2017/val.txt", SAM_E_ARG, "has no such list; there are 2016/train"},
+    {make_davis_2017, NULL, NULL, "set/Annotations/480p/a", SAM_E_IO, "Annotations/480p/a: no such folder"},
+    {make_davis_2017, NULL, NULL, "set/Annotations", SAM_E_FORMAT,
+     "frames in JPEGImages/480p, but Annotations/480p is missing"},
+    {make_davis_2017, NULL, NULL, "set/JPEGImages", SAM_E_IO, "JPEGImages/480p/a: no such folder"},
+    {make_davis_2017, NULL, NULL, "set/JPEGImages/480p/a/00002.jpg", SAM_E_FORMAT,
+     "00002.png: annotates a frame that is not in"},
+    {make_davis_2017, "set/Annotations/480p/a/00000.png", "no image", NULL, SAM_E_FORMAT,
+     "480p/a/00000.png: neither JPEG nor PNG"},
+    {make_davis_2017, "set/Annotations/480p/a/", NULL, "set/Annotations/480p/a", SAM_E_FORMAT,
+     "480p/a: holds no .png annotation"},
+    /* DAVIS 2016 */
+    {make_davis_2016, "set/ImageSets/480p/val.txt", "/JPEGImages/480p/b/00000.jpg x\n", NULL, SAM_E_IO,
+     "480p/b: no such folder"},
+    {make_davis_2016, "set/ImageSets/480p/val.txt", "/00000.jpg x\n", NULL, SAM_E_FORMAT, "is not the name of a video"},
+    {make_davis_2016, NULL, NULL, "set/JPEGImages/480p/a/00001.jpg", SAM_E_FORMAT,
+     "00001.png: annotates a frame that is not in"},
+    {make_davis_2016, NULL, NULL, "set/Annotations/480p/a", SAM_E_IO, "Annotations/480p/a: no such folder"},
+    /* MOSE, YouTube-VOS, LVOS */
+    {make_flat, "set/val.txt", "a\nb\n", NULL, SAM_E_IO, "JPEGImages/b: no such folder"},
+    {make_flat, NULL, NULL, "set/JPEGImages/a/00005.jpg", SAM_E_FORMAT, "00005.png: annotates a frame that is not in"},
+    {make_flat, NULL, NULL, "set/Annotations", SAM_E_FORMAT, "frames in JPEGImages, but Annotations is missing"},
+    {make_flat, NULL, NULL, "set/Annotations/a", SAM_E_FORMAT, "Annotations: no annotations at all"},
+    {make_flat, "set/Annotations/a/", NULL, "set/Annotations/a", SAM_E_FORMAT,
+     "Annotations/a: holds no .png annotation"},
+    {make_flat, "set/JPEGImages/a/", NULL, "set/JPEGImages/a", SAM_E_FORMAT, "a: holds no .jpg or .png frame"},
+    {make_flat, "set/Annotations/a/00010.png", "", NULL, SAM_E_FORMAT, "00010.png: the file is empty"},
+    /* SA-V train */
+    {make_train, NULL, NULL, "set/sav_000/sav_000001.mp4", SAM_E_IO,
+     "sav_000/sav_000001.mp4: no such file, but annotations"},
+    {make_train, "set/val.txt", "sav_000001\nsav_000002\n", NULL, SAM_E_IO, "no sav_000002_manual.json or _auto.json"},
+    {make_train, "set/sav_001/sav_000001_auto.json", "{}", NULL, SAM_E_FORMAT, "are two videos of one name"},
+    {make_train, "set/sav_000/sav_000001_manual.json", "{", NULL, SAM_E_FORMAT, "sav_000001_manual.json, line 1"},
 };
 
 static void names_what_is_malformed(void **state)
@@ -244,19 +337,108 @@ static void names_what_is_malformed(void **state)
         const bad_case *c = &bad_cases[i];
         dataset d;
         sam_error err = {0};
-        add_sav("set", "a", 1);
+        image mask = {0};
+        c->make();
         if (c->remove)
             tree_remove(&tree, c->remove);
         if (c->add && c->text)
             tree_text(&tree, c->add, c->text);
         else if (c->add)
             tree_folder(&tree, c->add);
-        sam_status status = open_set(&d, "set", &(dataset_options){.split_name = "val"}, &err);
+        sam_status status = open_set(&d, "set", &(dataset_options){.split_name = "val", .split_required = 1}, &err);
+        if (status == SAM_OK)
+            status = dataset_find_objects(&d, 0, &err);
+        for (int k = 0; status == SAM_OK && k < d.videos[0].objects[0].n_annotated; k++)
+            status = dataset_read_mask(&d, 0, 0, d.videos[0].objects[0].annotated[k], W, H, &mask, &err);
         printf("%s\n", err.text);
+        if (!strstr(err.text, c->part))
+            fprintf(stderr, "case %d: %s, expected: %s\n", (int)i, err.text, c->part);
         assert_int_equal(status, c->status);
         assert_non_null(strstr(err.text, c->part));
+        image_free(&mask);
         dataset_close(&d);
         tree_remove(&tree, "set");
+    }
+}
+
+static void training_videos_lie_in_parts(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err;
+    image mask = {0};
+    make_train();
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_val"}, &err), SAM_OK);
+    assert_true(d.layout == DATASET_SAV_TRAIN && d.n_videos == 2);
+    assert_string_equal(d.videos[0].name, "sav_000001");
+    assert_string_equal(d.videos[1].name, "sav_000900");
+    assert_non_null(strstr(d.videos[1].video_file, "sav_001/sav_000900.mp4"));
+    assert_int_equal(dataset_find_objects(&d, 1, &err), SAM_OK);
+    assert_int_equal(dataset_read_mask(&d, 1, 0, 0, W, H, &mask, &err), SAM_OK);
+    image_free(&mask);
+    dataset_close(&d);
+    tree_text(&tree, "set/some.txt", "sav_000900\n");
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "some"}, &err), SAM_OK);
+    assert_true(d.n_videos == 1 && d.list_file);
+    assert_string_equal(d.videos[0].name, "sav_000900");
+    dataset_close(&d);
+    /* Beside another split, the one that was named is taken. */
+    add_sav("all/sav_val", "a", 1);
+    tree_text(&tree, "all/sav_train/sav_000/sav_000001.mp4", "");
+    tree_text(&tree, "all/sav_train/sav_000/sav_000001_auto.json", "{}");
+    assert_int_equal(open_set(&d, "all", &(dataset_options){.split_name = "sav_val"}, &err), SAM_OK);
+    assert_int_equal(d.layout, DATASET_SAV);
+    dataset_close(&d);
+    assert_int_equal(open_set(&d, "all", &(dataset_options){.split_name = "sav_train"}, &err), SAM_OK);
+    assert_int_equal(d.layout, DATASET_SAV_TRAIN);
+    dataset_close(&d);
+}
+
+static void a_list_of_one_year_can_be_named(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err;
+    make_davis_2017();
+    add_frames("set/JPEGImages/480p/b", 3, 1);
+    add_masks("set/Annotations/480p/b", (int[]){1}, 1, 3, 1);
+    tree_text(&tree, "set/ImageSets/2016/val.txt", "b\n");
+    static const char *const names[] = {"val", "2016/val", "2017/val"};
+    static const char *const first[] = {"a", "b", "a"};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = names[i], .split_required = 1}, &err),
+                         SAM_OK);
+        assert_int_equal(d.n_videos, 1);
+        assert_string_equal(d.videos[0].name, first[i]);
+        dataset_close(&d);
+    }
+}
+
+static void a_wrong_folder_is_recognised(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder, *part;
+    } cases[] = {{"DAVIS/JPEGImages/480p/a", "it is a part of "},
+                 {"DAVIS/Annotations/480p", "/DAVIS: give that folder"},
+                 {"", "/DAVIS is one: give that folder, or --split_name DAVIS"},
+                 {"videos", "it holds 2 .mp4 and 1 .json files, but no VIDEO_manual.json"},
+                 {"videos/none", "expected the root of a SA-V, DAVIS, MOSE or YouTube-VOS set"}};
+    add_frames("DAVIS/JPEGImages/480p/a", 1, 1);
+    add_masks("DAVIS/Annotations/480p/a", (int[]){1}, 1, 1, 1);
+    tree_text(&tree, "videos/a.mp4", "");
+    tree_text(&tree, "videos/b.MP4", "");
+    tree_text(&tree, "videos/notes.json", "");
+    tree_folder(&tree, "videos/none");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dataset d;
+        sam_error err = {0};
+        assert_int_equal(open_set(&d, cases[i].folder, &(dataset_options){.split_name = "sav_val"}, &err),
+                         SAM_E_FORMAT);
+        if (!strstr(err.text, cases[i].part))
+            fprintf(stderr, "%s, expected: %s\n", err.text, cases[i].part);
+        assert_non_null(strstr(err.text, cases[i].part));
+        dataset_close(&d);
     }
 }
 
@@ -274,11 +456,29 @@ static void names_what_is_wrong_in_masks(void **state)
     assert_non_null(strstr(err.text, "the first annotation is empty"));
     dataset_close(&d);
 
-    tree_text(&tree, "set/Annotations/480p/v/00000.png", "no image");
+    static uint8_t rgb[W * H * 3];
+    rgb[0] = rgb[4] = 200;
+    assert_int_equal(image_write_rgb(tree_path(&tree, "set/Annotations/480p/v/00000.png"), rgb, 3 * W, W, H, &err),
+                     SAM_OK);
     assert_int_equal(open_set(&d, "set", NULL, &err), SAM_OK);
     assert_int_equal(dataset_find_objects(&d, 0, &err), SAM_E_FORMAT);
     printf("%s\n", err.text);
-    assert_non_null(strstr(err.text, "480p/v/00000.png"));
+    assert_non_null(strstr(err.text, "an RGB picture of several colours, expected object numbers"));
+    dataset_close(&d);
+    rgb[4] = 0; /* one colour is one object, as in some masks of DAVIS 2016 */
+    assert_int_equal(image_write_rgb(tree_path(&tree, "set/Annotations/480p/v/00000.png"), rgb, 3 * W, W, H, &err),
+                     SAM_OK);
+    assert_int_equal(open_set(&d, "set", NULL, &err), SAM_OK);
+    assert_int_equal(dataset_find_objects(&d, 0, &err), SAM_OK);
+    dataset_close(&d);
+
+    tree_remove(&tree, "set");
+    add_frames("set/JPEGImages/v", 2, 1);
+    add_mask("set/Annotations/v/00000.png", NULL, 0, W);
+    assert_int_equal(open_set(&d, "set", NULL, &err), SAM_OK);
+    assert_int_equal(dataset_find_objects(&d, 0, &err), SAM_E_FORMAT);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "all annotations are empty"));
     dataset_close(&d);
 }
 
@@ -321,6 +521,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(flat_with_sparse_annotations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(order_and_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_malformed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(training_videos_lie_in_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_list_of_one_year_can_be_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_folder_is_recognised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_wrong_in_masks, set_up, tear_down),
         cmocka_unit_test(a_real_clip),
     };

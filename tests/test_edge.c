@@ -19,44 +19,23 @@ static command_result result;
 
 #define FLAGS " --weights_dir @/weights --imgsz 128 --threads 1 --precision fp32 "
 
-static const char *const columns[] = {"video",
-                                      "object",
-                                      "model",
-                                      "imgsz",
-                                      "precision",
-                                      "frames",
-                                      "fps",
-                                      "latency_ms",
-                                      "latency_p50_ms",
-                                      "latency_p95_ms",
-                                      "latency_p99_ms",
-                                      "latency_stddev_ms",
-                                      "prompt_frame_ms",
-                                      "e2e_fps",
-                                      "encode_ms",
-                                      "memory_attention_ms",
-                                      "mask_decoder_ms",
-                                      "memory_encoder_ms",
-                                      "post_ms",
-                                      "memory_kind",
-                                      "cpu_peak_rss_MiB",
-                                      "gpu_peak_alloc_MiB",
-                                      "pool_peak_MiB",
-                                      "planned_MiB",
-                                      "model_load_ms",
-                                      "session_ms",
-                                      "setup_ms",
-                                      "prepared_frames",
-                                      "backend",
-                                      "device",
-                                      "status"};
-enum { N_COLUMNS = 31 };
+#define TABLE "edge.md", "**jetson_benchmark_summary.csv**"
 
 static csv_table table(const char *folder)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/jetson_benchmark_summary.csv", folder);
-    return verb_table(&tree, path, columns, N_COLUMNS);
+    return documented_table(&tree, path, TABLE);
+}
+
+/* The fields that docs/edge.md lists below `marker`. */
+static void all_are_there(const json_t *json, const char *marker)
+{
+    const char *names[DOCUMENTED_COLUMNS];
+    int n = documented_names("edge.md", marker, names);
+    for (int i = 0; i < n; i++)
+        if (!json_object_get(json, names[i]))
+            fail_msg("%s has no field %s", marker, names[i]);
 }
 
 static void check_metadata(const char *path, int prepared)
@@ -71,6 +50,8 @@ static void check_metadata(const char *path, int prepared)
     assert_true(!prepared == !json_object_get(video, "prepared"));
     assert_true(json_integer_value(
                     json_object_get(json_array_get(json_object_get(video, "objects"), 1), "mask_pixels")) == 900);
+    documented_fields(json, "edge.md", NULL);
+    all_are_there(json, "metadata.json");
     json_decref(json);
 }
 
@@ -91,7 +72,7 @@ static void check_row(const csv_table *t, int row, int prepared)
 static void both_phases(void **state)
 {
     (void)state;
-    static const char *const fields[] = {"settings", "setup_ms", "machine", "models", "rows"};
+    static const char *const models[] = {"models", NULL};
     sav_video_make(&tree, "split", "clip", 5);
     verb_line(&result, &tree, 0,
               "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
@@ -103,13 +84,20 @@ static void both_phases(void **state)
         check_row(&t, row, 0);
     csv_close(&t);
     json_t *json = verb_json(&tree, "plain/jetson_benchmark_summary.json");
-    for (int i = 0; i < 5; i++)
-        assert_non_null(json_object_get(json, fields[i]));
+    documented_fields(json, "edge.md", models);
+    all_are_there(json, "**jetson_benchmark_summary.json**");
     assert_int_equal(json_array_size(json_object_get(json, "rows")), 4);
     json_t *model = json_object_get(json_object_get(json, "models"), "sam2_tiny_bbox");
     assert_int_equal(json_integer_value(json_object_get(model, "ok")), 2);
     assert_true(json_real_value(json_object_get(model, "fps_median")) > 0);
     json_decref(json);
+    json = verb_json(&tree, "plain/jetson_benchmark_settings.json");
+    documented_fields(json, "edge.md", NULL);
+    json_decref(json);
+    t = documented_table(&tree, "plain/frames/clip__obj000__sam2_tiny_points.csv", "columns.md", "**frames/");
+    assert_int_equal(t.n_rows, 5);
+    assert_true(table_number(&t, 4, "frame") == 4 && table_number(&t, 4, "ms") > 0);
+    csv_close(&t);
 }
 
 static void prepared_frames_and_later_inference(void **state)
@@ -138,13 +126,16 @@ static void prepared_frames_and_later_inference(void **state)
               "--skip_setup --out_dir @/x --weights_dir @/weights --imgsz 64 --threads 1");
 }
 
-/* Waits until an object is being worked on; returns the process that does. */
-static pid_t worker(const char *path)
+/* Waits until a phase works on this object ("": on a model); returns the process that does. */
+static pid_t worker(const char *path, const char *phase, const char *object)
 {
     for (int i = 0; i < 3000; i++) {
         json_t *json = json_load_file(path, 0, NULL);
-        const char *object = json_string_value(json_object_get(json, "object"));
-        pid_t pid = object && *object ? (pid_t)json_integer_value(json_object_get(json, "pid")) : 0;
+        const char *at = json_string_value(json_object_get(json, "object")),
+                   *in = json_string_value(json_object_get(json, "phase"));
+        pid_t pid = at && in && !strcmp(at, object) && !strcmp(in, phase)
+                        ? (pid_t)json_integer_value(json_object_get(json, "pid"))
+                        : 0;
         json_decref(json);
         if (pid)
             return pid;
@@ -153,25 +144,31 @@ static pid_t worker(const char *path)
     return 0;
 }
 
+/* What a line in the background has said. */
+static const char *messages(void)
+{
+    static char said[16384];
+    FILE *f = fopen(tree_path(&tree, "messages"), "r");
+    assert_non_null(f);
+    said[fread(said, 1, sizeof said - 1, f)] = 0;
+    fclose(f);
+    return said;
+}
+
 static void a_killed_process_costs_one_row(void **state)
 {
     (void)state;
-    static char said[16384];
     char path[256];
     sav_video_make(&tree, "long", "clip", 20);
     snprintf(path, sizeof path, "%s", tree_path(&tree, "killed/edge_progress.json"));
     pid_t parent =
         verb_start(&tree, "edge --split_dir @/long --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
                           "--out_dir @/killed" FLAGS);
-    pid_t child = worker(path);
+    pid_t child = worker(path, "inference", "000");
     assert_true(child > 0 && child != parent);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(verb_end(parent), 1);
-    FILE *f = fopen(tree_path(&tree, "messages"), "r");
-    assert_non_null(f);
-    said[fread(said, 1, sizeof said - 1, f)] = 0;
-    fclose(f);
-    assert_non_null(strstr(said, "out-of-memory killer, or a kill -9; going on with the next"));
+    assert_non_null(strstr(messages(), "out-of-memory killer, or a kill -9; going on with the next"));
     csv_table t = table("killed");
     int n_killed = 0;
     assert_int_equal(t.n_rows, 4);
@@ -183,6 +180,93 @@ static void a_killed_process_costs_one_row(void **state)
     }
     assert_int_equal(n_killed, 1);
     csv_close(&t);
+}
+
+static void a_killed_setup_leaves_one_model_cold(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "cold/edge_progress.json"));
+    pid_t parent = verb_start(&tree, "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox "
+                                     "--enable_cudnn_tuning --out_dir @/cold" FLAGS);
+    pid_t child = worker(path, "setup", "");
+    assert_true(child > 0 && child != parent);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(verb_end(parent), 0);
+    assert_non_null(strstr(messages(), "setup of sam2_tiny_points: killed by SIGKILL"));
+    assert_non_null(strstr(messages(), "setting up again without it"));
+    json_t *json = verb_json(&tree, "cold/preprocessed/metadata.json"), *models = json_object_get(json, "models");
+    static const char *const warmups[] = {"killed", "ok"};
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(json_string_value(json_object_get(json_array_get(models, i), "warmup")), warmups[i]);
+    json_decref(json);
+    csv_table t = table("cold");
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < 4; row++)
+        check_row(&t, row, 0);
+    csv_close(&t);
+}
+
+/* Waits until a row says so. */
+static int wait_for_status(const char *folder, const char *status)
+{
+    for (int i = 0; i < 3000; i++) {
+        csv_table t = table(folder);
+        int found = 0;
+        for (int row = 0; row < t.n_rows; row++)
+            found |= !strcmp(table_cell(&t, row, "status"), status);
+        csv_close(&t);
+        if (found)
+            return 1;
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+    return 0;
+}
+
+static double setup_time(const char *folder)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/preprocessed/metadata.json", folder);
+    json_t *json = verb_json(&tree, path);
+    double ms = json_real_value(json_object_get(json_object_get(json, "setup_ms"), "warmup_and_tuning"));
+    json_decref(json);
+    return ms;
+}
+
+#define RESUMED "edge --split_dir @/long --models sam2_tiny_points,sam2_tiny_bbox --out_dir @/resumed" FLAGS
+
+static void a_killed_run_is_resumed(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "resumed/edge_progress.json"));
+    pid_t parent = verb_start(&tree, RESUMED);
+    assert_true(worker(path, "inference", "001") > 0);
+    assert_int_equal(kill(parent, SIGKILL), 0);
+    assert_int_equal(verb_end(parent), 128 + SIGKILL);
+    assert_true(wait_for_status("resumed", "interrupted")); /* the child ends with its parent */
+    double fps, setup = setup_time("resumed");
+    csv_table t = table("resumed");
+    assert_string_equal(table_cell(&t, 0, "status"), "ok");
+    fps = table_number(&t, 0, "fps");
+    csv_close(&t);
+
+    verb_says(&tree, 2, "the table was made with --max_clip_frames 0, now it is 3",
+              RESUMED "--max_clip_frames 3 --resume");
+    verb_says(&tree, 0, "--resume: 1 finished rows taken over", RESUMED "--resume");
+    verb_says(&tree, 0, "--resume: 4 finished rows taken over", RESUMED "--resume");
+    assert_true(setup_time("resumed") == setup);
+    t = table("resumed");
+    assert_int_equal(t.n_rows, 4);
+    for (int row = 0; row < 4; row++)
+        assert_string_equal(table_cell(&t, row, "status"), "ok");
+    assert_true(table_number(&t, 0, "fps") == fps);
+    csv_close(&t);
+    verb_says(&tree, 0, "the table of an earlier run is now", RESUMED "--max_clip_frames 3");
+    csv_table old = documented_table(&tree, "resumed/jetson_benchmark_summary.previous.csv", TABLE);
+    assert_int_equal(old.n_rows, 4);
+    assert_true(table_number(&old, 0, "fps") == fps);
+    csv_close(&old);
 }
 
 static void nothing_to_prompt_with_is_told(void **state)
@@ -250,6 +334,8 @@ int main(void)
         cmocka_unit_test(both_phases),
         cmocka_unit_test(prepared_frames_and_later_inference),
         cmocka_unit_test(a_killed_process_costs_one_row),
+        cmocka_unit_test(a_killed_setup_leaves_one_model_cold),
+        cmocka_unit_test(a_killed_run_is_resumed),
         cmocka_unit_test(nothing_to_prompt_with_is_told),
         cmocka_unit_test(presets_and_wrong_use),
         cmocka_unit_test(shared_memory_is_recognised),

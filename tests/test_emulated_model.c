@@ -1,10 +1,14 @@
-/* Whole models through the CUDA kernels, without a GPU: miniatures of every family, prompted and tracked on the emulated
- * device, against the CPU backend. f32 kernels must agree with the CPU's f32 up to rounding; half-precision ones may be
- * no further from it than twice what the CPU's own bf16 is. */
+/* Whole models through the CUDA kernels: miniatures of every family, prompted and tracked on the emulated device, and on a
+ * real one where build and machine have it (test_backend.h), against the CPU backend. f32 kernels must agree with the CPU's
+ * f32 up to rounding; half-precision ones may be no further from it than twice what the CPU's own bf16 is. */
 #include "backend_emu.h"
+#include "fake_cublaslt.h"
 #include "model.h"
+#include "temp_dir.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,13 +41,12 @@ static void take_masks(sam_session *s, int frame, outcome *out)
 }
 
 /* A click and a mask on frame 0, both objects tracked as a batch, a correction on the last frame. */
-static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
+static void track_with(const backend_api *api, const char *path, const sam_model_options *o, outcome *out)
 {
     sam_error err;
     sam_model *m = NULL;
     uint8_t mask[W * H];
-    sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
-    if (model_open_on(api, path, &o, &m, &err) != SAM_OK)
+    if (model_open_on(api, path, o, &m, &err) != SAM_OK)
         fail_msg("%s", err.text);
     sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = OBJECTS});
     for (int i = 0; i < W * H; i++)
@@ -65,6 +68,12 @@ static void track(const backend_api *api, const char *path, sam_dtype type, sam_
     }
     sam_session_close(s);
     sam_model_close(m);
+}
+
+static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
+{
+    const sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
+    track_with(api, path, &o, out);
 }
 
 /* Largest relative distance, over frames and objects, of the logits. */
@@ -95,27 +104,36 @@ static int different_pixels(const outcome *a, const outcome *b)
     return n;
 }
 
-static void check_family(tiny_family f)
+/* bound: of the half-precision types. */
+static void check_on(const backend_api *api, tiny_family f, const outcome *cpu, double bound)
 {
-    static outcome cpu, cpu_half, device;
-    const char *path = models.path[f];
-    track(&backend_cpu, path, SAM_F32, SAM_CPU, &cpu);
-    track(&backend_emu, path, SAM_F32, SAM_CUDA, &device);
-    double error = distance(&device, &cpu);
-    int pixels = different_pixels(&device, &cpu);
-    printf("%s: f32 kernels against the CPU: logits %.1e, %d of %d pixels differ\n", tiny_names[f], error, pixels,
-           FRAMES * OBJECTS * W * H);
+    static outcome device;
+    track(api, models.path[f], SAM_F32, SAM_CUDA, &device);
+    double error = distance(&device, cpu);
+    int pixels = different_pixels(&device, cpu);
+    printf("%s, %s: f32 kernels against the CPU: logits %.1e, %d of %d pixels differ\n", tiny_names[f], api->name,
+           error, pixels, FRAMES * OBJECTS * W * H);
     assert_true(error <= 1e-3);
-
-    track(&backend_cpu, path, SAM_BF16, SAM_CPU, &cpu_half);
-    double bound = 2 * distance(&cpu_half, &cpu);
     for (int type = SAM_F16; type <= SAM_BF16; type++) {
-        track(&backend_emu, path, (sam_dtype)type, SAM_CUDA, &device);
-        error = distance(&device, &cpu);
-        printf("%s: %s kernels against f32: logits %.1e, bound %.1e\n", tiny_names[f], type == SAM_F16 ? "f16" : "bf16",
-               error, bound);
+        track(api, models.path[f], (sam_dtype)type, SAM_CUDA, &device);
+        error = distance(&device, cpu);
+        printf("%s, %s: %s kernels against f32: logits %.1e, bound %.1e\n", tiny_names[f], api->name,
+               type == SAM_F16 ? "f16" : "bf16", error, bound);
         assert_true(error <= bound);
     }
+}
+
+static void check_family(tiny_family f)
+{
+    static outcome cpu, cpu_half;
+    track(&backend_cpu, models.path[f], SAM_F32, SAM_CPU, &cpu);
+    track(&backend_cpu, models.path[f], SAM_BF16, SAM_CPU, &cpu_half);
+    double bound = 2 * distance(&cpu_half, &cpu);
+    if (test_backend() == SAM_CPU)
+        check_on(&backend_emu, f, &cpu, bound);
+    const backend *device = test_cuda();
+    if (device)
+        check_on(device->api, f, &cpu, bound);
 }
 
 static void test_sam2(void **state)
@@ -136,12 +154,57 @@ static void test_edgetam(void **state)
     check_family(TINY_EDGETAM);
 }
 
+/* The same with every product that a library can do done by a pretended one: first chosen by tuning, then by what tuning
+ * left in its file, then with the library switched off. */
+static void test_libraries(void **state)
+{
+    (void)state;
+    static outcome cpu, device, again;
+    temp_dir d;
+    char cache[512];
+    const char *path = models.path[TINY_SAM21];
+    temp_dir_make(&d);
+    temp_dir_file(&d, "tuning.json", cache, sizeof cache);
+    emu.cublaslt = BUILD_DIR "/tests/fake_cublaslt.so";
+    void *library = dlopen(emu.cublaslt, RTLD_NOW);
+    fake_lt_record *fake = library ? dlsym(library, "fake_lt") : NULL;
+    assert_non_null(fake);
+    track(&backend_cpu, path, SAM_F32, SAM_CPU, &cpu);
+
+    sam_model_options o = {.backend = SAM_CUDA, .n_threads = 1, .image_px = TINY_PX, .tune = 1, .tuning_cache = cache};
+    track_with(&backend_emu, path, &o, &device);
+    int n_tuned = fake->n_matmuls;
+    double error = distance(&device, &cpu);
+    printf("libraries: %d products by the pretended cuBLASLt; logits %.1e from the CPU\n", n_tuned, error);
+    assert_true(n_tuned > 100);
+    assert_true(error <= 1e-3);
+
+    o.tune = 0;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    assert_memory_equal(&again, &device, sizeof device);
+
+    o.deterministic = 1; /* nothing here is large, so by the rule nothing is the library's */
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    o.deterministic = 0;
+    o.no_cublas = 1;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    assert_true(distance(&again, &cpu) <= 1e-3);
+    assert_int_equal(fake->n_handles + fake->n_layouts + fake->n_descs + fake->n_preferences, 0);
+    emu.cublaslt = NULL;
+    dlclose(library);
+    temp_dir_remove(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sam2),
         cmocka_unit_test(test_sam21),
         cmocka_unit_test(test_edgetam),
+        cmocka_unit_test(test_libraries),
     };
     tiny_models_make(&models);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,9 @@ static void reads_names(void **state)
     (void)state;
     sam_error err;
     model_list l = {0};
-    assert_int_equal(model_list_parse("sam2_tiny_points,sam2_base_bbox, sam2.0_large_mask edgetam_points", &l, &err),
-                     SAM_OK);
+    assert_int_equal(
+        model_list_parse("sam2_tiny_points,sam2_base_bbox, sam2.0_large_mask edgetam_points", MODELS_ONLY, &l, &err),
+        SAM_OK);
     assert_int_equal(l.n, 4);
     assert_string_equal(l.entries[0].checkpoint, "sam2.1_hiera_tiny");
     assert_int_equal(l.entries[0].ask, ASK_POINTS);
@@ -31,35 +32,62 @@ static void aliases_count_once(void **state)
     (void)state;
     sam_error err;
     model_list l = {0};
-    assert_int_equal(model_list_parse("sam2.1_small_bbox,sam2_small_bbox,,sam2_small_mask", &l, &err), SAM_OK);
+    assert_int_equal(model_list_parse("sam2.1_small_bbox,sam2_small_bbox,,sam2_small_mask", MODELS_ONLY, &l, &err),
+                     SAM_OK);
     assert_int_equal(l.n, 2);
     assert_string_equal(l.entries[0].name, "sam2_small_bbox");
     assert_string_equal(l.entries[1].name, "sam2_small_mask");
     model_list_free(&l);
 }
 
+static void baselines_where_they_are_taken(void **state)
+{
+    (void)state;
+    sam_error err;
+    model_list l = {0};
+    assert_int_equal(model_list_parse("baseline_colour,demo_bbox,baseline_copy", MODELS_AND_BASELINES, &l, &err),
+                     SAM_OK);
+    assert_int_equal(l.n, 3);
+    assert_true(l.entries[0].follows == BASELINE_COLOR && !l.entries[0].checkpoint && l.entries[0].ask == ASK_MASK);
+    assert_true(l.entries[1].follows == BASELINE_NONE);
+    assert_string_equal(l.entries[1].checkpoint, "sam2.1_hiera_demo");
+    assert_true(l.entries[2].follows == BASELINE_COPY);
+    model_list_free(&l);
+    assert_int_equal(model_list_parse("demo_mask,baseline_copy", MODELS_ONLY, &l, &err), SAM_E_ARG);
+    assert_non_null(strstr(err.text, "baseline_copy is no model"));
+    model_list_free(&l);
+}
+
 static void refuses(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"sam2_tiny",       "sam2_huge_points", "edgetam_tiny_points",
-                                        "points",          "_points",          "sam2_tiny_points_",
-                                        "sam2_tinypoints", "SAM2_tiny_points", "sam2_tiny_points,x"};
+    static const char *const wrong[] = {"sam2_tiny",
+                                        "sam2_huge_points",
+                                        "edgetam_tiny_points",
+                                        "points",
+                                        "_points",
+                                        "sam2_tiny_points_",
+                                        "sam2_tinypoints",
+                                        "SAM2_tiny_points",
+                                        "sam2_tiny_points,x",
+                                        "baseline",
+                                        "baseline_copy_points"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         sam_error err;
         model_list l = {0};
-        assert_int_equal(model_list_parse(wrong[i], &l, &err), SAM_E_ARG);
+        assert_int_equal(model_list_parse(wrong[i], MODELS_AND_BASELINES, &l, &err), SAM_E_ARG);
         assert_non_null(strstr(err.text, "edgetam_{points,bbox,mask}"));
         model_list_free(&l);
     }
     sam_error err;
     model_list l = {0};
-    assert_int_equal(model_list_parse(" , ", &l, &err), SAM_E_ARG);
+    assert_int_equal(model_list_parse(" , ", MODELS_ONLY, &l, &err), SAM_E_ARG);
     model_list_free(&l);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads_names), cmocka_unit_test(aliases_count_once),
-                                       cmocka_unit_test(refuses)};
+                                       cmocka_unit_test(baselines_where_they_are_taken), cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

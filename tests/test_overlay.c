@@ -3,7 +3,7 @@
 #include "frames.h"
 #include "image_io.h"
 #include "overlay.h"
-#include "sheet.h"
+#include "contact_sheet.h"
 
 #include "temp_dir.h"
 

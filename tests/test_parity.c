@@ -9,7 +9,9 @@
  *
  * bf16 and fp16: over the cases of a model, the logits are on average (geometric mean) at most 1.5 times as far from
  * the float32 reference as PyTorch's own bf16 autocast is, and in no case twice as far, up to the first frame that is a
- * near tie in half precision (`too_close_half`). Single cases scatter: the pixels of a prompted mask that rounding flips differ. */
+ * near tie in half precision (`too_close_half`). Single cases scatter: the pixels of a prompted mask that rounding flips differ.
+ *
+ * SAM_TEST_DEVICE=cuda runs the same on the GPU, by the same rules. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -27,6 +29,7 @@
 #include "session.h"
 #include "synthetic_clip.h"
 #include "temp_dir.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
@@ -375,6 +378,19 @@ static size_t channels_last(size_t k, size_t n)
     return k % plane * 3 + k / plane;
 }
 
+/* Relative error of the network's input in the session's memory. */
+static double input_error(const reference *ref, const sam_session *s)
+{
+    size_t n = 3 * (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
+    float *image = malloc(n * sizeof *image);
+    assert_non_null(image);
+    if (s->b->api->read(s->b, s->stream, image, s->st.image, n * sizeof *image) || s->b->api->wait(s->b, s->stream))
+        fail_msg("reading from the device");
+    double error = tensor_error(ref, "input/frame_00000", image, n, channels_last);
+    free(image);
+    return error;
+}
+
 static float previous_logits[LOW * LOW]; /* the best mask of image_point */
 
 static void run_image(const reference *ref, sam_model *m, worst *w)
@@ -411,8 +427,7 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     session_tap(s, (tap){.see = see, .user = &watch});
     synthetic_frame(W, H, SYNTHETIC_SEED, 0, rgb, NULL);
     assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, &err), SAM_OK);
-    double input = tensor_error(ref, "input/frame_00000", s->st.image,
-                                3 * (size_t)s->m->size.side_px * (size_t)s->m->size.side_px, channels_last);
+    double input = input_error(ref, s);
     if (sam_image_predict(s, &p, masks, &n_masks, &err) != SAM_OK)
         fail_msg("%s", err.text);
     static float logits[3 * LOW * LOW];
@@ -501,8 +516,10 @@ static void run_case(const char *folder, const char file[64], sam_dtype type, co
         if (!hash_model_make(weights, model, (unsigned)int_of(ref.settings, "seed"), !strcmp(variant, "unstable"),
                              &err) ||
             sam_model_open(weights,
-                           &(sam_model_options){
-                               .image_px = int_of(ref.settings, "imgsz"), .compute = type, .n_threads = N_THREADS},
+                           &(sam_model_options){.image_px = int_of(ref.settings, "imgsz"),
+                                                .compute = type,
+                                                .n_threads = N_THREADS,
+                                                .backend = test_backend()},
                            m, &err) != SAM_OK)
             fail_msg("%s", err.text);
         remove(weights); /* mapped until the model is closed */

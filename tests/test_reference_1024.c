@@ -1,6 +1,6 @@
 /* The engine against outputs of the official code at 1024 px on frames of a real video, where that development data lies
  * beside the checkout (SHARED_DIR/reference/README.md has its layout). The first frame and prompts of EdgeTAM; with
- * SAM_PARITY_FULL=1 in the environment every case and frame of both models. Same rule as test_parity. */
+ * SAM_PARITY_FULL=1 in the environment every case and frame of both models. Same rule as test_parity, also on a device (SAM_TEST_DEVICE=cuda). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "session.h"
 #include "synthetic_clip.h"
 #include "temp_dir.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
@@ -234,7 +235,8 @@ static void run_model(const char *model)
     temp_dir_make(&dir);
     temp_dir_file(&dir, "weights", path, sizeof path);
     if (!hash_model_make(path, model, 101, 0, &err) ||
-        sam_model_open(path, &(sam_model_options){.n_threads = full ? 0 : 1}, &m, &err) != SAM_OK)
+        sam_model_open(path, &(sam_model_options){.n_threads = full ? 0 : 1, .backend = test_backend()}, &m, &err) !=
+            SAM_OK)
         fail_msg("%s", err.text);
     run_images(m, model);
     for (size_t i = 0; full && i < sizeof videos / sizeof *videos; i++)

@@ -2,6 +2,7 @@
  * are random, so scores mean nothing here; that they are the right scores of the masks is what `eval` is asked. */
 #include "convert.h"
 #include "csv.h"
+#include "documented.h"
 #include "image_io.h"
 #include "temp_tree.h"
 
@@ -120,7 +121,8 @@ static const char *const columns[N_COLUMNS] = {"video",
                                                "metric",
                                                "status"};
 
-/* Reading back refuses any other columns. */
+/* Tools rely on these names, so they are here beside docs/columns.md, which must list the same. Reading back refuses any
+ * other columns. */
 static csv_table read_table(const char *folder)
 {
     sam_error err;
@@ -264,7 +266,10 @@ static void table_overlays_and_masks(void **state)
     write_video("split", "first", 5);
     expect(0, "run --split-dir @/split --models sam2_tiny_points,sam2.1_tiny_bbox sam2_tiny_mask --out_dir @/out "
               "--save_overlays --save-masks" FLAGS);
-    csv_table t = read_table("out");
+    csv_table t =
+        documented_table(&tree, "out/sav_benchmark_summary.csv", "columns.md", "# The table of `sambench run`");
+    csv_close(&t);
+    t = read_table("out");
     assert_int_equal(t.n_rows, 6);
     for (int row = 0; row < t.n_rows; row++) {
         check_row(&t, row);
@@ -314,9 +319,82 @@ static void test_mode_needs_nothing(void **state)
     expect(0, "run --test_mode --models edgetam_points --threads 1 --out_dir @/test_out");
     csv_table t = read_table("test_out");
     assert_int_equal(t.n_rows, 2);
-    assert_int_equal(number(&t, 0, "frames"), 3);
-    assert_string_equal(cell(&t, 1, "status"), "ok");
+    for (int row = 0; row < 2; row++) {
+        assert_string_equal(cell(&t, row, "video"), "medium_0000");
+        assert_string_equal(cell(&t, row, "object"), row ? "001" : "000");
+        assert_int_equal(number(&t, row, "frames"), 8);
+        assert_string_equal(cell(&t, row, "status"), "ok");
+        assert_true(number(&t, row, "JandF") >= 0); /* there is a score, of random weights */
+    }
     assert_non_null(strstr(messages, "random weights"));
+    csv_close(&t);
+}
+
+/* A disc of one colour that moves over a striped ground of others. */
+static void write_disc_video(const char *video, int n_frames)
+{
+    for (int t = 0; t < n_frames; t++) {
+        uint8_t rgb[H * W * 3], mask[H * W];
+        char path[256];
+        for (int i = 0; i < H * W; i++) {
+            int dx = i % W - (24 + 3 * t), dy = i / W - 30;
+            mask[i] = dx * dx + dy * dy < 18 * 18;
+            rgb[3 * i] = mask[i] ? 220 : 40;
+            rgb[3 * i + 1] = mask[i] ? 40 : (uint8_t)(100 + i % W % 16 * 8);
+            rgb[3 * i + 2] = 60;
+        }
+        snprintf(path, sizeof path, "discs/JPEGImages_24fps/%s/%05d.png", video, t);
+        tree_text(&tree, path, "");
+        sam_error err;
+        assert_int_equal(image_write_rgb(tree_path(&tree, "%s", path), rgb, 3 * W, W, H, &err), SAM_OK);
+        snprintf(path, sizeof path, "discs/Annotations_6fps/%s/000/%05d.png", video, t);
+        tree_gray(&tree, path, mask, W, H);
+    }
+}
+
+/* Of discs of 18 px that are 3 t px apart, the overlap of the copied mask is known; the colour is never mistaken. */
+static void baselines_need_no_model(void **state)
+{
+    (void)state;
+    write_disc_video("disc", 6);
+    expect(0, "run --split_dir @/discs --models baseline_copy,baseline_colour --out_dir @/baselines --save_masks "
+              "--save_overlays --quiet --imgsz 128 --threads 1");
+    csv_table t = read_table("baselines");
+    assert_int_equal(t.n_rows, 2);
+    int copy = row_of(&t, "disc", "000", "baseline_copy"), colour = row_of(&t, "disc", "000", "baseline_colour");
+    double expected = 0;
+    for (int i = 1; i <= 4; i++) { /* scored frames: neither the first nor the last */
+        double r = 18, d = 3 * i, lens = 2 * r * r * acos(d / (2 * r)) - d / 2 * sqrt(4 * r * r - d * d);
+        expected += lens / (2 * 3.14159265 * r * r - lens) / 4;
+    }
+    printf("baseline_copy: J %.4f, of ideal discs %.4f; baseline_colour: J %.4f F %.4f\n", number(&t, copy, "J"),
+           expected, number(&t, colour, "J"), number(&t, colour, "F"));
+    assert_true(fabs(number(&t, copy, "J") - expected) < 0.02);
+    assert_true(number(&t, colour, "J") == 1 && number(&t, colour, "F") == 1);
+    for (int row = 0; row < 2; row++) {
+        static const char *const none[] = {"imgsz", "precision", "infer_H", "encode_ms", "setup_ms", "backend"};
+        assert_string_equal(cell(&t, row, "status"), "ok");
+        assert_int_equal(number(&t, row, "frames"), 6);
+        assert_int_equal(access(tree_path(&tree, "baselines/%s", cell(&t, row, "overlay")), R_OK), 0);
+        for (int c = 0; c < 6; c++)
+            assert_string_equal(cell(&t, row, none[c]), "");
+    }
+    csv_close(&t);
+    image first = {0}, last = {0};
+    const char *path = tree_path(&tree, "baselines/masks/baseline_copy/disc/000/00005.png");
+    assert_int_equal(image_read_mask(path, &last, NULL), SAM_OK);
+    path = tree_path(&tree, "discs/Annotations_6fps/disc/000/00000.png");
+    assert_int_equal(image_read_mask(path, &first, NULL), SAM_OK);
+    for (int i = 0; i < H * W; i++)
+        assert_true(!first.data[i] == !last.data[i]);
+    image_free(&first);
+    image_free(&last);
+    expect(0, "run --split_dir @/discs --models baseline_copy,baseline_colour,sam2_tiny_mask --out_dir @/baselines "
+              "--resume" FLAGS);
+    assert_non_null(strstr(messages, "2 finished rows taken over"));
+    t = read_table("baselines");
+    assert_int_equal(t.n_rows, 3);
+    row_of(&t, "disc", "000", "sam2_tiny_mask");
     csv_close(&t);
 }
 
@@ -340,6 +418,62 @@ static void davis_layout(void **state)
     assert_int_equal(t.n_rows, 2);
     assert_string_equal(cell(&t, 1, "object"), "002");
     assert_true(number(&t, 1, "J") >= 0);
+    csv_close(&t);
+}
+
+static void read_masks(const char *out, int frame, image *im)
+{
+    sam_error err;
+    *im = (image){0};
+    if (image_read_mask(tree_path(&tree, "%s/masks/sam2_tiny_bbox/bear/%05d.png", out, frame), im, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    assert_true(im->width == W && im->height == H);
+}
+
+#define DAVIS "run --split_dir @/davis --models sam2_tiny_bbox --metric davis --save_masks" FLAGS
+
+static void davis_masks_are_one_picture(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"J", "F"};
+    image one, both, again;
+    int n_two = 0;
+    expect(0, DAVIS "--out_dir @/both");
+    expect(0, DAVIS "--out_dir @/one --limit_objects 1");
+    for (int f = 0; f < 4; f++) {
+        read_masks("one", f, &one);
+        read_masks("both", f, &both);
+        for (int i = 0; i < W * H; i++) {
+            assert_true(both.data[i] <= 2 && one.data[i] <= 1);
+            assert_int_equal(both.data[i] == 1, one.data[i]); /* where they overlap the lowest number stays */
+            n_two += both.data[i] == 2;
+        }
+        image_free(&one);
+        image_free(&both);
+    }
+    assert_true(n_two > 0);
+    expect(0, "eval --gt @/davis/Annotations/480p --pred @/one/masks/sam2_tiny_bbox --metric davis --json @/eval.json");
+    json_t *json = json_load_file(tree_path(&tree, "eval.json"), 0, NULL);
+    json_t *object = json_object_get(json_object_get(json, "objects"), "bear/001");
+    csv_table t = read_table("one");
+    for (int k = 0; k < 2; k++)
+        assert_true(fabs(json_real_value(json_object_get(object, columns[k])) - number(&t, 0, columns[k])) < 1e-6);
+    csv_close(&t);
+    json_decref(json);
+    /* A second run leaves nothing of the first in the pictures. */
+    expect(0, DAVIS "--out_dir @/both --limit_objects 1");
+    for (int f = 0; f < 4; f++) {
+        read_masks("one", f, &one);
+        read_masks("both", f, &again);
+        assert_memory_equal(one.data, again.data, W * H);
+        image_free(&one);
+        image_free(&again);
+    }
+    /* Objects of a video stay in one share. */
+    expect(0, DAVIS "--out_dir @/shares --shard 0/2");
+    expect(0, DAVIS "--out_dir @/shares --shard 1/2");
+    t = read_table("shares/shard_0_of_2");
+    assert_int_equal(t.n_rows, 2);
     csv_close(&t);
 }
 
@@ -497,7 +631,9 @@ int main(void)
         cmocka_unit_test(resume_repeats_nothing),
         cmocka_unit_test(late_objects_are_prompted_where_they_appear),
         cmocka_unit_test(test_mode_needs_nothing),
+        cmocka_unit_test(baselines_need_no_model),
         cmocka_unit_test(davis_layout),
+        cmocka_unit_test(davis_masks_are_one_picture),
         cmocka_unit_test(interrupted_runs_keep_what_is_finished),
         cmocka_unit_test(bad_objects_do_not_stop_the_others),
         cmocka_unit_test(output_that_cannot_be_written),

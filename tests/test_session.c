@@ -10,6 +10,7 @@
 
 #include "allocations.h"
 #include "snapshot.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <cmocka.h>
@@ -62,7 +63,7 @@ static void test_model_options(void **state)
         sam_status status;
         const char *words;
     } cases[] = {
-        {{.backend = SAM_CUDA}, SAM_E_DEVICE, "CUDA"},
+        {{.backend = SAM_CUDA, .device = 1 << 20}, SAM_E_DEVICE, "CUDA"}, /* none here, or not so many */
         {{.backend = (sam_backend)7}, SAM_E_ARG, "backend 7"},
         {{.compute = (sam_dtype)9}, SAM_E_ARG, "compute type 9"},
         {{.image_px = 63}, SAM_E_ARG, "image size 63"},
@@ -223,6 +224,8 @@ static void test_wrong_arguments(void **state)
     tiny_frame(W, H, 0, rgb);
     REFUSED(sam_push_frame(s, NULL, &err), SAM_E_ARG, "96 x 72");
     REFUSED(sam_push_frame(s, &(sam_frame){.row_bytes = 3 * W}, &err), SAM_E_ARG, "RGB");
+    REFUSED(sam_push_next(s, NULL, &err), SAM_E_ARG, "96 x 72");
+    REFUSED(sam_push_next(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W - 1}, &err), SAM_E_ARG, "288 bytes");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = -1}, &err), SAM_E_ARG, "frame -1");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");
@@ -465,6 +468,8 @@ static void test_no_allocation(void **state)
     int n;
     allocations counted = {0};
     size_t grown = 0;
+    if (test_backend() != SAM_CPU)
+        skip(); /* the driver takes memory when it likes; `track --json` counts on a device */
     tiny_frame(W, H, 0, rgb);
     for (int i = 0; i < W * H; i++)
         bits[i] = i % W > 30 && i % W < 60;
@@ -559,9 +564,11 @@ static void test_constant_memory(void **state)
     assert_int_equal(early.weight_bytes, late.weight_bytes);
     printf("session: after 20 and after 500 frames: state %zu bytes, scratch %zu; process %zu and %zu KiB\n",
            late.state_bytes, late.scratch_bytes, resident[0], resident[1]);
-    assert_int_equal(heap[0], heap[1]);
+    int on_cpu = test_backend() == SAM_CPU; /* a driver takes host memory of its own now and then, in large pieces */
+    if (on_cpu)
+        assert_int_equal(heap[0], heap[1]);
     if (allocations_can_count()) /* AddressSanitizer keeps what libraries free */
-        assert_true(resident[1] <= resident[0] + 512);
+        assert_true(resident[1] <= resident[0] + (on_cpu ? 512 : 16384));
     sam_session_close(s);
     sam_model_close(m);
 }

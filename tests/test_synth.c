@@ -1,14 +1,17 @@
 /* `sambench synth`: the same clips for the same seed, others for another, whole data sets that the other verbs read, and
  * one line for every wrong argument. */
-#include "command.h"
 #include "dataset.h"
 #include "image_io.h"
-#include "temp_tree.h"
+#include "verb_line.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
@@ -81,15 +84,64 @@ static void same_seed_same_clips(void **state)
     assert_true(share > 0.005 && share < 0.6);
 }
 
-static void baselines_are_scored(void **state)
+/* Starts a data set that takes long, and waits until its first clips are on disk. */
+static pid_t start_long(void)
 {
-    command_result r;
+    char first[300];
+    snprintf(first, sizeof first, "%s", tree_path(&tree, "long.partial/JPEGImages_24fps/easy_0000/00003.jpg"));
+    pid_t child = verb_start(&tree, "synth --out @/long --clips 50 --frames 20 --width 96 --height 64 --quiet");
+    for (int i = 0; i < 3000 && access(first, R_OK); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    assert_int_equal(access(first, R_OK), 0);
+    return child;
+}
+
+static int is_there(const char *name)
+{
+    return !access(tree_path(&tree, "%s", name), F_OK);
+}
+
+static void interrupted_ones_leave_nothing(void **state)
+{
     (void)state;
-    command(&r, "sambench synth --baselines %s/a --json %s/baselines.json", tree.root, tree.root);
-    assert_int_equal(r.code, 0);
-    assert_non_null(strstr(r.text, "mean"));
-    assert_non_null(strstr(r.text, "nearest-colour"));
-    printf("synth: baselines scored\n");
+    pid_t child = start_long();
+    assert_int_equal(kill(child, SIGINT), 0);
+    assert_int_equal(verb_end(child), 130);
+    assert_true(!is_there("long") && !is_there("long.partial"));
+    printf("synth: nothing is left after SIGINT\n");
+}
+
+/* What kill -9 leaves does not look like a data set, and the next one takes its place. */
+static void killed_ones_are_no_data_set(void **state)
+{
+    (void)state;
+    pid_t child = start_long();
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(verb_end(child), 128 + SIGKILL);
+    assert_true(!is_there("long") && is_there("long.partial") && !is_there("long.partial/sav_val.txt"));
+    synth("long", 7);
+    assert_true(is_there("long/sav_val.txt") && !is_there("long.partial"));
+    assert_true(!is_there("long/JPEGImages_24fps/easy_0000/00010.jpg")); /* of the killed one */
+    printf("synth: the folder is not there after SIGKILL, and whole after the next run\n");
+}
+
+/* No file may grow beyond 1500 bytes: what a full disk does to frames and masks. */
+static void full_disk(void **state)
+{
+    (void)state;
+    struct rlimit before, limit;
+    command_result r;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 1500;
+    signal(SIGXFSZ, SIG_IGN);
+    fflush(NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    command(&r, "sambench synth --out %s/full --clips 2 --frames 4 --width 320 --height 240", tree.root);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.text, "cannot be written: File too large"));
+    assert_true(!is_there("full") && !is_there("full.partial"));
 }
 
 static void wrong_arguments(void **state)
@@ -99,8 +151,8 @@ static void wrong_arguments(void **state)
                                            {"synth --out %s/x --clips 0", "--clips"},
                                            {"synth --out %s/x --width 1", "--width"},
                                            {"synth --out %s/x --difficulty odd", "odd"},
-                                           {"synth --out /proc/none/x", "/proc/none"},
-                                           {"synth --baselines %s/none", "none"}};
+                                           {"synth --out %s/x --split_name a/b", "--split_name"},
+                                           {"synth --out /proc/none/x", "/proc/none"}};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char line[400] = "sambench ";
@@ -118,7 +170,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_clips),
-        cmocka_unit_test(baselines_are_scored),
+        cmocka_unit_test(interrupted_ones_leave_nothing),
+        cmocka_unit_test(killed_ones_are_no_data_set),
+        cmocka_unit_test(full_disk),
         cmocka_unit_test(wrong_arguments),
     };
     tree_open(&tree);

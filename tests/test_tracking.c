@@ -1,5 +1,6 @@
 /* What a session computes, against itself: batches, threads, instruction sets, directions in time, prompts in any order.
- * (Against the official code: test_parity.) Miniature models at 64 px. */
+ * (Against the official code: test_parity.) Miniature models at 64 px; SAM_TEST_DEVICE=cuda runs them on the GPU,
+ * where the same holds. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "snapshot.h"
+#include "test_backend.h"
 #include "tiny_model.h"
 
 #include <cmocka.h>
@@ -127,6 +129,8 @@ static void test_batch(void **state)
 static void test_thread_count(void **state)
 {
     (void)state;
+    if (test_backend() != SAM_CPU)
+        skip();
     for (int f = TINY_SAM21; f < TINY_COUNT; f++) {
         double worst = 0;
         int same = 1;
@@ -145,6 +149,8 @@ static void test_variants(void **state)
 {
     (void)state;
     static const char *const variants[] = {"avx2", "avx512", "avx512bf16"};
+    if (test_backend() != SAM_CPU)
+        skip();
     for (int f = TINY_SAM21; f < TINY_COUNT; f++) {
         run_model(models.path[f], (sam_model_options){.cpu_variant = "baseline"}, &reference);
         for (size_t v = 0; v < 3; v++) {

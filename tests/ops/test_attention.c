@@ -16,13 +16,15 @@ static void one_query(const op_case *t, dtype round, int object, int r, int head
                       double *out)
 {
     const tensor *q = &t->in[0], *k = &t->in[1], *v = &t->in[2];
-    int heads = positive(t->attr.heads), dk = q->cols / heads, dv = v->cols / heads;
+    int heads = positive(t->attr.heads), qc = t->attr.q_col, kc = t->attr.k_col, vc = t->attr.v_col;
+    int dk = (t->attr.qk_cols ? t->attr.qk_cols : q->cols) / heads, dv = t->out[0].cols / heads;
     dtype sum = sum_type(round);
     double most = -INFINITY, total = 0;
     for (int j = 0; j < n; j++) {
         double s = 0;
         for (int d = 0; d < dk; d++)
-            s = rounded(sum, s + value(q, object, r, head * dk + d) * value(k, object, first + j, head * dk + d));
+            s = rounded(sum,
+                        s + value(q, object, r, qc + head * dk + d) * value(k, object, first + j, kc + head * dk + d));
         p[j] = rounded(sum, s * t->attr.scale);
         most = p[j] > most ? p[j] : most;
     }
@@ -33,7 +35,7 @@ static void one_query(const op_case *t, dtype round, int object, int r, int head
     for (int d = 0; d < dv; d++) {
         double y = 0;
         for (int j = 0; j < n; j++)
-            y = rounded(sum, y + rounded(round, p[j]) * value(v, object, first + j, head * dv + d));
+            y = rounded(sum, y + rounded(round, p[j]) * value(v, object, first + j, vc + head * dv + d));
         out[head * dv + d] = rounded(sum, y / total);
     }
 }
@@ -185,6 +187,25 @@ static void not_finite(void **state)
     }
 }
 
+/* q, k and v as columns of wider tensors: side by side in one, or wherever they lie. */
+static void columns(void **state)
+{
+    (void)state;
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int i = 0; i < 6; i++) {
+        static const shape wide[] = {{2, 2, 37, 37, 2, 64 * 3 / 2, 16, 0}, {3, 1, 70, 130, 1, 280, 72, 0}};
+        op_case t = attention_case("columns", types[i / 2], wide[i % 2]);
+        t.attr.qk_cols = i % 2 ? 256 : 64, t.attr.v_cols = i % 2 ? 64 : 32;
+        t.attr.q_col = i % 2 ? 16 : 128, t.attr.k_col = i % 2 ? 24 : 0, t.attr.v_col = i % 2 ? 8 : 0;
+        t.attr.scale = 0.1f;
+        t.kernels_only = types[i / 2] == DT_F16;
+        op_check(&t);
+    }
+    op_case t = attention_case("columns beyond the tensor", DT_F32, (shape){1, 1, 4, 5, 1, 16, 8, 0});
+    t.attr.qk_cols = 8, t.attr.k_col = 9;
+    op_check_refused(&t);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -203,7 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),       cmocka_unit_test(types),      cmocka_unit_test(valid_keys),
         cmocka_unit_test(large_scores), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
-        cmocka_unit_test(tiles),
+        cmocka_unit_test(tiles),        cmocka_unit_test(columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,10 @@ static void reference(const op_case *t, dtype round, double *const *out)
                 double v = rounded(round, (value(x, n, r, c) - mean) * inverse);
                 v = rounded(round, v * value(gain, 0, 0, c));
                 v = rounded(round, v + value(bias, 0, 0, c));
-                out[0][row_of(x, n, r) + (size_t)c] = act_reference(t->attr.act, v);
+                v = act_reference(t->attr.act, v);
+                out[0][row_of(x, n, r) + (size_t)c] = v;
+                if (out[1])
+                    out[1][row_of(x, n, r) + (size_t)c] = v + value(&t->in[3], n, r, c);
             }
         }
 }
@@ -52,6 +55,20 @@ static void shapes(void **state)
         t = layernorm_case("threaded", types[k], 3, 99, 256, ACT_NONE);
         op_check(&t);
         t = layernorm_case("longest", types[k], 1, 9, 5120, ACT_RELU);
+        op_check(&t);
+    }
+}
+
+/* The second output, plus shared by all objects or not, of another type; blocks of rows that end within an object. */
+static void plus(void **state)
+{
+    (void)state;
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int k = 0; k < 9; k++) {
+        static const int shapes[3][3] = {{3, 9, 33}, {2, 25, 256}, {3, 70, 40}};
+        const int *s = shapes[k / 3];
+        op_case t = layernorm_case("plus", types[k % 3], s[0], s[1], s[2], k % 2 ? ACT_RELU : ACT_NONE);
+        in_normal(&t, 3, types[k / 3], k % 2 ? 1 : s[0], s[1], s[2]);
         op_check(&t);
     }
 }
@@ -97,13 +114,16 @@ static void refused(void **state)
     t = layernorm_case("bf16 bias", DT_F32, 1, 5, 24, ACT_NONE);
     t.in[2].type = DT_BF16;
     op_check_refused(&t);
+    t = layernorm_case("plus of other rows", DT_F32, 1, 5, 24, ACT_NONE);
+    in_normal(&t, 3, DT_F32, 1, 1, 24);
+    op_check_refused(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),         cmocka_unit_test(output_type), cmocka_unit_test(large_offset),
-        cmocka_unit_test(special_values), cmocka_unit_test(refused),
+        cmocka_unit_test(special_values), cmocka_unit_test(refused),     cmocka_unit_test(plus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

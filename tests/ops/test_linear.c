@@ -3,9 +3,47 @@
 
 #include <math.h>
 
+static void reference_groups(const op_case *t, dtype round, double *const *out)
+{
+    const tensor *x = &t->in[0], *w = &t->in[1], *b = &t->in[2], *y = &t->out[0];
+    for (int i = 0; i < y->n; i++)
+        for (int g = 0; g < y->rows; g++)
+            for (int o = 0; o < y->cols; o++) {
+                double v = 0;
+                for (int k = 0; k < x->cols; k++)
+                    v = rounded(sum_type(round),
+                                v + value(x, i, t->attr.first + g, k) * value(w, 0, g * y->cols + o, k));
+                if (b->type != DT_NONE)
+                    v = rounded(sum_type(round), v + value(b, 0, 0, g * y->cols + o));
+                out[0][row_of(y, i, g) + (size_t)o] = act_reference(t->attr.act, rounded(round, v));
+            }
+}
+
+/* Turns y as rope does. */
+static void turn_reference(const op_case *t, dtype round, double *y)
+{
+    const tensor *table = &t->in[4], *shape = &t->out[0];
+    int period = t->attr.period ? t->attr.period : shape->rows, count = t->attr.count ? t->attr.count : shape->cols;
+    for (int n = 0; n < shape->n; n++)
+        for (int r = 0; r < shape->rows; r++)
+            for (int c = 0; c < count; c += 2) {
+                double *to = y + row_of(shape, n, r) + (size_t)c, a = rounded(round, to[0]), b = rounded(round, to[1]);
+                int i = r % period - t->attr.start;
+                if (i < 0 || (t->in[5].type != DT_NONE && r >= value(&t->in[5], n, 0, 0)))
+                    continue;
+                double cosine = value(table, 0, i, c % table->cols), sine = value(table, 0, i, c % table->cols + 1);
+                to[0] = rounded(round, a * cosine) - rounded(round, b * sine);
+                to[1] = rounded(round, a * sine) + rounded(round, b * cosine);
+            }
+}
+
 static void reference(const op_case *t, dtype round, double *const *out)
 {
     const tensor *x = &t->in[0], *w = &t->in[1], *b = &t->in[2], *residual = &t->in[3];
+    if (t->attr.groups > 1) {
+        reference_groups(t, round, out);
+        return;
+    }
     for (int i = 0; i < t->out[0].n; i++)
         for (int r = 0; r < x->rows; r++)
             for (int o = 0; o < w->rows; o++) {
@@ -19,6 +57,8 @@ static void reference(const op_case *t, dtype round, double *const *out)
                     y += value(residual, i, r, o);
                 out[0][row_of(&t->out[0], i, r) + (size_t)o] = y;
             }
+    if (t->in[4].type != DT_NONE)
+        turn_reference(t, round, out[0]);
 }
 
 typedef struct shape {
@@ -111,6 +151,77 @@ static void types(void **state)
     }
 }
 
+/* Few rows, of which eight warps share the depth: tails of rows, columns and depth. */
+static void few_rows(void **state)
+{
+    (void)state;
+    static const shape cases[] = {{1, 1, 8, 1}, {1, 25, 2048, 17}, {3, 9, 264, 40}, {1, 16, 72, 8}, {8, 33, 40, 70}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = linear_case("few rows", half ? DT_F16 : DT_BF16, half ? DT_F16 : DT_BF16, cases[i],
+                                    i % 2 ? 3 : 5, half ? ACT_RELU : ACT_NONE);
+            t.kernels_only = half;
+            op_check(&t);
+        }
+}
+
+/* Rows with weights of their own. */
+static void groups(void **state)
+{
+    (void)state;
+    static const struct {
+        shape s; /* rows of x, columns out of each group */
+        int groups, first;
+    } cases[] = {{{1, 6, 256, 40}, 6, 0}, {{3, 9, 24, 33}, 4, 2}, {{20, 7, 64, 8}, 2, 5}, {{2, 5, 21, 7}, 3, 1}};
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int i = 0; i < 12; i++) {
+        dtype type = types[i / 4];
+        shape s = cases[i % 4].s;
+        s.out *= cases[i % 4].groups;
+        op_case t = linear_case("groups", type, type, s, i % 2, i % 3 ? ACT_RELU : ACT_GELU);
+        t.attr.groups = cases[i % 4].groups;
+        t.attr.first = cases[i % 4].first;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+    }
+}
+
+static void set_turns(op_case *t, int rows, int cols)
+{
+    in_zero(t, 4, DT_F32, 1, rows, cols);
+    for (size_t i = 0; i + 1 < (size_t)rows * (size_t)cols; i += 2) {
+        double angle = 6.283185307179586 * random_uniform(t);
+        set_value(&t->in[4], i, cos(angle));
+        set_value(&t->in[4], i + 1, sin(angle));
+    }
+}
+
+/* Rotary encoding of the result: all of it, or its first columns; a period, a start and a count of rows. */
+static void turns(void **state)
+{
+    (void)state;
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int k = 0; k < 3; k++) {
+        dtype type = types[k];
+        op_case t = linear_case("turned", type, type, (shape){3, 19, 40, 34}, 1, ACT_NONE);
+        set_turns(&t, 19, 34);
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+        t = linear_case("first columns turned", type, type, (shape){1, 70, 64, 72}, 3, ACT_NONE);
+        set_turns(&t, 70, 12);
+        t.attr.count = 36;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+        t = linear_case("turned after a start", type, type, (shape){2, 300, 64, 264}, 0, ACT_NONE);
+        set_turns(&t, 17, 264);
+        in_ints(&t, 5, 2, 1, 1, 200, 290);
+        t.attr.period = 30;
+        t.attr.start = 13;
+        t.kernels_only = type == DT_F16;
+        op_check(&t);
+    }
+}
+
 static void not_finite(void **state)
 {
     (void)state;
@@ -136,13 +247,20 @@ static void refusals(void **state)
     t = linear_case("residual", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
     in_normal(&t, 3, DT_F32, 1, 1, 4);
     op_check_refused(&t);
+    t = linear_case("groups beyond x", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
+    t.attr = (op_attr){.groups = 2, .first = 1};
+    op_check_refused(&t);
+    t = linear_case("turns of other columns", DT_F32, DT_F32, (shape){1, 2, 3, 4}, 1, ACT_NONE);
+    in_normal(&t, 4, DT_F32, 1, 2, 6);
+    op_check_refused(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes), cmocka_unit_test(kernel_tiles), cmocka_unit_test(fused),
-        cmocka_unit_test(types),  cmocka_unit_test(not_finite),   cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes),   cmocka_unit_test(kernel_tiles), cmocka_unit_test(fused),
+        cmocka_unit_test(types),    cmocka_unit_test(not_finite),   cmocka_unit_test(refusals),
+        cmocka_unit_test(few_rows), cmocka_unit_test(groups),       cmocka_unit_test(turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 typedef struct command_result {
-    int code;          /* exit status; 128 + signal of a killed one */
-    char text[16384];  /* stdout and stderr, in the order written   */
+    int code;         /* exit status; 128 + signal of a killed one */
+    char text[16384]; /* stdout and stderr, in the order written   */
 } command_result;
 
 /* Runs BUILD_DIR/<formatted> in a shell with standard error joined to standard output. */

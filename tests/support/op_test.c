@@ -1,5 +1,5 @@
 /* op_test.c - the operator test harness; see op_test.h. */
-#include "op_test.h"
+#include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
 #include "control.h"
 
@@ -26,8 +26,8 @@ typedef struct guarded {
 
 static guarded guarded_new(size_t n_bytes)
 {
-    size_t total = (GUARD_BYTES + n_bytes + GUARD_BYTES + 63) / 64 * 64;
-    guarded g = {.base = aligned_alloc(64, total), .n_bytes = n_bytes};
+    size_t total = (GUARD_BYTES + n_bytes + GUARD_BYTES + 255) / 256 * 256;
+    guarded g = {.base = aligned_alloc(256, total), .n_bytes = n_bytes};
     assert_non_null(g.base);
     g.data = g.base + GUARD_BYTES;
     memset(g.base, GUARD_BYTE, GUARD_BYTES);
@@ -227,14 +227,25 @@ static void infer_shapes(op_case *t)
             fail_msg("%s, %s: shape rule refused: %s", def->name, t->label, wrong);
     }
     for (int o = 0; o < def->n_out; o++) {
+        assert_int_equal(open[o].type, t->out[o].type);
+        if (o > 0 && t->out[o].type == DT_NONE)
+            continue; /* an optional output */
         assert_int_equal(open[o].n, t->out[o].n == 1 ? 1 : N_OBJECTS);
         assert_int_equal(open[o].rows, t->out[o].rows);
         assert_int_equal(open[o].cols, t->out[o].cols);
-        assert_int_equal(open[o].type, t->out[o].type);
         assert_true(t->out[o].type != DT_NONE && tensor_count(&t->out[o]) > 0);
     }
     op_cost cost = def->cost(in, t->out, &t->attr);
     assert_true(cost.flops >= 0 && cost.bytes_read > 0 && cost.bytes_written > 0);
+}
+
+/* The last ones may be absent. */
+static int n_outputs(const op_case *t)
+{
+    int n = op_table[t->op]->n_out;
+    while (n > 1 && t->out[n - 1].type == DT_NONE)
+        n--;
+    return n;
 }
 
 typedef struct expectation {
@@ -249,16 +260,15 @@ static double finite_error(double got, double want)
 
 static void expect(const op_case *t, expectation *e)
 {
-    const op_def *def = op_table[t->op];
     double *exact[OP_MAX_OUT] = {0}, *plain[OP_MAX_OUT] = {0};
-    for (int o = 0; o < def->n_out; o++) {
+    for (int o = 0; o < n_outputs(t); o++) {
         e[o].exact = exact[o] = calloc(tensor_count(&t->out[o]), sizeof(double));
         e[o].plain = plain[o] = calloc(tensor_count(&t->out[o]), sizeof(double));
         assert_true(exact[o] && plain[o]);
     }
     t->reference(t, DT_NONE, exact);
     t->reference(t, t->plain ? t->plain : t->out[0].type == DT_I32 ? DT_F32 : t->out[0].type, plain);
-    for (int o = 0; o < def->n_out; o++) {
+    for (int o = 0; o < n_outputs(t); o++) {
         e[o].plain_error = 0;
         for (size_t i = 0; i < tensor_count(&t->out[o]); i++) {
             plain[o][i] = rounded(t->out[o].type, plain[o][i]);
@@ -355,14 +365,14 @@ static void run_once(op_case *t, const op_cpu *cpu, int n_threads)
 static void run_emulated(op_case *t, const op_cuda *cuda)
 {
     const op_def *def = op_table[t->op];
-    tensor weights[OP_MAX_IN], shapes[OP_MAX_IN], in[OP_MAX_IN];
+    tensor weights[OP_MAX_IN], in[OP_MAX_IN], no_data[OP_MAX_IN];
     for (int i = 0; i < OP_MAX_IN; i++) {
-        weights[i] = shapes[i] = in[i] = t->in[i];
-        shapes[i].data = NULL;
+        weights[i] = no_data[i] = in[i] = t->in[i];
+        no_data[i].data = NULL;
         if (!is_input(t->weights, i))
             weights[i].data = NULL;
     }
-    op_call call = {.in = weights, .out = t->out, .attr = &t->attr};
+    op_call call = {.in = weights, .out = t->out, .attr = &t->attr, .libraries = t->libraries};
     guarded packed = guarded_new(cuda->packed_bytes ? cuda->packed_bytes(&call) : 0);
     if (cuda->pack) {
         call.packed = packed.data;
@@ -373,14 +383,14 @@ static void run_emulated(op_case *t, const op_cuda *cuda)
             if (is_input(cuda->in_packed, i) && is_input(t->weights, i))
                 in[i].data = NULL;
     }
-    call.in = shapes;
+    call.in = no_data;
+    guarded scratch = guarded_new(cuda->scratch_bytes ? cuda->scratch_bytes(&call) : 0);
+    call.in = in;
+    call.scratch = scratch.data;
     if (cuda->bind) {
         call.bound = cuda->bind(&call);
         assert_non_null(call.bound);
     }
-    guarded scratch = guarded_new(cuda->scratch_bytes ? cuda->scratch_bytes(&call) : 0);
-    call.in = in;
-    call.scratch = scratch.data;
     const char *wrong = cuda->run(&call);
     if (wrong)
         fail_msg("%s, %s: %s", def->name, t->label, wrong);
@@ -399,14 +409,14 @@ typedef struct summary {
 /* Outputs between guards; what was not written is NaN. */
 static void outputs_begin(op_case *t, guarded *memory)
 {
-    for (int o = 0; o < op_table[t->op]->n_out; o++) {
+    for (int o = 0; o < n_outputs(t); o++) {
         memory[o] = guarded_new(tensor_bytes(&t->out[o]));
         t->out[o].data = memory[o].data;
     }
 }
 static void outputs_end(op_case *t, guarded *memory, const expectation *expected, const char *who, summary *s)
 {
-    for (int o = 0; o < op_table[t->op]->n_out; o++) {
+    for (int o = 0; o < n_outputs(t); o++) {
         double error = compare(t, &t->out[o], &expected[o], who);
         if (error > s->worst) {
             s->worst = error;
@@ -433,7 +443,7 @@ static double check_emulated(op_case *t, const expectation *expected, uint64_t b
         outputs_begin(t, memory);
         emu_seed(seed);
         run_emulated(t, cuda);
-        for (int o = 0; o < def->n_out; o++) {
+        for (int o = 0; o < n_outputs(t); o++) {
             if (seed == 0) {
                 first[o] = guarded_new(memory[o].n_bytes);
                 memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
@@ -449,7 +459,32 @@ static double check_emulated(op_case *t, const expectation *expected, uint64_t b
         if (emu_steps() - steps > MANY_STEPS)
             seed++;
     }
-    for (int o = 0; cuda && o < def->n_out; o++)
+    for (int o = 0; cuda && o < n_outputs(t); o++)
+        guarded_end(&first[o], "copy");
+    return s.worst;
+}
+
+/* The same on a real device, twice: results that differ between two runs are a race. Returns -1 if there is none. */
+static double check_device(op_case *t, const expectation *expected)
+{
+    const op_def *def = op_table[t->op];
+    backend *device = test_cuda();
+    summary s = {.worst = device ? 0 : -1};
+    guarded first[OP_MAX_OUT] = {{0}}, memory[OP_MAX_OUT];
+    for (int run = 0; device && run < 2; run++) {
+        outputs_begin(t, memory);
+        op_device_run(device, t);
+        for (int o = 0; o < def->n_out; o++) {
+            if (run == 0) {
+                first[o] = guarded_new(memory[o].n_bytes);
+                memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
+            } else if (memcmp(first[o].data, memory[o].data, memory[o].n_bytes)) {
+                fail_msg("%s, %s: output %d differs between two runs on the device: a race", def->name, t->label, o);
+            }
+        }
+        outputs_end(t, memory, expected, "device", &s);
+    }
+    for (int o = 0; device && o < def->n_out; o++)
         guarded_end(&first[o], "copy");
     return s.worst;
 }
@@ -458,12 +493,13 @@ void op_check(op_case *t)
 {
     const op_def *def = op_table[t->op];
     expectation expected[OP_MAX_OUT];
-    char text[640], kernels[64] = "";
+    char text[640], kernels[96] = "";
     summary s = {0};
     infer_shapes(t);
     expect(t, expected);
     uint64_t before = inputs_hash(t);
-    for (size_t v = 0; v < sizeof variant_names / sizeof *variant_names; v++) {
+    int on_host = test_backend() == SAM_CPU;
+    for (size_t v = 0; on_host && v < sizeof variant_names / sizeof *variant_names; v++) {
         const op_cpu *const *table = op_cpu_select(variant_names[v], NULL);
         for (int n_threads = 1; table && !t->kernels_only && n_threads <= 2; n_threads++) {
             char who[64];
@@ -476,19 +512,23 @@ void op_check(op_case *t)
                 fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
         }
     }
-    double emulated = check_emulated(t, expected, before);
-    assert_true(s.n_runs > 0 || emulated >= 0);
+    double emulated = on_host ? check_emulated(t, expected, before) : -1;
+    double device = check_device(t, expected);
+    assert_true(s.n_runs > 0 || emulated >= 0 || device >= 0);
     if (emulated >= 0)
         snprintf(kernels, sizeof kernels, ", kernels %.2e", emulated);
+    if (device >= 0)
+        snprintf(kernels + strlen(kernels), sizeof kernels - strlen(kernels), ", device %.2e", device);
     describe(t, text, sizeof text);
-    if (t->exact || (s.worst == 0 && emulated <= 0))
-        printf("  %s: exact (%d runs%s)\n", text, s.n_runs, emulated >= 0 ? ", and kernels" : "");
+    if (t->exact || (s.worst == 0 && emulated <= 0 && device <= 0))
+        printf("  %s: exact (%d runs%s%s)\n", text, s.n_runs, emulated >= 0 ? ", and kernels" : "",
+               device >= 0 ? ", and device" : "");
     else if (s.n_runs == 0)
-        printf("  %s: kernels %.2e, plain %.2e (not on the CPU)\n", text, emulated, expected[0].plain_error);
+        printf("  %s: not on the CPU%s, plain %.2e\n", text, kernels, expected[0].plain_error);
     else
         printf("  %s: worst error %.2e (%s)%s, plain %.2e (%d runs)\n", text, s.worst, s.who, kernels,
                expected[0].plain_error, s.n_runs);
-    for (int o = 0; o < def->n_out; o++) {
+    for (int o = 0; o < n_outputs(t); o++) {
         free(expected[o].exact);
         free(expected[o].plain);
     }

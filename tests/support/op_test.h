@@ -12,7 +12,8 @@
  * output's type and E = max |plain - reference| over the tensor, where plain is the reference with its intermediates
  * rounded to the dtype. Integer outputs, and all outputs of an `exact` case, must be equal to the plain result.
  *
- * Kernels run under several orders of threads and blocks (tests/emu), which must give the same bits. */
+ * Kernels run under several orders of threads and blocks (tests/emu), which must give the same bits, and where there is
+ * a CUDA device on it, twice, by the same rule (test_backend.h). */
 #ifndef OP_TEST_H
 #define OP_TEST_H
 
@@ -41,7 +42,8 @@ struct op_case {
     unsigned weights; /* bits of the inputs that op_cpu.pack sees with data */
     dtype plain;      /* type of plain's intermediates; DT_NONE: like the first output */
     bool exact;
-    bool kernels_only; /* types that the CPU code does not take */
+    bool kernels_only;                    /* types that the CPU code does not take */
+    const struct op_libraries *libraries; /* of the emulated device */
     op_reference *reference;
     uint64_t random;
 };

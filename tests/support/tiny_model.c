@@ -12,6 +12,7 @@
 #include "graph.h"
 #include "sam2.h"
 #include "temp_dir.h"
+#include "test_backend.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
@@ -191,6 +192,7 @@ sam_model *tiny_open(const char *path, const sam_model_options *opt)
     sam_error err;
     sam_model_options o = opt ? *opt : (sam_model_options){0};
     o.n_threads = o.n_threads ? o.n_threads : 1;
+    o.backend = o.backend ? o.backend : test_backend();
     if (sam_model_open(path, &o, &m, &err) != SAM_OK)
         fail_msg("%s", err.text);
     return m;

@@ -31,7 +31,8 @@ typedef struct tiny_models {
 void tiny_models_make(tiny_models *t);
 void tiny_models_remove(tiny_models *t);
 
-/* sam_model_open and sam_session_open that must succeed. One thread unless asked: miniatures do not pay for more. */
+/* sam_model_open and sam_session_open that must succeed. One thread unless asked: miniatures do not pay for more; where
+ * SAM_TEST_DEVICE says (test_backend.h). */
 sam_model *tiny_open(const char *path, const sam_model_options *opt);
 sam_session *tiny_session(sam_model *m, sam_session_options opt);
 

@@ -1,6 +1,6 @@
-/* sheet.h - a contact sheet: scaled-down frames in rows, with the contours of result and ground truth, as one PNG. */
-#ifndef SHEET_H
-#define SHEET_H
+/* contact_sheet.h - scaled-down frames in rows, with the contours of result and ground truth, as one picture. */
+#ifndef CONTACT_SHEET_H
+#define CONTACT_SHEET_H
 
 #include "error.h"
 
@@ -18,7 +18,7 @@ typedef struct sheet_tile {
 sam_status sheet_open(int n_tiles, int columns, int tile_width, sheet **out, sam_error *err);
 /* Copies what it needs. SAM_E_FULL after n_tiles. */
 sam_status sheet_add(sheet *s, const sheet_tile *t, sam_error *err);
-/* As many rows as have tiles. */
+/* As many rows as have tiles. PNG, or JPEG where the path ends in .jpg or .jpeg. */
 sam_status sheet_write(const sheet *s, const char *path, sam_error *err);
 void sheet_close(sheet *s); /* NULL is a no-op */
 

@@ -1,0 +1,21 @@
+/* noise_clip.h - what sessions are measured on: frames of noise with a disc that moves, a click on it for each object. */
+#ifndef NOISE_CLIP_H
+#define NOISE_CLIP_H
+
+#include "sam.h"
+
+typedef struct noise_clip {
+    sam_session *session; /* the caller's, for frames of width x height; set before noise_clip_start */
+    int width, height, t; /* t: frame in rgb */
+    uint8_t *rgb;
+} noise_clip;
+
+sam_status noise_clip_open(noise_clip *c, int width, int height, sam_error *err);
+/* Frame 0, and objects 1 .. n_objects prompted on it. */
+sam_status noise_clip_start(noise_clip *c, int n_objects, sam_error *err);
+/* The next frame's pixels; then pushing them and tracking. */
+void noise_clip_draw(noise_clip *c);
+sam_status noise_clip_track(const noise_clip *c, sam_error *err);
+void noise_clip_close(noise_clip *c);
+
+#endif

@@ -1,0 +1,322 @@
+/* Rules about products side by side, and about what follows a product, a norm or a shuffle. */
+#include "fuse_graph.h"
+
+#include <string.h>
+
+/* rope(linear): the product turns its result. */
+int fuse_turns(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    node *p = n->op == OP_rope ? only_for_me(g, n->in[0], OP_linear) : NULL;
+    if (!p || p->in[4] || p->attr.groups || g->values[n->in[0]].t.type != g->values[n->out[0]].t.type ||
+        g->values[n->in[0]].t.n != g->values[n->out[0]].t.n)
+        return 0;
+    int turns = n->in[1], n_rotated = n->in[2], period = n->attr.period, start = n->attr.start;
+    p->in[4] = turns;
+    p->in[5] = n_rotated;
+    p->attr.period = period;
+    p->attr.start = start;
+    merge(g, n, p);
+    return 1;
+}
+
+/* ---- products of one input ---------------------------------------------------------------------------------------- */
+
+#define MAX_SIDE_BY_SIDE 4
+
+/* Every reader is an attention that can read columns. */
+static int only_attended(const graph *g, int id)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < OP_MAX_IN; k++)
+            if (g->nodes[i].in[k] == id && (g->nodes[i].op != OP_attention || k > 2))
+                return 0;
+    return is_hidden(g, id) && n_consumers(g, id) > 0;
+}
+
+static int can_stand_aside(const graph *g, const node *n)
+{
+    const value *more = &g->values[n->in[3]];
+    return n->op == OP_linear && n->attr.act == ACT_NONE && !n->attr.groups && !n->attr.count &&
+           g->values[n->in[1]].storage == IN_WEIGHT &&
+           (!n->in[3] || (more->storage == IN_WEIGHT && more->t.rows > 1)) && only_attended(g, n->out[0]);
+}
+
+static int are_alike(const graph *g, const node *a, const node *b)
+{
+    const tensor *wa = &g->values[a->in[1]].t, *wb = &g->values[b->in[1]].t;
+    int turn = !a->in[4] || !b->in[4] ||
+               (a->in[4] == b->in[4] && a->in[5] == b->in[5] && a->attr.period == b->attr.period &&
+                a->attr.start == b->attr.start);
+    return a->in[0] == b->in[0] && wa->type == wb->type && wa->cols == wb->cols && a->attr.type == b->attr.type &&
+           g->values[a->out[0]].t.n == g->values[b->out[0]].t.n && turn;
+}
+
+/* Sources' rows one after another; args: how many rows each has, negative: of zeros, without a source. */
+static void stack_or_zero(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    for (int i = 0, source = 0; args[i] != 0; i++) {
+        int zeros = args[i] < 0;
+        size_t n = zeros ? (size_t)-args[i] : tensor_count(&shape[source]);
+        if (zeros)
+            memset(out, 0, n * sizeof *out);
+        else
+            memcpy(out, in[source++], n * sizeof *out);
+        out += n;
+    }
+}
+
+/* Sources' columns side by side; args: how many each has, negative: of zeros. */
+static void columns_or_zero(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int rows = shape[0].rows;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0, source = 0; args[i] != 0; i++) {
+            size_t n = (size_t)(args[i] < 0 ? -args[i] : args[i]);
+            if (args[i] < 0)
+                memset(out, 0, n * sizeof *out);
+            else
+                memcpy(out, in[source++] + (size_t)r * n, n * sizeof *out);
+            out += n;
+        }
+}
+
+/* Input k (1 w, 2 b, 3 residual) of the merged product; 0 if no member has it. */
+static int side_by_side(builder *b, const node *const *members, int count, int k, int cols)
+{
+    const graph *g = b->g;
+    derive how = {.fill = k == 3 ? columns_or_zero : stack_or_zero};
+    dtype type = k == 1 ? g->values[members[0]->in[1]].t.type : k == 2 ? DT_F32 : DT_NONE;
+    int rows = k == 1 ? cols : 1;
+    for (int i = 0; i < count; i++) {
+        int id = members[i]->in[k], width = g->values[members[i]->in[1]].t.rows;
+        how.args[i] = id ? width : -width;
+        if (!id)
+            continue;
+        how.src[how.n_src++] = entry_f32(b, id);
+        if (k == 3) {
+            rows = g->values[id].t.rows;
+            type = type == DT_NONE || type == g->values[id].t.type ? g->values[id].t.type : DT_F32;
+        }
+    }
+    static const char *const what[] = {"", "rows", "columns", "side by side"};
+    char name[40];
+    size_t n = 0; /* where zeros are belongs to the name */
+    for (const char *c = what[k]; *c; c++)
+        name[n++] = *c;
+    for (int i = 0; i < count; i++)
+        name[n++] = how.args[i] < 0 ? '0' : 'x';
+    name[n] = 0;
+    return how.n_src ? folded(b, name, type, rows, k == 1 ? g->values[members[0]->in[1]].t.cols : cols, how) : 0;
+}
+
+/* Readers of `id` read `col` columns further on in `whole`. */
+static void read_columns(graph *g, int id, int whole, int col)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        node *n = &g->nodes[i];
+        if (n->op != OP_attention || (n->in[0] != id && n->in[1] != id && n->in[2] != id))
+            continue;
+        n->attr.qk_cols = n->attr.qk_cols ? n->attr.qk_cols : g->values[n->in[0]].t.cols;
+        n->attr.v_cols = n->attr.v_cols ? n->attr.v_cols : g->values[n->in[2]].t.cols;
+        int *const first[3] = {&n->attr.q_col, &n->attr.k_col, &n->attr.v_col};
+        for (int k = 0; k < 3; k++)
+            if (n->in[k] == id) {
+                n->in[k] = whole;
+                *first[k] += col;
+            }
+    }
+}
+
+/* Products of one input that only attention reads (q, k, v): one product, those that turn first, read by columns. */
+int fuse_columns(builder *b, int i)
+{
+    graph *g = b->g;
+    const node *n = &g->nodes[i], *members[MAX_SIDE_BY_SIDE] = {0}, *turning = NULL;
+    int count = 0, cols = 0, turned = 0;
+    if (!can_stand_aside(g, n))
+        return 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int j = i; j < g->n_nodes && count < MAX_SIDE_BY_SIDE; j++) {
+            const node *m = &g->nodes[j];
+            if (!can_stand_aside(g, m) || !are_alike(g, n, m) || (turning && !are_alike(g, turning, m)) ||
+                (m->in[4] == 0) != pass || producer_index(g, m->in[5]) >= i)
+                continue;
+            if (m->in[4])
+                turning = turning ? turning : m;
+            members[count++] = m;
+            cols += g->values[m->in[1]].t.rows;
+            turned += m->in[4] ? g->values[m->in[1]].t.rows : 0;
+        }
+    int first_is_in = 0;
+    for (int k = 0; k < count; k++)
+        first_is_in |= members[k] == n;
+    if (count < 2 || !first_is_in)
+        return 0;
+    op_attr a = n->attr;
+    val in[6] = {{n->in[0]}};
+    for (int k = 1; k <= 3; k++)
+        in[k].id = side_by_side(b, members, count, k, cols);
+    if (turning) {
+        in[4].id = turning->in[4];
+        in[5].id = turning->in[5];
+        a.period = turning->attr.period;
+        a.start = turning->attr.start;
+        a.count = turned == cols ? 0 : turned;
+    }
+    int outs[MAX_SIDE_BY_SIDE], widths[MAX_SIDE_BY_SIDE];
+    for (int k = 0; k < count; k++) {
+        outs[k] = members[k]->out[0];
+        widths[k] = g->values[members[k]->in[1]].t.rows;
+    }
+    val y = apply(b, OP_linear, in, 6, a); /* may move the nodes */
+    if (b->err.status != SAM_OK)
+        return 0;
+    move_last_node(g, i);
+    for (int k = 0, col = 0; k < count; col += widths[k++]) {
+        read_columns(g, outs[k], y.id, col);
+        remove_node(g, producer(g, outs[k]));
+    }
+    return 1;
+}
+
+/* ---- what follows a norm or a shuffle ----------------------------------------------------------------------------- */
+
+/* y + p where y is a norm's result: the norm's second output. p must be there before. */
+int fuse_second_output(builder *b, int i)
+{
+    graph *g = b->g;
+    const node *n = &g->nodes[i];
+    for (int side = 0; n->op == OP_add && n->attr.scale == 1.0f && side < 2; side++) {
+        node *p = producer(g, n->in[side]);
+        const tensor *y = &g->values[n->in[side]].t, *more = &g->values[n->in[1 - side]].t,
+                     *out = &g->values[n->out[0]].t;
+        if (!p || p->op != OP_layernorm || p->in[3] || more->rows != y->rows || out->type != y->type ||
+            out->n != y->n || (more->n != 1 && more->n != y->n) || producer_index(g, n->in[1 - side]) >= p - g->nodes)
+            continue;
+        p->in[3] = n->in[1 - side];
+        p->out[1] = n->out[0];
+        remove_node(g, n);
+        return 1;
+    }
+    return 0;
+}
+
+/* A sum, then a norm, after a shuffle: what a decoder's enlargement does. */
+int fuse_shuffle(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    for (int side = 0; n->op == OP_add && n->attr.scale == 1.0f && side < 2; side++) {
+        node *p = only_for_me(g, n->in[side], OP_pixel_shuffle);
+        const tensor *more = &g->values[n->in[1 - side]].t, *out = &g->values[n->out[0]].t;
+        if (!p || p->in[1] || p->in[2] || p->attr.act != ACT_NONE || more->rows != out->rows ||
+            g->values[n->in[side]].t.n != out->n || g->values[n->in[side]].t.type != out->type)
+            continue;
+        p->in[1] = n->in[1 - side];
+        merge(g, n, p);
+        return 1;
+    }
+    node *p = n->op == OP_layernorm && !n->in[3] ? only_for_me(g, n->in[0], OP_pixel_shuffle) : NULL;
+    if (!p || p->in[2] || p->attr.act != ACT_NONE || g->values[n->in[0]].t.cols > 256 ||
+        g->values[n->in[0]].t.type != g->values[n->out[0]].t.type)
+        return 0;
+    p->in[2] = n->in[1];
+    p->in[3] = n->in[2];
+    p->attr.eps = n->attr.eps;
+    p->attr.act = n->attr.act;
+    merge(g, n, p);
+    return 1;
+}
+
+/* ---- whole blocks ------------------------------------------------------------------------------------------------- */
+
+static int is_bare_linear(const node *n)
+{
+    return n && n->op == OP_linear && !n->in[3] && !n->in[4] && !n->attr.groups;
+}
+
+/* sigmoid(linear(relu(linear(mean_rows(x))))): squeeze-excite. */
+int fuse_excite(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i], *inner = is_bare_linear(n) ? only_for_me(g, n->in[0], OP_linear) : NULL;
+    node *mean = is_bare_linear(inner) ? only_for_me(g, inner->in[0], OP_mean_rows) : NULL;
+    if (!mean || mean->in[1] || n->attr.act != ACT_SIGMOID || inner->attr.act != ACT_RELU || !n->in[2] ||
+        !inner->in[2] || g->values[inner->in[1]].t.rows > 512 || g->values[inner->in[1]].t.cols > 2048)
+        return 0;
+    const int weights[4] = {inner->in[1], inner->in[2], n->in[1], n->in[2]};
+    memcpy(&mean->in[1], weights, sizeof weights);
+    mean->attr.type = g->values[n->out[0]].t.type;
+    int result = n->out[0], middle = inner->out[0];
+    mean->out[0] = result;
+    remove_node(g, n);
+    for (int k = 0; k < g->n_nodes; k++)
+        if (g->nodes[k].out[0] == middle) {
+            remove_node(g, &g->nodes[k]);
+            break;
+        }
+    return 1;
+}
+
+/* Rows for which the hidden values are better not written; narrow ones always (their launches cost more than they do). */
+enum { MANY_ROWS = 8192, NARROW = 64, WIDEST = 224 };
+
+static int fits_mlp(const graph *g, const node *outer, const node *inner)
+{
+    const tensor *x = &g->values[inner->in[0]].t, *w = &g->values[inner->in[1]].t, *y = &g->values[outer->out[0]].t;
+    const tensor *more = &g->values[outer->in[3]].t;
+    return (x->type == DT_BF16 || x->type == DT_F16) && w->type == x->type && y->type == x->type &&
+           y->cols == x->cols && y->n == x->n && x->cols % 8 == 0 && w->rows % 8 == 0 && x->cols <= WIDEST &&
+           g->values[outer->in[1]].t.type == x->type && g->values[outer->in[1]].storage == IN_WEIGHT &&
+           (x->rows >= MANY_ROWS || x->cols <= NARROW) && (!outer->in[3] || (more->type == x->type && more->n == x->n));
+}
+
+/* On a device: residual + linear(act(linear(layernorm(x)))), with or without norm and residual. */
+int fuse_mlp(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    if (!b->device || n->op != OP_linear || n->attr.act != ACT_NONE || n->in[4] || n->attr.groups)
+        return 0;
+    node *inner = only_for_me(g, n->in[0], OP_linear);
+    if (!is_bare_linear(inner) || inner->attr.act == ACT_NONE || !fits_mlp(g, n, inner))
+        return 0;
+    node *norm = only_for_me(g, inner->in[0], OP_layernorm);
+    if (norm &&
+        (norm->attr.act != ACT_NONE || norm->in[3] || g->values[norm->in[0]].t.type != g->values[norm->out[0]].t.type))
+        norm = NULL;
+    node whole = {.op = OP_mlp, .attr = {.act = inner->attr.act, .eps = norm ? norm->attr.eps : 0}};
+    const int in[8] = {norm ? norm->in[0] : inner->in[0],
+                       inner->in[1],
+                       inner->in[2],
+                       n->in[1],
+                       n->in[2],
+                       norm ? norm->in[1] : 0,
+                       norm ? norm->in[2] : 0,
+                       n->in[3]};
+    memcpy(whole.in, in, sizeof in);
+    whole.out[0] = n->out[0];
+    *n = whole;
+    fuse_unused(b, (int)(inner - g->nodes));
+    if (norm) /* it comes before: its place has not changed */
+        fuse_unused(b, (int)(norm - g->nodes));
+    return 1;
+}
+
+/* On a device: conv2d(cast(x)) of f32; the kernel rounds what it reads. */
+int fuse_cast_input(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    node *p = b->device && n->op == OP_conv2d && n->attr.groups <= 1 ? only_for_me(g, n->in[0], OP_cast) : NULL;
+    dtype w = g->values[n->in[1]].t.type;
+    if (!p || g->values[p->in[0]].t.type != DT_F32 || g->values[n->in[0]].t.type != w ||
+        g->values[n->out[0]].t.type != w)
+        return 0;
+    n->in[0] = p->in[0];
+    n->attr.type = w;
+    remove_node(g, p);
+    return 1;
+}

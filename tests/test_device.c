@@ -1,0 +1,435 @@
+/* How a session drives a device, proven on the emulated one: what it waits for and takes, that results do not depend on
+ * when queued work happens, and what follows a failure. What the kernels compute is test_emulated_model's business. */
+#include "allocations.h"
+#include "backend_emu.h"
+#include "model.h"
+#include "tiny_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h> /* after error.h: it makes a macro of `fail` */
+
+enum { W = 80, H = 60, MAX_OBJECTS = 3, FRAMES = 5, LOGITS = (TINY_PX / 4) * (TINY_PX / 4) };
+
+static tiny_models models;
+
+static sam_model *open_model(tiny_family f)
+{
+    sam_error err;
+    sam_model *m = NULL;
+    sam_model_options o = {.backend = SAM_CUDA, .n_threads = 1, .image_px = TINY_PX};
+    if (model_open_on(&backend_emu, models.path[f], &o, &m, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+static sam_session *open_session(sam_model *m, int n_objects)
+{
+    return tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = n_objects});
+}
+
+/* Clicks for all but the second object, which gets a mask. */
+static void prompt_all(sam_session *s, int n_objects)
+{
+    sam_error err;
+    uint8_t mask[W * H];
+    for (int i = 0; i < W * H; i++)
+        mask[i] = i % W > 30 && i % W < 60 && i / W > 10 && i / W < 40;
+    for (int k = 0; k < n_objects; k++) {
+        const sam_point click = {30 + 5 * (float)k, 30, 1};
+        sam_prompt_set set = {.points = &click, .n_points = 1};
+        if (k == 1)
+            set = (sam_prompt_set){.mask = mask, .mask_row_bytes = W};
+        if (sam_prompt(s, k + 1, &set, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+    }
+}
+
+static void track(sam_session *s)
+{
+    sam_error err;
+    if (sam_track(s, SAM_FORWARD, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+}
+
+/* ---- waits and memory --------------------------------------------------------------------------------------------- */
+
+static int working;
+static allocations by_engine;
+
+/* What the emulator takes while it works is not the engine's. */
+static void on_work(int begins)
+{
+    if (begins && !working++) {
+        allocations now = allocations_end();
+        by_engine.own += now.own;
+        by_engine.by_libraries += now.by_libraries;
+    } else if (!begins && !--working) {
+        allocations_begin();
+    }
+}
+
+static void test_steady_frames(void **state)
+{
+    (void)state;
+    for (int n_objects = 1; n_objects <= MAX_OBJECTS; n_objects += 2) {
+        emu = (emu_device){.order = EMU_LATE};
+        sam_model *m = open_model(TINY_SAM21);
+        sam_session *s = open_session(m, n_objects);
+        sam_stats stats;
+        tiny_push(s, W, H, 0);
+        prompt_all(s, n_objects);
+        track(s);
+        long waits = 0, taken = 0, runs = 0;
+        by_engine = (allocations){0};
+        for (int t = 1; t < FRAMES; t++) {
+            emu_device before = emu;
+            emu_on_work(on_work);
+            allocations_begin();
+            tiny_push(s, W, H, t);
+            track(s);
+            on_work(1);
+            on_work(0);
+            allocations_end();
+            emu_on_work(NULL);
+            assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+            assert_int_equal(stats.waits, emu.n_waits - before.n_waits);
+            if (t < 3) { /* recordings are made */
+                by_engine = (allocations){0};
+                continue;
+            }
+            waits += emu.n_waits - before.n_waits;
+            taken += emu.n_taken - before.n_taken;
+            runs += emu.n_runs - before.n_runs;
+        }
+        printf("%d objects, %d steady frames: %ld waits, %ld allocations of the device, %ld of the heap, %ld operators "
+               "enqueued one by one\n",
+               n_objects, FRAMES - 3, waits, taken, by_engine.own, runs);
+        assert_int_equal(waits, FRAMES - 3);
+        assert_int_equal(taken, 0);
+        assert_int_equal(by_engine.own, 0);
+        sam_session_close(s);
+        sam_model_close(m);
+        assert_int_equal(emu.n_allocs, 0);
+        assert_int_equal(emu.n_host_allocs, 0);
+    }
+}
+
+/* ---- order -------------------------------------------------------------------------------------------------------- */
+
+typedef struct outcome {
+    float logits[FRAMES][MAX_OBJECTS][LOGITS];
+    float presence[FRAMES][MAX_OBJECTS], iou[FRAMES][MAX_OBJECTS];
+    uint8_t bits[FRAMES][MAX_OBJECTS][W * H];
+} outcome;
+
+static void take_masks(sam_session *s, int frame, outcome *out)
+{
+    for (int k = 0; k < MAX_OBJECTS; k++) {
+        sam_mask mask;
+        assert_int_equal(sam_get_mask(s, k + 1, &mask, NULL), SAM_OK);
+        assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
+        memcpy(out->logits[frame][k], mask.logits, sizeof out->logits[frame][k]);
+        memcpy(out->bits[frame][k], mask.bits, sizeof out->bits[frame][k]);
+        out->presence[frame][k] = mask.presence;
+        out->iou[frame][k] = mask.iou;
+    }
+}
+
+static void push_next(sam_session *s, int64_t t)
+{
+    uint8_t rgb[3 * W * H];
+    sam_error err;
+    tiny_frame(W, H, t, rgb);
+    if (sam_push_next(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = t}, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    memset(rgb, 0, sizeof rgb); /* borrowed for the call */
+}
+
+/* Prompts, tracking, and a correction before the last frame. With `ahead` the next frame is handed over before each is
+ * prompted and tracked; before the third it is another than then comes. */
+static void take_outcome(sam_session *s, int ahead, outcome *out)
+{
+    for (int t = 0; t < FRAMES; t++) {
+        tiny_push(s, W, H, t);
+        if (ahead && t < FRAMES - 1)
+            push_next(s, t == 1 ? 9 : t + 1);
+        if (t == 0)
+            prompt_all(s, MAX_OBJECTS);
+        track(s);
+        if (t == FRAMES - 2) {
+            const sam_point click = {50, 20, 0};
+            assert_int_equal(sam_prompt(s, 1, &(sam_prompt_set){.points = &click, .n_points = 1}, NULL), SAM_OK);
+        }
+        take_masks(s, t, out);
+    }
+}
+
+/* One model in every way to run it. */
+static void check_ways(sam_model *(*open)(tiny_family), tiny_family f, int n_orders, const outcome *want)
+{
+    static outcome got;
+    for (int way = 0; way < 4 * n_orders; way++) {
+        int ahead = way & 1, overlap = way >> 1 & 1;
+        emu = (emu_device){.order = (emu_order)(way >> 2), .integrated = overlap};
+        sam_model *m = open(f);
+        sam_session *s = tiny_session(
+            m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .overlap = overlap});
+        sam_stats stats;
+        assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+        assert_int_equal(stats.overlap, overlap && n_orders > 1);
+        take_outcome(s, ahead, &got);
+        sam_session_close(s);
+        sam_model_close(m);
+        assert_memory_equal(&got, want, sizeof got);
+    }
+}
+
+static sam_model *open_on_cpu(tiny_family f)
+{
+    return tiny_open(models.path[f], &(sam_model_options){.image_px = TINY_PX});
+}
+
+static void test_order_of_work(void **state)
+{
+    (void)state;
+    static outcome want;
+    for (int on_cpu = 0; on_cpu <= 1; on_cpu++) {
+        emu = (emu_device){.order = EMU_AT_ONCE};
+        sam_model *m = on_cpu ? open_on_cpu(TINY_SAM21) : open_model(TINY_SAM21);
+        sam_session *s = open_session(m, MAX_OBJECTS);
+        take_outcome(s, 0, &want);
+        sam_session_close(s);
+        sam_model_close(m);
+        check_ways(on_cpu ? open_on_cpu : open_model, TINY_SAM21, on_cpu ? 1 : EMU_ORDERS, &want);
+    }
+    printf("%d frames of %d objects, %d orders of queued work, frames handed over ahead or not, encoded ahead or not: "
+           "identical\n",
+           FRAMES, MAX_OBJECTS, EMU_ORDERS);
+}
+
+/* Nothing waits for an encoder that runs ahead; it takes what the plan says, and does without where that is too much. */
+static void test_overlap(void **state)
+{
+    (void)state;
+    sam_stats plain, ahead, stats;
+    emu = (emu_device){.order = EMU_LATE};
+    sam_model *m = open_model(TINY_SAM21);
+    sam_session_options o = {.width_px = W, .height_px = H};
+    sam_error err;
+    assert_int_equal(sam_session_plan(m, &o, &plain, &err), SAM_OK);
+    o.overlap = 1;
+    assert_int_equal(sam_session_plan(m, &o, &ahead, &err), SAM_OK);
+    size_t before = emu.bytes;
+    sam_session *s = tiny_session(m, o);
+    size_t more = ahead.state_bytes + ahead.scratch_bytes - plain.state_bytes - plain.scratch_bytes;
+    printf("overlap takes %zu KiB more than %zu KiB; the device gave %zu KiB\n", more >> 10,
+           (plain.state_bytes + plain.scratch_bytes) >> 10, (emu.bytes - before) >> 10);
+    assert_true(ahead.overlap && !plain.overlap && ahead.state_bytes > plain.state_bytes &&
+                ahead.scratch_bytes > plain.scratch_bytes);
+    tiny_push(s, W, H, 0);
+    prompt_all(s, 1);
+    for (int t = 1; t < FRAMES; t++) {
+        tiny_push(s, W, H, t);
+        push_next(s, t + 1);
+        track(s);
+        assert_int_equal(emu_pending(), 1); /* the encoder of frame t + 1 has still to happen: nothing waited for it */
+        assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+        assert_int_equal(stats.waits, 1);
+        assert_true(stats.encode_ms > 0 && stats.memory_attention_ms > 0 && stats.mask_decoder_ms > 0 &&
+                    stats.memory_encoder_ms > 0 && stats.post_ms > 0);
+    }
+    assert_int_equal(stats.device_bytes, emu.bytes);
+    sam_session_close(s);
+
+    o.mem_limit = ahead.weight_bytes + ahead.state_bytes + ahead.scratch_bytes - 1;
+    s = tiny_session(m, o);
+    assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+    assert_true(!stats.overlap && stats.state_bytes == plain.state_bytes && stats.scratch_bytes == plain.scratch_bytes);
+    sam_session_close(s);
+    sam_model_close(m);
+}
+
+/* ---- taps --------------------------------------------------------------------------------------------------------- */
+
+typedef struct seen {
+    int n_values;
+    float low_res[LOGITS], pointer[512], features[4096];
+    size_t n_features, n_pointer;
+} seen;
+
+static void see(void *user, const char *graph, const char *name, int n_objects, const tensor *t)
+{
+    seen *s = user;
+    size_t n = tensor_count(t);
+    (void)n_objects;
+    s->n_values++;
+    if (!strcmp(graph, "decode") && !strcmp(name, "low_res"))
+        memcpy(s->low_res, t->data, sizeof s->low_res);
+    if (!strcmp(graph, "decode") && !strcmp(name, "pointer") && n <= 512)
+        memcpy(s->pointer, t->data, (s->n_pointer = n) * sizeof(float));
+    if (!strcmp(graph, "encode") && !strcmp(name, "features") && n <= 4096)
+        memcpy(s->features, t->data, (s->n_features = n) * sizeof(float));
+}
+
+static double distance(const float *a, const float *b, size_t n)
+{
+    double d = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        norm += (double)b[i] * (double)b[i];
+    }
+    assert_true(n && norm > 0);
+    return sqrt(d / norm);
+}
+
+static void test_taps(void **state)
+{
+    (void)state;
+    static seen of[2];
+    for (int on_cpu = 0; on_cpu <= 1; on_cpu++) {
+        emu = (emu_device){.order = EMU_LATE};
+        sam_model_options o = {.image_px = TINY_PX, .no_fusion = 1, .n_threads = 1};
+        sam_model *m = on_cpu ? tiny_open(models.path[TINY_SAM21], &o) : open_model(TINY_SAM21);
+        sam_session *s = open_session(m, 1);
+        session_tap(s, (tap){.see = see, .user = &of[on_cpu]});
+        tiny_push(s, W, H, 0);
+        prompt_all(s, 1);
+        sam_session_close(s);
+        sam_model_close(m);
+    }
+    double features = distance(of[0].features, of[1].features, of[0].n_features),
+           low_res = distance(of[0].low_res, of[1].low_res, LOGITS),
+           pointer = distance(of[0].pointer, of[1].pointer, of[0].n_pointer);
+    printf("%d values seen on the device; against the CPU: features %.1e, logits %.1e, pointer %.1e\n", of[0].n_values,
+           features, low_res, pointer);
+    assert_true(features <= 1e-3 && low_res <= 1e-3 && pointer <= 1e-3);
+}
+
+/* ---- failures ----------------------------------------------------------------------------------------------------- */
+
+static void expect_text(const sam_error *err, sam_status status, const char *const *parts, int n_parts)
+{
+    int found = 0;
+    for (int i = 0; i < n_parts; i++)
+        found += strstr(err->text, parts[i]) != NULL;
+    if (err->status != status || !found)
+        fail_msg("status %d: %s", (int)err->status, err->text);
+}
+
+/* Memory, host memory or marks end at each request in turn: nothing is left behind, and the text says what for. */
+static void test_memory_ends(void **state)
+{
+    (void)state;
+    sam_error err;
+    sam_model *m = NULL;
+    sam_model_options o = {.backend = SAM_CUDA, .n_threads = 1, .image_px = TINY_PX};
+    int n_models = 0, n_sessions = 0;
+    for (long k = 1;; k += 1 + k / 4) {
+        emu = (emu_device){.fail_alloc = k};
+        if (model_open_on(&backend_emu, models.path[TINY_EDGETAM], &o, &m, &err) == SAM_OK)
+            break;
+        n_models++;
+        expect_text(&err, SAM_E_MEMORY, (const char *const[]){"no device memory for weights"}, 1);
+        expect_text(&err, SAM_E_MEMORY, (const char *const[]){"of 1024 MiB are free; a smaller"}, 1);
+        assert_true(!m && !emu.n_allocs && !emu.n_host_allocs);
+    }
+    emu.fail_alloc = 0;
+    const long n_allocs = emu.n_allocs;
+    long *const ends[] = {&emu.fail_alloc, &emu.fail_host_alloc, &emu.fail_mark};
+    static const char *const what[] = {"the session's state",     "the session's scratch", "frames and 2 masks",
+                                       "the weights of a resize", "host memory",           "streams"};
+    const sam_session_options size = {.width_px = W, .height_px = H, .max_objects = 2};
+    for (int kind = 0; kind < 3; kind++)
+        for (long k = 1;; k++) {
+            sam_session *s = NULL;
+            *ends[kind] = k;
+            sam_status status = sam_session_open(m, &size, &s, &err);
+            *ends[kind] = 0;
+            if (status == SAM_OK)
+                sam_session_close(s);
+            assert_true(emu.n_allocs == n_allocs && !emu.n_host_allocs && !emu.n_marks);
+            if (status == SAM_OK)
+                break;
+            n_sessions++;
+            assert_null(s);
+            expect_text(&err, kind == 2 ? SAM_E_DEVICE : SAM_E_MEMORY, what, 6);
+        }
+    sam_model_close(m);
+    assert_int_equal(emu.n_allocs, 0);
+    printf("%d models and %d sessions refused for want of memory, nothing left behind\n", n_models, n_sessions);
+}
+
+/* A frame of a session that may fail; the status of the first call that does. */
+static sam_status try_frame(sam_session *s, int t, sam_error *err)
+{
+    uint8_t rgb[3 * W * H];
+    const sam_point click = {30, 30, 1};
+    tiny_frame(W, H, t, rgb);
+    sam_status status = sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = t}, err);
+    if (status == SAM_OK && !t)
+        status = sam_prompt(s, 1, &(sam_prompt_set){.points = &click, .n_points = 1}, err);
+    return status == SAM_OK && t ? sam_track(s, SAM_FORWARD, err) : status;
+}
+
+/* Fails at the n-th operator, when it is enqueued or when it happens; the session says where, and goes on saying it. */
+static void check_fault(sam_model *m, long n, int launch, int check, const char *const *says, int n_says)
+{
+    sam_error err = {0}, later;
+    const sam_session_options o = {.width_px = W, .height_px = H, .check_kernels = check};
+    sam_session *s = tiny_session(m, o);
+    sam_status status = SAM_OK;
+    *(launch ? &emu.fail_run : &emu.fault) = n;
+    for (int t = 0; t < FRAMES && status == SAM_OK; t++)
+        status = try_frame(s, t, &err);
+    assert_int_equal(status, SAM_E_DEVICE);
+    for (int i = 0; i < n_says; i++)
+        expect_text(&err, SAM_E_DEVICE, &says[i], 1);
+    printf("%s\n", err.text);
+    assert_int_equal(try_frame(s, 0, &later), SAM_E_DEVICE);
+    assert_non_null(strstr(later.text, err.text));
+    if (!launch) { /* the device is lost for others too */
+        sam_session *other = NULL;
+        assert_int_equal(sam_session_open(m, &o, &other, &later), SAM_E_DEVICE);
+        assert_non_null(strstr(later.text, "illegal memory access"));
+    }
+    sam_session_close(s);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        long n;
+        int launch, check;
+        const char *says[3];
+    } faults[] = {{3, 1, 0, {"frame 0, graph encode, node 2 (", "invalid configuration argument"}},
+                  {150, 1, 0, {"frame ", ", graph ", "invalid configuration argument"}},
+                  {3, 0, 0, {"frame 0, ", "illegal memory access", "check_kernels"}},
+                  {400, 0, 0, {"frame ", "illegal memory access", "check_kernels"}},
+                  {400, 0, 1, {"frame ", ", graph ", "illegal memory access"}}};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        emu = (emu_device){.order = EMU_LATE};
+        sam_model *m = open_model(TINY_SAM21);
+        check_fault(m, faults[i].n, faults[i].launch, faults[i].check, faults[i].says, faults[i].says[2] ? 3 : 2);
+        sam_model_close(m);
+        assert_true(!emu.n_allocs && !emu.n_host_allocs && !emu.n_marks);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_order_of_work), cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_taps),          cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
+    };
+    tiny_models_make(&models);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tiny_models_remove(&models);
+    return failed;
+}
