@@ -1,5 +1,6 @@
 /* model_config.c - numbers from facebookresearch/sam2 sam2/configs/{sam2.1,sam2}/ (SAM 2.0 and 2.1 have the same
- * image encoders), and from facebookresearch/EdgeTAM sam2/configs/edgetam.yaml with timm's repvit_m1. */
+ * image encoders), from facebookresearch/EdgeTAM sam2/configs/edgetam.yaml with timm's repvit_m1, and, for the demo model
+ * that this project trains itself, from weights_tools/train/model.py. */
 #include "model_config.h"
 
 #include <ctype.h>
@@ -10,6 +11,8 @@
 #define SMALL     96, 1, {1, 2, 11, 2}, {7, 10, 13}, {8, 4, 14, 7}, 7
 #define BASE_PLUS 112, 2, {2, 3, 16, 3}, {12, 16, 20}, {8, 4, 14, 7}, 14
 #define LARGE     144, 2, {2, 6, 36, 4}, {23, 33, 43}, {8, 4, 16, 8}, 7
+#define DEMO      24, 1, {1, 2, 4, 1}, {4, 5, 6}, {8, 4, 8, 4}, 8
+#define OFFICIAL  1024, 256, 2048
 #define NO_REPVIT                                                                                                      \
     {0},                                                                                                               \
     {                                                                                                                  \
@@ -17,21 +20,25 @@
     }
 
 const model_config model_configs[] = {
-    {"sam2.1_hiera_tiny", "sam2", "2.1", TRUNK_HIERA, TINY, NO_REPVIT, 4, 1},
-    {"sam2.1_hiera_small", "sam2", "2.1", TRUNK_HIERA, SMALL, NO_REPVIT, 4, 1},
-    {"sam2.1_hiera_base_plus", "sam2", "2.1", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, 1},
-    {"sam2.1_hiera_large", "sam2", "2.1", TRUNK_HIERA, LARGE, NO_REPVIT, 4, 1},
-    {"sam2_hiera_tiny", "sam2", "2.0", TRUNK_HIERA, TINY, NO_REPVIT, 4, 0},
-    {"sam2_hiera_small", "sam2", "2.0", TRUNK_HIERA, SMALL, NO_REPVIT, 4, 0},
-    {"sam2_hiera_base_plus", "sam2", "2.0", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, 0},
-    {"sam2_hiera_large", "sam2", "2.0", TRUNK_HIERA, LARGE, NO_REPVIT, 4, 0},
+    {"sam2.1_hiera_tiny", "sam2", "2.1", TRUNK_HIERA, TINY, NO_REPVIT, 4, OFFICIAL, 1},
+    {"sam2.1_hiera_small", "sam2", "2.1", TRUNK_HIERA, SMALL, NO_REPVIT, 4, OFFICIAL, 1},
+    {"sam2.1_hiera_base_plus", "sam2", "2.1", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, OFFICIAL, 1},
+    {"sam2.1_hiera_large", "sam2", "2.1", TRUNK_HIERA, LARGE, NO_REPVIT, 4, OFFICIAL, 1},
+    {"sam2_hiera_tiny", "sam2", "2.0", TRUNK_HIERA, TINY, NO_REPVIT, 4, OFFICIAL, 0},
+    {"sam2_hiera_small", "sam2", "2.0", TRUNK_HIERA, SMALL, NO_REPVIT, 4, OFFICIAL, 0},
+    {"sam2_hiera_base_plus", "sam2", "2.0", TRUNK_HIERA, BASE_PLUS, NO_REPVIT, 4, OFFICIAL, 0},
+    {"sam2_hiera_large", "sam2", "2.0", TRUNK_HIERA, LARGE, NO_REPVIT, 4, OFFICIAL, 0},
+    {"sam2.1_hiera_demo", "sam2", "2.1", TRUNK_HIERA, DEMO, NO_REPVIT, 2, 256, 128, 256, 1},
     {.name = "edgetam",
      .family = "edgetam",
      .version = "1",
      .trunk = TRUNK_REPVIT,
      .widths = {48, 96, 192, 384},
      .depths = {2, 2, 14, 2},
-     .memory_attention_layers = 2},
+     .memory_attention_layers = 2,
+     .image_px = 1024,
+     .d_model = 256,
+     .memory_attention_mlp = 2048},
 };
 const size_t n_model_configs = sizeof model_configs / sizeof model_configs[0];
 
@@ -61,6 +68,7 @@ static const char *size_of(const char *word)
         {"base-plus", "base_plus"},
         {"l", "large"},
         {"large", "large"},
+        {"demo", "demo"},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (strcasecmp(word, sizes[i][0]) == 0)
@@ -90,7 +98,7 @@ sam_status model_config_find(const char *name, const model_config **out, sam_err
     return fail(
         err, SAM_E_ARG,
         "unknown model %.60s: expected sam2.1_hiera_ or sam2_hiera_ followed by tiny, small, base_plus or large, "
-        "or edgetam",
+        "sam2.1_hiera_demo or edgetam",
         name);
 }
 
@@ -128,12 +136,13 @@ static json_t *repvit_json(const model_config *c)
 
 char *model_config_json(const model_config *c)
 {
-    json_t *j = json_pack("{s:s, s:i}", "version", c->version, "image_size", IMAGE_PX);
+    json_t *j = json_pack("{s:s, s:i}", "version", c->version, "image_size", c->image_px);
     json_t *trunk = c->trunk == TRUNK_HIERA ? hiera_json(c) : repvit_json(c);
-    json_t *memory = json_pack("{s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:i, s:i}", "d_model", D_MODEL, "mem_dim", MEM_DIM,
-                               "memory_attention_layers", c->memory_attention_layers, "num_maskmem", NUM_MASKMEM,
-                               "max_obj_ptrs", MAX_OBJ_PTRS, "object_pointer_time_encoding", c->is_21,
-                               "no_obj_embed_spatial", c->is_21, "sigmoid_scale", 20, "sigmoid_bias", -10);
+    json_t *memory = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:i, s:i}", "d_model", c->d_model, "mem_dim",
+                               MEM_DIM, "memory_attention_layers", c->memory_attention_layers, "memory_attention_mlp",
+                               c->memory_attention_mlp, "num_maskmem", NUM_MASKMEM, "max_obj_ptrs", MAX_OBJ_PTRS,
+                               "object_pointer_time_encoding", c->is_21, "no_obj_embed_spatial", c->is_21,
+                               "sigmoid_scale", 20, "sigmoid_bias", -10);
     char *text = NULL;
     if (j && json_object_update(j, trunk) == 0 && json_object_update(j, memory) == 0)
         text = json_dumps(j, JSON_COMPACT);

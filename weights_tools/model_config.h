@@ -18,6 +18,7 @@ typedef struct model_config {
     /* RepViT (timm repvit_m1) */
     int widths[4], depths[4];
     int memory_attention_layers;
+    int image_px, d_model, memory_attention_mlp; /* side of the input, channels of features and decoder */
     int is_21; /* SAM 2.1: no_obj_embed_spatial, and object pointers carry their age */
 } model_config;
 
@@ -25,8 +26,6 @@ extern const model_config model_configs[];
 extern const size_t n_model_configs;
 
 enum { /* equal in all of them */
-       IMAGE_PX = 1024,
-       D_MODEL = 256,
        MEM_DIM = 64,
        NUM_MASKMEM = 7,
        MAX_OBJ_PTRS = 16,
@@ -36,7 +35,8 @@ enum { /* equal in all of them */
        REPVIT_MLP_RATIO = 2
 };
 
-/* Takes the official name (sam2.1_hiera_tiny) and shorter ones (sam2.1_tiny, sam2.1_t, sam2_b+, sam2.1-hiera-large). */
+/* Takes the official name (sam2.1_hiera_tiny) or sam2.1_hiera_demo, and shorter ones
+ * (sam2.1_tiny, sam2.1_t, sam2_b+, sam2.1-hiera-large). */
 sam_status model_config_find(const char *name, const model_config **out, sam_error *err);
 
 /* The "config" string; to be freed. NULL if there is no memory. */

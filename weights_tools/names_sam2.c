@@ -87,10 +87,10 @@ static void hiera(tensor_set *s, const model_config *c)
         }
 }
 
-static void fpn(tensor_set *s, const int channels[4])
+static void fpn(tensor_set *s, int d, const int channels[4])
 {
     for (int i = 0; i < 4; i++)
-        want_conv(s, D_MODEL, channels[i], 1, names_at("image_encoder.neck.convs.%d.conv", i).text);
+        want_conv(s, d, channels[i], 1, names_at("image_encoder.neck.convs.%d.conv", i).text);
 }
 
 /* -------------------------------------------------------------------- memory attention and encoder ---- */
@@ -103,73 +103,73 @@ static void attention(tensor_set *s, int n_embed, int n_inner, int n_keys, const
     want_linear(s, n_embed, n_inner, names_at("%s.out_proj", where).text);
 }
 
-static void memory_attention(tensor_set *s, int n_layers)
+static void memory_attention(tensor_set *s, const model_config *c)
 {
-    const int hidden = 2048;
-    for (int i = 0; i < n_layers; i++) {
+    const int d = c->d_model, hidden = c->memory_attention_mlp;
+    for (int i = 0; i < c->memory_attention_layers; i++) {
         scope layer = names_at("memory_attention.layers.%d", i);
-        attention(s, D_MODEL, D_MODEL, D_MODEL, names_at("%s.self_attn", layer.text).text);
-        attention(s, D_MODEL, D_MODEL, MEM_DIM, names_at("%s.cross_attn_image", layer.text).text);
-        want_linear(s, hidden, D_MODEL, names_at("%s.linear1", layer.text).text);
-        want_linear(s, D_MODEL, hidden, names_at("%s.linear2", layer.text).text);
+        attention(s, d, d, d, names_at("%s.self_attn", layer.text).text);
+        attention(s, d, d, MEM_DIM, names_at("%s.cross_attn_image", layer.text).text);
+        want_linear(s, hidden, d, names_at("%s.linear1", layer.text).text);
+        want_linear(s, d, hidden, names_at("%s.linear2", layer.text).text);
         for (int n = 1; n <= 3; n++)
-            want_norm(s, D_MODEL, names_at("%s.norm%d", layer.text, n).text);
+            want_norm(s, d, names_at("%s.norm%d", layer.text, n).text);
     }
-    want_norm(s, D_MODEL, "memory_attention.norm");
+    want_norm(s, d, "memory_attention.norm");
 }
 
-static void memory_encoder(tensor_set *s)
+static void memory_encoder(tensor_set *s, int d)
 {
     int n_in = 1, i = 0;
     for (; i < 12; i += 3, n_in *= 4) { /* conv, norm, GELU */
         want_conv(s, 4 * n_in, n_in, 3, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
         want_norm(s, 4 * n_in, names_at("memory_encoder.mask_downsampler.encoder.%d", i + 1).text);
     }
-    want_conv(s, D_MODEL, n_in, 1, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
-    want_conv(s, D_MODEL, D_MODEL, 1, "memory_encoder.pix_feat_proj");
+    want_conv(s, d, n_in, 1, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
+    want_conv(s, d, d, 1, "memory_encoder.pix_feat_proj");
     for (int layer = 0; layer < 2; layer++) {
         scope fuser = names_at("memory_encoder.fuser.layers.%d", layer);
-        want(s, 1, SHAPE(D_MODEL), "%s.gamma", fuser.text);
-        want_conv(s, D_MODEL, 1, 7, names_at("%s.dwconv", fuser.text).text);
-        want_norm(s, D_MODEL, names_at("%s.norm", fuser.text).text);
-        want_linear(s, 4 * D_MODEL, D_MODEL, names_at("%s.pwconv1", fuser.text).text);
-        want_linear(s, D_MODEL, 4 * D_MODEL, names_at("%s.pwconv2", fuser.text).text);
+        want(s, 1, SHAPE(d), "%s.gamma", fuser.text);
+        want_conv(s, d, 1, 7, names_at("%s.dwconv", fuser.text).text);
+        want_norm(s, d, names_at("%s.norm", fuser.text).text);
+        want_linear(s, 4 * d, d, names_at("%s.pwconv1", fuser.text).text);
+        want_linear(s, d, 4 * d, names_at("%s.pwconv2", fuser.text).text);
     }
-    want_conv(s, MEM_DIM, D_MODEL, 1, "memory_encoder.out_proj");
+    want_conv(s, MEM_DIM, d, 1, "memory_encoder.out_proj");
 }
 
 /* --------------------------------------------------------------------- prompt encoder, mask decoder ---- */
 
-static void prompt_encoder(tensor_set *s)
+static void prompt_encoder(tensor_set *s, int d)
 {
-    want(s, 2, SHAPE(2, D_MODEL / 2), "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix");
+    want(s, 2, SHAPE(2, d / 2), "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix");
     for (int i = 0; i < 4; i++)
-        want_one(s, D_MODEL, names_at("sam_prompt_encoder.point_embeddings.%d.weight", i).text);
-    want_one(s, D_MODEL, "sam_prompt_encoder.not_a_point_embed.weight");
+        want_one(s, d, names_at("sam_prompt_encoder.point_embeddings.%d.weight", i).text);
+    want_one(s, d, "sam_prompt_encoder.not_a_point_embed.weight");
     want_conv(s, 4, 1, 2, "sam_prompt_encoder.mask_downscaling.0");
     want_norm(s, 4, "sam_prompt_encoder.mask_downscaling.1");
     want_conv(s, 16, 4, 2, "sam_prompt_encoder.mask_downscaling.3");
     want_norm(s, 16, "sam_prompt_encoder.mask_downscaling.4");
-    want_conv(s, D_MODEL, 16, 1, "sam_prompt_encoder.mask_downscaling.6");
-    want_one(s, D_MODEL, "sam_prompt_encoder.no_mask_embed.weight");
+    want_conv(s, d, 16, 1, "sam_prompt_encoder.mask_downscaling.6");
+    want_one(s, d, "sam_prompt_encoder.no_mask_embed.weight");
 }
 
-static void two_way_transformer(tensor_set *s, const char *where)
+static void two_way_transformer(tensor_set *s, int d, const char *where)
 {
-    const int half = D_MODEL / 2;
+    const int half = d / 2;
     for (int i = 0; i < 2; i++) {
         scope layer = names_at("%s.layers.%d", where, i);
-        attention(s, D_MODEL, D_MODEL, D_MODEL, names_at("%s.self_attn", layer.text).text);
-        want_norm(s, D_MODEL, names_at("%s.norm1", layer.text).text);
-        attention(s, D_MODEL, half, D_MODEL, names_at("%s.cross_attn_token_to_image", layer.text).text);
-        want_norm(s, D_MODEL, names_at("%s.norm2", layer.text).text);
-        mlp(s, D_MODEL, 2048, D_MODEL, 2, names_at("%s.mlp", layer.text).text);
-        want_norm(s, D_MODEL, names_at("%s.norm3", layer.text).text);
-        want_norm(s, D_MODEL, names_at("%s.norm4", layer.text).text);
-        attention(s, D_MODEL, half, D_MODEL, names_at("%s.cross_attn_image_to_token", layer.text).text);
+        attention(s, d, d, d, names_at("%s.self_attn", layer.text).text);
+        want_norm(s, d, names_at("%s.norm1", layer.text).text);
+        attention(s, d, half, d, names_at("%s.cross_attn_token_to_image", layer.text).text);
+        want_norm(s, d, names_at("%s.norm2", layer.text).text);
+        mlp(s, d, 8 * d, d, 2, names_at("%s.mlp", layer.text).text);
+        want_norm(s, d, names_at("%s.norm3", layer.text).text);
+        want_norm(s, d, names_at("%s.norm4", layer.text).text);
+        attention(s, d, half, d, names_at("%s.cross_attn_image_to_token", layer.text).text);
     }
-    attention(s, D_MODEL, half, D_MODEL, names_at("%s.final_attn_token_to_image", where).text);
-    want_norm(s, D_MODEL, names_at("%s.norm_final_attn", where).text);
+    attention(s, d, half, d, names_at("%s.final_attn_token_to_image", where).text);
+    want_norm(s, d, names_at("%s.norm_final_attn", where).text);
 }
 
 /* A transposed convolution: weight [in, out, 2, 2]. */
@@ -179,47 +179,49 @@ static void upscale(tensor_set *s, int n_in, int n_out, const char *where)
     want(s, 1, SHAPE(n_out), "%s.bias", where);
 }
 
-static void mask_decoder(tensor_set *s)
+static void mask_decoder(tensor_set *s, int d)
 {
     const int n_masks = 4;
-    two_way_transformer(s, "sam_mask_decoder.transformer");
-    want_one(s, D_MODEL, "sam_mask_decoder.iou_token.weight");
-    want(s, 2, SHAPE(n_masks, D_MODEL), "sam_mask_decoder.mask_tokens.weight");
-    want_one(s, D_MODEL, "sam_mask_decoder.obj_score_token.weight");
-    upscale(s, D_MODEL, D_MODEL / 4, "sam_mask_decoder.output_upscaling.0");
-    want_norm(s, D_MODEL / 4, "sam_mask_decoder.output_upscaling.1");
-    upscale(s, D_MODEL / 4, D_MODEL / 8, "sam_mask_decoder.output_upscaling.3");
-    want_conv(s, D_MODEL / 8, D_MODEL, 1, "sam_mask_decoder.conv_s0");
-    want_conv(s, D_MODEL / 4, D_MODEL, 1, "sam_mask_decoder.conv_s1");
+    two_way_transformer(s, d, "sam_mask_decoder.transformer");
+    want_one(s, d, "sam_mask_decoder.iou_token.weight");
+    want(s, 2, SHAPE(n_masks, d), "sam_mask_decoder.mask_tokens.weight");
+    want_one(s, d, "sam_mask_decoder.obj_score_token.weight");
+    upscale(s, d, d / 4, "sam_mask_decoder.output_upscaling.0");
+    want_norm(s, d / 4, "sam_mask_decoder.output_upscaling.1");
+    upscale(s, d / 4, d / 8, "sam_mask_decoder.output_upscaling.3");
+    want_conv(s, d / 8, d, 1, "sam_mask_decoder.conv_s0");
+    want_conv(s, d / 4, d, 1, "sam_mask_decoder.conv_s1");
     for (int i = 0; i < n_masks; i++)
-        mlp(s, D_MODEL, D_MODEL, D_MODEL / 8, 3, names_at("sam_mask_decoder.output_hypernetworks_mlps.%d", i).text);
-    mlp(s, D_MODEL, D_MODEL, n_masks, 3, "sam_mask_decoder.iou_prediction_head");
-    mlp(s, D_MODEL, D_MODEL, 1, 3, "sam_mask_decoder.pred_obj_score_head");
+        mlp(s, d, d, d / 8, 3, names_at("sam_mask_decoder.output_hypernetworks_mlps.%d", i).text);
+    mlp(s, d, d, n_masks, 3, "sam_mask_decoder.iou_prediction_head");
+    mlp(s, d, d, 1, 3, "sam_mask_decoder.pred_obj_score_head");
 }
 
 /* -------------------------------------------------------------------------------------------- models ---- */
 
 void names_before_trunk(tensor_set *s, const model_config *c)
 {
+    const int d = c->d_model;
     want(s, 4, SHAPE(NUM_MASKMEM, 1, 1, MEM_DIM), "maskmem_tpos_enc");
-    want(s, 3, SHAPE(1, 1, D_MODEL), "no_mem_embed");
-    want(s, 3, SHAPE(1, 1, D_MODEL), "no_mem_pos_enc");
-    want_one(s, D_MODEL, "no_obj_ptr");
+    want(s, 3, SHAPE(1, 1, d), "no_mem_embed");
+    want(s, 3, SHAPE(1, 1, d), "no_mem_pos_enc");
+    want_one(s, d, "no_obj_ptr");
     if (c->is_21)
         want_one(s, MEM_DIM, "no_obj_embed_spatial");
 }
 
 void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4])
 {
-    fpn(s, neck_channels);
+    const int d = c->d_model;
+    fpn(s, d, neck_channels);
     want_conv(s, 1, 1, 4, "mask_downsample");
-    memory_attention(s, c->memory_attention_layers);
-    memory_encoder(s);
-    prompt_encoder(s);
-    mask_decoder(s);
-    mlp(s, D_MODEL, D_MODEL, D_MODEL, 3, "obj_ptr_proj");
+    memory_attention(s, c);
+    memory_encoder(s, d);
+    prompt_encoder(s, d);
+    mask_decoder(s, d);
+    mlp(s, d, d, d, 3, "obj_ptr_proj");
     if (c->is_21)
-        want_linear(s, MEM_DIM, D_MODEL, "obj_ptr_tpos_proj");
+        want_linear(s, MEM_DIM, d, "obj_ptr_tpos_proj");
 }
 
 sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err)
