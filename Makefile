@@ -2,6 +2,7 @@
 # make test       everything that is tested, plain and under sanitizers
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
+# make predicted  docs/results/predicted.*: time and memory of every model on GPUs that are not here
 # make setup      only install what the build needs
 # make format     clang-format over the sources
 BUILD ?= build
@@ -13,7 +14,7 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo fatbin format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize demo fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -63,6 +64,9 @@ fatbin: setup
 	  { grep -E 'error|Error' $(BUILD)-fatbin/ptxas.log; exit 1; }
 	mkdir -p docs/results
 	tests/gpu/kernel_table.py $(BUILD)-fatbin/ptxas.log > docs/results/kernels.md; tail -1 docs/results/kernels.md
+
+predicted: all
+	tests/gpu/predicted.py $(BUILD) docs
 
 format:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format -i

@@ -1,8 +1,11 @@
 /* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
 #include "backend.h"
 #include "convert.h"
+#include "cublaslt.h"
+#include "cudnn_conv.h"
 #include "flags.h"
 #include "op.h"
+#include "open_model.h"
 #include "overlay.h"
 
 #include <stdio.h> /* before jpeglib.h, which needs FILE */
@@ -121,6 +124,28 @@ static void print_cuda(void)
                                                                          : "none loaded on this machine");
 }
 
+/* What the CUDA backend loads when a model is opened. */
+static void print_cuda_libraries(void)
+{
+    char why[256], path[4096];
+    if (!backend_cuda())
+        return;
+    cublaslt *lt = cublaslt_open(NULL, why, sizeof why);
+    if (lt)
+        printf("cuBLASLt       %s: large products (--disable_cublas)\n", cublaslt_version(lt));
+    else
+        printf("cuBLASLt       none: %s; our own kernels are used\n", why);
+    cublaslt_close(lt);
+    cudnn *dnn = cudnn_open(NULL, why, sizeof why);
+    if (dnn)
+        printf("cuDNN          %s: convolutions that tuning finds faster (--disable_cudnn)\n", cudnn_version(dnn));
+    else
+        printf("cuDNN          none: %s; our own kernels are used\n", why);
+    cudnn_close(dnn);
+    model_tuning_cache(&(model_choice){0}, path, sizeof path);
+    printf("tuning cache   %s (%s)\n", *path ? path : "none", access(path, F_OK) ? "made by --tune" : "there is one");
+}
+
 static void print_libraries(void)
 {
     const dnnl_version_t *dnnl = dnnl_version();
@@ -164,6 +189,7 @@ static int doctor_main(int argc, char **argv)
     print_cpu();
     print_backend();
     print_cuda();
+    print_cuda_libraries();
     print_libraries();
     print_cache();
     return 0;

@@ -322,15 +322,8 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->tune,
          .help =
-             "Try algorithms in setup and keep the fastest. No cuDNN is used: on the CPU this is the number of threads; "
-             "CUDA kernels are chosen by shape (default: off)."},
-        {.name = "workspace_mb",
-         .kind = FLAG_INT,
-         .value = &o->workspace_mb,
-         .meta = "MB",
-         .min = 1,
-         .max = 1 << 20,
-         .help = "Tuning takes nothing that needs more scratch memory (default 256)."},
+             "Try algorithms in setup and keep the fastest that need no more than --workspace_mb: on CUDA those of "
+             "cuBLASLt, cuDNN and our kernels, for inference to use; on the CPU numbers of threads (default: off)."},
         {.name = "autocast_dtype",
          .kind = FLAG_CHOICE,
          .value = &o->autocast,
@@ -371,6 +364,9 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (!o->w.test_mode && !o->w.split_dir)
         return fail(err, SAM_E_ARG,
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
+    if (o->tune && o->w.model.deterministic)
+        return fail(err, SAM_E_ARG,
+                    "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
     if (!o->w.model.image_px)
@@ -398,6 +394,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
+    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else
@@ -413,7 +410,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
 
 static int edge_main(int argc, char **argv)
 {
-    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600}, .workspace_mb = 256};
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}}};
     flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
     const char *only = NULL;
     sam_error err;
@@ -450,5 +447,6 @@ const verb verb_edge = {
         "  quick        1 video, 1 object, 30 frames, 512 px\n"
         "  standard     10 videos, 2 objects each, all frames, 1024 px\n"
         "  memory-safe  10 videos, 1 object each, 512 px, 8 frames in memory, prepared frames, isolated models\n",
+    .before = "[quick|standard|memory-safe]",
     .main = edge_main,
 };

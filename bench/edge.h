@@ -28,7 +28,7 @@ typedef struct edge_options {
     const char *preset, *phase, *preprocessed_dir, *autocast;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int workspace_mb, tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
+    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
     int device_lost; /* by this process */
 } edge_options;
 

@@ -113,7 +113,7 @@ static sam_status time_threads(const model_choice *choice, int n_threads, double
     return status;
 }
 
-/* On the CPU what can be chosen is the number of threads: all, all but one, half. CUDA kernels choose by shape. */
+/* On the CPU what can be chosen is the number of threads: all, all but one, half. On CUDA warming up has tuned. */
 static json_t *tune(const edge_options *o, const model_choice *choice, int *best_threads)
 {
     int all = model_threads(choice), tried = 0;
@@ -132,7 +132,7 @@ static json_t *tune(const edge_options *o, const model_choice *choice, int *best
         tried = counts[i];
         if (time_threads(choice, counts[i], &ms, &scratch, &why) != SAM_OK)
             continue;
-        int fits = scratch <= (size_t)o->workspace_mb << 20;
+        int fits = scratch <= (size_t)o->w.model.workspace_mb << 20;
         json_array_append_new(candidates, json_pack("{s:i,s:f,s:I,s:b}", "threads", counts[i], "ms", ms,
                                                     "scratch_bytes", (json_int_t)scratch, "fits_workspace", fits));
         if (fits && (!*best_threads || ms < best)) {
@@ -143,8 +143,9 @@ static json_t *tune(const edge_options *o, const model_choice *choice, int *best
     return candidates;
 }
 
-/* "ok", "load-only" (it opens, but the frame failed) or "failed". */
-static const char *warm_up(const model_choice *choice, const char *checkpoint, double *ms, sam_error *why)
+/* "ok", "load-only" (it opens, but the frame failed) or "failed". libraries: what a device used, "" for none. */
+static const char *warm_up(const model_choice *choice, const char *checkpoint, double *ms, char *libraries,
+                           size_t n_libraries, sam_error *why)
 {
     warm_model m = {0};
     double start = clock_ms(), frame_ms;
@@ -154,6 +155,7 @@ static const char *warm_up(const model_choice *choice, const char *checkpoint, d
     for (int i = 0; i < 2 && ran == SAM_OK; i++)
         ran = one_small_frame(m.session, i, &frame_ms, why);
     *ms = clock_ms() - start;
+    snprintf(libraries, n_libraries, "%s", loaded == SAM_OK ? sam_model_libraries(m.model) : "");
     warm_close(&m);
     return ran == SAM_OK ? "ok" : loaded == SAM_OK ? "load-only" : "failed";
 }
@@ -174,21 +176,23 @@ static json_t *prepare_model(const edge_options *o, const model_entry *e)
     sam_error why = {0};
     double ms = 0;
     int threads = 0;
+    char libraries[1024] = "";
     choice.weights = workload_weights(&o->w, e);
+    choice.tune |= o->tune;
     const char *state = "killed";
     json_t *candidates = NULL;
     if (is_cold(o, e->name)) {
         snprintf(why.text, sizeof why.text, "the setup's process was killed while it warmed up or tuned this model");
         candidates = json_array();
     } else {
-        state = warm_up(&choice, e->checkpoint, &ms, &why);
+        state = warm_up(&choice, e->checkpoint, &ms, libraries, sizeof libraries, &why);
         if (strcmp(state, "ok"))
             fprintf(stderr, "sambench edge: %s: warm-up %s: %s\n", e->name, state, why.text);
         candidates = tune(o, &choice, &threads);
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:f,s:s,s:i,s:o}", "name", e->name, "checkpoint", e->checkpoint, "weights",
-                     choice.weights, "warmup", state, "warmup_ms", ms, "why", why.text, "threads", threads, "tuning",
-                     candidates);
+    return json_pack("{s:s,s:s,s:s,s:s,s:f,s:s,s:i,s:s,s:o}", "name", e->name, "checkpoint", e->checkpoint, "weights",
+                     choice.weights, "warmup", state, "warmup_ms", ms, "why", why.text, "threads", threads, "libraries",
+                     libraries, "tuning", candidates);
 }
 
 /* ---- prepared frames ---- */
@@ -251,7 +255,7 @@ json_t *edge_settings(const edge_options *o, const char *split)
                      w->split_name ? w->split_name : "sav_val", "imgsz", w->model.image_px, "precision",
                      model_precision(&w->model), "limit_videos", w->limit_videos, "limit_objects", w->limit_objects,
                      "max_clip_frames", w->max_clip_frames, "preprocess_frames", o->preprocess_frames, "workspace_mb",
-                     o->workspace_mb, "enable_cudnn_tuning", o->tune);
+                     w->model.workspace_mb, "enable_cudnn_tuning", o->tune);
 }
 
 sam_status edge_setup(edge_options *o, sam_error *err)

@@ -349,7 +349,7 @@ static int eval_main(int argc, char **argv)
         status = evaluate(&o, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench eval: %s\n", err.text);
-    return status == SAM_OK ? 0 : 1;
+    return status == SAM_OK ? 0 : status == SAM_E_ARG ? 2 : 1;
 }
 
 const verb verb_eval = {

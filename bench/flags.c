@@ -262,6 +262,8 @@ static void print_help(const verb *v, const flag *flags, int n_flags)
     printf("sambench %s: %s\n", v->name, v->summary);
     if (v->examples)
         printf("\nexamples:\n%s%s", v->examples, v->examples[strlen(v->examples) - 1] == '\n' ? "" : "\n");
+    printf("\nusage: sambench %s%s%s [--flag value ...]%s%s\n", v->name, v->before ? " " : "",
+           v->before ? v->before : "", v->after ? " " : "", v->after ? v->after : "");
     int width = 0;
     for (int i = 0; i < n_flags; i++) {
         int n = (int)(strlen(flags[i].name) + strlen(meta_of(&flags[i])));

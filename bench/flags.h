@@ -34,6 +34,7 @@ typedef struct verb {
     const char *name;                   /* "run"                                                  */
     const char *summary;                /* one line                                               */
     const char *examples;               /* printed first by --help                                */
+    const char *before, *after;         /* words that are no flags, before and after them; or NULL */
     int (*main)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
 } verb;
 

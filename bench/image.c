@@ -331,7 +331,7 @@ extern const verb verb_image;
 static int image_main(int argc, char **argv)
 {
     image_options o = {.prompts = {.id = 1}, .multimask = -1};
-    flag flags[32];
+    flag flags[48];
     int n = model_flags(&o.model, flags), help;
     n += own_flags(&o, flags + n);
     n += prompt_flags(&o.prompts, flags + n);

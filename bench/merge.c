@@ -293,5 +293,6 @@ const verb verb_merge = {
         "  mpirun -n 2 sambench run --split_dir sav_val --models sam2_tiny_points --weights_dir checkpoints --out_dir out\n"
         "  sambench merge out\n"
         "  sambench merge machine_a/out machine_b/out --out all\n",
+    .before = "DIR...",
     .main = merge_main,
 };

@@ -379,5 +379,6 @@ const verb verb_monitor = {
     .examples =
         "  sambench monitor --interval 0.5 --log memory_usage.csv -- sambench run --test_mode --models edgetam_points\n"
         "  sambench monitor --pid 4711 --plot memory.svg\n",
+    .after = "[-- PROGRAM ARGUMENTS...]",
     .main = monitor_main,
 };

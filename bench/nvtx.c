@@ -1,45 +1,41 @@
 #include "nvtx.h"
 
-#include <dlfcn.h>
-#include <stddef.h>
+#include "backend.h"
+#include "tap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-/* POSIX lets an object pointer become a function pointer through memory only. */
-static void find(void *library, const char *name, void *function, size_t n)
-{
-    void *symbol = dlsym(library, name);
-    memcpy(function, &symbol, n);
-}
-
 void nvtx_open(nvtx *n)
 {
-    static const char *const names[] = {"libnvToolsExt.so.1", "libnvToolsExt.so"};
     const char *wanted = getenv("SAMBENCH_NVTX");
-    *n = (nvtx){0};
-    if (!getenv("NVTX_INJECTION64_PATH") && !(wanted && !strcmp(wanted, "1")))
-        return;
-    for (int i = 0; i < 2 && !n->library; i++)
-        n->library = dlopen(names[i], RTLD_NOW);
-    if (!n->library)
-        return;
-    find(n->library, "nvtxRangePushA", &n->push, sizeof n->push);
-    find(n->library, "nvtxRangePop", &n->pop, sizeof n->pop);
-    if (!n->push || !n->pop)
-        nvtx_close(n);
-}
-
-void nvtx_close(nvtx *n)
-{
-    if (n->library)
-        dlclose(n->library);
-    *n = (nvtx){0};
+    n->graphs = nvtx_built && getenv("NVTX_INJECTION64_PATH") != NULL;
+    n->operators = n->graphs && wanted && !strcmp(wanted, "operators");
 }
 
 void nvtx_range(const nvtx *n, const char *name)
 {
-    if (n->push && name)
-        n->push(name);
-    else if (n->push)
-        n->pop();
+    if (n->graphs && name)
+        nvtx_push(name);
+    else if (n->graphs)
+        nvtx_pop();
+}
+
+static void on_graph(void *user, const char *graph, int begins)
+{
+    nvtx_range(user, begins ? graph : NULL);
+}
+
+static const char *on_operator(void *user, const tap_call *c)
+{
+    nvtx_range(user, op_table[c->op]->name);
+    const char *wrong = c->b->api->run(c->b, c->op, c->call);
+    nvtx_range(user, NULL);
+    return wrong;
+}
+
+void nvtx_watch(nvtx *n, sam_session *s)
+{
+    if (n->graphs)
+        session_tap(s, (tap){.user = n, .span = on_graph, .run = n->operators ? on_operator : NULL});
 }

@@ -1,6 +1,7 @@
 #include "open_model.h"
 
 #include "convert.h"
+#include "folders.h"
 #include "listing.h"
 
 #include <errno.h>
@@ -9,9 +10,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+int library_flags(model_choice *c, flag *to)
+{
+    const flag flags[N_LIBRARY_FLAGS] = {
+        {.name = "tune",
+         .kind = FLAG_SWITCH,
+         .value = &c->tune,
+         .help = "CUDA: time algorithms for work that the tuning cache does not know, and keep the fastest (default: "
+                 "off, the libraries' first guess)."},
+        {.name = "tuning_cache",
+         .kind = FLAG_STRING,
+         .value = &c->tuning_cache,
+         .meta = "FILE",
+         .help = "CUDA: where choices are kept (default: $XDG_CACHE_HOME/sambench/tuning.json)."},
+        {.name = "workspace_mb",
+         .kind = FLAG_INT,
+         .value = &c->workspace_mb,
+         .meta = "MB",
+         .min = 1,
+         .max = 1 << 20,
+         .help = "Scratch memory that a library's algorithm may take (default 32; edge: 256)."},
+        {.name = "deterministic",
+         .kind = FLAG_SWITCH,
+         .value = &c->deterministic,
+         .help = "CUDA: the same bits each run: no choice by time, no sums in any order (default: off)."},
+        {.name = "disable_cublas",
+         .kind = FLAG_SWITCH,
+         .value = &c->disable_cublas,
+         .help = "CUDA: products by our own kernels only (default: large ones by cuBLASLt where it is installed)."},
+        {.name = "disable_cudnn",
+         .kind = FLAG_SWITCH,
+         .value = &c->disable_cudnn,
+         .help = "CUDA: convolutions by our own kernels only (default: cuDNN where tuning found it faster)."},
+    };
+    memcpy(to, flags, sizeof flags);
+    return N_LIBRARY_FLAGS;
+}
+
 int model_flags(model_choice *c, flag *to)
 {
-    const flag flags[N_MODEL_FLAGS] = {
+    const flag flags[N_MODEL_FLAGS - N_LIBRARY_FLAGS] = {
         {.name = "weights",
          .kind = FLAG_STRING,
          .value = &c->weights,
@@ -57,7 +95,7 @@ int model_flags(model_choice *c, flag *to)
          .help = "Instruction set of the CPU backend (default: the best this machine has; `sambench doctor`)."},
     };
     memcpy(to, flags, sizeof flags);
-    return N_MODEL_FLAGS;
+    return N_MODEL_FLAGS - N_LIBRARY_FLAGS + library_flags(c, to + N_MODEL_FLAGS - N_LIBRARY_FLAGS);
 }
 
 int session_flags(model_choice *c, flag *to)
@@ -128,33 +166,74 @@ sam_model_options model_options(const model_choice *c)
                                           : !strcmp(precision, "bf16") ? SAM_BF16
                                                                        : SAM_F32,
                                .image_px = c->image_px,
-                               .cpu_variant = c->cpu_variant};
+                               .cpu_variant = c->cpu_variant,
+                               .no_cublas = c->disable_cublas,
+                               .no_cudnn = c->disable_cudnn,
+                               .deterministic = c->deterministic,
+                               .tune = c->tune,
+                               .workspace_bytes = (size_t)c->workspace_mb << 20};
+}
+
+void model_tuning_cache(const model_choice *c, char *path, size_t n_path)
+{
+    char folder[1024];
+    if (c->tuning_cache)
+        snprintf(path, n_path, "%s", c->tuning_cache);
+    else if (convert_cache_dir(getenv("XDG_CACHE_HOME"), getenv("HOME"), folder, sizeof folder, NULL) == SAM_OK)
+        snprintf(path, n_path, "%s/tuning.json", folder);
+    else
+        path[0] = 0;
+}
+
+/* sam_model_open, which says what libraries it found. */
+static sam_status open_and_say(const char *verb, const char *path, const sam_model_options *opt, sam_model **out,
+                               sam_error *err)
+{
+    TRY(sam_model_open(path, opt, out, err));
+    const char *libraries = sam_model_libraries(*out);
+    if (*libraries)
+        fprintf(stderr, "sambench %s: %s\n", verb, libraries);
+    return SAM_OK;
+}
+
+static void say_device(const char *verb, const model_choice *c, const char *what, const char *why)
+{
+    if (!c->device_said || !*c->device_said)
+        fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, what, why);
+    if (c->device_said)
+        *c->device_said = 1;
 }
 
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
                       sam_error *err)
 {
-    char path[4096];
+    char path[4096], cache[4096];
     int is_auto = !c->device || !strcmp(c->device, "auto");
     sam_model_options opt = model_options(c);
     opt.max_points = max_points;
     opt.max_prompted_frames = max_prompted_frames;
     *out = NULL;
+    if (c->tune && c->deterministic)
+        return fail(err, SAM_E_ARG, "--tune and --deterministic contradict: what is faster differs from run to run");
+    model_tuning_cache(c, cache, sizeof cache);
+    opt.tuning_cache = *cache ? cache : NULL;
     TRY(model_resolve(verb, c->weights, path, sizeof path, err));
+    if (c->tune && *cache)
+        TRY(folders_make_for(cache, err));
     if (!is_auto || c->cpu_variant)
-        return sam_model_open(path, &opt, out, err);
+        return open_and_say(verb, path, &opt, out, err);
     /* No other failure than of the device makes it the CPU, and never without a word. */
     opt.backend = SAM_CUDA;
     sam_error no_cuda = {0};
-    sam_status status = sam_model_open(path, &opt, out, &no_cuda);
+    sam_status status = open_and_say(verb, path, &opt, out, &no_cuda);
     if (status == SAM_OK) {
-        fprintf(stderr, "sambench %s: --device auto is the GPU\n", verb);
+        say_device(verb, c, "the GPU", "");
         return SAM_OK;
     }
     if (status != SAM_E_DEVICE)
         return fail(err, status, "%s", no_cuda.text);
     opt.backend = SAM_CPU;
     TRY(sam_model_open(path, &opt, out, err));
-    fprintf(stderr, "sambench %s: --device auto is the CPU: %s\n", verb, no_cuda.text);
+    say_device(verb, c, "the CPU: ", no_cuda.text);
     return SAM_OK;
 }

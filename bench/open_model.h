@@ -12,12 +12,21 @@ typedef struct model_choice {
     int overlap, check_kernels; /* of a session: session_flags */
     int device_index;           /* of several GPUs; no flag sets it */
     size_t mem_limit;           /* of a session; 0: none */
+    /* CUDA, as in sam_model_options */
+    int disable_cublas, disable_cudnn, deterministic, tune, workspace_mb;
+    const char *tuning_cache; /* NULL: in the cache folder */
+    int *device_said;         /* what --device auto is, is said once; NULL: each time */
 } model_choice;
 
-enum { N_MODEL_FLAGS = 7, N_SESSION_FLAGS = 2 };
+enum { N_LIBRARY_FLAGS = 6, N_MODEL_FLAGS = 7 + N_LIBRARY_FLAGS, N_SESSION_FLAGS = 2 };
 
 /* Writes the flags at `to`, which has room for N_MODEL_FLAGS; returns how many. */
 int model_flags(model_choice *c, flag *to);
+/* Those of them that choose algorithms on CUDA; room for N_LIBRARY_FLAGS. */
+int library_flags(model_choice *c, flag *to);
+
+/* The file of choices that `c` means, in path; "" without a home for it. */
+void model_tuning_cache(const model_choice *c, char *path, size_t n_path);
 
 /* The same for how a session of a video works on a device: room for N_SESSION_FLAGS. */
 int session_flags(model_choice *c, flag *to);
@@ -25,7 +34,7 @@ int session_flags(model_choice *c, flag *to);
 void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s);
 
 /* Opens what `c` says. Official files (.pt, .pth, safetensors of Hugging Face) are converted first, into the cache
- * folder, which is said on `verb`'s stderr, as is what --device auto became. max_points and max_prompted_frames: what the
+ * folder, which is said on `verb`'s stderr, as are what --device auto became and the libraries that CUDA uses. max_points and max_prompted_frames: what the
  * prompts need; 0: the engine's default. */
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
                       sam_error *err);

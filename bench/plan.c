@@ -158,7 +158,7 @@ extern const verb verb_plan;
 static int plan_main(int argc, char **argv)
 {
     plan_options o = {.width = 1920, .height = 1080, .n_objects = 1};
-    flag flags[32];
+    flag flags[48];
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
     n += own_flags(&o, flags + n);

@@ -83,11 +83,12 @@ static enum predict_stage stage_of(const char *graph)
 /* Share of the matrix units' peak, 0: it runs on the ordinary units. */
 static double matrix_share(const frame_call *c)
 {
-    const tensor *x = &c->call->in[0];
-    if (x->type != DT_BF16 && x->type != DT_F16)
+    dtype type = c->call->in[c->id == OP_conv2d ? 1 : 0].type; /* a convolution may round its x itself */
+    if (type != DT_BF16 && type != DT_F16)
         return 0;
     switch (c->id) {
     case OP_linear:
+    case OP_mlp:
         return predict_expected.product;
     case OP_attention:
         return predict_expected.attention;

@@ -33,15 +33,14 @@ typedef struct pass_state {
     int from;   /* first position measured     */
     int counts; /* the samples of this run count */
     int record; /* operators are recorded      */
-    const nvtx *ranges;
+    nvtx *ranges;
 } pass_state;
 
 static void on_graph(void *user, const char *graph, int begins)
 {
     pass_state *s = user;
     nvtx_range(s->ranges, begins ? graph : NULL);
-    if (s->record)
-        profile_on_graph(&s->m->record, graph, begins);
+    profile_on_graph(&s->m->record, graph, begins);
 }
 
 static void on_node(void *user, const tap_node *n)
@@ -52,10 +51,12 @@ static void on_node(void *user, const tap_node *n)
 static void on_session(void *user, sam_session *session)
 {
     pass_state *s = user;
-    tap t = {.user = s, .timed = s->record ? on_node : NULL};
-    if (s->record || s->ranges->push)
-        t.span = on_graph;
-    session_tap(session, t);
+    if (s->record)
+        session_tap(session, (tap){.user = s, .timed = on_node, .span = on_graph});
+    else
+        session_tap(session, (tap){0}); /* of the run before */
+    if (!s->record)
+        nvtx_watch(s->ranges, session);
 }
 
 /* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
@@ -103,8 +104,8 @@ static sam_status run_all(profile_options *o, const model_entry *e, warm_model *
     return SAM_OK;
 }
 
-static sam_status run_model(profile_options *o, const model_entry *e, warm_model *warm, const nvtx *ranges,
-                            profile_model *m, sam_error *err)
+static sam_status run_model(profile_options *o, const model_entry *e, warm_model *warm, nvtx *ranges, profile_model *m,
+                            sam_error *err)
 {
     pass_state s = {.m = m, .ranges = ranges};
     /* At least one run tells how long the clips are, and touches all memory. */
@@ -123,33 +124,7 @@ static sam_status run_model(profile_options *o, const model_entry *e, warm_model
     return sam_get_stats(warm->session, &m->memory, err);
 }
 
-static int stage_of(const char *graph)
-{
-    return !strcmp(graph, "encode")     ? PROFILE_ENCODE
-           : !strcmp(graph, "attend")   ? PROFILE_ATTENTION
-           : !strcmp(graph, "remember") ? PROFILE_REMEMBER
-                                        : PROFILE_DECODER;
-}
-
-/* A device works on after the host has enqueued a stage, and replays recorded frames as a whole: there the host's clock
- * knows no stages, and they are the sums of their operators by the device's events. */
-static sam_status stages_from_operators(profile_model *m, sam_error *err)
-{
-    const profile_record *r = &m->record;
-    size_t i = 0;
-    for (int k = PROFILE_ENCODE; k <= PROFILE_REMEMBER; k++)
-        samples_free(&m->stages[k]);
-    for (int frame = 0; frame < r->frame; frame++) {
-        double ms[N_PROFILE_STAGES] = {0};
-        for (; i < r->n_ops && r->ops[i].frame == frame; i++)
-            ms[stage_of(r->ops[i].node.graph)] += r->ops[i].node.ms;
-        for (int k = PROFILE_ENCODE; k <= PROFILE_REMEMBER && frame >= m->record_from; k++)
-            TRY(samples_add(&m->stages[k], ms[k], err));
-    }
-    return SAM_OK;
-}
-
-static sam_status profile_one(profile_options *o, const model_entry *e, const nvtx *ranges, profile_files *files,
+static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ranges, profile_files *files,
                               sam_error *err)
 {
     warm_model warm = {0};
@@ -167,8 +142,6 @@ static sam_status profile_one(profile_options *o, const model_entry *e, const nv
         m.device = m.memory.device;
         status = peaks_measure(&options, 0, 0, PEAK_RUNS, &m.peaks, err);
     }
-    if (status == SAM_OK && strcmp(m.memory.backend, "cpu"))
-        status = stages_from_operators(&m, err);
     if (status == SAM_OK && !interrupt_requested())
         status = profile_files_add(files, &m, err);
     if (status == SAM_OK && !interrupt_requested())
@@ -199,7 +172,6 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
                "https://ui.perfetto.dev)\n",
                o->w.out_dir);
     profile_files_close(&files);
-    nvtx_close(&ranges);
     return status;
 }
 

@@ -119,14 +119,14 @@ static json_t *stats_of(const profile_model *m, int n_frames)
     }
     spread frame = spread_of(&m->stages[PROFILE_FRAME], 0);
     const sam_stats *b = &m->memory;
-    return json_pack("{s:s,s:s,s:s,s:i,s:i,s:b,s:i,s:f,s:o,s:{s:I,s:I,s:I,s:I},s:f,s:{s:f,s:f,s:i,s:I}}", "precision",
-                     m->precision, "backend", m->backend, "device", m->device, "imgsz", m->imgsz, "profile_runs",
-                     m->n_runs, "full_bank", m->full_bank, "operator_frames", n_frames, "fps",
-                     frame.mean > 0 ? 1e3 / frame.mean : 0.0, "ms", stages, "planned_bytes", "weights",
-                     (json_int_t)b->weight_bytes, "tables", (json_int_t)b->table_bytes, "state",
-                     (json_int_t)b->state_bytes, "scratch", (json_int_t)b->scratch_bytes, "peak_rss_MiB",
-                     m->peak_rss_mib, "peaks", "product_GFLOP_s", m->peaks.gflop_s, "copy_GB_s", m->peaks.gb_s,
-                     "product_side", m->peaks.side, "copy_bytes", (json_int_t)m->peaks.copy_bytes);
+    return json_pack(
+        "{s:s,s:s,s:s,s:i,s:i,s:b,s:i,s:f,s:o,s:{s:I,s:I,s:I,s:I},s:f,s:f,s:{s:f,s:f,s:i,s:I}}", "precision",
+        m->precision, "backend", m->backend, "device", m->device, "imgsz", m->imgsz, "profile_runs", m->n_runs,
+        "full_bank", m->full_bank, "operator_frames", n_frames, "fps", frame.mean > 0 ? 1e3 / frame.mean : 0.0, "ms",
+        stages, "planned_bytes", "weights", (json_int_t)b->weight_bytes, "tables", (json_int_t)b->table_bytes, "state",
+        (json_int_t)b->state_bytes, "scratch", (json_int_t)b->scratch_bytes, "peak_rss_MiB", m->peak_rss_mib,
+        "gpu_peak_MiB", (double)b->device_bytes / 0x1p20, "peaks", "product_GFLOP_s", m->peaks.gflop_s, "copy_GB_s",
+        m->peaks.gb_s, "product_side", m->peaks.side, "copy_bytes", (json_int_t)m->peaks.copy_bytes);
 }
 
 static sam_status write_trace(const profile_files *f, const profile_model *m, sam_error *err)

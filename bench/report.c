@@ -140,5 +140,6 @@ const verb verb_report = {
     .examples = "  sambench report out --out report.html\n"
                 "  sambench report jetson/out desktop/out --title 'SA-V val, two machines'\n"
                 "  sambench report out --baseline last_week/out --fail_on_regression\n",
+    .before = "DIR...",
     .main = report_main,
 };

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 8 };
+enum { MAX_MODELS = 16, N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
@@ -39,7 +39,7 @@ typedef struct run {
     results table;
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
-    int n_failed, n_reused;
+    int n_failed, device_said;
     int stop; /* a failure that the next object would meet too */
     int lost; /* the failure is the GPU's                       */
 } run;
@@ -135,7 +135,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"precision", model_precision(&o->model)},
                                           {"device", o->model.device},
                                           {"metric", o->metric},
-                                          {"max_clip_frames", clip}};
+                                          {"max_clip_frames", clip},
+                                          {"overlap", o->model.overlap ? "on" : "off"}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)
@@ -404,6 +405,7 @@ static int run_main(int argc, char **argv)
     int help = 0;
     sam_status status = run_options_parse(&verb_run, argc, argv, &r.options, &help, &err);
     int is_usage = status != SAM_OK;
+    r.options.model.device_said = &r.device_said;
     if (status == SAM_OK && !help)
         status = set_up(&r, &err);
     int result = EXIT_DONE;

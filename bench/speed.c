@@ -17,7 +17,7 @@ extern const verb verb_speed;
 typedef struct speed_options {
     model_choice model;
     const char *models, *weights_dir, *sizes, *precisions, *objects, *csv, *json;
-    int runs, warmup, width, height, quiet;
+    int runs, warmup, width, height, quiet, device_said;
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
     char precision[MAX_LIST][8];
@@ -222,7 +222,7 @@ static int model_flags_but_lists(model_choice *c, flag *to)
 static int speed_main(int argc, char **argv)
 {
     speed_options o = {.runs = 10, .warmup = 8, .width = 1280, .height = 720, .csv = "component_speed.csv"};
-    flag flags[32];
+    flag flags[48];
     sam_error err;
     int help, n_lists = list_flags(&o, flags), n = n_lists, n_failed = 0, code = 0;
     n += model_flags_but_lists(&o.model, flags + n);
@@ -231,6 +231,7 @@ static int speed_main(int argc, char **argv)
     int is_usage = status != SAM_OK;
     if (status == SAM_OK && !help) {
         interrupt_catch();
+        o.model.device_said = &o.device_said;
         status = speed(&o, &n_failed, &err);
         code = interrupt_requested() ? 130 : n_failed ? 1 : 0;
     }

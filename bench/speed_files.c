@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const char *const columns[] = {
-    "model",      "imgsz",     "precision",   "objects",      "backend",  "device", "component", "n",
-    "mean_ms",    "median_ms", "p95_ms",      "stddev_ms",    "min_ms",   "GFLOP",  "GFLOP_s",   "weights_MiB",
-    "tables_MiB", "state_MiB", "scratch_MiB", "peak_rss_MiB", "setup_ms", "status"};
+    "model",      "imgsz",     "precision",   "objects",      "backend",      "device",   "component", "n",
+    "mean_ms",    "median_ms", "p95_ms",      "stddev_ms",    "min_ms",       "GFLOP",    "GFLOP_s",   "weights_MiB",
+    "tables_MiB", "state_MiB", "scratch_MiB", "peak_rss_MiB", "gpu_peak_MiB", "setup_ms", "status"};
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
 sam_status speed_files_open(speed_files *f, const char *csv, const char *json, int print, sam_error *err)
@@ -64,6 +64,7 @@ static sam_status add_row(speed_files *f, const speed_run *r, int part, const ch
     for (int i = 0; i < 4; i++)
         row_number(&row, 2, measured ? mib(bytes[i]) : NAN);
     row_number(&row, 1, measured ? r->peak_rss_mib : NAN);
+    row_number(&row, 1, measured ? mib(r->stats.device_bytes) : NAN);
     row_number(&row, 1, measured ? r->setup_ms : NAN);
     row_text(&row, status);
     return csv_append(&f->table, row.values, err);
@@ -80,12 +81,12 @@ static json_t *as_json(const speed_run *r, const char *status)
         if (part)
             json_object_set_new(parts, speed_part_names[k], part);
     }
-    return json_pack("{s:s,s:i,s:s,s:i,s:s,s:s,s:s,s:o,s:{s:I,s:I,s:I,s:I},s:f,s:f}", "model", r->name, "imgsz",
+    return json_pack("{s:s,s:i,s:s,s:i,s:s,s:s,s:s,s:o,s:{s:I,s:I,s:I,s:I},s:f,s:f,s:f}", "model", r->name, "imgsz",
                      r->choice.image_px, "precision", model_precision(&r->choice), "objects", r->n_objects, "backend",
                      r->backend, "device", r->device, "status", status, "ms", parts, "bytes", "weights",
                      (json_int_t)r->stats.weight_bytes, "tables", (json_int_t)r->stats.table_bytes, "state",
                      (json_int_t)r->stats.state_bytes, "scratch", (json_int_t)r->stats.scratch_bytes, "peak_rss_MiB",
-                     r->peak_rss_mib, "setup_ms", r->setup_ms);
+                     r->peak_rss_mib, "gpu_peak_MiB", mib(r->stats.device_bytes), "setup_ms", r->setup_ms);
 }
 
 static void print(speed_files *f, const speed_run *r)

@@ -3,6 +3,7 @@
 #include "folders.h"
 #include "interrupt.h"
 #include "json_out.h"
+#include "nvtx.h"
 #include "open_model.h"
 #include "process_memory.h"
 #include "progress.h"
@@ -32,6 +33,7 @@ typedef struct track_run {
     track_files files;
     track_report report;
     track_setting setting;
+    nvtx ranges;
 } track_run;
 
 /* The clip: its length, its first frame, and that the prompts fit it. Nothing of the model is needed for that. */
@@ -82,6 +84,8 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .check_kernels = o->model.check_kernels};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     session_say_overlap("track", &o->model, r->session);
+    nvtx_open(&r->ranges);
+    nvtx_watch(&r->ranges, r->session);
     r->clip.session = r->session;
     r->clip.overlap = o->model.overlap;
     alloc_count_watch(model_threads(&o->model));

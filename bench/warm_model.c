@@ -27,6 +27,7 @@ sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice
     *w = (warm_model){.verb = verb, .choice = *choice};
     TRY(model_resolve(verb, choice->weights, w->path, sizeof w->path, err));
     w->choice.weights = w->path;
+    nvtx_open(&w->ranges);
     TRY(open_model(w, err));
     if (!strcmp(sam_model_name(w->model), checkpoint))
         return SAM_OK;
@@ -68,6 +69,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_
     if (!w->said_overlap)
         session_say_overlap(w->verb, &w->choice, w->session);
     w->said_overlap = 1;
+    nvtx_watch(&w->ranges, w->session);
     w->width = width;
     w->height = height;
     w->n_frames = n_frames;

@@ -3,6 +3,7 @@
 #ifndef WARM_MODEL_H
 #define WARM_MODEL_H
 
+#include "nvtx.h"
 #include "open_model.h"
 
 /* Start with {0}. Stays where it is: choice.weights points into it. */
@@ -14,6 +15,7 @@ typedef struct warm_model {
     char path[4096];             /* of the converted weights */
     int width, height, n_frames; /* of the session; n_frames 0: the clip is long */
     int said_overlap;
+    nvtx ranges;
     double model_ms, session_ms; /* what opening them took */
 } warm_model;
 

@@ -39,7 +39,11 @@ static int flags_what(workload *w, flag *to)
          .meta = "DIR",
          .help =
              "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
-        {.name = "out_dir", .kind = FLAG_STRING, .value = &w->out_dir, .meta = "DIR", .help = "Where the files go."},
+        {.name = "out_dir",
+         .kind = FLAG_STRING,
+         .value = &w->out_dir,
+         .meta = "DIR",
+         .help = "Where the files go (default: a folder with the name of the verb)."},
         {.name = "test_mode",
          .kind = FLAG_SWITCH,
          .value = &w->test_mode,
@@ -51,20 +55,23 @@ static int flags_what(workload *w, flag *to)
          .value = &w->limit_videos,
          .meta = "N",
          .max = 1 << 30,
-         .help = "The first N videos only; 0: all."},
+         .help = "The first N videos only; 0: all (default: 1 for profile, else all or the preset's)."},
         {.name = "limit_objects",
          .kind = FLAG_INT,
          .value = &w->limit_objects,
          .meta = "N",
          .max = 1 << 30,
-         .help = "The first N objects of each video only; 0: all."},
+         .help = "The first N objects of each video only; 0: all (default: 1 for profile, else all or the preset's)."},
         {.name = "max_clip_frames",
          .kind = FLAG_INT,
          .value = &w->max_clip_frames,
          .meta = "N",
          .max = 1 << 30,
-         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never."},
-        {.name = "quiet", .kind = FLAG_SWITCH, .value = &w->quiet, .help = "No progress, only errors and the figures."},
+         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never (default, but for presets)."},
+        {.name = "quiet",
+         .kind = FLAG_SWITCH,
+         .value = &w->quiet,
+         .help = "No progress, only errors and the figures (default: off)."},
     };
     memcpy(to, flags, sizeof flags);
     return (int)(sizeof flags / sizeof *flags);
@@ -127,6 +134,7 @@ const char *workload_weights(const workload *w, const model_entry *e)
 sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
 {
     w->verb = verb;
+    w->model.device_said = &w->device_said;
     int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : IMGSZ;
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,

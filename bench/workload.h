@@ -21,12 +21,12 @@ typedef struct workload {
         const char *name;
         char *weights;
     } checkpoints[WORKLOAD_MAX_CHECKPOINTS];
-    int n_checkpoints;
+    int n_checkpoints, device_said;
     dataset set;
     char *test_split;
 } workload;
 
-enum { N_WORKLOAD_FLAGS = 17 };
+enum { N_WORKLOAD_FLAGS = 10 + N_MODEL_FLAGS };
 /* Writes the flags at `to`, which has room for N_WORKLOAD_FLAGS; returns how many. */
 int workload_flags(workload *w, flag *to);
 

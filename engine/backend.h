@@ -9,6 +9,7 @@
 #ifndef BACKEND_H
 #define BACKEND_H
 
+#include "device_libraries.h"
 #include "error.h"
 #include "op.h"
 
@@ -100,7 +101,8 @@ typedef struct backend_api {
 
 struct backend {
     const backend_api *api;
-    int integrated; /* 1: a device whose memory is the host's */
+    int integrated;              /* 1: a device whose memory is the host's */
+    device_libraries *libraries; /* NULL: none */
 };
 
 extern const char *const NO_MEMORY;

@@ -52,7 +52,7 @@ static sam_status pack_node(compiled *c, int i, weights *w, size_t *bytes, sam_e
         if (n->out[k])
             out[k] = c->g.values[n->out[k]].t;
     if (status == SAM_OK) {
-        op_call call = {.in = in, .out = out, .attr = &n->attr};
+        op_call call = {.in = in, .out = out, .attr = &n->attr, .libraries = device_libraries_use(c->b->libraries)};
         size_t took = 0;
         const char *wrong = c->b->api->pack(c->b, n->op, &call, &c->packed[i], &took);
         *bytes += took;
@@ -108,7 +108,11 @@ static void shape_call(program *p, int i, int n_objects)
         out[k] = n->out[k] ? p->c->g.values[n->out[k]].t : (tensor){0};
     for (int k = 0; k < PER_NODE; k++)
         set_batch(&in[k], in[k].n, n_objects);
-    p->calls[i] = (op_call){.in = in, .out = out, .attr = &n->attr, .packed = p->c->packed[i]};
+    p->calls[i] = (op_call){.in = in,
+                            .out = out,
+                            .attr = &n->attr,
+                            .packed = p->c->packed[i],
+                            .libraries = device_libraries_use(p->c->b->libraries)};
 }
 
 /* Lifetimes of the scratch values and of the operators' own scratch. */

@@ -11,11 +11,15 @@
  *   residual       x + linear(h), x + conv2d(h)                       -> inside the producer
  *   output type    cast(linear)                                       -> the producer's output type
  *   enlargement    layernorm(pixel_shuffle(x) + y)                    -> inside pixel_shuffle
+ *   excitation     sigmoid(linear(relu(linear(mean_rows(x)))))        -> inside mean_rows
  *   slices         of slices, of everything, of neighbours            -> one, or none
  *   row groups     linear(row i of x), linear(row i + 1 of x), ...    -> one product, each row with its own weights
  *   turns          rope(linear(x))                                    -> inside the producer
  *   columns        linears of one x that only attention reads         -> one product; attention reads its columns
  *   second output  layernorm(x), and layernorm(x) + y                 -> both from the norm
+ * and for a device (builder.device), where writing and reading costs more than arithmetic:
+ *   MLP            y + linear(act(linear(layernorm(x)))), 16 bit      -> mlp; many rows, or narrow ones
+ *   input type     conv2d(cast(x)), x f32                             -> conv2d(x)
  * tests/test_fuse.c shows for each that fused and unfused graphs agree. */
 #ifndef FUSE_H
 #define FUSE_H

@@ -229,3 +229,94 @@ int fuse_shuffle(builder *b, int i)
     merge(g, n, p);
     return 1;
 }
+
+/* ---- whole blocks ------------------------------------------------------------------------------------------------- */
+
+static int is_bare_linear(const node *n)
+{
+    return n && n->op == OP_linear && !n->in[3] && !n->in[4] && !n->attr.groups;
+}
+
+/* sigmoid(linear(relu(linear(mean_rows(x))))): squeeze-excite. */
+int fuse_excite(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i], *inner = is_bare_linear(n) ? only_for_me(g, n->in[0], OP_linear) : NULL;
+    node *mean = is_bare_linear(inner) ? only_for_me(g, inner->in[0], OP_mean_rows) : NULL;
+    if (!mean || mean->in[1] || n->attr.act != ACT_SIGMOID || inner->attr.act != ACT_RELU || !n->in[2] ||
+        !inner->in[2] || g->values[inner->in[1]].t.rows > 512 || g->values[inner->in[1]].t.cols > 2048)
+        return 0;
+    const int weights[4] = {inner->in[1], inner->in[2], n->in[1], n->in[2]};
+    memcpy(&mean->in[1], weights, sizeof weights);
+    mean->attr.type = g->values[n->out[0]].t.type;
+    int result = n->out[0], middle = inner->out[0];
+    mean->out[0] = result;
+    remove_node(g, n);
+    for (int k = 0; k < g->n_nodes; k++)
+        if (g->nodes[k].out[0] == middle) {
+            remove_node(g, &g->nodes[k]);
+            break;
+        }
+    return 1;
+}
+
+/* Rows for which the hidden values are better not written; narrow ones always (their launches cost more than they do). */
+enum { MANY_ROWS = 8192, NARROW = 64, WIDEST = 224 };
+
+static int fits_mlp(const graph *g, const node *outer, const node *inner)
+{
+    const tensor *x = &g->values[inner->in[0]].t, *w = &g->values[inner->in[1]].t, *y = &g->values[outer->out[0]].t;
+    const tensor *more = &g->values[outer->in[3]].t;
+    return (x->type == DT_BF16 || x->type == DT_F16) && w->type == x->type && y->type == x->type &&
+           y->cols == x->cols && y->n == x->n && x->cols % 8 == 0 && w->rows % 8 == 0 && x->cols <= WIDEST &&
+           g->values[outer->in[1]].t.type == x->type && g->values[outer->in[1]].storage == IN_WEIGHT &&
+           (x->rows >= MANY_ROWS || x->cols <= NARROW) && (!outer->in[3] || (more->type == x->type && more->n == x->n));
+}
+
+/* On a device: residual + linear(act(linear(layernorm(x)))), with or without norm and residual. */
+int fuse_mlp(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    if (!b->device || n->op != OP_linear || n->attr.act != ACT_NONE || n->in[4] || n->attr.groups)
+        return 0;
+    node *inner = only_for_me(g, n->in[0], OP_linear);
+    if (!is_bare_linear(inner) || inner->attr.act == ACT_NONE || !fits_mlp(g, n, inner))
+        return 0;
+    node *norm = only_for_me(g, inner->in[0], OP_layernorm);
+    if (norm &&
+        (norm->attr.act != ACT_NONE || norm->in[3] || g->values[norm->in[0]].t.type != g->values[norm->out[0]].t.type))
+        norm = NULL;
+    node whole = {.op = OP_mlp, .attr = {.act = inner->attr.act, .eps = norm ? norm->attr.eps : 0}};
+    const int in[8] = {norm ? norm->in[0] : inner->in[0],
+                       inner->in[1],
+                       inner->in[2],
+                       n->in[1],
+                       n->in[2],
+                       norm ? norm->in[1] : 0,
+                       norm ? norm->in[2] : 0,
+                       n->in[3]};
+    memcpy(whole.in, in, sizeof in);
+    whole.out[0] = n->out[0];
+    *n = whole;
+    fuse_unused(b, (int)(inner - g->nodes));
+    if (norm) /* it comes before: its place has not changed */
+        fuse_unused(b, (int)(norm - g->nodes));
+    return 1;
+}
+
+/* On a device: conv2d(cast(x)) of f32; the kernel rounds what it reads. */
+int fuse_cast_input(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    node *p = b->device && n->op == OP_conv2d && n->attr.groups <= 1 ? only_for_me(g, n->in[0], OP_cast) : NULL;
+    dtype w = g->values[n->in[1]].t.type;
+    if (!p || g->values[p->in[0]].t.type != DT_F32 || g->values[n->in[0]].t.type != w ||
+        g->values[n->out[0]].t.type != w)
+        return 0;
+    n->in[0] = p->in[0];
+    n->attr.type = w;
+    remove_node(g, p);
+    return 1;
+}

@@ -64,6 +64,7 @@ typedef struct builder {
     states *s;
     dtype act;     /* type of activations                          */
     dtype matrix;  /* type of the weights of products              */
+    int device;    /* 1: for kernels of a device; see fuse.h       */
     sam_error err; /* the first error; SAM_OK while all is well   */
 } builder;
 

@@ -65,6 +65,7 @@ static sam_status build_graphs(sam_model *m, sam_error *err)
 {
     for (int id = 0; id < GRAPH_COUNT; id++) {
         builder b = build_begin(&m->graphs[id].g, graph_names[id], &m->w, &m->s, m->act, m->matrix);
+        b.device = !m->b->api->host_memory;
         build_graph(&b, (graph_id)id, &m->config, &m->size);
         if (b.err.status == SAM_OK && !m->options.no_fusion)
             fuse(&b);
@@ -144,6 +145,11 @@ void sam_model_close(sam_model *m)
 const char *sam_model_name(const sam_model *m)
 {
     return m->config.name;
+}
+
+const char *sam_model_libraries(sam_model *m)
+{
+    return device_libraries_text(m->b->libraries);
 }
 
 int sam_model_image_px(const sam_model *m)

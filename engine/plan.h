@@ -11,7 +11,7 @@ typedef struct plan_buffer {
     size_t offset; /* out: multiple of PLAN_ALIGN */
 } plan_buffer;
 
-#define PLAN_ALIGN 64
+#define PLAN_ALIGN 256 /* what CUDA libraries ask of a workspace */
 
 /* Gives every buffer an offset such that no two that are live at the same step overlap: largest first, into the
  * smallest gap that fits (as XNNPACK's memory planner). Returns the bytes of the arena. `order` has room for n ints. */

@@ -66,6 +66,12 @@ typedef struct sam_model_options {
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
     int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
     const char *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16"; default the best */
+    /* CUDA: which algorithms operators may take. */
+    int no_cublas, no_cudnn;  /* 1: not NVIDIA's libraries, though they are there               */
+    int deterministic;        /* 1: the same bits each run: no choice by time, none of the file, no sums in any order */
+    int tune;                 /* 1: time what there is for work that tuning_cache does not know; opening takes longer */
+    size_t workspace_bytes;   /* scratch memory that an algorithm may take; default 32 MiB      */
+    const char *tuning_cache; /* file of choices, read and (with tune) written; default none    */
 } sam_model_options;
 
 /* Opens a converted weights file (samconvert). The file stays mapped until sam_model_close. */
@@ -73,6 +79,9 @@ sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_mo
 void sam_model_close(sam_model *m);             /* NULL is a no-op; close its sessions first     */
 const char *sam_model_name(const sam_model *m); /* "sam2.1_hiera_tiny"; lives as long as m       */
 int sam_model_image_px(const sam_model *m);
+/* Which of the optional libraries a device backend uses, and what there is to say about the tuning cache; "" on the CPU.
+ * Valid until the next call. */
+const char *sam_model_libraries(sam_model *m);
 
 typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
 

@@ -146,7 +146,7 @@ static sam_status check_limit(const sam_session *s, sam_error *err)
 static void plan_overlap(sam_session *s)
 {
     const graph *g = &s->m->graphs[GRAPH_ENCODE].g;
-    s->scratch_bytes = (s->scratch_bytes + 255) / 256 * 256;
+    s->scratch_bytes = aligned(s->scratch_bytes);
     s->encode_scratch_bytes = s->programs[GRAPH_ENCODE].scratch_bytes;
     for (int v = 1; v < g->n_values; v++)
         for (int i = 0; i < g->n_nodes; i++)

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(256) activation_runs(activation_span p)
     int n = p.n - i < RUN ? (int)(p.n - i) : RUN;
     float v[RUN];
     load_run(v, p.x, p.x_type, i, n);
-    activate_run(p.kind, v);
+    activate_run(p.kind, v, p.y_type);
     store_run(p.y, p.y_type, i, v, n);
 }
 

@@ -2,7 +2,8 @@
  *   x [n, h*w, I] f32|bf16, channels last    w [1, O, (I/groups)*k*k] f32|bf16|f16, the order of a PyTorch weight
  *   [O, I/groups, k, k]    b? [1, 1, O] f32    residual? [n|1, H'*W', O] any float
  *   ->  [n, H'*W', O] of attr.type, or like x;  H' = (h + 2 pad - k) / stride + 1, W' likewise
- * attr: h, w, kernel, stride, pad, groups (0: 1), act, type. */
+ * attr: h, w, kernel, stride, pad, groups (0: 1), act, type. With x f32, w and y of one 16-bit type, x may be rounded to
+ * that type first. */
 #include "op.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

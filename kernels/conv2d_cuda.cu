@@ -7,9 +7,11 @@
  *   vectors, and the row's weights, and adds every pixel to the outputs that it reaches: sums, weights and the pixel stay
  *   in registers. traffic x once from memory (its 1.5 * 3 to 2.5 * 7 readings from L1 and L2), y once.
  *   7x7 of the memory encoder (64x64x256 bf16): 4 MB and 0.1 GFLOP, about 3 us of an H200.
- * conv_product, x and w both f16 or both bf16, one group, at least 16 outputs: implicit product, rows are output pixels, columns outputs,
- *   depth taps x channels; mma, tiles of x gathered into shared memory.
+ * conv_product, x and w both f16 or both bf16 (or x f32 with less than 8 channels, and y of w's type), one group, at
+ *   least 16 outputs: implicit product, rows are output pixels, columns outputs, depth taps x channels; mma, tiles of x
+ *   gathered into shared memory.
  *   grid    x 64 pixels, y outputs / BN, z objects;   block 128;   shared 2 * (64 + BN) * 80 bytes and 8 a tap x channel
+ *           (or a tap x 8 channels), at least 256 (BN + 8), by which the tile leaves
  *   The depth is walked in steps of 32, two tiles of each operand. With a multiple of 8 channels x comes by cp.async, 16
  *   bytes of one tap at a time (BN 48 or 64); else (patch embedding, stem: 3 channels) each thread gathers 16 elements of
  *   its pixel, once for all outputs (BN 48, 96, 112 or 144). traffic x once per BN outputs, its overlaps from L1; y once.
@@ -19,11 +21,13 @@
  *   The first mask convolutions (1 and 4 channels): 9 and 36 loads for as many times 8 multiply-adds, memory bound.
  *
  * Weights are packed once: depthwise [tap][C] f32; direct [tap, channel][O rounded up to 8] f32; product [O rounded up
- * to 16][tap, channel, rounded up to 32] in x's type, with zeros. */
+ * to 16][tap, channel, rounded up to 32] in w's type, with zeros. Before them lies what cuDNN takes instead
+ * (conv2d_ways.h), where it is there and may be the faster. */
+#include "conv2d_ways.h"
 #include "tiles.cuh"
 
 enum conv_kind { DIRECT, DEPTHWISE, PRODUCT };
-enum { TILE_ROWS = 64, DEPTH = 32, STRIP = 4 };
+enum { TILE_ROWS = 64, DEPTH = 32, STRIP = 4, OUT_PAD = 8 };
 
 struct conv {
     const void *x, *packed, *residual;
@@ -47,7 +51,7 @@ static __device__ __forceinline__ void finish_run(const conv &p, size_t object, 
         for (int k = 0; k < RUN; k++)
             v[k] += other[k];
     }
-    activate_run(p.kind, v);
+    activate_run(p.kind, v, p.y_type);
     if (p.residual) {
         load_run(other, p.residual, p.residual_type, object * p.residual_object + pixel * (size_t)p.out + (size_t)col,
                  n);
@@ -157,7 +161,7 @@ __global__ void __launch_bounds__(256) conv_direct(conv p)
 
 /* Implicit product ------------------------------------------------------------------------------------------------------ */
 
-/* Where a tap x channel lies from an output's first pixel; dy is far outside for the padding of the depth. */
+/* Where a tap x channel (or 8 of them) lies from an output's first pixel; dy is far outside for the padding of the depth. */
 struct tap {
     int offset;
     short dy, dx;
@@ -173,7 +177,7 @@ static __device__ __forceinline__ pixel_place pixel_of(const conv &p, int row)
 {
     pixel_place at;
     size_t pixel = (size_t)blockIdx.x * TILE_ROWS + (size_t)row, plane = (size_t)p.h * (size_t)p.w * (size_t)p.in;
-    at.x = (const uint16_t *)p.x + (size_t)blockIdx.z * plane;
+    at.x = (const char *)p.x + (size_t)blockIdx.z * plane * (p.x_type == DT_F32 ? 4 : 2);
     at.row = row;
     at.inside = pixel < (size_t)p.out_h * (size_t)p.out_w;
     at.top = (int)(pixel / (size_t)p.out_w) * p.stride - p.pad;
@@ -182,10 +186,13 @@ static __device__ __forceinline__ pixel_place pixel_of(const conv &p, int row)
 }
 
 /* Columns first .. first + 31 of the tile of x: each thread 16 elements of its pixel. */
+template <class T>
 static __device__ __forceinline__ void gather_pixels(unsigned char *sX, const conv &p, const pixel_place &at,
                                                      const tap *sTap, int first)
 {
     const uint16_t *x = (const uint16_t *)at.x;
+    const float *wide = (const float *)at.x;
+    bool is_wide = p.x_type == DT_F32;
     int half = (int)threadIdx.x / TILE_ROWS * 16;
     size_t origin = (size_t)((at.top * p.w + at.left) * p.in);
     uint32_t pair[8];
@@ -194,25 +201,27 @@ static __device__ __forceinline__ void gather_pixels(unsigned char *sX, const co
         tap t = sTap[first + half + k];
         int y = at.top + t.dy, column = at.left + t.dx;
         bool inside = at.inside && y >= 0 && column >= 0 && y < p.h && column < p.w;
-        uint32_t v = inside ? x[origin + (size_t)t.offset] : 0;
+        uint32_t v = 0;
+        if (inside)
+            v = is_wide ? from_f32<T>(wide[origin + (size_t)t.offset]).bits : x[origin + (size_t)t.offset];
         pair[k / 2] = k % 2 ? pair[k / 2] | v << 16 : v;
     }
     store_b128(sX + chunk_at<DEPTH>(at.row, half / 8), make_uint4(pair[0], pair[1], pair[2], pair[3]));
     store_b128(sX + chunk_at<DEPTH>(at.row, half / 8 + 1), make_uint4(pair[4], pair[5], pair[6], pair[7]));
 }
 /* The same by 16-byte copies: two chunks a thread, each within a tap. */
-static __device__ __forceinline__ void copy_pixels(unsigned char *sX, const conv &p, const pixel_place &at, int first)
+static __device__ __forceinline__ void copy_pixels(unsigned char *sX, const conv &p, const pixel_place &at,
+                                                   const tap *sTap, int first)
 {
     int half = (int)threadIdx.x / TILE_ROWS * 2;
+    const uint16_t *x = (const uint16_t *)at.x;
+    int origin = (at.top * p.w + at.left) * p.in;
     UNROLL
     for (int i = 0; i < 2; i++) {
-        int k = first + (half + i) * RUN, tap_index = k / p.in, c = k % p.in;
-        int y = at.top + tap_index / p.kernel, x = at.left + tap_index % p.kernel;
-        bool inside = at.inside && k < p.depth && y >= 0 && x >= 0 && y < p.h && x < p.w;
-        const uint16_t *from = (const uint16_t *)at.x;
-        if (inside)
-            from += ((size_t)y * (size_t)p.w + (size_t)x) * (size_t)p.in + (size_t)c;
-        cp_async<16>(sX + chunk_at<DEPTH>(at.row, half + i), from, inside);
+        tap t = sTap[first / RUN + half + i];
+        int y = at.top + t.dy, column = at.left + t.dx;
+        bool inside = at.inside && y >= 0 && column >= 0 && y < p.h && column < p.w;
+        cp_async<16>(sX + chunk_at<DEPTH>(at.row, half + i), inside ? x + (origin + t.offset) : x, inside);
     }
 }
 
@@ -223,14 +232,13 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
     tap *sTap = (tap *)(sStages + 2 * STAGE_BYTES);
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, first_out = (int)blockIdx.y * BN;
     pixel_place at = pixel_of(p, (int)threadIdx.x % TILE_ROWS);
-    if (!CHUNKS) {
-        for (int k = (int)threadIdx.x; k < p.depth_padded; k += 128) {
-            int which = k / p.in, dy = which / p.kernel, dx = which % p.kernel;
-            tap t = {(dy * p.w + dx) * p.in + k % p.in, (short)(k < p.depth ? dy : -0x7FFF), (short)dx};
-            sTap[k] = t;
-        }
-        __syncthreads(); /* the first gathering reads them */
+    const int STEP = CHUNKS ? RUN : 1; /* channels of a table entry */
+    for (int i = (int)threadIdx.x; i < p.depth_padded / STEP; i += 128) {
+        int k = i * STEP, which = k / p.in, dy = which / p.kernel, dx = which % p.kernel;
+        tap t = {(dy * p.w + dx) * p.in + k % p.in, (short)(k < p.depth ? dy : -0x7FFF), (short)dx};
+        sTap[i] = t;
     }
+    __syncthreads(); /* the first loading reads them */
     auto load = [&](int step) {
         unsigned char *sX = sStages + step % 2 * STAGE_BYTES, *sW = sX + X_BYTES;
         const T *weights = (const T *)p.packed + step * DEPTH;
@@ -241,9 +249,9 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
                          valid ? weights + (size_t)(first_out + o) * (size_t)p.depth_padded + c * 8 : weights, valid);
         }
         if (CHUNKS)
-            copy_pixels(sX, p, at, step * DEPTH);
+            copy_pixels(sX, p, at, sTap, step * DEPTH);
         else
-            gather_pixels(sX, p, at, sTap, step * DEPTH);
+            gather_pixels<T>(sX, p, at, sTap, step * DEPTH);
         cp_async_commit();
     };
     float sum[BN / 8][4];
@@ -271,33 +279,24 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
             }
         }
     }
-    size_t plane = (size_t)p.out_h * (size_t)p.out_w;
+    __syncthreads(); /* the tiles have been used */
+    float *sOut = (float *)dynamic_shared();
     UNROLL
-    for (int h = 0; h < 2; h++) {
-        size_t pixel = (size_t)blockIdx.x * TILE_ROWS + (size_t)(16 * warp + 8 * h + lane / 4);
-        if (pixel >= plane)
-            continue;
-        size_t to = ((size_t)blockIdx.z * plane + pixel) * (size_t)p.out;
-        size_t other = (size_t)blockIdx.z * p.residual_object + pixel * (size_t)p.out;
+    for (int n = 0; n < BN / 8; n++)
         UNROLL
-        for (int n = 0; n < BN / 8; n++) {
-            int o = first_out + 8 * n + lane % 4 * 2;
-            float v[2] = {sum[n][2 * h], sum[n][2 * h + 1]};
-            UNROLL
-            for (int i = 0; i < 2; i++) {
-                if (o + i >= p.out)
-                    continue;
-                v[i] = activated(p.kind, v[i] + (p.b ? p.b[o + i] : 0.0f));
-                if (p.residual)
-                    v[i] += load_one(p.residual, p.residual_type, other + (size_t)(o + i));
-            }
-            if (p.out % 2 == 0 && o < p.out)
-                store_pair(p.y, p.y_type, to + (size_t)o, v[0], v[1]);
-            else
-                for (int i = 0; i < 2; i++)
-                    if (o + i < p.out)
-                        store_one(p.y, p.y_type, to + (size_t)(o + i), v[i]);
-        }
+    for (int h = 0; h < 2; h++)
+        store_b64(sOut + (16 * warp + 8 * h + lane / 4) * (BN + OUT_PAD) + 8 * n + lane % 4 * 2,
+                  make_uint2(__float_as_uint(sum[n][2 * h]), __float_as_uint(sum[n][2 * h + 1])));
+    __syncthreads();
+    UNROLL_BY(1) /* every type and activation is in there: once is enough */
+    for (int i = (int)threadIdx.x; i < TILE_ROWS * (BN / RUN); i += 128) {
+        int r = i / (BN / RUN), c = i % (BN / RUN) * RUN, n = min(RUN, p.out - first_out - c);
+        size_t pixel = (size_t)blockIdx.x * TILE_ROWS + (size_t)r;
+        float v[RUN];
+        if (pixel >= (size_t)p.out_h * (size_t)p.out_w || n <= 0)
+            continue;
+        load_run(v, sOut + r * (BN + OUT_PAD) + c, DT_F32, 0, RUN);
+        finish_run(p, blockIdx.z, pixel, first_out + c, n, v);
     }
 }
 
@@ -329,7 +328,8 @@ static conv_kind kind_of(const op_call *c)
     bool known = a->kernel == 3 ? a->stride == 1 || a->stride == 2 : a->kernel == 7 && a->stride == 1;
     if (groups == x->cols && groups == out && groups % RUN == 0 && known)
         return DEPTHWISE;
-    bool half = x->type != DT_F32 && x->type == c->in[1].type;
+    dtype w = c->in[1].type;
+    bool half = w != DT_F32 && (x->type == w || (x->type == DT_F32 && c->out->type == w && x->cols < RUN));
     return groups == 1 && half && out >= 16 && c->in[1].cols <= 2048 ? PRODUCT : DIRECT;
 }
 static conv conv_of(const op_call *c)
@@ -337,7 +337,8 @@ static conv conv_of(const op_call *c)
     const op_attr *a = c->attr;
     const tensor *x = &c->in[0], *w = &c->in[1], *residual = &c->in[3], *y = c->out;
     conv p = {};
-    p.x = x->data, p.packed = c->packed, p.residual = residual->type == DT_NONE ? nullptr : residual->data;
+    p.x = x->data, p.packed = (const char *)c->packed + conv2d_for_library(c).end,
+    p.residual = residual->type == DT_NONE ? nullptr : residual->data;
     p.b = c->in[2].type == DT_NONE ? nullptr : (const float *)c->in[2].data;
     p.y = y->data;
     p.x_type = x->type, p.y_type = y->type, p.residual_type = residual->type;
@@ -357,28 +358,45 @@ static conv conv_of(const op_call *c)
 
 static dtype packed_type(const op_call *c)
 {
-    return kind_of(c) == PRODUCT ? c->in[0].type : DT_F32;
+    return kind_of(c) == PRODUCT ? c->in[1].type : DT_F32;
 }
 static size_t packed_bytes(const op_call *c)
 {
     conv p = conv_of(c);
-    return (size_t)p.depth_padded * (size_t)p.out_padded * dtype_bytes(packed_type(c));
+    return conv2d_for_library(c).end + (size_t)p.depth_padded * (size_t)p.out_padded * dtype_bytes(packed_type(c));
+}
+static const char *pack_at(const conv &p, const tensor *from, void *to, dtype type, void *stream)
+{
+    return launch(conv_pack, blocks_for((size_t)p.depth_padded * (size_t)p.out_padded, 256), 256, 0, stream, p,
+                  (const void *)from->data, from->type, to, type);
+}
+/* The library's weights are ours without padding, its bias such weights of one tap and channel. */
+static const char *pack_library(const op_call *c)
+{
+    conv p = conv_of(c);
+    p.depth_padded = p.depth;
+    p.out_padded = p.out;
+    const char *wrong = pack_at(p, &c->in[1], c->packed, c->in[0].type, c->stream);
+    p.depth = p.depth_padded = p.in = p.kernel = 1;
+    void *bias = (char *)c->packed + conv2d_for_library(c).bias;
+    return wrong ? wrong : pack_at(p, &c->in[2], bias, c->in[0].type, c->stream);
 }
 static const char *pack(const op_call *c)
 {
+    bool library = conv2d_for_library(c).end > 0;
+    if (!c->in[1].data || (library && !c->in[2].data))
+        return "conv2d: weights and bias must be known when they are packed";
+    const char *wrong = library ? pack_library(c) : nullptr;
     conv p = conv_of(c);
-    const tensor *w = &c->in[1];
-    if (!w->data)
-        return "conv2d: the weights must be known when they are packed";
-    return launch(conv_pack, blocks_for((size_t)p.depth_padded * (size_t)p.out_padded, 256), 256, 0, c->stream, p,
-                  (const void *)w->data, w->type, c->packed, packed_type(c));
+    return wrong ? wrong : pack_at(p, &c->in[1], (void *)p.packed, packed_type(c), c->stream);
 }
 
 template <class T, int BN, bool CHUNKS> static const char *start_tile(const conv &p, void *stream)
 {
     size_t shared_bytes = 2 * (size_t)(tile_bytes<DEPTH>(TILE_ROWS) + tile_bytes<DEPTH>(BN));
-    if (!CHUNKS)
-        shared_bytes += (size_t)p.depth_padded * sizeof(tap);
+    size_t out_bytes = TILE_ROWS * (BN + OUT_PAD) * sizeof(float);
+    shared_bytes += (size_t)p.depth_padded * sizeof(tap) / (CHUNKS ? RUN : 1);
+    shared_bytes = shared_bytes > out_bytes ? shared_bytes : out_bytes;
     dim3 grid(blocks_for((size_t)p.out_h * (size_t)p.out_w, TILE_ROWS), blocks_for((size_t)p.out, BN),
               (unsigned)p.n_objects);
     return launch(conv_product<T, BN, CHUNKS>, grid, 128, shared_bytes, stream, p);
@@ -394,8 +412,9 @@ template <class T> static const char *start_product(const conv &p, void *stream)
     return p.out <= 112 ? start_tile<T, 112, false>(p, stream) : start_tile<T, 144, false>(p, stream);
 }
 
-static const char *run(const op_call *c)
+static const char *run_own(const op_call *c, int tile)
 {
+    (void)tile; /* there is one */
     conv p = conv_of(c);
     conv_kind kind = kind_of(c);
     if (((uintptr_t)p.x | (uintptr_t)p.packed | (uintptr_t)p.y) % 16)
@@ -403,7 +422,7 @@ static const char *run(const op_call *c)
     if ((size_t)p.h * (size_t)p.w * (size_t)p.in > 0x7FFFFFFF || p.n_objects > 65535 || p.kernel > 255)
         return "conv2d: an image has at most 2^31 elements, there are at most 65535 objects";
     if (kind == PRODUCT)
-        return p.x_type == DT_BF16 ? start_product<bf16>(p, c->stream) : start_product<f16>(p, c->stream);
+        return c->in[1].type == DT_BF16 ? start_product<bf16>(p, c->stream) : start_product<f16>(p, c->stream);
     size_t rows = (size_t)p.n_objects * (size_t)p.out_h;
     if (kind == DIRECT)
         return launch(conv_direct, blocks_for(rows * (size_t)p.out_w * (size_t)(p.out_padded / RUN), 256), 256, 0,
@@ -415,4 +434,17 @@ static const char *run(const op_call *c)
                          : launch(conv_depthwise<3, 2>, grid, 256, 0, c->stream, p);
 }
 
-const op_cuda CUDA_FN(conv2d_cuda) = {run, nullptr, packed_bytes, pack, 1u << 1};
+static size_t scratch_bytes(const op_call *c)
+{
+    return op_ways_scratch(&conv2d_ways, c);
+}
+static void *bind(const op_call *c)
+{
+    return op_ways_bind(&conv2d_ways, c, run_own);
+}
+static const char *run(const op_call *c)
+{
+    return op_ways_run(c, run_own);
+}
+
+const op_cuda CUDA_FN(conv2d_cuda) = {run, scratch_bytes, packed_bytes, pack, 1u << 1, bind, op_ways_unbind};

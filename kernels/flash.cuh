@@ -167,28 +167,77 @@ template <class T> static __device__ __forceinline__ void store_chunk(unsigned c
     store_b128(to, make_uint4(pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]), pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7])));
 }
 
-/* Tokens first .. first + n_tile - 1 of k or v; zeros from n_rows and from column `width` on. */
-template <class T, int D, bool WINDOWS>
-static __device__ __forceinline__ void load_tile(unsigned char *tile, const flash_args &p, const flash_place &at,
-                                                 const void *data, size_t origin, int row_stride, const float *bias,
-                                                 int width, int first, int n_tile, int n_rows)
+/* A thread copies one column of chunks, every so many rows: what depends on the column is computed once, and a row more
+ * costs a few additions. Where a row is not a power of two of chunks, the lanes beyond it are idle. */
+template <int D> __host__ __device__ static constexpr int copy_lanes(void)
 {
-    const int CHUNKS = D / 8;
-    const T *from = (const T *)data + origin;
-    UNROLL_BY(1) /* nothing waits for a copy */
-    for (int i = (int)threadIdx.x; i < n_tile * CHUNKS; i += (int)blockDim.x) {
-        int r = i / CHUNKS, c = i % CHUNKS, row = first + r;
-        bool valid = row < n_rows && c * RUN < width;
-        if (WINDOWS && valid) {
-            row = window_token(p.windows, at, row);
-            if (row < 0) {
-                float v[RUN];
-                load_run(v, bias, DT_F32, (size_t)(c * RUN), RUN);
-                store_chunk<T>(tile + chunk_at<D>(r, c), v);
-                continue;
-            }
-        }
-        cp_async<16>(tile + chunk_at<D>(r, c), valid ? from + (size_t)row * (size_t)row_stride + c * RUN : from, valid);
+    return D <= 16 ? 2 : D <= 32 ? 4 : D <= 64 ? 8 : D <= 128 ? 16 : 32;
+}
+
+/* Rows first .. first + n_tile - 1 of a matrix; zeros from n_rows and from column `width` on. */
+template <class T, int D>
+static __device__ __forceinline__ void load_tile(unsigned char *tile, const T *from, int row_stride, int width,
+                                                 int first, int n_tile, int n_rows)
+{
+    const int LANES = copy_lanes<D>();
+    int c = (int)threadIdx.x % LANES, r = (int)threadIdx.x / LANES, step = (int)blockDim.x / LANES;
+    bool fills = c * RUN < width;
+    const T *row = from + (size_t)(first + r) * (size_t)row_stride + c * RUN;
+    size_t advance = (size_t)step * (size_t)row_stride;
+    if (D / 8 < LANES && c >= D / 8)
+        return;
+    if (fills && first + n_tile <= n_rows) {
+        UNROLL_BY(4)
+        for (; r < n_tile; r += step, row += advance)
+            cp_async<16>(tile + chunk_at<D>(r, c), row);
+        return;
+    }
+    UNROLL_BY(1)
+    for (; r < n_tile; r += step, row += advance) {
+        bool valid = fills && first + r < n_rows;
+        cp_async<16>(tile + chunk_at<D>(r, c), valid ? row : from, valid);
+    }
+}
+
+/* 8 columns of token `token` (of the grid; -1: padding, which is the bias; -2: none, which is zeros). */
+template <class T>
+static __device__ __forceinline__ void copy_token(unsigned char *to, const T *from, int row_stride, int token,
+                                                  const float *bias, int c, bool fills)
+{
+    if (token == -1 && fills) {
+        float v[RUN];
+        load_run(v, bias, DT_F32, (size_t)(c * RUN), RUN);
+        store_chunk<T>(to, v);
+        return;
+    }
+    bool valid = fills && token >= 0;
+    cp_async<16>(to, valid ? from + (size_t)token * (size_t)row_stride + c * RUN : from, valid);
+}
+
+/* Tokens first .. of a block's windows, of two tensors at once (the second tile may be NULL). Each lane finds one of the
+ * rows that its warp copies in the grid; they tell each other. */
+template <class T, int D>
+static __device__ __forceinline__ void load_windows(unsigned char *tile, unsigned char *other, const flash_args &p,
+                                                    const flash_place &at, const T *from, const T *other_from,
+                                                    const float *bias, const float *other_bias, int first, int n_tile,
+                                                    int n_rows)
+{
+    const int LANES = copy_lanes<D>(), ROWS = 32 / LANES; /* rows of a warp at a time */
+    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, step = (int)blockDim.x / LANES;
+    int mine = lane / ROWS * step + warp * ROWS + lane % ROWS, token = -2;
+    if (mine < n_tile && first + mine < n_rows)
+        token = window_token(p.windows, at, first + mine);
+    int c = lane % LANES;
+    bool fills = c * RUN < p.dk;
+    UNROLL_BY(2)
+    for (int trip = 0; trip * step < n_tile; trip++) { /* at most 16 / ROWS trips: see warps_of */
+        int r = trip * step + (int)threadIdx.x / LANES;
+        int row = __shfl_sync(0xFFFFFFFFu, token, trip * ROWS + lane / LANES);
+        if ((D / 8 < LANES && c >= D / 8) || r >= n_tile)
+            continue;
+        copy_token<T>(tile + chunk_at<D>(r, c), from, p.q_row, row, bias, c, fills);
+        if (other)
+            copy_token<T>(other + chunk_at<D>(r, c), other_from, p.q_row, row, other_bias, c, fills);
     }
 }
 
@@ -206,9 +255,11 @@ static __device__ __forceinline__ void load_queries(unsigned char *tile, const f
                 query_run(v, p, at, at.first_q + r, c * RUN);
             store_chunk<T>(tile + chunk_at<D>(r, c), v);
         }
+    else if (WINDOWS)
+        load_windows<T, D>(tile, nullptr, p, at, (const T *)p.q + at.q, nullptr, p.windows.q_bias + at.head * p.dk,
+                           nullptr, at.first_q, n_tile, p.n_q);
     else
-        load_tile<T, D, WINDOWS>(tile, p, at, p.q, at.q, p.q_row, WINDOWS ? p.windows.q_bias + at.head * p.dk : nullptr,
-                                 p.dk, at.first_q, n_tile, p.n_q);
+        load_tile<T, D>(tile, (const T *)p.q + at.q, p.q_row, p.dk, at.first_q, n_tile, p.n_q);
 }
 
 /* The steps of a tile ----------------------------------------------------------------------------------------------- */
@@ -431,8 +482,13 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
     const float *v_bias = WINDOWS ? p.windows.v_bias + at.head * p.dv : nullptr;
     auto load_keys = [&](int tile) {
         unsigned char *to = sTiles + (tile - at.first_tile) % 2 * STAGE_BYTES;
-        load_tile<T, DK, WINDOWS>(to, p, at, p.k, at.k, p.k_row, k_bias, p.dk, tile * BN, BN, at.n_keys);
-        load_tile<T, DV, WINDOWS>(to + K_BYTES, p, at, p.v, at.v, p.v_row, v_bias, p.dv, tile * BN, BN, at.n_keys);
+        if (WINDOWS) {
+            load_windows<T, DK>(to, to + K_BYTES, p, at, (const T *)p.k + at.k, (const T *)p.v + at.v, k_bias, v_bias,
+                                tile * BN, BN, at.n_keys);
+        } else {
+            load_tile<T, DK>(to, (const T *)p.k + at.k, p.k_row, p.dk, tile * BN, BN, at.n_keys);
+            load_tile<T, DV>(to + K_BYTES, (const T *)p.v + at.v, p.v_row, p.dv, tile * BN, BN, at.n_keys);
+        }
         cp_async_commit();
     };
     load_queries<T, DK, WINDOWS>(sQ, p, at, rows);

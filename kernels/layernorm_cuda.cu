@@ -39,7 +39,7 @@ static __device__ __forceinline__ void write_run(const rows_norm &p, size_t r, i
     UNROLL
     for (int k = 0; k < RUN; k++)
         v[k] = (v[k] - mean) * inverse * gain[k] + bias[k];
-    activate_run(p.kind, v);
+    activate_run(p.kind, v, p.y_type);
     store_run(p.y, p.y_type, r * (size_t)p.n_cols + (size_t)col, v, n);
     if (!p.plus)
         return;

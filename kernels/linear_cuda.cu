@@ -18,6 +18,7 @@
  *   grid    as for linear_mma;   block 256;   shared 18 KiB
  * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
 #include "elements.cuh"
+#include "linear_ways.h"
 
 static const int DEPTH = 32; /* columns of x and w in a stage */
 static const int PAD = 8;    /* floats between rows of the tile on its way out: pairs of 8 lanes meet no bank twice */
@@ -92,7 +93,7 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
             for (int k = 0; k < RUN; k++)
                 v[k] += other[k];
         }
-        activate_run(p.kind, v);
+        activate_run(p.kind, v, p.y_type);
         if (p.residual) {
             size_t from = repeated(row, p.n_rows, p.residual_period);
             load_run(other, p.residual, p.residual_type, from * (size_t)p.n_out + col, n);
@@ -345,15 +346,27 @@ __global__ void __launch_bounds__(256) linear_any(product p)
 }
 
 /* Large tiles where they fill the device; a split depth where not even small ones do. */
-template <class T> static const char *run_mma(const product &p, void *stream)
+static int tile_of(const product &p)
 {
     size_t large = ((p.n_rows + 127) / 128) * (((size_t)p.n_out + 127) / 128);
     size_t small = ((p.n_rows + 63) / 64) * (((size_t)p.n_out + 63) / 64) * (size_t)p.groups;
     if (p.n_rows <= 512 && small < (size_t)device_multiprocessors())
-        return p.n_rows <= 16 ? launch_few<T, 1>(p, stream) : launch_few<T, 2>(p, stream);
-    if (large >= (size_t)device_multiprocessors())
-        return launch_mma<T, 128, 128, 2, 4, 3, 2>(p, stream);
-    return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+        return p.n_rows <= 16 ? 1 : 2;
+    return large >= (size_t)device_multiprocessors() ? 4 : 3;
+}
+/* tile: 1 .. LINEAR_TILES; 0: by the rule above */
+template <class T> static const char *run_mma(const product &p, int tile, void *stream)
+{
+    switch (tile ? tile : tile_of(p)) {
+    case 1:
+        return launch_few<T, 1>(p, stream);
+    case 2:
+        return launch_few<T, 2>(p, stream);
+    case 3:
+        return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+    default:
+        return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
+    }
 }
 
 /* Rows are whole 16-byte chunks. */
@@ -362,7 +375,7 @@ static bool has_chunks(const product &p)
     return p.n_in % 8 == 0 && (uintptr_t)p.x % 16 == 0 && (uintptr_t)p.w % 16 == 0;
 }
 
-static const char *run(const op_call *c)
+static const char *run_own(const op_call *c, int tile)
 {
     const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *turns = &c->in[4];
     const tensor *counts = &c->in[5], *y = &c->out[0];
@@ -398,11 +411,47 @@ static const char *run(const op_call *c)
                  counts->n == 1,
                  groups};
     if (x->type == DT_BF16 && w->type == DT_BF16 && has_chunks(p))
-        return run_mma<bf16>(p, c->stream);
+        return run_mma<bf16>(p, tile, c->stream);
     if (x->type == DT_F16 && w->type == DT_F16 && has_chunks(p))
-        return run_mma<f16>(p, c->stream);
+        return run_mma<f16>(p, tile, c->stream);
     dim3 grid(blocks_for((size_t)p.n_out, SIDE), blocks_for(n_rows, SIDE), (unsigned)groups);
     return launch(linear_any, grid, 256, (size_t)SIDE * (SIDE + PAD) * sizeof(float), c->stream, p);
 }
 
-const op_cuda CUDA_FN(linear_cuda) = {run};
+/* cuBLASLt -------------------------------------------------------------------------------------------------------------- */
+
+/* Packed: the bias in y's type, which the library asks for. grid: a thread per column. */
+__global__ void __launch_bounds__(256) linear_round_bias(const float *b, void *to, dtype type, int n)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    if (i < (size_t)n)
+        store_one(to, type, i, b[i]);
+}
+static size_t packed_bytes(const op_call *c)
+{
+    return linear_ways_rounds_bias(c) ? (size_t)c->in[2].cols * dtype_bytes(c->out[0].type) : 0;
+}
+static const char *pack(const op_call *c)
+{
+    if (!linear_ways_rounds_bias(c))
+        return nullptr;
+    if (!c->in[2].data)
+        return "linear: the bias must be known when it is packed";
+    return launch(linear_round_bias, blocks_for((size_t)c->in[2].cols, 256), 256, 0, c->stream,
+                  (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
+}
+
+static size_t scratch_bytes(const op_call *c)
+{
+    return op_ways_scratch(&linear_ways, c);
+}
+static void *bind(const op_call *c)
+{
+    return op_ways_bind(&linear_ways, c, run_own);
+}
+static const char *run(const op_call *c)
+{
+    return op_ways_run(c, run_own);
+}
+
+const op_cuda CUDA_FN(linear_cuda) = {run, scratch_bytes, packed_bytes, pack, 0, bind, op_ways_unbind};

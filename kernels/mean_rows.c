@@ -1,21 +1,38 @@
-/* mean_rows: the mean over the rows of each column.
- *   x [n, R, C]    ->    [n, 1, C], attr.type or like x.    attr: type. Sums in double. */
+/* mean_rows: the mean over the rows of each column; with weights, what a squeeze-excite block makes of it:
+ *   y = mean    or    sigmoid(w2 relu(w1 mean + b1) + b2)
+ *   x [n, R, C]    w1? [1, M, C]    b1? [1, 1, M] f32    w2? [1, C, M]    b2? [1, 1, C] f32: all four or none; M at most 512
+ *   ->    [n, 1, C], attr.type or like x.    attr: type.
+ * Sums in double on the CPU, in f32 level by level on a device; between the products f32. */
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    if (!is_float(in[0].type))
-        return "x must be f32, bf16 or f16";
-    out[0] = shaped(type_or(a, in[0].type), in[0].n, 1, in[0].cols);
-    return NULL;
+    const tensor *x = &in[0], *w1 = &in[1], *w2 = &in[3];
+    int given = 0;
+    for (int i = 1; i < 5; i++)
+        given += in[i].type != DT_NONE;
+    if (!all_float(in, 5))
+        return "inputs must be f32, bf16 or f16";
+    out[0] = shaped(type_or(a, x->type), x->n, 1, x->cols);
+    if (!given)
+        return NULL;
+    if (given != 4 || w1->n != 1 || w1->cols != x->cols || w2->n != 1 || w2->rows != x->cols || w2->cols != w1->rows)
+        return "w1 must be [1, M, C], w2 [1, C, M], and both have biases";
+    if (w1->rows > 512 || x->cols > 2048)
+        return "M must be at most 512, C at most 2048";
+    return is_row_f32(&in[2], w1->rows) && is_row_f32(&in[4], x->cols) ? NULL
+                                                                       : "biases must be [1, 1, M] and [1, 1, C] f32";
 }
 
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
-    op_cost c = cost_of(in, 1, out, 1, 0);
+    op_cost c = cost_of(in, 5, out, 1, 0);
     c.flops = (double)tensor_count(&in[0]);
+    if (in[1].type != DT_NONE)
+        c.flops += 4.0 * in[0].n * (double)tensor_count(&in[1]);
     return c;
 }
 
-const op_def op_mean_rows = {.name = "mean_rows", .n_in = 1, .n_out = 1, .infer = infer, .cost = cost};
+const op_def op_mean_rows = {
+    .name = "mean_rows", .n_in = 5, .n_out = 1, .optional = 2u | 4u | 8u | 16u, .infer = infer, .cost = cost};

@@ -1,20 +1,24 @@
-/* mean_rows on CUDA: the mean over the rows of each column.
- *   x [n, R, C]    ->    y [n, 1, C]
- *   mean_parts: grid (ceil(C / (8 lanes)), slices of 512 rows, n);   block 256 = lanes x walkers;   shared 8 KiB
+/* mean_rows on CUDA: the mean over the rows of each column, and what squeeze-excite makes of it.
+ *   x [n, R, C]    w1? [M, C]    b1? [M]    w2? [C, M]    b2? [C]    ->    y [n, 1, C]
+ *   mean_parts: grid (ceil(C / (8 lanes)), slices of 64 to 512 rows, n);   block 256 = lanes x walkers;   shared 8 KiB
  *               A thread sums its 8 columns over every walkers-th row of the slice; the walkers' sums are added in order
  *               -> scratch [n, slices, C] f32
- *   mean_whole: grid ceil(n*C / 256);   block 256;   adds the slices
+ *   mean_whole: grid n;   block 256;   shared up to 11 KiB;   adds the slices; then a warp per output of each product
  *   traffic x once.    Sums in f32 over at most a few hundred numbers at each level: better than one running f32 sum. */
 #include "elements.cuh"
 
-static const int SLICE = 512;
+enum { MOST_COLUMNS = 2048, MOST_HIDDEN = 512 };
 
 struct mean {
     const void *x;
     float *parts;
     void *y;
     dtype x_type, y_type;
-    int n, n_rows, n_cols, n_slices, lanes; /* lanes: a power of two up to 32 */
+    int n, n_rows, n_cols, slice, n_slices, lanes; /* lanes: a power of two up to 32 */
+    const void *w1, *w2;                           /* NULL: the mean is the result */
+    const float *b1, *b2;
+    dtype w1_type, w2_type;
+    int n_hidden;
 };
 
 __global__ void __launch_bounds__(256) mean_parts(mean p)
@@ -22,7 +26,7 @@ __global__ void __launch_bounds__(256) mean_parts(mean p)
     SHARED(float, sSum, [256][RUN]);
     int t = (int)threadIdx.x, walkers = 256 / p.lanes, walker = t / p.lanes;
     int col = ((int)blockIdx.x * p.lanes + t % p.lanes) * RUN, n = max(0, min(RUN, p.n_cols - col));
-    int first = (int)blockIdx.y * SLICE, end = min(first + SLICE, p.n_rows);
+    int first = (int)blockIdx.y * p.slice, end = min(first + p.slice, p.n_rows);
     float sum[RUN] = {}, v[RUN];
     for (int r = first + walker; r < end; r += walkers) {
         load_run(v, p.x, p.x_type, ((size_t)blockIdx.z * (size_t)p.n_rows + (size_t)r) * (size_t)p.n_cols + (size_t)col,
@@ -46,21 +50,66 @@ __global__ void __launch_bounds__(256) mean_parts(mean p)
     store_run(p.parts, DT_F32, to, sum, n);
 }
 
-__global__ void __launch_bounds__(256) mean_whole(mean p)
+/* y = act(w x + b), x and y shared: a warp per output. */
+static __device__ __forceinline__ void multiply_shared(float *sY, const float *sX, const void *w, dtype type,
+                                                       const float *b, int n_out, int n_in, act kind)
 {
-    int i = (int)(blockIdx.x * 256 + threadIdx.x);
-    if (i >= p.n * p.n_cols)
-        return;
-    size_t from = (size_t)(i / p.n_cols) * (size_t)p.n_slices * (size_t)p.n_cols + (size_t)(i % p.n_cols);
-    float sum = 0;
-    for (int s = 0; s < p.n_slices; s++)
-        sum += p.parts[from + (size_t)s * (size_t)p.n_cols];
-    store_one(p.y, p.y_type, (size_t)i, sum / (float)p.n_rows);
+    int lane = (int)threadIdx.x % 32;
+    for (int o = (int)threadIdx.x / 32; o < n_out; o += 8) {
+        float sum = 0;
+        for (int k = lane; k < n_in; k += 32)
+            sum = fmaf(load_one(w, type, (size_t)o * (size_t)n_in + (size_t)k), sX[k], sum);
+        sum = group_sum(sum, 32);
+        if (lane == 0)
+            sY[o] = activated(kind, sum + b[o]);
+    }
 }
 
+__global__ void __launch_bounds__(256) mean_whole(mean p)
+{
+    SHARED(float, sMean, [MOST_COLUMNS]);
+    SHARED(float, sHidden, [MOST_HIDDEN]);
+    SHARED(float, sPart, [256]);
+    int t = (int)threadIdx.x, object = (int)blockIdx.x;
+    const float *parts = p.parts + (size_t)object * (size_t)p.n_slices * (size_t)p.n_cols;
+    for (int first = 0; first < p.n_cols; first += 256) {
+        /* Narrow rows leave threads: each takes every walkers-th slice of a column. */
+        int cols = min(256, p.n_cols - first), walkers = 256 / cols, walker = t / cols, col = first + t % cols;
+        float sum = 0;
+        for (int s = walker; walker < walkers && s < p.n_slices; s += walkers)
+            sum += parts[(size_t)s * (size_t)p.n_cols + (size_t)col];
+        sPart[t] = sum;
+        __syncthreads();
+        if (t < cols) {
+            for (int i = 1; i < walkers; i++)
+                sum += sPart[i * cols + t];
+            sum /= (float)p.n_rows;
+            if (p.w1)
+                sMean[col] = sum;
+            else
+                store_one(p.y, p.y_type, (size_t)object * (size_t)p.n_cols + (size_t)col, sum);
+        }
+        __syncthreads(); /* sPart has been read */
+    }
+    if (!p.w1)
+        return;
+    multiply_shared(sHidden, sMean, p.w1, p.w1_type, p.b1, p.n_hidden, p.n_cols, ACT_RELU);
+    __syncthreads();
+    multiply_shared(sMean, sHidden, p.w2, p.w2_type, p.b2, p.n_cols, p.n_hidden, ACT_SIGMOID);
+    __syncthreads();
+    for (int col = t; col < p.n_cols; col += 256)
+        store_one(p.y, p.y_type, (size_t)object * (size_t)p.n_cols + (size_t)col, sMean[col]);
+}
+
+/* Rows of a slice: enough blocks for few rows, few slices for many. */
+static int slice_of(const op_call *c)
+{
+    int rows = (c->in[0].rows + 255) / 256;
+    return rows < 64 ? 64 : rows > 512 ? 512 : rows;
+}
 static int slices_of(const op_call *c)
 {
-    return (c->in[0].rows + SLICE - 1) / SLICE;
+    return (c->in[0].rows + slice_of(c) - 1) / slice_of(c);
 }
 static size_t scratch_bytes(const op_call *c)
 {
@@ -74,12 +123,30 @@ static const char *run(const op_call *c)
     int runs = (x->cols + RUN - 1) / RUN, lanes = 1;
     while (lanes < runs && lanes < 32)
         lanes *= 2;
-    mean p = {x->data, (float *)c->scratch, y->data, x->type, y->type, x->n, x->rows, x->cols, slices_of(c), lanes};
+    const tensor *w1 = &c->in[1], *w2 = &c->in[3];
+    mean p = {x->data,
+              (float *)c->scratch,
+              y->data,
+              x->type,
+              y->type,
+              x->n,
+              x->rows,
+              x->cols,
+              slice_of(c),
+              slices_of(c),
+              lanes,
+              w1->type ? w1->data : nullptr,
+              w2->data,
+              (const float *)c->in[2].data,
+              (const float *)c->in[4].data,
+              w1->type,
+              w2->type,
+              w1->rows};
     dim3 grid(blocks_for((size_t)runs, (size_t)lanes), (unsigned)p.n_slices, (unsigned)x->n);
     const char *wrong = launch(mean_parts, grid, 256, 0, c->stream, p);
     if (wrong)
         return wrong;
-    return launch(mean_whole, blocks_for((size_t)x->n * (size_t)x->cols, 256), 256, 0, c->stream, p);
+    return launch(mean_whole, (unsigned)x->n, 256, 0, c->stream, p);
 }
 
 const op_cuda CUDA_FN(mean_rows_cuda) = {run, scratch_bytes};

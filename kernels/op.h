@@ -71,11 +71,12 @@ typedef struct op_call {
     const tensor *in;
     tensor *out;
     const op_attr *attr;
-    void *scratch; /* what .scratch_bytes asked for, 64-byte aligned; contents undefined */
-    void *packed;  /* what .pack made, shared by sessions, read only                     */
-    void *bound;   /* what .bind made for this session                                   */
-    int n_threads; /* CPU                                                                */
-    void *stream;  /* CUDA: cudaStream_t; every pointer above is device memory           */
+    void *scratch;                        /* what .scratch_bytes asked for, 256-byte aligned; contents undefined */
+    void *packed;                         /* what .pack made, shared by sessions, read only                     */
+    void *bound;                          /* what .bind made for this session                                   */
+    int n_threads;                        /* CPU                                                                */
+    void *stream;                         /* CUDA: cudaStream_t; every pointer above is device memory           */
+    const struct op_libraries *libraries; /* CUDA: see ways.h; NULL: our kernels only     */
 } op_call;
 
 typedef struct op_cpu {
@@ -104,7 +105,8 @@ typedef struct op_cuda {
     size_t (*packed_bytes)(const op_call *c);
     const char *(*pack)(const op_call *c);
     unsigned in_packed;
-    /* Optional, together: host objects of one session (library handles). */
+    /* Optional, together: host objects of one session (library handles). c is as `run` gets it, for the most objects;
+     * where tuning is asked for, the work is run and timed, and c->out is written. */
     void *(*bind)(const op_call *c);
     void (*unbind)(void *bound);
 } op_cuda;

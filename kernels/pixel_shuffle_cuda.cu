@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(256) pixel_shuffle_runs(shuffling p)
         for (int k = 0; k < RUN; k++)
             v[k] += other[k];
     }
-    activate_run(p.kind, v);
+    activate_run(p.kind, v, p.y_type);
     if (n)
         store_run(p.y, p.y_type, row * (size_t)p.n_cols + (size_t)col, v, n);
 }

@@ -175,8 +175,9 @@ static void says_what_the_device_is(void **state)
     run(&r, TRACK "--point 1,1 --frames 1");
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, has_gpu ? "--device auto is the GPU" : "--device auto is the CPU: "));
-    run(&r, TRACK "--point 1,1 --frames 1 --device cpu");
+    run(&r, TRACK "--point 1,1 --frames 1 --device cpu --overlap");
     assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, "--overlap: it has no effect on the CPU"));
     assert_null(strstr(r.text, "--device auto"));
 }
 

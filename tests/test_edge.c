@@ -19,44 +19,23 @@ static command_result result;
 
 #define FLAGS " --weights_dir @/weights --imgsz 128 --threads 1 --precision fp32 "
 
-static const char *const columns[] = {"video",
-                                      "object",
-                                      "model",
-                                      "imgsz",
-                                      "precision",
-                                      "frames",
-                                      "fps",
-                                      "latency_ms",
-                                      "latency_p50_ms",
-                                      "latency_p95_ms",
-                                      "latency_p99_ms",
-                                      "latency_stddev_ms",
-                                      "prompt_frame_ms",
-                                      "e2e_fps",
-                                      "encode_ms",
-                                      "memory_attention_ms",
-                                      "mask_decoder_ms",
-                                      "memory_encoder_ms",
-                                      "post_ms",
-                                      "memory_kind",
-                                      "cpu_peak_rss_MiB",
-                                      "gpu_peak_alloc_MiB",
-                                      "pool_peak_MiB",
-                                      "planned_MiB",
-                                      "model_load_ms",
-                                      "session_ms",
-                                      "setup_ms",
-                                      "prepared_frames",
-                                      "backend",
-                                      "device",
-                                      "status"};
-enum { N_COLUMNS = 31 };
+#define TABLE "edge.md", "**jetson_benchmark_summary.csv**"
 
 static csv_table table(const char *folder)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/jetson_benchmark_summary.csv", folder);
-    return verb_table(&tree, path, columns, N_COLUMNS);
+    return documented_table(&tree, path, TABLE);
+}
+
+/* The fields that docs/edge.md lists below `marker`. */
+static void all_are_there(const json_t *json, const char *marker)
+{
+    const char *names[DOCUMENTED_COLUMNS];
+    int n = documented_names("edge.md", marker, names);
+    for (int i = 0; i < n; i++)
+        if (!json_object_get(json, names[i]))
+            fail_msg("%s has no field %s", marker, names[i]);
 }
 
 static void check_metadata(const char *path, int prepared)
@@ -71,6 +50,8 @@ static void check_metadata(const char *path, int prepared)
     assert_true(!prepared == !json_object_get(video, "prepared"));
     assert_true(json_integer_value(
                     json_object_get(json_array_get(json_object_get(video, "objects"), 1), "mask_pixels")) == 900);
+    documented_fields(json, "edge.md", NULL);
+    all_are_there(json, "metadata.json");
     json_decref(json);
 }
 
@@ -91,7 +72,7 @@ static void check_row(const csv_table *t, int row, int prepared)
 static void both_phases(void **state)
 {
     (void)state;
-    static const char *const fields[] = {"settings", "setup_ms", "machine", "models", "rows"};
+    static const char *const models[] = {"models", NULL};
     sav_video_make(&tree, "split", "clip", 5);
     verb_line(&result, &tree, 0,
               "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
@@ -103,13 +84,20 @@ static void both_phases(void **state)
         check_row(&t, row, 0);
     csv_close(&t);
     json_t *json = verb_json(&tree, "plain/jetson_benchmark_summary.json");
-    for (int i = 0; i < 5; i++)
-        assert_non_null(json_object_get(json, fields[i]));
+    documented_fields(json, "edge.md", models);
+    all_are_there(json, "**jetson_benchmark_summary.json**");
     assert_int_equal(json_array_size(json_object_get(json, "rows")), 4);
     json_t *model = json_object_get(json_object_get(json, "models"), "sam2_tiny_bbox");
     assert_int_equal(json_integer_value(json_object_get(model, "ok")), 2);
     assert_true(json_real_value(json_object_get(model, "fps_median")) > 0);
     json_decref(json);
+    json = verb_json(&tree, "plain/jetson_benchmark_settings.json");
+    documented_fields(json, "edge.md", NULL);
+    json_decref(json);
+    t = documented_table(&tree, "plain/frames/clip__obj000__sam2_tiny_points.csv", "columns.md", "**frames/");
+    assert_int_equal(t.n_rows, 5);
+    assert_true(table_number(&t, 4, "frame") == 4 && table_number(&t, 4, "ms") > 0);
+    csv_close(&t);
 }
 
 static void prepared_frames_and_later_inference(void **state)
@@ -275,7 +263,7 @@ static void a_killed_run_is_resumed(void **state)
     assert_true(table_number(&t, 0, "fps") == fps);
     csv_close(&t);
     verb_says(&tree, 0, "the table of an earlier run is now", RESUMED "--max_clip_frames 3");
-    csv_table old = verb_table(&tree, "resumed/jetson_benchmark_summary.previous.csv", columns, N_COLUMNS);
+    csv_table old = documented_table(&tree, "resumed/jetson_benchmark_summary.previous.csv", TABLE);
     assert_int_equal(old.n_rows, 4);
     assert_true(table_number(&old, 0, "fps") == fps);
     csv_close(&old);

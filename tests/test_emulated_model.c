@@ -2,10 +2,14 @@
  * real one where build and machine have it (test_backend.h), against the CPU backend. f32 kernels must agree with the CPU's
  * f32 up to rounding; half-precision ones may be no further from it than twice what the CPU's own bf16 is. */
 #include "backend_emu.h"
+#include "fake_cublaslt.h"
+#include "fake_cudnn.h"
 #include "model.h"
+#include "temp_dir.h"
 #include "test_backend.h"
 #include "tiny_model.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,13 +42,12 @@ static void take_masks(sam_session *s, int frame, outcome *out)
 }
 
 /* A click and a mask on frame 0, both objects tracked as a batch, a correction on the last frame. */
-static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
+static void track_with(const backend_api *api, const char *path, const sam_model_options *o, outcome *out)
 {
     sam_error err;
     sam_model *m = NULL;
     uint8_t mask[W * H];
-    sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
-    if (model_open_on(api, path, &o, &m, &err) != SAM_OK)
+    if (model_open_on(api, path, o, &m, &err) != SAM_OK)
         fail_msg("%s", err.text);
     sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = OBJECTS});
     for (int i = 0; i < W * H; i++)
@@ -66,6 +69,12 @@ static void track(const backend_api *api, const char *path, sam_dtype type, sam_
     }
     sam_session_close(s);
     sam_model_close(m);
+}
+
+static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
+{
+    const sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
+    track_with(api, path, &o, out);
 }
 
 /* Largest relative distance, over frames and objects, of the logits. */
@@ -121,7 +130,8 @@ static void check_family(tiny_family f)
     track(&backend_cpu, models.path[f], SAM_F32, SAM_CPU, &cpu);
     track(&backend_cpu, models.path[f], SAM_BF16, SAM_CPU, &cpu_half);
     double bound = 2 * distance(&cpu_half, &cpu);
-    check_on(&backend_emu, f, &cpu, bound);
+    if (test_backend() == SAM_CPU)
+        check_on(&backend_emu, f, &cpu, bound);
     const backend *device = test_cuda();
     if (device)
         check_on(device->api, f, &cpu, bound);
@@ -145,12 +155,85 @@ static void test_edgetam(void **state)
     check_family(TINY_EDGETAM);
 }
 
+/* The same with every product that a library can do done by a pretended one: first chosen by tuning, then by what tuning
+ * left in its file, then with the library switched off. */
+static void test_libraries(void **state)
+{
+    (void)state;
+    static outcome cpu, device, again;
+    temp_dir d;
+    char cache[512];
+    const char *path = models.path[TINY_SAM21];
+    temp_dir_make(&d);
+    temp_dir_file(&d, "tuning.json", cache, sizeof cache);
+    emu.cublaslt = BUILD_DIR "/tests/fake_cublaslt.so";
+    emu.cudnn = BUILD_DIR "/tests/fake_cudnn.so";
+    void *library = dlopen(emu.cublaslt, RTLD_NOW);
+    fake_lt_record *fake = library ? dlsym(library, "fake_lt") : NULL;
+    assert_non_null(fake);
+    track(&backend_cpu, path, SAM_F32, SAM_CPU, &cpu);
+
+    sam_model_options o = {.backend = SAM_CUDA, .n_threads = 1, .image_px = TINY_PX, .tune = 1, .tuning_cache = cache};
+    track_with(&backend_emu, path, &o, &device);
+    int n_tuned = fake->n_matmuls;
+    double error = distance(&device, &cpu);
+    printf("libraries: %d products by the pretended cuBLASLt; logits %.1e from the CPU\n", n_tuned, error);
+    assert_true(n_tuned > 100);
+    assert_true(error <= 1e-3);
+
+    o.tune = 0;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    assert_memory_equal(&again, &device, sizeof device);
+
+    o.deterministic = 1; /* nothing here is large, so by the rule nothing is the library's */
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    o.deterministic = 0;
+    o.no_cublas = 1;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(fake->n_matmuls, 2 * n_tuned);
+    assert_true(distance(&again, &cpu) <= 1e-3);
+
+    /* Convolutions, which are in half precision: tuned, then from the file. The bound is that of check_family. */
+    void *dnn_library = dlopen(emu.cudnn, RTLD_NOW);
+    fake_dnn_record *dnn = dlsym(dnn_library, "fake_dnn");
+    track(&backend_cpu, path, SAM_BF16, SAM_CPU, &again);
+    double bound = 2 * distance(&again, &cpu);
+    o = (sam_model_options){.backend = SAM_CUDA,
+                            .compute = SAM_BF16,
+                            .n_threads = 1,
+                            .image_px = TINY_PX,
+                            .tune = 1,
+                            .tuning_cache = cache};
+    track_with(&backend_emu, path, &o, &device);
+    int n_convolutions = dnn->n_forwards;
+    printf("libraries: %d convolutions by the pretended cuDNN in bf16; logits %.1e from f32, bound %.1e\n",
+           n_convolutions, distance(&device, &cpu), bound);
+    assert_true(n_convolutions > 4);
+    assert_true(distance(&device, &cpu) <= bound);
+    o.tune = 0;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(dnn->n_forwards, 2 * n_convolutions);
+    assert_memory_equal(&again, &device, sizeof device);
+    o.no_cudnn = 1;
+    track_with(&backend_emu, path, &o, &again);
+    assert_int_equal(dnn->n_forwards, 2 * n_convolutions);
+    assert_int_equal(dnn->n_handles + dnn->n_descriptors, 0);
+    dlclose(dnn_library);
+    assert_int_equal(fake->n_handles + fake->n_layouts + fake->n_descs + fake->n_preferences, 0);
+    emu.cublaslt = emu.cudnn = NULL;
+    dlclose(library);
+    temp_dir_remove(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sam2),
         cmocka_unit_test(test_sam21),
         cmocka_unit_test(test_edgetam),
+        cmocka_unit_test(test_libraries),
     };
     tiny_models_make(&models);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

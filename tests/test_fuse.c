@@ -164,6 +164,26 @@ static val convnext(builder *b, val x, val y)
     return add(b, x, mul(b, linear(b, h, 16, on("o")), weight_vector(b, on("g"), "weight", 16)));
 }
 
+static val excitation(builder *b, val x, val y)
+{
+    (void)y;
+    val s = apply(b, OP_mean_rows, &x, 1, (op_attr){0});
+    s = activation(b, linear(b, s, 32, on("a")), ACT_RELU);
+    return mul(b, x, activation(b, linear(b, s, 16, on("o")), ACT_SIGMOID));
+}
+
+/* In 16 bits one node on a device; in f32 as ever. */
+static val perceptron(builder *b, val x, val y)
+{
+    val h = activation(b, linear(b, layernorm(b, x, 1e-6f, on("n")), 32, on("a")), ACT_GELU);
+    return mul(b, add(b, x, linear(b, h, 16, on("o"))), y);
+}
+static val perceptron_bare(builder *b, val x, val y)
+{
+    val h = activation(b, linear_no_bias(b, x, 32, on("a")), ACT_RELU);
+    return mul(b, linear_no_bias(b, h, 16, on("o")), y);
+}
+
 static val constants(builder *b, val x, val y) /* rows of weights under x, as data would be */
 {
     (void)y;
@@ -339,6 +359,9 @@ static void test_rules(void **state)
         {"product added to itself stays", residual_self, 2, 2},
         {"ConvNeXt block", convnext, 6, 3},
         {"cast", to_bf16, 3, 2},
+        {"excitation", excitation, 6, 2},
+        {"MLP", perceptron, 6, 4},
+        {"MLP without norm and residual", perceptron_bare, 4, 3},
         {"constants", constants, 2, 1},
         {"the same twice", same_twice, 5, 4},
         {"the same twice, named, stays", named_twice_stays, 3, 3},
@@ -373,6 +396,8 @@ static void test_rules(void **state)
             double error = relative_error(fused.out, plain.out, (size_t)plain.n_out);
             printf("fuse: %-12s %-36s %d -> %d nodes, error %.1e\n", types[k].name, rules[i].name, plain.n_nodes,
                    fused.n_nodes, error);
+            if (types[k].act == DT_BF16 && (rules[i].build == perceptron || rules[i].build == perceptron_bare))
+                assert_int_equal(fused.n_nodes, 5); /* mlp, mul and casts of x, of y and of the result */
             if (types[k].act == DT_F32)
                 assert_true(plain.n_nodes == rules[i].as_written && fused.n_nodes == rules[i].fused);
             assert_true(error <= (rules[i].build == to_bf16 ? 5e-3 : 0) + types[k].tolerance);

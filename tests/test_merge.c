@@ -1,5 +1,5 @@
 /* Sharding and merging: who works on what, by flags and by the launchers' environment, and tables put together again. */
-#include "shard.h"
+#include "run_shard.h"
 #include "verb_line.h"
 
 #include <setjmp.h>
@@ -81,6 +81,28 @@ static void launchers_are_understood(void **state)
         assert_int_equal(shard_find(wrong[i], &s, &err), SAM_E_ARG);
 }
 
+static void expect_gpu(int local, const char *visible, int gpu)
+{
+    const run_shard r = {.s = {.count = 4, .local = local}};
+    if (visible)
+        setenv("CUDA_VISIBLE_DEVICES", visible, 1);
+    else
+        unsetenv("CUDA_VISIBLE_DEVICES");
+    assert_int_equal(run_shard_device(&r), gpu);
+    unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
+/* By the rank on this machine; where the launcher shows each process one GPU, that one. */
+static void each_process_has_its_gpu(void **state)
+{
+    (void)state;
+    expect_gpu(-1, NULL, 0);
+    expect_gpu(3, NULL, 3);
+    expect_gpu(3, "5", 0);
+    expect_gpu(3, "4,5", 1);
+    expect_gpu(1, "4,5,6,7", 1);
+}
+
 static void shares_are_balanced(void **state)
 {
     (void)state;
@@ -102,44 +124,13 @@ static void shares_are_balanced(void **state)
     assert_int_equal(shard_divide(costs, 0, 3, owner, &err), SAM_OK);
 }
 
-static const char *const run_columns[] = {"video",
-                                          "object",
-                                          "model",
-                                          "imgsz",
-                                          "precision",
-                                          "frames",
-                                          "processed_end_frame",
-                                          "fps",
-                                          "latency_ms",
-                                          "gpu_peak_alloc_MiB",
-                                          "gpu_peak_reserved_MiB",
-                                          "cpu_peak_rss_MiB",
-                                          "J",
-                                          "F",
-                                          "JandF",
-                                          "overlay",
-                                          "input_H",
-                                          "input_W",
-                                          "infer_H",
-                                          "infer_W",
-                                          "setup_ms",
-                                          "e2e_fps",
-                                          "decode_ms",
-                                          "encode_ms",
-                                          "memory_attention_ms",
-                                          "mask_decoder_ms",
-                                          "memory_encoder_ms",
-                                          "post_ms",
-                                          "backend",
-                                          "device",
-                                          "metric",
-                                          "status"};
+#define TABLE "columns.md", "# The table of `sambench run`"
 
 /* Every row of the whole table once, with the same scores as in one process. */
 static void compare_tables(const char *merged)
 {
-    csv_table t = verb_table(&tree, merged, run_columns, 32),
-              whole = verb_table(&tree, "whole/sav_benchmark_summary.csv", run_columns, 32);
+    csv_table t = documented_table(&tree, merged, TABLE),
+              whole = documented_table(&tree, "whole/sav_benchmark_summary.csv", TABLE);
     assert_int_equal(t.n_rows, whole.n_rows);
     for (int r = 0; r < whole.n_rows; r++) {
         const char *keys[] = {csv_cell(&whole, r, 0), csv_cell(&whole, r, 1), csv_cell(&whole, r, 2)};
@@ -158,7 +149,14 @@ static void shards_make_the_whole(void **state)
     sav_video_make(&tree, "split", "first", 5);
     sav_video_make(&tree, "split", "second", 7);
     verb_line(&result, &tree, 0, RUN "--out_dir @/whole --shard none");
-    verb_line(&result, &tree, 0, RUN "--out_dir @/out --shard 0/2 --save_overlays");
+    setenv("SLURM_ARRAY_TASK_ID", "5", 1);
+    setenv("SLURM_ARRAY_TASK_MIN", "5", 1);
+    setenv("SLURM_ARRAY_TASK_COUNT", "2", 1);
+    verb_line(&result, &tree, 0, RUN "--out_dir @/out --save_overlays");
+    forget_launchers();
+    json_t *json = verb_json(&tree, "out/shard_0_of_2/shard.json");
+    documented_fields(json, "many_machines.md", NULL);
+    json_decref(json);
     verb_says(&tree, 1, "missing: shard 1 of 2", "merge @/out");
     verb_line(&result, &tree, 0, "merge @/out --allow_missing --out @/part");
     setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
@@ -167,7 +165,7 @@ static void shards_make_the_whole(void **state)
     forget_launchers();
     verb_says(&tree, 0, "8 rows of 2 tables", "merge @/out");
     compare_tables("out/sav_benchmark_summary.csv");
-    csv_table t = verb_table(&tree, "out/sav_benchmark_summary.csv", run_columns, 32);
+    csv_table t = documented_table(&tree, "out/sav_benchmark_summary.csv", TABLE);
     int n_overlays = 0;
     for (int r = 0; r < t.n_rows; r++) {
         const char *overlay = table_cell(&t, r, "overlay");
@@ -196,8 +194,10 @@ static void what_is_wrong_is_named(void **state)
 static void mpirun_starts_the_shards(void **state)
 {
     (void)state;
-    if (system("command -v mpirun > /dev/null"))
+    if (system("command -v mpirun > /dev/null")) {
+        printf("no mpirun in PATH: skipped\n");
         skip();
+    }
     char line[1024];
     setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -229,9 +229,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(launchers_are_understood), cmocka_unit_test(shares_are_balanced),
-        cmocka_unit_test(shards_make_the_whole),    cmocka_unit_test(mpirun_starts_the_shards),
-        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(launchers_are_understood), cmocka_unit_test(each_process_has_its_gpu),
+        cmocka_unit_test(shares_are_balanced),      cmocka_unit_test(shards_make_the_whole),
+        cmocka_unit_test(mpirun_starts_the_shards), cmocka_unit_test(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

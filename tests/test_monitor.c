@@ -102,25 +102,7 @@ static void nvml_is_asked(void **state)
     unsetenv("FAKE_NVML_PID");
 }
 
-static const char *const columns[] = {"time_s",
-                                      "wall",
-                                      "system_used_MiB",
-                                      "system_available_MiB",
-                                      "swap_used_MiB",
-                                      "cgroup_used_MiB",
-                                      "cpu_percent",
-                                      "process_rss_MiB",
-                                      "process_peak_rss_MiB",
-                                      "process_cpu_percent",
-                                      "process_threads",
-                                      "gpu_used_MiB",
-                                      "gpu_total_MiB",
-                                      "gpu_process_MiB",
-                                      "gpu_percent",
-                                      "gpu_temp_C",
-                                      "gpu_power_W",
-                                      "temp_C",
-                                      "power_W"};
+#define LOG "monitor.md", "# What `sambench monitor` writes"
 
 static void a_program_is_watched(void **state)
 {
@@ -128,7 +110,7 @@ static void a_program_is_watched(void **state)
     setenv("SAMBENCH_NVML", BUILD_DIR "/tests/fake_nvml.so", 1);
     verb_line(&result, &tree, 5, "monitor --interval 0.05 --log @/log.csv -- sh -c 'sleep 0.6; exit 5'");
     assert_non_null(strstr(result.text, "process_rss_MiB"));
-    csv_table t = verb_table(&tree, "log.csv", columns, 19);
+    csv_table t = documented_table(&tree, "log.csv", LOG);
     assert_true(t.n_rows >= 3);
     for (int i = 1; i < t.n_rows; i++) {
         assert_true(table_number(&t, i, "time_s") > table_number(&t, i - 1, "time_s"));
@@ -164,7 +146,7 @@ static void a_process_is_watched_until_it_ends(void **state)
     snprintf(line, sizeof line, "monitor --quiet --interval 0.1 --duration 5 --log @/pid.csv --plot @/p.svg --pid %ld",
              (long)child);
     verb_line(&result, &tree, 0, line);
-    csv_table t = verb_table(&tree, "pid.csv", columns, 19);
+    csv_table t = documented_table(&tree, "pid.csv", LOG);
     assert_true(t.n_rows >= 2 && t.n_rows < 40);
     csv_close(&t);
 }

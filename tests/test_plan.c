@@ -127,20 +127,21 @@ static void test_small(void **state)
 {
     (void)state;
     int order[3];
-    plan_buffer none[1], one = {.first = 0, .last = 0, .bytes = 65}, zero = {.first = 0, .last = 9};
+    plan_buffer none[1], one = {.first = 0, .last = 0, .bytes = PLAN_ALIGN + 1}, zero = {.first = 0, .last = 9};
     assert_int_equal(plan_arena(none, 0, order), 0);
     assert_int_equal(plan_arena(&zero, 1, order), 0);
-    assert_int_equal(plan_arena(&one, 1, order), 128);
+    assert_int_equal(plan_arena(&one, 1, order), 2 * PLAN_ALIGN);
     assert_int_equal(one.offset, 0);
     /* The last step of one is the first of the next: both live. */
-    plan_buffer touch[] = {{.first = 0, .last = 1, .bytes = 64}, {.first = 1, .last = 2, .bytes = 64}};
-    assert_int_equal(plan_arena(touch, 2, order), 128);
-    plan_buffer apart[] = {{.first = 0, .last = 0, .bytes = 64}, {.first = 1, .last = 2, .bytes = 64}};
-    assert_int_equal(plan_arena(apart, 2, order), 64);
+    plan_buffer touch[] = {{.first = 0, .last = 1, .bytes = PLAN_ALIGN}, {.first = 1, .last = 2, .bytes = PLAN_ALIGN}};
+    assert_int_equal(plan_arena(touch, 2, order), 2 * PLAN_ALIGN);
+    plan_buffer apart[] = {{.first = 0, .last = 0, .bytes = PLAN_ALIGN}, {.first = 1, .last = 2, .bytes = PLAN_ALIGN}};
+    assert_int_equal(plan_arena(apart, 2, order), PLAN_ALIGN);
     /* The third fits exactly between the first two. */
-    plan_buffer fit[] = {{.first = 0, .last = 9, .bytes = 640}, {.first = 0, .last = 4, .bytes = 320},
-                         {.first = 5, .last = 9, .bytes = 320}};
-    assert_int_equal(plan_arena(fit, 3, order), 960);
+    plan_buffer fit[] = {{.first = 0, .last = 9, .bytes = 10 * PLAN_ALIGN},
+                         {.first = 0, .last = 4, .bytes = 5 * PLAN_ALIGN},
+                         {.first = 5, .last = 9, .bytes = 5 * PLAN_ALIGN}};
+    assert_int_equal(plan_arena(fit, 3, order), 15 * PLAN_ALIGN);
     assert_int_equal(fit[1].offset, fit[2].offset);
     printf("plan: none, one, empty, touching, apart, exact fit\n");
 }

@@ -88,19 +88,12 @@ static void operators_are_timed(void **state)
 
 /* ---- the files ---- */
 
-static const char *const summary[] = {"model",  "imgsz",     "precision", "backend",   "device",
-                                      "stage",  "n",         "mean_ms",   "median_ms", "p95_ms",
-                                      "p99_ms", "stddev_ms", "min_ms",    "max_ms",    "share"};
-static const char *const roofline[] = {
-    "model", "imgsz",         "precision",    "backend",  "device", "graph",   "op",   "calls",
-    "ms",    "share",         "max_call_ms",  "GFLOP",    "MB",     "GFLOP_s", "GB_s", "FLOP_per_byte",
-    "roof",  "share_of_roof", "peak_GFLOP_s", "peak_GB_s"};
 static const char *const stages[] = {"frame",          "encode", "memory_attention", "mask_decoder",
                                      "memory_encoder", "post",   "frame_decode"};
 
 static void check_summary(void)
 {
-    csv_table t = verb_table(&tree, "out/profile_summary.csv", summary, 15);
+    csv_table t = documented_table(&tree, "out/profile_summary.csv", "profile.md", "**profile_summary.csv**");
     double sum = 0;
     assert_int_equal(t.n_rows, 7);
     for (int i = 0; i < 7; i++) {
@@ -118,7 +111,7 @@ static void check_summary(void)
 
 static void check_roofline(void)
 {
-    csv_table t = verb_table(&tree, "out/profile_roofline.csv", roofline, 20);
+    csv_table t = documented_table(&tree, "out/profile_roofline.csv", "profile.md", "**profile_roofline.csv**");
     double share = 0;
     assert_true(t.n_rows > 10);
     for (int i = 0; i < t.n_rows; i++) {
@@ -152,6 +145,8 @@ static void check_stats(void)
     frame = json_object_get(ms, "frame");
     assert_true(
         fabs(json_real_value(json_object_get(m, "fps")) * json_real_value(json_object_get(frame, "mean")) - 1000) < 1);
+    static const char *const named[] = {"models", "ms", NULL};
+    documented_fields(json, "profile.md", named);
     json_decref(json);
 }
 

@@ -81,6 +81,12 @@ static void a_run_becomes_a_page(void **state)
                      SAM_OK);
     assert_true(worst.width >= 300);
     image_free(&worst);
+    json_t *json = verb_json(&tree, "out/machine.json");
+    documented_fields(json, "report.md", NULL);
+    json_decref(json);
+    json = verb_json(&tree, "out/sav_benchmark_settings.json");
+    documented_fields(json, "columns.md", NULL);
+    json_decref(json);
     verb_line(&result, &tree, 0, "report @/out --out @/pages/report.html --title 'A & B'");
     const char *text = read_page("pages/report.html");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -100,8 +106,8 @@ static void a_run_becomes_a_page(void **state)
 static void frames_add_up_to_their_row(void **state)
 {
     (void)state;
-    static const char *const columns[] = {"frame", "name", "ms", "J", "F"};
-    csv_table t = verb_table(&tree, "out/frames/first__obj000__sam2_tiny_points.csv", columns, 5), rows = {0};
+    csv_table t = documented_table(&tree, "out/frames/first__obj000__sam2_tiny_points.csv", "columns.md", "**frames/"),
+              rows = {0};
     sam_error err;
     double j = 0;
     int n = 0;
@@ -164,40 +170,100 @@ static void several_folders_and_failed_rows(void **state)
     assert_non_null(strstr(text, "edgetam_points 512 bf16 (board)"));
 }
 
-/* In a real browser, at the width of a phone: there is something to see, in both colour schemes. */
-static void a_browser_shows_it(void **state)
+/* ---- in a real browser ---- */
+
+/* CHROMIUM, or the first there is; NULL: none. */
+static const char *find_browser(void)
 {
-    (void)state;
     static const char *const browsers[] = {"chromium", "chromium-browser", "google-chrome", "chrome"};
     const char *browser = getenv("CHROMIUM");
-    char line[1400];
     for (int i = 0; i < 4 && !browser; i++) {
+        char line[100];
         snprintf(line, sizeof line, "command -v %s > /dev/null", browsers[i]);
         browser = system(line) ? NULL : browsers[i];
     }
-    if (!browser)
-        skip();
-    for (int dark = 0; dark < 2; dark++) {
-        snprintf(
-            line, sizeof line,
-            "timeout 60 %s --headless --no-sandbox --disable-gpu --hide-scrollbars %s --user-data-dir=%s/profile%d --window-size=412,1600 "
-            "--screenshot=%s/shot%d.png file://%s/pages/report.html > %s/browser.log 2>&1",
-            browser, dark ? "--force-dark-mode --enable-features=WebContentsForceDark" : "", tree.root, dark, tree.root,
-            dark, tree.root, tree.root);
-        assert_int_equal(system(line), 0);
-        image shot = {0};
-        sam_error err;
-        assert_int_equal(image_read_rgb(tree_path(&tree, "shot%d.png", dark), &shot, &err), SAM_OK);
-        int colors[64] = {0}, n_colors = 0, light = 0;
-        for (int i = 0; i < shot.width * shot.height; i++) {
-            const uint8_t *p = shot.data + 3 * i;
-            n_colors += !colors[p[0] / 64 * 16 + p[1] / 64 * 4 + p[2] / 64]++;
-            light += p[0] + p[1] + p[2] > 384;
-        }
-        assert_true(n_colors >= 4);
-        assert_true(dark ? light * 2 < shot.width * shot.height : light * 2 > shot.width * shot.height);
-        image_free(&shot);
+    return browser;
+}
+
+/* Shows tree/<page> in light or dark; `what` is --screenshot=... or --dump-dom, whose text goes to tree/dom. */
+static void browse(const char *browser, int dark, int width, int height, const char *what, const char *name)
+{
+    char line[1400];
+    snprintf(
+        line, sizeof line,
+        "timeout 200 %s --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files "
+        "--blink-settings=preferredColorScheme=%d --user-data-dir=%s/profile --window-size=%d,%d %s file://%s/%s > "
+        "%s/dom 2> %s/browser.log",
+        browser, !dark, tree.root, width, height, what, tree.root, name, tree.root, tree.root);
+    if (system(line))
+        fail_msg("%s", line);
+}
+
+/* A screenshot of x0..x1 has something on it, and is mostly light or mostly dark. */
+static void check_shot(const char *name, int dark, int x0, int x1)
+{
+    image shot = {0};
+    sam_error err;
+    int colors[64] = {0}, n_colors = 0, light = 0, n = 0;
+    assert_int_equal(image_read_rgb(tree_path(&tree, "%s", name), &shot, &err), SAM_OK);
+    for (int i = 0; i < shot.width * shot.height; i++) {
+        const uint8_t *p = shot.data + 3 * i;
+        if (i % shot.width < x0 || i % shot.width >= x1)
+            continue;
+        n++;
+        n_colors += !colors[p[0] / 64 * 16 + p[1] / 64 * 4 + p[2] / 64]++;
+        light += p[0] + p[1] + p[2] > 384;
     }
+    printf("%s: %d colours, %d %% light\n", name, n_colors, 100 * light / n);
+    assert_true(n_colors >= 4);
+    assert_true(dark ? light * 4 < n : light * 4 > 3 * n);
+    image_free(&shot);
+}
+
+/* The page at the width of a phone, in a frame: headless windows do not get that narrow. Then what a reader would do: see
+ * whether it has to be scrolled sideways, and sort the last table by fps, twice. */
+static const char phone[] =
+    "<!doctype html><body style=\"margin:0\"><iframe id=\"f\" src=\"pages/report.html\" "
+    "style=\"width:390px;height:3000px;border:0\"></iframe><pre id=\"o\"></pre><script>"
+    "document.getElementById('f').onload=function(){var d=this.contentDocument,w=this.contentWindow,"
+    "t=d.querySelectorAll('table.sort'),r=t[t.length-1],h=Array.from(r.querySelectorAll('th')),"
+    "c=h.findIndex(function(x){return x.textContent==='fps'}),"
+    "v=function(){return Array.from(r.tBodies[0].rows).map(function(x){return parseFloat(x.cells[c].textContent)})},"
+    "up=function(a){return a.every(function(x,i){return !i||a[i-1]<=x})};"
+    "h[c].click();var u=up(v());h[c].click();var n=up(v().reverse());"
+    "document.getElementById('o').textContent='width '+d.documentElement.scrollWidth+' dark '+"
+    "w.matchMedia('(prefers-color-scheme:dark)').matches+' up '+u+' down '+n+' rows '+v().length+' links '+"
+    "d.querySelectorAll('[src^=http],link').length+'.'}</script></body>\n";
+
+static void a_browser_shows_it(void **state)
+{
+    (void)state;
+    static char dom[8192];
+    char what[200];
+    const char *browser = find_browser();
+    if (!browser) {
+        printf("no browser: neither chromium nor google-chrome in PATH, and CHROMIUM is not set: skipped\n");
+        skip();
+    }
+    tree_text(&tree, "phone.html", phone);
+    for (int dark = 0; dark < 2; dark++) {
+        snprintf(what, sizeof what, "--screenshot=%s/desk%d.png", tree.root, dark);
+        browse(browser, dark, 1100, 1600, what, "pages/report.html");
+        snprintf(what, sizeof what, "desk%d.png", dark);
+        check_shot(what, dark, 0, 1100);
+    }
+    snprintf(what, sizeof what, "--screenshot=%s/phone.png", tree.root);
+    browse(browser, 0, 500, 3000, what, "phone.html");
+    check_shot("phone.png", 0, 0, 390);
+    browse(browser, 1, 500, 3000, "--virtual-time-budget=5000 --dump-dom", "phone.html");
+    FILE *f = fopen(tree_path(&tree, "dom"), "r");
+    assert_non_null(f);
+    dom[fread(dom, 1, sizeof dom - 1, f)] = 0;
+    fclose(f);
+    const char *found = strstr(dom, "<pre id=\"o\">width ");
+    printf("%.100s\n", found ? found : dom);
+    assert_non_null(found);
+    assert_non_null(strstr(found, "width 390 dark true up true down true rows 4 links 0."));
 }
 
 static void wrong_use_is_told(void **state)

@@ -224,6 +224,8 @@ static void test_wrong_arguments(void **state)
     tiny_frame(W, H, 0, rgb);
     REFUSED(sam_push_frame(s, NULL, &err), SAM_E_ARG, "96 x 72");
     REFUSED(sam_push_frame(s, &(sam_frame){.row_bytes = 3 * W}, &err), SAM_E_ARG, "RGB");
+    REFUSED(sam_push_next(s, NULL, &err), SAM_E_ARG, "96 x 72");
+    REFUSED(sam_push_next(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W - 1}, &err), SAM_E_ARG, "288 bytes");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = -1}, &err), SAM_E_ARG, "frame -1");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");

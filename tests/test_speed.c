@@ -13,10 +13,7 @@
 static temp_tree tree;
 static command_result result;
 
-static const char *const columns[] = {
-    "model",      "imgsz",     "precision",   "objects",      "backend",  "device", "component", "n",
-    "mean_ms",    "median_ms", "p95_ms",      "stddev_ms",    "min_ms",   "GFLOP",  "GFLOP_s",   "weights_MiB",
-    "tables_MiB", "state_MiB", "scratch_MiB", "peak_rss_MiB", "setup_ms", "status"};
+#define TABLE "speed.md", "# What `sambench speed` writes"
 static const char *const parts[] = {
     "frame", "image_encoder", "prompt_encoder", "mask_decoder", "memory_attention", "memory_encoder", "resize", "post"};
 
@@ -27,7 +24,7 @@ static void every_configuration_is_measured(void **state)
               "speed --models sam2_tiny --weights_dir @/weights --sizes 64,128 --objects 1 2 --runs 3 "
               "--warmup 2 --width 160 --height 90 --threads 1 --csv @/s.csv --json @/s.json");
     assert_non_null(strstr(result.text, "memory_attention"));
-    csv_table t = verb_table(&tree, "s.csv", columns, 22);
+    csv_table t = documented_table(&tree, "s.csv", TABLE);
     assert_int_equal(t.n_rows, 4 * 8);
     for (int i = 0; i < t.n_rows; i++) {
         assert_string_equal(table_cell(&t, i, "component"), parts[i % 8]);
@@ -51,6 +48,8 @@ static void every_configuration_is_measured(void **state)
     for (int k = 0; k < 8; k++)
         assert_true(json_is_number(json_object_get(json_object_get(ms, parts[k]), "p99")));
     assert_true(json_integer_value(json_object_get(json_object_get(first, "bytes"), "scratch")) > 0);
+    static const char *const components[] = {"ms", NULL};
+    documented_fields(json, "speed.md", components);
     json_decref(json);
 }
 
@@ -60,7 +59,7 @@ static void what_cannot_run_is_a_row(void **state)
     verb_line(&result, &tree, 1,
               "speed --models @/weights/tiny.safetensors --sizes 64 --precisions fp32 --objects 1 --runs 1 "
               "--mem_limit 1M --threads 1 --csv @/no.csv --quiet");
-    csv_table t = verb_table(&tree, "no.csv", columns, 22);
+    csv_table t = documented_table(&tree, "no.csv", TABLE);
     assert_int_equal(t.n_rows, 1);
     assert_string_equal(table_cell(&t, 0, "mean_ms"), "");
     assert_string_not_equal(table_cell(&t, 0, "status"), "ok");

@@ -173,8 +173,9 @@ static void takes_flags_and_json_alike(void **state)
               "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 3, \"points\": [[80, 40]], \"labels\": [0]},"
               "{\"frame\": 0, \"box\": [20, 20, 90, 90]}, {\"frame\": 0, \"points\": [[50, 60]], \"labels\": [1]}]}]}");
     track("clip", "--frames 5 --prompts @/prompts.json --dump @/a.safetensors");
-    track("clip",
-          "--frames 5 --frame 3 --point 80,40,0 --frame 0 --point 50,60 --box 20,20,90,90 --dump @/b.safetensors");
+    track(
+        "clip",
+        "--frames 5 --frame 3 --point 80,40,0 --frame 0 --point 50,60 --box 20,20,90,90 --dump @/b.safetensors --overlap");
     open_dump("a.safetensors", &a);
     open_dump("b.safetensors", &b);
     assert_int_equal(a.n_tensors, 5 * 4);
@@ -199,11 +200,46 @@ static void truncates_like_a_shorter_clip(void **state)
     st_close(&b);
 }
 
+/* Under a profiler graphs are ranges, and operators if asked for; tests/fake_nvtx is the profiler. */
+static void names_ranges(void **state)
+{
+    (void)state;
+    static char text[1 << 20];
+    char path[300];
+    if (access(BUILD_DIR "/tests/fake_nvtx.so", R_OK))
+        skip(); /* built without nvtx3 headers */
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "ranges"));
+    setenv("FAKE_NVTX_LOG", path, 1);
+    setenv("NVTX_INJECTION64_PATH", BUILD_DIR "/tests/fake_nvtx.so", 1);
+    for (int operators = 0; operators <= 1; operators++) {
+        if (operators)
+            setenv("SAMBENCH_NVTX", "operators", 1);
+        track("short", "--frames 2 --point 50,60");
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        size_t n = fread(text, 1, sizeof text - 1, f);
+        fclose(f);
+        text[n] = 0;
+        int begun = 0, ended = 0;
+        for (const char *c = text; *c; c++)
+            if (*c == '\n')
+                *(c > text && c[-1] == '.' ? &ended : &begun) += 1;
+        printf("%d ranges%s\n", begun, operators ? " with operators" : "");
+        assert_true(begun && begun == ended);
+        assert_true(strstr(text, "encode\n") && strstr(text, "attend\n") && strstr(text, "remember\n"));
+        assert_true((strstr(text, "layernorm\n") != NULL) == operators);
+    }
+    unsetenv("SAMBENCH_NVTX");
+    unsetenv("NVTX_INJECTION64_PATH");
+    unsetenv("FAKE_NVTX_LOG");
+}
+
 static void tracks_in_reverse(void **state)
 {
     (void)state;
     st_file dump;
-    track("short", "--frame 3 --mask @/mask.png --reverse --dump @/a.safetensors --out @/reverse --no-overlay");
+    track("short",
+          "--frame 3 --mask @/mask.png --reverse --dump @/a.safetensors --out @/reverse --no-overlay --overlap");
     open_dump("a.safetensors", &dump);
     assert_int_equal(dump.n_tensors, 4 * 4);
     assert_string_equal(dump.tensors[0].name, "frame_00003/obj_1/low_res_logits");
@@ -381,10 +417,15 @@ static void takes_previous_logits_and_boxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_masks_overlay_dump_and_figures), cmocka_unit_test(takes_flags_and_json_alike),
-        cmocka_unit_test(truncates_like_a_shorter_clip),         cmocka_unit_test(tracks_in_reverse),
-        cmocka_unit_test(applies_corrections_when_told),         cmocka_unit_test(converts_official_files_once),
-        cmocka_unit_test(keeps_results_when_interrupted),        cmocka_unit_test(segments_an_image),
+        cmocka_unit_test(writes_masks_overlay_dump_and_figures),
+        cmocka_unit_test(takes_flags_and_json_alike),
+        cmocka_unit_test(truncates_like_a_shorter_clip),
+        cmocka_unit_test(tracks_in_reverse),
+        cmocka_unit_test(names_ranges),
+        cmocka_unit_test(applies_corrections_when_told),
+        cmocka_unit_test(converts_official_files_once),
+        cmocka_unit_test(keeps_results_when_interrupted),
+        cmocka_unit_test(segments_an_image),
         cmocka_unit_test(takes_previous_logits_and_boxes),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -91,7 +91,7 @@ def figures(doc):
     return rows
 
 
-def compare(rounds, peer):
+def compare(rounds, peer, figures=figures):
     ratios = {}
     for r in rounds:
         ours, theirs = figures(r["sambench"]), figures(r[peer])

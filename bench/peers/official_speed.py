@@ -1,4 +1,4 @@
-"""Speed of the official SAM 2 / EdgeTAM video predictor, one object, on a folder of frames; prints one JSON line.
+"""Speed of the official SAM 2 / EdgeTAM video predictor on a folder of frames; prints one JSON line.
 
     python official_speed.py --model sam2.1_tiny --input FRAMES --precision bf16 --sam2 ~/sam2
 
@@ -33,9 +33,8 @@ def build(args):
         official.load_hash_weights(net, args.model, 101, "stable")
     net.to(args.device)
     if args.compile:
-        net.image_encoder.forward = torch.compile(net.image_encoder.forward, dynamic=False)
-        net.memory_attention.forward = torch.compile(net.memory_attention.forward, dynamic=True)
-        net.memory_encoder.forward = torch.compile(net.memory_encoder.forward, dynamic=False)
+        stages.compile_parts([(net.image_encoder, False), (net.memory_attention, True), (net.memory_encoder, False)],
+                             args.compile_mode)
     return net
 
 
@@ -59,20 +58,25 @@ def main():
     timer.wrap(net, "_encode_new_memory", "memory_encoder")
     timer.wrap(net, "_get_orig_video_res_output", "post")
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(args.precision)
-    with torch.inference_mode(), torch.autocast(args.device, dtype=dtype, enabled=dtype is not None):
-        begin = time.perf_counter()
-        official.network_input(frames, args.imgsz)
-        load_ms = (time.perf_counter() - begin) * 1e3 / len(frames)
-        state = official.init_state(net, frames, args.device)
-        del frames
-        net.add_new_points_or_box(state, 0, 1, points=[args.point or [width / 2, height / 2]], labels=[1])
-        tracked = iter(net.propagate_in_video(state))
-        next(tracked)  # the prompted frame's stored output
-        timer.begin_frame()
-        for _ in tracked:
-            timer.end_frame()
+    begin = time.perf_counter()
+    official.network_input(frames, args.imgsz)
+    load_ms = (time.perf_counter() - begin) * 1e3 / len(frames)
+
+    def run():
+        with torch.inference_mode(), torch.autocast(args.device, dtype=dtype, enabled=dtype is not None):
+            timer.reset()
+            state = official.init_state(net, frames, args.device)
+            for i, point in enumerate(stages.points(args, width, height)):
+                net.add_new_points_or_box(state, 0, i + 1, points=[point], labels=[1])
+            tracked = iter(net.propagate_in_video(state))
+            next(tracked)  # the prompted frame's stored output
             timer.begin_frame()
-    stages.report(args, "official", "facebookresearch", timer, load_ms, args.frames)
+            for _ in tracked:
+                timer.end_frame()
+                timer.begin_frame()
+            return stages.report(args, "official", "facebookresearch", timer, load_ms, args.frames)
+
+    stages.serve(args, run)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 `Stages` replaces named functions of an object by timed ones. On a GPU the time is between CUDA events, read once per
 frame, so that timing does not serialise the device. The report has the form of `sambench track --json`.
+
+A peer program makes its model once, then calls `serve` with a function that runs the clip for so many objects.
 """
+import json
 import statistics
+import sys
 import time
 
 import torch
@@ -14,6 +18,9 @@ BANK_FULL = 8  # tracked frames after which the memory bank and the pointers of 
 class Stages:
     def __init__(self, device):
         self.cuda = device == "cuda"
+        self.reset()
+
+    def reset(self):
         self.frame, self.frames = {}, []  # seconds, or event pairs until `end_frame`
         self.started = None
 
@@ -81,6 +88,11 @@ def add_arguments(parser):
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's)")
     parser.add_argument("--compile", action="store_true", help="torch.compile of encoder, memory attention, memory encoder")
+    parser.add_argument("--compile_mode", default="default", choices=["default", "max-autotune"],
+                        help="of torch.compile (default %(default)s)")
+    parser.add_argument("--objects", type=int, default=1, metavar="N", help="objects clicked on frame 0, around --point")
+    parser.add_argument("--serve", action="store_true",
+                        help="run the clip for every line of standard input, a number of objects; figures to standard output")
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well as to standard output")
 
 
@@ -94,22 +106,68 @@ def check(args):
         torch.set_num_threads(args.threads)
 
 
-def report(args, implementation, version, stages, load_ms, n_frames):
-    import json
+def points(args, width, height):
+    """args.objects clicks: the first at --point or the frame's centre, the others around it."""
+    x, y = args.point or [width / 2, height / 2]
+    step = height / 64
+    return [[x + (i + 3) % 7 * step - 3 * step, y + (i + 3) % 7 * step - 3 * step] for i in range(args.objects)]
 
+
+def compile_parts(parts, mode):
+    """Replaces `forward` of each (module, dynamic) by a compiled one. fullgraph where the module allows it: the first call
+    decides. Results are copied: max-autotune replays CUDA graphs, whose outputs the next replay overwrites."""
+    from torch.utils import _pytree as pytree
+
+    def compiled(module, dynamic):
+        plain, chosen = module.forward, {}
+
+        def forward(*args, **kwargs):
+            torch.compiler.cudagraph_mark_step_begin()
+            if "run" in chosen:
+                out = chosen["run"](*args, **kwargs)
+            else:
+                try:
+                    chosen["run"] = torch.compile(plain, mode=mode, dynamic=dynamic, fullgraph=True)
+                    out = chosen["run"](*args, **kwargs)
+                except Exception as why:  # torch._dynamo has one class for each reason
+                    print(f"{type(module).__name__}: not as one graph: {str(why).splitlines()[0]}", file=sys.stderr)
+                    chosen["run"] = torch.compile(plain, mode=mode, dynamic=dynamic)
+                    out = chosen["run"](*args, **kwargs)
+            return pytree.tree_map(lambda x: x.clone() if isinstance(x, torch.Tensor) else x, out)
+
+        return forward
+
+    for module, dynamic in parts:
+        module.forward = compiled(module, dynamic)
+
+
+def serve(args, run):
+    """`run()` runs the clip for args.objects and returns report()'s dictionary."""
+    if not args.serve:
+        text = json.dumps(run())
+        print(text)
+        if args.json:
+            with open(args.json, "w") as f:
+                f.write(text + "\n")
+        return
+    for line in sys.stdin:
+        args.objects = int(line)
+        if args.device == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        print(json.dumps(run()), flush=True)
+
+
+def report(args, implementation, version, stages, load_ms, n_frames):
     doc = {
         "implementation": implementation, "version": version, "torch": torch.__version__, "model": args.model,
         "backend": "pytorch", "device": torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
-        "threads": torch.get_num_threads(), "precision": args.precision, "compiled": args.compile,
-        "imgsz": args.imgsz, "frames": n_frames, "objects": 1,
+        "threads": torch.get_num_threads(), "precision": args.precision, "compiled": args.compile and args.compile_mode,
+        "imgsz": args.imgsz, "frames": n_frames, "objects": args.objects,
         "steady": stages.steady(),
         "load_ms_per_frame": round(load_ms, 3),
         "rss_peak_bytes": peak_rss_bytes(),
     }
     if args.device == "cuda":
         doc["device_peak_bytes"] = torch.cuda.max_memory_allocated()
-    text = json.dumps(doc)
-    print(text)
-    if args.json:
-        with open(args.json, "w") as f:
-            f.write(text + "\n")
+    return doc

@@ -1,4 +1,4 @@
-"""Speed of Hugging Face transformers' SAM 2 / EdgeTAM video models, one object; prints one JSON line.
+"""Speed of Hugging Face transformers' SAM 2 / EdgeTAM video models; prints one JSON line.
 
     python transformers_speed.py --model sam2.1_tiny --input FRAMES --precision bf16
 
@@ -72,9 +72,8 @@ def main():
     net = kind.from_pretrained(args.pretrained) if args.pretrained else kind(config(args.model, args.imgsz))
     net = net.eval().to(args.device, dtype)
     if args.compile:
-        net.vision_encoder.forward = torch.compile(net.vision_encoder.forward, dynamic=False)
-        net.memory_attention.forward = torch.compile(net.memory_attention.forward, dynamic=True)
-        net.memory_encoder.forward = torch.compile(net.memory_encoder.forward, dynamic=False)
+        stages.compile_parts([(net.vision_encoder, False), (net.memory_attention, True), (net.memory_encoder, False)],
+                             args.compile_mode)
     frames = official.load_frames(args.input, args.frames) if args.input else synthetic_clip.clip(args.frames)
     if len(frames) < args.frames:
         sys.exit(f"{args.input}: {len(frames)} frames, --frames asks for {args.frames}")
@@ -88,16 +87,20 @@ def main():
     timer.wrap(net.memory_attention, "forward", "memory_attention")
     timer.wrap(net, "_single_frame_forward", "mask_decoder")
     timer.wrap(net, "_encode_new_memory", "memory_encoder")
-    x, y = args.point or [width / 2, height / 2]
-    with torch.inference_mode():
+    video = video.to(args.device, dtype)
+    scale = [args.imgsz / width, args.imgsz / height]
+
+    @torch.inference_mode()
+    def run():
+        timer.reset()
         session = session_kind(video=video, video_height=height, video_width=width, inference_device=args.device,
                                inference_state_device=args.device, video_storage_device=args.device, dtype=dtype)
-        del video
-        scale = [args.imgsz / width, args.imgsz / height]
-        session.add_point_inputs(session.obj_id_to_idx(1), 0, {
-            "point_coords": torch.tensor([[[[x * scale[0], y * scale[1]]]]]),
-            "point_labels": torch.ones(1, 1, 1, dtype=torch.int32)})
-        session.obj_with_new_inputs = [1]
+        clicks = stages.points(args, width, height)
+        for i, (x, y) in enumerate(clicks):
+            session.add_point_inputs(session.obj_id_to_idx(i + 1), 0, {
+                "point_coords": torch.tensor([[[[x * scale[0], y * scale[1]]]]]),
+                "point_labels": torch.ones(1, 1, 1, dtype=torch.int32)})
+        session.obj_with_new_inputs = [i + 1 for i in range(len(clicks))]
         for t in range(args.frames):
             timer.begin_frame()
             out = net(inference_session=session, frame_idx=t)
@@ -106,7 +109,11 @@ def main():
                           align_corners=False)
             if t > 0:
                 timer.end_frame()
-    stages.report(args, "transformers", tf.__version__, timer, load_ms, args.frames)
+        doc = stages.report(args, "transformers", tf.__version__, timer, load_ms, args.frames)
+        doc["video_bytes"] = video.numel() * video.element_size()  # all frames, part of device_peak_bytes
+        return doc
+
+    stages.serve(args, run)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Registers, stack, spills and static shared memory of every kernel and target, from the output of ptxas -v.
+"""Registers, stack, spills, static shared memory and occupancy of every kernel and target, from the output of ptxas -v.
 
     kernel_table.py BUILD_LOG > docs/results/kernels.md      (what `make fatbin` does)
 
@@ -32,6 +32,45 @@ def parse(text):
     return rows
 
 
+# Compute capability: threads, blocks and shared KiB of a multiprocessor. All have 65536 registers, taken in units of 256
+# a warp, and 1 KiB of shared memory a block for themselves.
+LIMITS = {80: (2048, 32, 164), 86: (1536, 16, 100), 87: (1536, 16, 164), 89: (1536, 24, 100), 90: (2048, 32, 228),
+          120: (1536, 24, 100)}
+
+
+def shape(text):
+    """Threads and dynamic shared bytes of a block, where the launcher gives one kernel always the same; shared None: it
+    depends on the call and is left out."""
+    args = [a.strip() for a in text[text.find("<") + 1:text.rfind(">")].split(",")] if "<" in text else []
+    number = [int(a) for a in args if a.lstrip("-").isdigit()]
+    if text.startswith("linear_mma"):
+        bm, bn, warps_m, warps_n, stages, _ = number
+        return 32 * warps_m * warps_n, max(stages * (bm + bn) * 64, bm // warps_m * (bn + 8) * 4)
+    if text.startswith("mlp_rows"):
+        d, tiles = number
+        chunks = d // 8 if d % 64 == 0 else d // 8 | 1
+        rows = 64 * tiles
+        return 128, max((rows + 64) * chunks * 16 + d * 128, rows * (d + 8) * 4)
+    if text.startswith("conv_product"):
+        return 128, max(2 * (64 + number[0]) * 80, 256 * (number[0] + 8))
+    if text.startswith("select_object"):
+        return 1024, 0
+    if text.startswith("flash_half") or text.startswith("flash_plain"):
+        return 256, None
+    return 256, 0
+
+
+def occupancy(text, target, registers, static):
+    """Warps on a multiprocessor over the most it holds, in percent."""
+    threads, dynamic = shape(text)
+    most_threads, most_blocks, shared = LIMITS[target]
+    warps = threads // 32
+    by_registers = 65536 // ((registers * 32 + 255) // 256 * 256) // warps
+    by_shared = shared * 1024 // (static + (dynamic or 0) + 1024)
+    blocks = min(most_blocks, most_threads // threads, by_registers, by_shared)
+    return round(100 * blocks * threads / most_threads)
+
+
 def main():
     rows = parse(open(sys.argv[1], errors="replace").read())
     if not rows:
@@ -42,7 +81,10 @@ def main():
     release = re.search(r"V([\d.]+)", version)
     print("# Kernels as compiled\n")
     print("Written by `make fatbin` (tests/gpu/kernel_table.py), nvcc " + (release[1] if release else "unknown") + ".")
-    print("Registers per thread by target; `+n` is a stack frame of n bytes (double-precision sine and cosine reduce large")
+    print("Registers per thread by target, and occupancy: warps that a multiprocessor can hold, over the most it has, from")
+    print("min(blocks, threads / block, 65536 / registers of a block, shared / (shared of a block + 1 KiB)), registers in")
+    print("units of 256 a warp; blocks are as large as the launcher makes them (flash_half: 8 warps, without its dynamic shared")
+    print("memory, which attention_cuda.cu lists and which there allows one block). `+n` is a stack frame of n bytes (double-precision sine and cosine reduce large")
     print("arguments there), **spill n** are bytes stored and loaded because registers ran out. Shared memory is the static")
     print("part; the dynamic part is in the head of each kernel's file.\n")
     print("| kernel | shared bytes | " + " | ".join(f"sm_{t}" for t in targets) + " |")
@@ -53,6 +95,8 @@ def main():
         for target in targets:
             r = rows.get((name, target))
             cell = "-" if r is None else str(r["registers"])
+            if r and target in LIMITS:
+                cell += f", {occupancy(text, target, r['registers'], r['shared'])}%"
             if r and r["stack"] and not r["spill"]:
                 cell += f" +{r['stack']}"
             if r and r["spill"]:

@@ -1,7 +1,12 @@
 /* conv2d against sums in float64. */
+#include "cudnn_conv.h"
+#include "fake_cudnn.h"
 #include "op_test.h"
 
+#include <dlfcn.h>
+
 #include <math.h>
+#include <stdio.h>
 
 static double one_output(const op_case *t, dtype round, int object, int y, int x, int o)
 {
@@ -161,11 +166,92 @@ static void refusals(void **state)
     op_check_refused(&t);
 }
 
+/* A clock under which cuDNN is the fastest; nothing is run. */
+static double prefer_cudnn(void *user, void *stream, way_enqueue *enqueue, void *what, const way *w)
+{
+    (void)user;
+    (void)stream;
+    (void)enqueue;
+    (void)what;
+    return w->kind == WAY_CUDNN ? 1 : 2;
+}
+
+/* Through a pretended cuDNN (fake_cuda/cudnn.c) that computes on host memory what its caller describes: descriptors,
+ * repacked weights and bias, padding and residual are right if the numbers are. */
+static void cudnn_library(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+        dtype type;
+        act kind;
+        int residual; /* 1: per object, 2: shared */
+        int library;  /* 1: cuDNN takes it */
+    } cases[] = {
+        {"cudnn: mask downsampler, third", {2, 9, 8, 16, 64, 3, 2, 1, 0}, DT_BF16, ACT_NONE, 0, 1},
+        {"cudnn: no padding of the depth", {1, 5, 6, 32, 24, 3, 1, 1, 0}, DT_F16, ACT_NONE, 0, 1},
+        {"cudnn: patch embedding, positions", {1, 25, 22, 3, 16, 7, 4, 3, 0}, DT_BF16, ACT_NONE, 1, 1},
+        {"cudnn: residual per object", {3, 6, 5, 8, 17, 3, 1, 1, 1}, DT_F16, ACT_NONE, 1, 1},
+        {"cudnn: relu", {2, 6, 7, 8, 16, 2, 2, 0, 0}, DT_BF16, ACT_RELU, 0, 1},
+        {"cudnn: direct kernel instead", {2, 6, 7, 4, 8, 3, 1, 1, 0}, DT_BF16, ACT_NONE, 0, 1},
+        {"cudnn: shared residual", {3, 6, 5, 8, 16, 3, 1, 1, 0}, DT_BF16, ACT_NONE, 2, 0},
+        {"cudnn: gelu", {1, 6, 5, 8, 16, 3, 1, 1, 0}, DT_BF16, ACT_GELU, 0, 0},
+        {"cudnn: relu before a residual", {1, 6, 5, 8, 16, 3, 1, 1, 0}, DT_BF16, ACT_RELU, 1, 0},
+        {"cudnn: f32", {1, 6, 5, 8, 16, 3, 1, 1, 0}, DT_F32, ACT_NONE, 0, 0},
+        {"cudnn: depthwise", {2, 9, 7, 40, 40, 3, 1, 1, 40}, DT_BF16, ACT_NONE, 0, 0},
+    };
+    char why[256];
+    cudnn *d = cudnn_open(BUILD_DIR "/tests/fake_cudnn.so", why, sizeof why);
+    if (!d)
+        fail_msg("%s", why);
+    assert_string_equal(cudnn_version(d), "9.12.3");
+    void *library = dlopen(BUILD_DIR "/tests/fake_cudnn.so", RTLD_NOW);
+    fake_dnn_record *fake = dlsym(library, "fake_dnn");
+    assert_non_null(fake);
+    op_libraries l = {.cudnn = d, .workspace_bytes = 1 << 20, .tune = 1, .time_ms = prefer_cudnn};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int before = fake->n_forwards, residual = cases[i].residual;
+        op_case t = conv_case(cases[i].label, cases[i].type, cases[i].type, cases[i].s, cases[i].kind);
+        if (residual)
+            add_residual(&t, cases[i].type, residual == 1 ? cases[i].s.n : 1, cases[i].s);
+        t.libraries = &l;
+        t.kernels_only = cases[i].type == DT_F16;
+        op_check(&t);
+        assert_int_equal(fake->n_forwards > before, cases[i].library);
+        if (cases[i].library) {
+            assert_int_equal(fake->activation, cases[i].kind == ACT_RELU ? 1 : 5);
+            assert_true(fake->of_residual == (residual ? 1 : 0));
+        }
+    }
+    /* Not without tuning, over the cap, where the library has nothing, or where it must not matter what is faster. */
+    for (int i = 0; i < 4; i++) {
+        op_libraries other = l;
+        int before = fake->n_forwards;
+        other.tune = i != 0;
+        other.workspace_bytes = i == 1 ? FAKE_DNN_WORKSPACE - 1 : 1 << 20;
+        fake->refuse_workspace = i == 2;
+        other.deterministic = i == 3;
+        op_case t = conv_case("cudnn: not used", DT_BF16, DT_BF16, (shape){1, 6, 5, 8, 16, 3, 1, 1, 0}, ACT_NONE);
+        t.libraries = &other;
+        op_check(&t);
+        assert_int_equal(fake->n_forwards, before);
+        fake->refuse_workspace = 0;
+    }
+    assert_int_equal(fake->n_handles + fake->n_descriptors, 0);
+    cudnn_close(d);
+    dlclose(library);
+    assert_null(cudnn_open("/nowhere/libcudnn.so", why, sizeof why));
+    printf("  %s\n", why);
+    cudnn_close(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),     cmocka_unit_test(fused),    cmocka_unit_test(types),
-        cmocka_unit_test(not_finite), cmocka_unit_test(refusals), cmocka_unit_test(products),
+        cmocka_unit_test(shapes),        cmocka_unit_test(fused),    cmocka_unit_test(types),
+        cmocka_unit_test(not_finite),    cmocka_unit_test(refusals), cmocka_unit_test(products),
+        cmocka_unit_test(cudnn_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ typedef struct emu_device {
     size_t bytes;                          /* of device memory, now      */
     long n_taken;                          /* calls of alloc, host_alloc */
     long n_waits, n_runs, n_happened, n_replays;
+    const char *cublaslt, *cudnn; /* files of pretended libraries for models that are opened from now on; NULL: none */
 } emu_device;
 extern emu_device emu;
 enum { EMU_BYTES = 1 << 30 }; /* of device memory */

@@ -73,6 +73,7 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     size_t bytes = 0;
     s = (states){0};
     builder b = build_begin(&c.g, "toy", &t->w, &s, act, matrix);
+    b.device = 1; /* every rule; the CPU has all operators */
     val x = cast(&b, state(&b, "x", N_OBJECTS, RUN_ROWS, RUN_COLS, DT_F32), act);
     val shared = cast(&b, state(&b, "shared", 1, RUN_ROWS, RUN_COLS, DT_F32), act);
     val y = output(&b, cast(&b, build(&b, x, shared), DT_F32), "out", N_OBJECTS);

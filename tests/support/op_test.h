@@ -42,7 +42,8 @@ struct op_case {
     unsigned weights; /* bits of the inputs that op_cpu.pack sees with data */
     dtype plain;      /* type of plain's intermediates; DT_NONE: like the first output */
     bool exact;
-    bool kernels_only; /* types that the CPU code does not take */
+    bool kernels_only;                    /* types that the CPU code does not take */
+    const struct op_libraries *libraries; /* of the emulated device */
     op_reference *reference;
     uint64_t random;
 };

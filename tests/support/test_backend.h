@@ -1,6 +1,6 @@
 /* test_backend.h - where tests run: SAM_TEST_DEVICE in the environment.
  *   unset  models on the CPU; operators on the CPU, emulated, and on the CUDA device where build and machine have one
- *   cuda   models and operators on the CUDA device, which must be there
+ *   cuda   models and operators on the CUDA device alone, which must be there
  *   cpu    as unset, but no device is looked for */
 #ifndef TEST_BACKEND_H
 #define TEST_BACKEND_H

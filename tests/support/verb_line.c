@@ -70,17 +70,6 @@ void verb_says(const temp_tree *t, int code, const char *words, const char *line
     assert_non_null(strstr(r.text, words));
 }
 
-csv_table verb_table(temp_tree *t, const char *path, const char *const *columns, int n_columns)
-{
-    sam_error err;
-    csv_table table = {0};
-    if (csv_open(&table, tree_path(t, "%s", path), columns, n_columns, 1, &err) != SAM_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        assert_true(0);
-    }
-    return table;
-}
-
 const char *table_cell(const csv_table *t, int row, const char *column)
 {
     assert_true(row < t->n_rows);

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "csv.h"
+#include "documented.h"
 #include "temp_tree.h"
 
 #include <jansson.h>
@@ -19,8 +20,6 @@ void verb_says(const temp_tree *t, int code, const char *words, const char *line
 pid_t verb_start(temp_tree *t, const char *line);
 int verb_end(pid_t child);
 
-/* root/<path>, which must have exactly these columns. */
-csv_table verb_table(temp_tree *t, const char *path, const char *const *columns, int n_columns);
 const char *table_cell(const csv_table *t, int row, const char *column);
 double table_number(const csv_table *t, int row, const char *column); /* must be one */
 json_t *verb_json(temp_tree *t, const char *path);

@@ -1,0 +1,68 @@
+/* mlp on the CPU: row by row. What kernels are compared with; models use two linears through oneDNN here. */
+#include "cpu_norm.h"
+
+#include <omp.h>
+
+/* Floats of scratch: x or y, norm(x), one row of weights, the hidden row. */
+static size_t row_floats(const op_call *c)
+{
+    size_t width = (size_t)c->in[0].cols, hidden = (size_t)c->in[1].rows;
+    return 2 * width + 2 * hidden + 2 * 16;
+}
+static size_t scratch_bytes(const op_call *c)
+{
+    return (size_t)c->n_threads * row_floats(c) * sizeof(float);
+}
+
+static void round_row(float *v, dtype type, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (type == DT_BF16)
+            v[i] = bf16_to_f32(f32_to_bf16(v[i]));
+        else
+            v[i] = f16_to_f32(f32_to_f16(v[i]));
+    }
+}
+
+/* y [o] = w x + b */
+static void multiply(float *y, const tensor *w, const tensor *b, const float *x, float *row)
+{
+    size_t n = (size_t)w->cols;
+    for (int o = 0; o < w->rows; o++) {
+        float sum = 0;
+        load_row(row, (const uint16_t *)w->data + (size_t)o * n, w->type, n);
+#pragma omp simd reduction(+ : sum)
+        for (size_t k = 0; k < n; k++)
+            sum += row[k] * x[k];
+        y[o] = sum + (b->type != DT_NONE ? ((const float *)b->data)[o] : 0);
+    }
+}
+
+static void run(const op_call *c)
+{
+    const tensor *x = &c->in[0], *w1 = &c->in[1], *w2 = &c->in[3], *residual = &c->in[7], *y = c->out;
+    size_t width = (size_t)x->cols, hidden = (size_t)w1->rows, n_rows = (size_t)x->n * (size_t)x->rows;
+#pragma omp parallel for num_threads(c->n_threads) schedule(static)
+    for (size_t r = 0; r < n_rows; r++) {
+        float *in = (float *)c->scratch + (size_t)omp_get_thread_num() * row_floats(c), *norm = in + width;
+        float *h = norm + width, *row = h + hidden; /* row: as long as the longer of both */
+        load_row(in, (const uint16_t *)x->data + r * width, x->type, width);
+        if (c->in[5].type != DT_NONE) {
+            norm_rows(norm, in, c->in[5].data, c->in[6].data, 1, width, c->attr->eps);
+            round_row(norm, x->type, width);
+            memcpy(in, norm, width * sizeof *in);
+        }
+        multiply(h, w1, &c->in[2], in, width > hidden ? norm : row);
+        act_row(c->attr->act, h, hidden);
+        round_row(h, x->type, hidden);
+        multiply(in, w2, &c->in[4], h, row);
+        if (residual->type != DT_NONE) {
+            load_row(norm, (const uint16_t *)residual->data + r * width, residual->type, width);
+            for (size_t i = 0; i < width; i++)
+                in[i] += norm[i];
+        }
+        store_row((uint16_t *)y->data + r * width, in, y->type, width);
+    }
+}
+
+const op_cpu CPU_FN(mlp_cpu) = {.run = run, .scratch_bytes = scratch_bytes};

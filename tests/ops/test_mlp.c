@@ -1,0 +1,117 @@
+/* mlp against float64: every width of the kernels, tails of rows, columns and hidden units; norm, biases, residual. */
+#include "op_test.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MOST = 1024 };
+
+static void norm_reference(const op_case *t, dtype round, double *v, int cols)
+{
+    double mean = 0, var = 0;
+    for (int c = 0; c < cols; c++)
+        mean += v[c] / cols;
+    for (int c = 0; c < cols; c++)
+        var += (v[c] - mean) * (v[c] - mean) / cols;
+    for (int c = 0; c < cols; c++)
+        v[c] = rounded(round, (v[c] - mean) / sqrt(var + (double)t->attr.eps) * value(&t->in[5], 0, 0, c) +
+                                  value(&t->in[6], 0, 0, c));
+}
+
+static double dot(const tensor *w, const tensor *b, int o, const double *x, dtype round)
+{
+    double sum = b->type != DT_NONE ? value(b, 0, 0, o) : 0;
+    for (int k = 0; k < w->cols; k++)
+        sum = rounded(sum_type(round), sum + value(w, 0, o, k) * x[k]);
+    return sum;
+}
+
+static void reference(const op_case *t, dtype round, double *const *out)
+{
+    const tensor *x = &t->in[0], *w1 = &t->in[1], *w2 = &t->in[3], *residual = &t->in[7];
+    double v[MOST], h[MOST];
+    assert_true(x->cols <= MOST && w1->rows <= MOST);
+    for (int n = 0; n < x->n; n++)
+        for (int r = 0; r < x->rows; r++) {
+            for (int c = 0; c < x->cols; c++)
+                v[c] = value(x, n, r, c);
+            if (t->in[5].type != DT_NONE)
+                norm_reference(t, round, v, x->cols);
+            for (int j = 0; j < w1->rows; j++)
+                h[j] = rounded(round, act_reference(t->attr.act, dot(w1, &t->in[2], j, v, round)));
+            for (int o = 0; o < x->cols; o++)
+                out[0][row_of(x, n, r) + (size_t)o] =
+                    dot(w2, &t->in[4], o, h, round) + (residual->type != DT_NONE ? value(residual, n, r, o) : 0);
+        }
+}
+
+/* with: bit 0 a norm, bit 1 biases, bit 2 a residual. */
+static op_case mlp_case(const char *label, dtype type, int n, int rows, int cols, int hidden, int with)
+{
+    op_case t = op_case_new(OP_mlp, label);
+    in_normal(&t, 0, type, n, rows, cols);
+    in_uniform(&t, 1, type, 1, hidden, cols, -0.3, 0.3);
+    in_uniform(&t, 3, type, 1, cols, hidden, -0.3, 0.3);
+    if (with & 2) {
+        in_normal(&t, 2, DT_F32, 1, 1, hidden);
+        in_normal(&t, 4, DT_F32, 1, 1, cols);
+    }
+    if (with & 1) {
+        in_uniform(&t, 5, DT_F32, 1, 1, cols, 0.5, 2);
+        in_uniform(&t, 6, DT_F32, 1, 1, cols, -1, 1);
+    }
+    if (with & 4)
+        in_normal(&t, 7, type, n, rows, cols);
+    t.attr = (op_attr){.act = ACT_GELU, .eps = 1e-6f};
+    t.reference = reference;
+    return t;
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    static const int cases[][5] = {
+        {1, 1, 8, 8, 0},     {2, 19, 48, 96, 6},   {1, 40, 64, 256, 7},  {1, 65, 96, 384, 7},
+        {3, 9, 80, 72, 1},   {1, 70, 112, 200, 7}, {1, 17, 144, 64, 3},  {1, 33, 192, 136, 7},
+        {1, 5, 224, 896, 5}, {1, 20, 200, 40, 2},  {1, 1100, 96, 64, 7}, {2, 600, 64, 128, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int *s = cases[i];
+        op_case t = mlp_case("shapes", i % 2 ? DT_F16 : DT_BF16, s[0], s[1], s[2], s[3], s[4]);
+        op_check(&t);
+    }
+    op_case t = mlp_case("relu", DT_F16, 1, 7, 40, 56, 6);
+    t.attr.act = ACT_RELU;
+    op_check(&t);
+}
+
+static void not_finite(void **state)
+{
+    (void)state;
+    op_case t = mlp_case("a NaN and an infinity", DT_BF16, 1, 6, 32, 64, 4);
+    set_value(&t.in[0], 33, NAN);
+    set_value(&t.in[7], 70, INFINITY);
+    op_check(&t);
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    op_case t = mlp_case("f32", DT_F32, 1, 2, 16, 16, 0);
+    op_check_refused(&t);
+    t = mlp_case("too wide", DT_BF16, 1, 2, 232, 16, 0);
+    op_check_refused(&t);
+    t = mlp_case("w2 of other shape", DT_BF16, 1, 2, 16, 24, 0);
+    in_normal(&t, 3, DT_BF16, 1, 24, 16);
+    op_check_refused(&t);
+    t = mlp_case("gain alone", DT_BF16, 1, 2, 16, 24, 0);
+    in_normal(&t, 5, DT_F32, 1, 1, 16);
+    op_check_refused(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(not_finite),
+                                       cmocka_unit_test(refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
