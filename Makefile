@@ -1,6 +1,7 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
+# make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
 # make predicted  docs/results/predicted.*: time and memory of every model on GPUs that are not here
 # make setup      only install what the build needs
@@ -14,7 +15,7 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo fatbin predicted format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -53,6 +54,13 @@ demo: $(DEMO_MODEL) configure
 	  --models demo_points,demo_bbox,baseline_copy,baseline_colour --save_masks --save_overlays
 	$(BUILD)/sambench sheet --split_dir $(DEMO)/split --masks $(DEMO)/masks/demo_points --out $(DEMO)/sheet.png
 	@echo "Table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
+
+# After the model file has changed: what tests hold it to, and the picture of the README.
+demo-record: demo
+	cmake --build $(BUILD) -j$(JOBS) --target test_demo_model
+	$(BUILD)/tests/test_demo_model --record
+	$(BUILD)/sambench sheet --split_dir $(DEMO)/split --masks $(DEMO)/masks/demo_points --limit_videos 6 --limit_objects 1 \
+	  --columns 5 --tile 160 --out docs/demo.jpg
 
 $(DEMO_MODEL):
 	@echo "$@ is missing; it is part of the repository: git checkout $@"; exit 1
