@@ -106,18 +106,23 @@ static void every_flag_is_explained(void **state)
 
 /* ---- sources and documents ---- */
 
-static const char *read_file(const char *folder, const char *name)
+static void read_text(const char *folder, const char *name, char *text)
 {
-    static char text[FILE_BYTES];
     char path[512];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "r");
     if (!f)
         fail_msg("%s: missing", path);
-    size_t n = fread(text, 1, sizeof text - 1, f);
+    size_t n = fread(text, 1, FILE_BYTES - 1, f);
     fclose(f);
-    assert_true(n < sizeof text - 1);
+    assert_true(n < FILE_BYTES - 1);
     text[n] = 0;
+}
+
+static const char *read_file(const char *folder, const char *name)
+{
+    static char text[FILE_BYTES];
+    read_text(folder, name, text);
     return text;
 }
 
@@ -184,6 +189,22 @@ static int check_lines(const char *name, const char *text)
     return n_checked;
 }
 
+/* The scripts that documents tell about beside the verbs. */
+static int script_has_flag(const char *name, size_t n)
+{
+    static const char *const scripts[] = {"tests/gpu/check", "tests/gpu/prepare", "weights_tools/train/train.py"};
+    static char text[FILE_BYTES];
+    char flag[64];
+    snprintf(flag, sizeof flag, "--%.*s", (int)n, name);
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        read_text(SOURCE_DIR, scripts[i], text);
+        for (const char *at = text; (at = strstr(at, flag)); at++)
+            if (name_length(at + 2) == n)
+                return 1;
+    }
+    return 0;
+}
+
 /* `--flag` by itself. */
 static int check_words(const char *name, const char *text)
 {
@@ -191,8 +212,9 @@ static int check_words(const char *name, const char *text)
     for (const char *at = text; (at = strstr(at, "`--")); at++) {
         size_t n = name_length(at + 3);
         n_checked++;
-        if (n && strncmp(at + 3, "help", 4) && strncmp(at + 3, "version", 7) && !any_has_flag(at + 3, n))
-            fail_msg("%s: no verb has --%.*s", name, (int)n, at + 3);
+        if (n && strncmp(at + 3, "help", 4) && strncmp(at + 3, "version", 7) && !any_has_flag(at + 3, n) &&
+            !script_has_flag(at + 3, n))
+            fail_msg("%s: neither a verb nor a script has --%.*s", name, (int)n, at + 3);
     }
     return n_checked;
 }
