@@ -1,7 +1,6 @@
 /* overlay.c - the video writer. Colours are BT.709, limited range, and marked so. */
 #include "overlay.h"
 
-
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>

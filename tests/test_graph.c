@@ -190,8 +190,8 @@ static void test_leftovers(void **state)
     assert_non_null(tensors);
     memcpy(tensors, file.tensors, file.n_tensors * sizeof *tensors);
     float one = 1;
-    tensors[file.n_tensors] =
-        (st_tensor){.name = "surplus", .dtype = ST_F32, .n_dims = 2, .shape = {1, 1}, .data = &one, .n_bytes = sizeof one};
+    tensors[file.n_tensors] = (st_tensor){
+        .name = "surplus", .dtype = ST_F32, .n_dims = 2, .shape = {1, 1}, .data = &one, .n_bytes = sizeof one};
     tiny_file_write(path, tensors, file.n_tensors + 1, file.meta, file.n_meta);
     assert_int_equal(sam_model_open(path, &(sam_model_options){.n_threads = 1}, &m, &err), SAM_E_FORMAT);
     assert_non_null(strstr(err.text, "surplus"));

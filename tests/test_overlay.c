@@ -1,9 +1,9 @@
 /* Drawing, the contact sheet, and videos that come back as they were written. */
+#include "contact_sheet.h"
 #include "draw.h"
 #include "frames.h"
 #include "image_io.h"
 #include "overlay.h"
-#include "contact_sheet.h"
 
 #include "temp_dir.h"
 
