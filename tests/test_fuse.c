@@ -473,7 +473,9 @@ static void test_models(void **state)
         printf("fuse: %s: %d -> %d nodes; %d frames of 2 objects, worst error %.1e, %zu mask pixels differ\n",
                tiny_names[f], n_plain, n_fused, N_FRAMES, worst, flipped);
         assert_true(n_fused < n_plain * 4 / 5);
-        assert_true(worst <= 1e-4);
+        /* Rounding alone makes 1e-6. One pixel of a memory's mask that lies that near 0 flips for some compilers' order of
+         * sums, and makes 1e-4. */
+        assert_true(worst <= 5e-4);
     }
     tiny_models_remove(&models);
 }

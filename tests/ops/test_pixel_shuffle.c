@@ -25,20 +25,23 @@ static op_case shuffle_case(const char *label, dtype type, int n, int h, int w, 
     return t;
 }
 
-/* The rows of the plain shuffle are summed, normed and activated in place. */
+/* The rows of the plain shuffle are summed, normed and activated in place; plain sums over columns are f32's, one by one. */
 static void reference_all(const op_case *t, dtype round, double *const *out)
 {
     const tensor *plus = &t->in[1], *gain = &t->in[2], *bias = &t->in[3], *y = &t->out[0];
+    dtype sums = round == DT_NONE ? DT_NONE : DT_F32;
     reference(t, round, out);
     for (int n = 0; n < y->n; n++)
         for (int r = 0; r < y->rows; r++) {
             double *v = out[0] + row_of(y, n, r), mean = 0, var = 0;
             for (int c = 0; c < y->cols; c++) {
                 v[c] = rounded(round, v[c] + (plus->type != DT_NONE ? value(plus, n, r, c) : 0));
-                mean += v[c] / y->cols;
+                mean = rounded(sums, mean + v[c]);
             }
+            mean = rounded(sums, mean / y->cols);
             for (int c = 0; c < y->cols; c++)
-                var += (v[c] - mean) * (v[c] - mean) / y->cols;
+                var = rounded(sums, var + (v[c] - mean) * (v[c] - mean));
+            var = rounded(sums, var / y->cols);
             for (int c = 0; c < y->cols; c++) {
                 if (gain->type != DT_NONE)
                     v[c] = rounded(round, rounded(round, (v[c] - mean) / sqrt(var + (double)t->attr.eps)) *
