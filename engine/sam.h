@@ -31,6 +31,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the shared library hides everything else */
+#endif
 
 typedef struct sam_model sam_model;
 typedef struct sam_session sam_session;
@@ -182,6 +185,9 @@ sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 /* What a session would take, without taking it. Same rules and errors as sam_session_open. */
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
