@@ -19,7 +19,7 @@
  *
  * Every function that can fail returns sam_status and takes a last `sam_error *err`, which may be NULL. On failure
  * outputs are untouched (handles are set to NULL) and err->text says what, where and what was expected. After
- * SAM_E_DEVICE a session only accepts sam_session_close.
+ * SAM_E_DEVICE a session only accepts sam_get_stats and sam_session_close.
  *
  * Pixels: (0,0) is the top left corner of the frame; x to the right, y down, in pixels of the frame given. */
 #ifndef SAM_H
