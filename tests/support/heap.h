@@ -3,6 +3,7 @@
 #define HEAP_H
 
 #include <stddef.h>
+#include <stdlib.h> /* says whether this is glibc */
 
 #if defined(__SANITIZE_ADDRESS__)
 size_t __sanitizer_get_current_allocated_bytes(void); /* of the sanitizer; gcc may lack its header */
