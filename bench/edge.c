@@ -394,7 +394,9 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
-    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
+    /* That it is the GPU, the setup has said; that it is the CPU, a process that follows a lost GPU says too. */
+    if (o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume)
+        o->w.device_said = SAM_CUDA;
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else

@@ -15,11 +15,12 @@
  *
  * A model holds weights and graphs; it does not change after sam_model_open and may be shared by threads. A session
  * is one video (or a series of images): its current frame, prompts, memory bank and scratch; one thread at a time.
- * All memory is taken inside the two *_open calls. Nothing here is global.
+ * All memory is taken inside the two *_open calls; of a GPU's, the driver takes more for the recording that is made of the first
+ * frame with a certain number of objects. Nothing here is global.
  *
  * Every function that can fail returns sam_status and takes a last `sam_error *err`, which may be NULL. On failure
  * outputs are untouched (handles are set to NULL) and err->text says what, where and what was expected. After
- * SAM_E_DEVICE a session only accepts sam_session_close.
+ * SAM_E_DEVICE a session only accepts sam_get_stats and sam_session_close.
  *
  * Pixels: (0,0) is the top left corner of the frame; x to the right, y down, in pixels of the frame given. */
 #ifndef SAM_H
@@ -30,6 +31,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the shared library hides everything else */
 #endif
 
 typedef struct sam_model sam_model;
@@ -105,7 +109,7 @@ typedef struct sam_session_options {
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
 sam_status sam_session_reset(sam_session *s, sam_error *err); /* forget objects and frames, keep the memory */
-void sam_session_close(sam_session *s);
+void sam_session_close(sam_session *s);                       /* NULL is a no-op */
 
 typedef struct sam_frame {
     const uint8_t *rgb; /* [height_px, width_px, 3] u8; borrowed for the call */
@@ -136,7 +140,7 @@ typedef struct sam_prompt_set {
     const sam_box *box;  /* replaces earlier prompts of this object on this frame */
     const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object; video mode */
     size_t mask_row_bytes;
-    const float *logits; /* [sam_logits_px, same] previous low-res logits as mask prompt; image mode */
+    const float *logits; /* as sam_mask.logits of an earlier prediction, which it refines; image mode */
     int single_mask;     /* 1: one mask even for an ambiguous prompt (multimask off)  */
     int replace;         /* 1: forget earlier prompts of this object on this frame    */
 } sam_prompt_set;
@@ -182,6 +186,9 @@ sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 /* What a session would take, without taking it. Same rules and errors as sam_session_open. */
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -298,6 +298,24 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     return SAM_OK;
 }
 
+void session_forget_object(const sam_session *s, object *o)
+{
+    o->in_use = o->has_result = 0;
+    bank_clear(&o->bank);
+    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
+    o->direction = SAM_FORWARD;
+    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
+        o->prompts[k].in_use = 0;
+}
+
+/* Objects and current frame. */
+static void session_forget(sam_session *s)
+{
+    for (int i = 0; i < s->opt.max_objects; i++)
+        session_forget_object(s, &s->objects[i]);
+    s->has_frame = s->has_next = 0;
+}
+
 static sam_status open_session(sam_session *s, const sam_session_options *opt, sam_error *err)
 {
     TRY(fill_options(s, opt, err));
@@ -374,26 +392,9 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     return plan_once(m, &o, out, err);
 }
 
-void session_forget_object(const sam_session *s, object *o)
-{
-    o->in_use = o->has_result = 0;
-    bank_clear(&o->bank);
-    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
-    o->direction = SAM_FORWARD;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
-        o->prompts[k].in_use = 0;
-}
-
-void session_forget(sam_session *s)
-{
-    for (int i = 0; i < s->opt.max_objects; i++)
-        session_forget_object(s, &s->objects[i]);
-    s->has_frame = s->has_next = 0;
-}
-
 sam_status sam_session_reset(sam_session *s, sam_error *err)
 {
-    (void)err;
+    TRY(check_session(s, s->opt.mode, "sam_session_reset", err));
     session_forget(s);
     return SAM_OK;
 }

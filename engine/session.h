@@ -124,7 +124,6 @@ static inline const tap *session_listener(const sam_session *s)
     return s->tap.see || s->tap.timed || s->tap.span || s->tap.run ? &s->tap : NULL;
 }
 
-void session_forget(sam_session *s); /* objects and current frame */
 void session_forget_object(const sam_session *s, object *o);
 
 #endif

@@ -191,7 +191,7 @@ float *slot_logits(const sam_session *s, const object *o, int slot)
            ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
 }
 
-float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
+static float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
 {
     size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
     return s->st.pointer_bank + at * (size_t)s->m->config.d_model;

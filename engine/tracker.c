@@ -32,6 +32,7 @@ static object *free_object(const sam_session *s)
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
     object *o = find_object(s, id);
+    TRY(check_session(s, SAM_VIDEO, "sam_remove_object", err));
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     o->in_use = o->has_result = 0;
@@ -400,9 +401,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
 {
     const object *o = find_object(s, id);
-    if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE,
-                    "sam_get_mask: this session is for images, sam_image_predict returns their masks");
+    TRY(check_session(s, SAM_VIDEO, "sam_get_mask", err));
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)

@@ -1,6 +1,6 @@
 /* How a session drives a device, proven on the emulated one: what it waits for and takes, that results do not depend on
  * when queued work happens, and what follows a failure. What the kernels compute is test_emulated_model's business. */
-#include "allocations.h"
+#include "alloc_count.h"
 #include "backend_emu.h"
 #include "model.h"
 #include "tiny_model.h"
@@ -60,18 +60,35 @@ static void track(sam_session *s)
 /* ---- waits and memory --------------------------------------------------------------------------------------------- */
 
 static int working;
-static allocations by_engine;
+static long by_engine; /* allocations; stays 0 where they cannot be counted */
+
+static void stop_counting(void)
+{
+    long n = alloc_count_end().own;
+    by_engine += n > 0 ? n : 0;
+}
 
 /* What the emulator takes while it works is not the engine's. */
 static void on_work(int begins)
 {
-    if (begins && !working++) {
-        allocations now = allocations_end();
-        by_engine.own += now.own;
-        by_engine.by_libraries += now.by_libraries;
-    } else if (!begins && !--working) {
-        allocations_begin();
-    }
+    if (begins && !working++)
+        stop_counting();
+    else if (!begins && !--working)
+        alloc_count_begin();
+}
+
+/* A frame, tracked; counts what the engine takes for it. */
+static void counted_frame(sam_session *s, int64_t t, sam_direction direction)
+{
+    sam_error err;
+    emu_on_work(on_work);
+    alloc_count_begin();
+    tiny_push(s, W, H, t);
+    sam_status status = sam_track(s, direction, &err);
+    stop_counting();
+    emu_on_work(NULL);
+    if (status != SAM_OK)
+        fail_msg("%s", err.text);
 }
 
 static void test_steady_frames(void **state)
@@ -86,21 +103,13 @@ static void test_steady_frames(void **state)
         prompt_all(s, n_objects);
         track(s);
         long waits = 0, taken = 0, runs = 0;
-        by_engine = (allocations){0};
         for (int t = 1; t < FRAMES; t++) {
             emu_device before = emu;
-            emu_on_work(on_work);
-            allocations_begin();
-            tiny_push(s, W, H, t);
-            track(s);
-            on_work(1);
-            on_work(0);
-            allocations_end();
-            emu_on_work(NULL);
+            counted_frame(s, t, SAM_FORWARD);
             assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
             assert_int_equal(stats.waits, emu.n_waits - before.n_waits);
             if (t < 3) { /* recordings are made */
-                by_engine = (allocations){0};
+                by_engine = 0;
                 continue;
             }
             waits += emu.n_waits - before.n_waits;
@@ -109,15 +118,58 @@ static void test_steady_frames(void **state)
         }
         printf("%d objects, %d steady frames: %ld waits, %ld allocations of the device, %ld of the heap, %ld operators "
                "enqueued one by one\n",
-               n_objects, FRAMES - 3, waits, taken, by_engine.own, runs);
+               n_objects, FRAMES - 3, waits, taken, by_engine, runs);
         assert_int_equal(waits, FRAMES - 3);
         assert_int_equal(taken, 0);
-        assert_int_equal(by_engine.own, 0);
+        assert_int_equal(by_engine, 0);
         sam_session_close(s);
         sam_model_close(m);
         assert_int_equal(emu.n_allocs, 0);
         assert_int_equal(emu.n_host_allocs, 0);
     }
+}
+
+/* What changes in the middle of a video costs no wait and, once recorded, no memory: an object more, a correction, the other
+ * way through time, an object less. */
+static void test_changes(void **state)
+{
+    (void)state;
+    static const char *const what[] = {"an object more", "a correction", "in reverse", "an object less"};
+    emu = (emu_device){.order = EMU_LATE};
+    sam_model *m = open_model(TINY_SAM21);
+    sam_session *s = open_session(m, MAX_OBJECTS);
+    const sam_point click = {50, 20, 1};
+    sam_stats stats;
+    sam_direction way = SAM_FORWARD;
+    int64_t t = 0;
+    tiny_push(s, W, H, t);
+    prompt_all(s, 1);
+    for (int change = 0; change < 5; change++) {
+        for (int k = 0; k < 3; k++) {
+            t += way == SAM_FORWARD ? 1 : -1;
+            by_engine = 0;
+            emu_device before = emu;
+            counted_frame(s, t, way);
+            assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+            printf("%s, frame %d: %d waits, %ld allocations of the device, %ld of the heap, %ld replays\n",
+                   change ? what[change - 1] : "one object", k, stats.waits, emu.n_taken - before.n_taken, by_engine,
+                   emu.n_replays - before.n_replays);
+            assert_int_equal(stats.waits, 1);
+            assert_int_equal(emu.n_taken, before.n_taken);
+            if (k == 2) { /* the encoder has a recording for each of two places */
+                assert_int_equal(by_engine, 0);
+                assert_int_equal(emu.n_replays - before.n_replays, 2);
+            }
+        }
+        if (change == 0 || change == 1)
+            assert_int_equal(
+                sam_prompt(s, change == 0 ? 3 : 1, &(sam_prompt_set){.points = &click, .n_points = 1}, NULL), SAM_OK);
+        way = change == 2 ? SAM_REVERSE : way;
+        if (change == 3)
+            assert_int_equal(sam_remove_object(s, 3, NULL), SAM_OK);
+    }
+    sam_session_close(s);
+    sam_model_close(m);
 }
 
 /* ---- order -------------------------------------------------------------------------------------------------------- */
@@ -391,7 +443,11 @@ static void check_fault(sam_model *m, long n, int launch, int check, const char 
     for (int i = 0; i < n_says; i++)
         expect_text(&err, SAM_E_DEVICE, &says[i], 1);
     printf("%s\n", err.text);
-    assert_int_equal(try_frame(s, 0, &later), SAM_E_DEVICE);
+    sam_mask mask; /* that of the last frame is gone: nobody may take what is there for this frame's */
+    const sam_status refused[] = {try_frame(s, 0, &later), sam_get_mask(s, 1, &mask, &later),
+                                  sam_remove_object(s, 1, &later), sam_session_reset(s, &later)};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(refused[i], SAM_E_DEVICE);
     assert_non_null(strstr(later.text, err.text));
     if (!launch) { /* the device is lost for others too */
         sam_session *other = NULL;
@@ -425,9 +481,11 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_order_of_work), cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_taps),          cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes), cmocka_unit_test(test_order_of_work),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_taps),    cmocka_unit_test(test_memory_ends),
+        cmocka_unit_test(test_faults),
     };
+    alloc_count_watch(1);
     tiny_models_make(&models);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tiny_models_remove(&models);

@@ -619,6 +619,8 @@ static double emu_time(void *stream, way_enqueue *enqueue, void *what, const way
 
 static sam_status emu_open(const sam_model_options *o, backend **out, sam_error *err)
 {
+    if (fault && emu.stays_lost)
+        return fail(err, SAM_E_DEVICE, "opening the emulated device: %s", fault);
     backend *b = calloc(1, sizeof *b);
     *out = b;
     if (!b)
