@@ -1,11 +1,13 @@
 /* sambench track and image run a small model on generated frames: what they write, and the order things are done in.
  * The weights are random, so masks mean nothing here; that equal requests give equal bytes does. */
 #include "command.h"
+#include "documented.h"
 #include "image_io.h"
 #include "listing.h"
 #include "safetensors.h"
 #include "small_model.h"
 #include "synthetic_clip.h"
+#include "tiny_model.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -132,6 +134,8 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     assert_true(path_is_file(tree_path(&tree, "out/deep/overlay.mp4")));
 
     json_t *root = json_load_file(tree_path(&tree, "figures.json"), 0, NULL);
+    documented_keys(root, "files.md", "## `track --json");
+    documented_fields(root, "files.md", NULL);
     const char *model, *backend, *device, *precision;
     int imgsz, frames, objects, steady_frames, full_bank, interrupted;
     double ms, p90, p99, stage[5], official, end_to_end, waits;
@@ -163,6 +167,23 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     assert_true(waits == 0); /* nothing is waited for on the CPU */
     assert_true(json_is_null(engine) || json_number_value(engine) == 0);
     json_decref(root);
+}
+
+/* Its pointers are 32 wide, of the published models 256. */
+static void dumps_a_small_model_s_pointers(void **state)
+{
+    (void)state;
+    command_result r;
+    st_file dump;
+    tiny_model_write(tree_path(&tree, "miniature.safetensors"), TINY_SAM21);
+    command(&r,
+            "sambench track --weights %s/miniature.safetensors --device cpu --input %s/clip --frames 2 --point 50,60 "
+            "--dump %s/miniature_dump.safetensors",
+            tree.root, tree.root, tree.root);
+    assert_int_equal(r.code, 0);
+    open_dump("miniature_dump.safetensors", &dump);
+    expect_tensor(&dump, "frame_00001/obj_1/object_pointer", ST_F32, 32, 0);
+    st_close(&dump);
 }
 
 static void takes_flags_and_json_alike(void **state)
@@ -340,7 +361,7 @@ static void keeps_results_when_interrupted(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_equal(WEXITSTATUS(status), 130);
     json_t *root = json_load_file(json, 0, NULL);
     int interrupted, frames;
     assert_int_equal(json_unpack(root, "{s:b, s:i}", "interrupted", &interrupted, "frames", &frames), 0);
@@ -418,6 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_masks_overlay_dump_and_figures),
+        cmocka_unit_test(dumps_a_small_model_s_pointers),
         cmocka_unit_test(takes_flags_and_json_alike),
         cmocka_unit_test(truncates_like_a_shorter_clip),
         cmocka_unit_test(tracks_in_reverse),
