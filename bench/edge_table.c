@@ -136,7 +136,7 @@ static json_t *sum_up(const csv_table *t, const char *model)
         gpu = x > gpu ? x : gpu;
     }
     double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
-    printf("%-22s %4d %7d %9.2f %12.1f %10.1f %10.1f\n", model, n_ok, n_failed, median, worst, rss, pool);
+    printf("%-22s %4d %7d %9.2f %12.1f %10.1f %10.1f %10.1f\n", model, n_ok, n_failed, median, worst, rss, gpu, pool);
     samples_free(&fps);
     samples_free(&p95);
     return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
@@ -169,8 +169,8 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     json_t *metadata = NULL, *models = json_object();
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
-    printf("%-22s %4s %7s %9s %12s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
-           "pool MiB");
+    printf("%-22s %4s %7s %9s %12s %10s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
+           "GPU MiB", "pool MiB");
     for (int i = 0; i < list->n; i++)
         json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
     for (int r = 0; r < t.n_rows; r++)
