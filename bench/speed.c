@@ -115,6 +115,8 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
         status = all_of_model(o, name, &files, err);
         at += n + (at[n] == ',');
     }
+    if (interrupt_requested())
+        fprintf(stderr, "sambench speed: interrupted; %s has what was finished\n", o->csv);
     *n_failed = files.n_failed;
     speed_files_close(&files);
     return status;
