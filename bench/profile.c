@@ -6,6 +6,7 @@
 #include "external_tool.h"
 #include "folders.h"
 #include "interrupt.h"
+#include "machine.h"
 #include "nvtx.h"
 #include "object_pass.h"
 #include "process_memory.h"
@@ -164,7 +165,9 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
     nvtx_open(&ranges);
-    sam_status status = profile_files_open(&files, o->w.out_dir, err);
+    sam_status status = machine_write(o->w.out_dir, err);
+    if (status == SAM_OK)
+        status = profile_files_open(&files, o->w.out_dir, err);
     for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++) {
         sam_error why;
         if (profile_one(o, &o->w.list.entries[i], &ranges, &files, &why) == SAM_OK) {
