@@ -243,7 +243,7 @@ static sam_status begin_table(const edge_options *o, sam_error *err)
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
-    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &list, err));
+    TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
     sam_status status = folders_make(o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
@@ -370,8 +370,13 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
-    if (!o->w.model.image_px)
-        o->w.model.image_px = o->w.test_mode ? 256 : 1024;
+    if (!o->w.model.image_px) {
+        model_list list = {0};
+        sam_status status = model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err);
+        o->w.model.image_px = o->w.test_mode ? 256 : model_list_px(&list);
+        model_list_free(&list);
+        TRY(status);
+    }
     if (!o->preprocessed_dir) {
         TRY(path_join(&o->default_preprocessed, o->w.out_dir, "preprocessed", err));
         o->preprocessed_dir = o->default_preprocessed;

@@ -329,8 +329,8 @@ static int finish(run *r)
     sam_error err;
     if (summary_print(&r->table, stdout, &err) != SAM_OK)
         fprintf(stderr, "sambench run: %s\n", err.text);
-    printf("metric %s; the table is %s/%s; `sambench report` makes a page of it\n", r->options.metric,
-           r->options.out_dir, RESULTS_FILE);
+    printf("metric %s; the table is %s/%s; %s\n", r->options.metric, r->options.out_dir, RESULTS_FILE,
+           r->share.s.count > 1 ? "`sambench merge` puts the shards together" : "`sambench report` makes a page of it");
     int n_unscored = summary_unscored(&r->table);
     if (n_unscored)
         printf("%d %s no score, since --metric %s counts none of their annotated frames%s\n", n_unscored,

@@ -7,7 +7,6 @@
 #include "safetensors.h"
 #include "small_model.h"
 #include "synthetic_clip.h"
-#include "tiny_model.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -167,23 +166,6 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     assert_true(waits == 0); /* nothing is waited for on the CPU */
     assert_true(json_is_null(engine) || json_number_value(engine) == 0);
     json_decref(root);
-}
-
-/* Its pointers are 32 wide, of the published models 256. */
-static void dumps_a_small_model_s_pointers(void **state)
-{
-    (void)state;
-    command_result r;
-    st_file dump;
-    tiny_model_write(tree_path(&tree, "miniature.safetensors"), TINY_SAM21);
-    command(&r,
-            "sambench track --weights %s/miniature.safetensors --device cpu --input %s/clip --frames 2 --point 50,60 "
-            "--dump %s/miniature_dump.safetensors",
-            tree.root, tree.root, tree.root);
-    assert_int_equal(r.code, 0);
-    open_dump("miniature_dump.safetensors", &dump);
-    expect_tensor(&dump, "frame_00001/obj_1/object_pointer", ST_F32, 32, 0);
-    st_close(&dump);
 }
 
 static void takes_flags_and_json_alike(void **state)
@@ -439,7 +421,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_masks_overlay_dump_and_figures),
-        cmocka_unit_test(dumps_a_small_model_s_pointers),
         cmocka_unit_test(takes_flags_and_json_alike),
         cmocka_unit_test(truncates_like_a_shorter_clip),
         cmocka_unit_test(tracks_in_reverse),
