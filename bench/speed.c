@@ -116,7 +116,8 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
         at += n + (at[n] == ',');
     }
     if (interrupt_requested())
-        fprintf(stderr, "sambench speed: interrupted; %s has what was finished\n", o->csv);
+        fprintf(stderr, "sambench speed: interrupted; %s\n",
+                files.table.n_rows ? "the table has what was finished" : "no configuration was finished");
     *n_failed = files.n_failed;
     speed_files_close(&files);
     return status;
