@@ -68,11 +68,16 @@ static void text(FILE *to, double x, double y, const char *anchor, const char *t
 static void ticks(FILE *to, const svg_frame *f, scale x, scale y)
 {
     char label[32];
+    /* Labels that would run into each other are left out. */
+    int wide = LETTER * (2 + snprintf(label, sizeof label, "%.6g", x.high)),
+        n_px = (int)(at_x(f, x, x.step) - at_x(f, x, 0));
+    int every = n_px > 0 ? (wide + n_px - 1) / n_px : 1;
     for (int i = 0; i <= 20 && x.low + i * x.step <= x.high + x.step / 2; i++) {
         double v = x.low + i * x.step, px = at_x(f, x, v);
         fprintf(to, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>\n", px, TOP, f->height - BOTTOM);
         snprintf(label, sizeof label, "%.6g", fabs(v) < x.step * 1e-6 ? 0 : v);
-        text(to, px, f->height - BOTTOM + 16, "middle", label);
+        if (i % every == 0)
+            text(to, px, f->height - BOTTOM + 16, "middle", label);
     }
     for (int i = 0; i <= 20 && y.low + i * y.step <= y.high + y.step / 2; i++) {
         double v = y.low + i * y.step, py = at_y(f, y, v);

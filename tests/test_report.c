@@ -1,5 +1,6 @@
 /* The verb report over real runs: what is in the page, the comparison of two runs, and the page in a browser. */
 #include "image_io.h"
+#include "svg_plot.h"
 #include "verb_line.h"
 
 #include <setjmp.h>
@@ -232,6 +233,48 @@ static void other_verbs_are_on_the_page(void **state)
     verb_says(&tree, 1, "holds shards that are not merged; run `sambench merge", "report @/shards --out @/x.html");
 }
 
+/* What a plot writes, until the next one. */
+static const char *plot(int is_scatter)
+{
+    static char *svg;
+    static size_t n;
+    const svg_frame f = {.title = "t", .x_label = "x", .y_label = "y", .width = 345, .height = 230, .y_span = 0.1};
+    const svg_point points[] = {{9, 0.701, "one", 0}, {9, 0.702, "two", 1}, {3, 0.703, "three", 2}};
+    free(svg);
+    FILE *to = open_memstream(&svg, &n);
+    if (is_scatter)
+        svg_scatter(to, &f, points, 3);
+    else
+        svg_histogram(to, &f, (const double[]){0, 1490}, 2, 24);
+    fclose(to);
+    return svg;
+}
+
+static double height_of(const char *svg, const char *label)
+{
+    const char *at = strstr(svg, label), *y = NULL;
+    for (const char *p = svg; p && p < at; p = strstr(p + 1, " y=\""))
+        y = p;
+    assert_true(at && y);
+    return strtod(y + 4, NULL);
+}
+
+static void labels_stay_apart(void **state)
+{
+    (void)state;
+    const char *svg = plot(0);
+    assert_non_null(strstr(svg, ">1200</text>"));
+    assert_non_null(strstr(svg, ">1600</text>"));
+    assert_null(strstr(svg, ">1400</text>"));
+    svg = plot(1);
+    double apart = height_of(svg, ">one</text>") - height_of(svg, ">two</text>");
+    printf("labels of two points at one place: %g px apart\n", apart);
+    assert_true(apart >= 12 || apart <= -12);
+    /* An axis that covers 0.1 at least: 0.001 is hardly seen. */
+    assert_non_null(strstr(svg, ">0.76</text>"));
+    assert_non_null(strstr(svg, ">0.64</text>"));
+}
+
 /* ---- in a real browser ---- */
 
 /* CHROMIUM, or the first there is; NULL: none. */
@@ -359,8 +402,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_becomes_a_page),        cmocka_unit_test(frames_add_up_to_their_row),
         cmocka_unit_test(regressions_are_found),       cmocka_unit_test(several_folders_and_failed_rows),
-        cmocka_unit_test(other_verbs_are_on_the_page), cmocka_unit_test(a_browser_shows_it),
-        cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(other_verbs_are_on_the_page), cmocka_unit_test(labels_stay_apart),
+        cmocka_unit_test(a_browser_shows_it),          cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
