@@ -74,7 +74,8 @@ int model_flags(model_choice *c, flag *to)
          .meta = "PX",
          .min = 64,
          .max = 4096,
-         .help = "Side of the network's input, a multiple of 32 (default: what the model was trained for, 1024)."},
+         .help =
+             "Side of the network's input, a multiple of 32 (default: what the model was trained for: 1024, demo 256)."},
         {.name = "threads",
          .kind = FLAG_INT,
          .value = &c->n_threads,

@@ -256,7 +256,9 @@ static sam_status record_frame(state *s, const frame *f, const sam_mask *mask, s
 {
     if (!s->record.to)
         return SAM_OK;
-    fprintf(s->record.to, isnan(s->frame_ms) ? "%lld,%s," : "%lld,%s,%.3f", (long long)f->index, f->name, s->frame_ms);
+    fprintf(s->record.to, "%lld,", (long long)f->index);
+    csv_put_field(s->record.to, f->name);
+    fprintf(s->record.to, isnan(s->frame_ms) ? "," : ",%.3f", s->frame_ms);
     if (isnan(s->frame_j))
         fprintf(s->record.to, ",,\n");
     else

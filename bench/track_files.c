@@ -56,7 +56,7 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
 static sam_status dump_mask(track_files *f, const frame *at, int id, const sam_mask *m, sam_error *err)
 {
     char name[96];
-    const int64_t low_res[2] = {m->logits_px, m->logits_px}, one[1] = {1}, pointer[1] = {256};
+    const int64_t low_res[2] = {m->logits_px, m->logits_px}, one[1] = {1}, pointer[1] = {m->n_pointer};
     int n = snprintf(name, sizeof name, "frame_%05lld/obj_%d/", (long long)at->index, id);
     snprintf(name + n, sizeof name - (size_t)n, "low_res_logits");
     TRY(dump_f32(&f->tensors, name, m->logits, 2, low_res, err));

@@ -160,7 +160,8 @@ typedef struct sam_mask { /* borrowed until the next call on this session       
     size_t row_bytes;
     const float *logits; /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
     int logits_px;
-    const float *pointer; /* [256] f32 object pointer (video mode)                                    */
+    const float *pointer; /* [n_pointer] f32 object pointer (video mode)                              */
+    int n_pointer;        /* 256 in the published models                                              */
     float iou;            /* predicted quality                                                        */
     float presence;       /* object score logit; > 0: the object is visible in this frame             */
     int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */

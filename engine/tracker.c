@@ -411,6 +411,7 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
                       .row_bytes = (size_t)s->opt.width_px,
                       .logits = o->logits,
                       .logits_px = 4 * s->m->size.side,
+                      .n_pointer = s->m->config.d_model,
                       .pointer = o->pointer,
                       .iou = o->iou,
                       .presence = o->score,

@@ -181,6 +181,8 @@ static void test_wrong_moment(void **state)
     tiny_push(s, W, H, 1);
     REFUSED(sam_get_mask(s, 1, &mask, &err), SAM_E_STATE, "frame 1");
     track(s, SAM_FORWARD);
+    assert_int_equal(sam_get_mask(s, 1, &masks[2], NULL), SAM_OK);
+    assert_int_equal(masks[2].n_pointer, 32); /* d_model of the miniature; in published models it is 256 */
     prompt_point(s, 7, 50, 30, 1);
     REFUSED(sam_prompt(s, 8, &one, &err), SAM_E_FULL, "2 objects");
     REFUSED(sam_get_mask(s, 8, &mask, &err), SAM_E_ARG, "object 8");
