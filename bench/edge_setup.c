@@ -17,14 +17,6 @@ enum { WARM_PX = 256, TUNING_FRAMES = 3 };
 
 /* ---- the data set ---- */
 
-static size_t count_pixels(const image *mask)
-{
-    size_t n = 0, all = (size_t)mask->width * (size_t)mask->height;
-    for (size_t i = 0; i < all; i++)
-        n += mask->data[i] != 0;
-    return n;
-}
-
 /* Whether the object can be prompted with, and where. */
 static json_t *check_object(edge_options *o, int video, int object, int *valid)
 {
@@ -36,7 +28,7 @@ static json_t *check_object(edge_options *o, int video, int object, int *valid)
     *valid = object_pass_prompt(&pass, &frame, &mask, &why) == SAM_OK;
     json_t *json =
         *valid ? json_pack("{s:s,s:b,s:i,s:I,s:i,s:i}", "name", name, "valid", 1, "prompt_frame", frame, "mask_pixels",
-                           (json_int_t)count_pixels(&mask), "width", mask.width, "height", mask.height)
+                           (json_int_t)image_mask_area(&mask), "width", mask.width, "height", mask.height)
                : json_pack("{s:s,s:b,s:s}", "name", name, "valid", 0, "why", why.text);
     if (!*valid)
         fprintf(stderr, "sambench edge: %s/%s is left out: %s\n", o->w.set.videos[video].name, name, why.text);

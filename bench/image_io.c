@@ -30,6 +30,14 @@ typedef enum container { JPEG_FILE, PNG_FILE } container;
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
+size_t image_mask_area(const image *mask)
+{
+    size_t n = 0, all = (size_t)mask->width * (size_t)mask->height;
+    for (size_t i = 0; i < all; i++)
+        n += mask->data[i] != 0;
+    return n;
+}
+
 void image_free(image *im)
 {
     if (!im)

@@ -198,7 +198,7 @@ static int own_flags(track_options *o, flag *to)
          .kind = FLAG_STRING,
          .value = &o->out,
          .meta = "DIR",
-         .help = "Where masks/OBJECT/FRAME.png and overlay.mp4 go (default: nowhere)."},
+         .help = "Where masks/OBJECT/FRAME.png, objects.csv and overlay.mp4 go (default: nowhere)."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,

@@ -457,7 +457,7 @@ static const char *cuda_run_timed(backend *b, op_id op, const op_call *c, double
 
 static sam_status cuda_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
 {
-    static const image_launchers launch = {preprocess_cuda, render_masks_cuda, clean_logits_cuda, raw_of};
+    static const image_launchers launch = {preprocess_cuda, clean_logits_cuda, render_masks_cuda, raw_of};
     return images_open_device(b, &launch, z, out, err);
 }
 

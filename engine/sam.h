@@ -155,9 +155,15 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
 
 sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
 
-typedef struct sam_mask { /* borrowed until the next call on this session                             */
-    const uint8_t *bits;  /* [height_px, width_px] u8, 0 or 1                                         */
-    size_t row_bytes;
+/* Borrowed until this session is given a frame or a prompt, tracks or is reset. Pixel x of a row is bit x % 64 of the row's
+ * word x / 64 (in memory bit x % 8 of byte x / 8), 1 is object; bits beyond the width are 0. sam_mask_bytes unpacks. */
+typedef struct sam_mask {
+    const uint64_t *words; /* [height_px, row_words]                                                  */
+    size_t row_words;      /* (width_px + 63) / 64                                                    */
+    int width_px, height_px;
+    int32_t area_px; /* pixels of the object; 0: the mask is empty                                    */
+    sam_box box;     /* first and last column and row of the object, inclusive; it can be a prompt. Of an empty mask:
+                        width, height, -1, -1, which cannot */
     const float *logits; /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
     int logits_px;
     const float *pointer; /* [n_pointer] f32 object pointer (video mode)                              */
@@ -167,6 +173,9 @@ typedef struct sam_mask { /* borrowed until the next call on this session       
     int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
+
+/* As bytes: `to` [height_px, row_bytes] u8 becomes 0 or 1 in the first width_px of each row. */
+void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes);
 
 /* Image mode: the decoder's masks for one prompt on the current frame; 1 mask, or 3 unless p->single_mask. Unlike in
  * video mode, where an ambiguous prompt is resolved by the model, all are returned: best predicted quality is up to

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -178,6 +179,8 @@ typedef struct outcome {
     float logits[FRAMES][MAX_OBJECTS][LOGITS];
     float presence[FRAMES][MAX_OBJECTS], iou[FRAMES][MAX_OBJECTS];
     uint8_t bits[FRAMES][MAX_OBJECTS][W * H];
+    sam_box box[FRAMES][MAX_OBJECTS];
+    int32_t area[FRAMES][MAX_OBJECTS];
 } outcome;
 
 static void take_masks(sam_session *s, int frame, outcome *out)
@@ -187,7 +190,9 @@ static void take_masks(sam_session *s, int frame, outcome *out)
         assert_int_equal(sam_get_mask(s, k + 1, &mask, NULL), SAM_OK);
         assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
         memcpy(out->logits[frame][k], mask.logits, sizeof out->logits[frame][k]);
-        memcpy(out->bits[frame][k], mask.bits, sizeof out->bits[frame][k]);
+        sam_mask_bytes(&mask, out->bits[frame][k], W);
+        out->box[frame][k] = mask.box;
+        out->area[frame][k] = mask.area_px;
         out->presence[frame][k] = mask.presence;
         out->iou[frame][k] = mask.iou;
     }
@@ -305,6 +310,74 @@ static void test_overlap(void **state)
     assert_true(!stats.overlap && stats.state_bytes == plain.state_bytes && stats.scratch_bytes == plain.scratch_bytes);
     sam_session_close(s);
     sam_model_close(m);
+}
+
+/* ---- masks -------------------------------------------------------------------------------------------------------- */
+
+enum { MANY = 131, LOW = 16 };
+
+/* All of MANY planes, each from its own place, into neighbouring masks but for one gap. */
+static void render_many(const backend_api *api, const image_sizes *z, const float *planes, char *room)
+{
+    sam_error err;
+    backend *b;
+    images *im;
+    void *stream, *on_device;
+    const float *list[MANY];
+    packed_mask *masks[MANY];
+    size_t bytes = packed_mask_bytes(W, H), n_bytes = (size_t)MANY * LOW * LOW * sizeof *planes;
+    assert_int_equal(api->open(&(sam_model_options){.n_threads = 1}, &b, &err), SAM_OK);
+    assert_int_equal(api->images_open(b, z, &im, &err), SAM_OK);
+    assert_null(api->stream_open(b, &stream));
+    on_device = api->alloc(b, n_bytes);
+    assert_non_null(on_device);
+    assert_null(api->write(b, stream, on_device, planes, n_bytes));
+    for (int i = 0; i < MANY; i++) {
+        list[i] = (const float *)on_device + (size_t)(MANY - 1 - i) * LOW * LOW;
+        masks[i] = (packed_mask *)(void *)(room + (size_t)(i + (i > 50)) * bytes);
+    }
+    assert_null(api->render(im, stream, list, MANY, masks));
+    assert_null(api->wait(b, stream));
+    api->release(b, on_device);
+    api->stream_close(b, stream);
+    api->images_close(b, im);
+    api->close(b);
+}
+
+static void test_many_masks(void **state)
+{
+    (void)state;
+    static float planes[MANY * LOW * LOW];
+    if (op_cpu_level(NULL) < 1)
+        skip(); /* no fused multiply-adds to compare with */
+    size_t n_bytes = (MANY + 1) * packed_mask_bytes(W, H);
+    char *want = calloc(1, n_bytes), *got = calloc(1, n_bytes);
+    uint32_t seed = 4;
+    assert_true(want && got);
+    for (size_t i = 0; i < sizeof planes / sizeof *planes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        planes[i] = i < LOW * LOW ? -1 : (float)(seed >> 8 & 255) - 150; /* the last of the list is empty */
+    }
+    for (int way = 0; way < 4; way++) {
+        const image_sizes z = {.width = W,
+                               .height = H,
+                               .side_px = 4 * LOW,
+                               .low_px = LOW,
+                               .max_masks = MANY,
+                               .no_overlap = way & 1,
+                               .max_hole_area = way & 2 ? 4 : 0,
+                               .n_threads = 1};
+        emu = (emu_device){.order = EMU_LATE};
+        render_many(&backend_cpu, &z, planes, want);
+        render_many(&backend_emu, &z, planes, got);
+        assert_memory_equal(got, want, n_bytes);
+        const packed_mask *last = (packed_mask *)(void *)(got + n_bytes - packed_mask_bytes(W, H));
+        assert_int_equal(last->area, 0);
+    }
+    assert_true(!emu.n_allocs && !emu.n_host_allocs);
+    printf("%d masks in a call, cleaned or not, overlapping or not: as on the CPU\n", MANY);
+    free(want);
+    free(got);
 }
 
 /* ---- taps --------------------------------------------------------------------------------------------------------- */
@@ -481,9 +554,9 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes), cmocka_unit_test(test_order_of_work),
-        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_taps),    cmocka_unit_test(test_memory_ends),
-        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),    cmocka_unit_test(test_order_of_work),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks), cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
     };
     alloc_count_watch(1);
     tiny_models_make(&models);

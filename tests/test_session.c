@@ -308,6 +308,7 @@ static void test_image_session(void **state)
             worst = first[i][k] > worst ? first[i][k] : worst;
         }
         assert_true(masks[i].iou >= 0 && masks[i].iou <= 1);
+        check_mask(&masks[i]);
     }
     assert_int_equal(
         sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 2, .single_mask = 1}, single, &n, NULL),
