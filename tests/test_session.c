@@ -219,6 +219,7 @@ static void test_wrong_arguments(void **state)
     sam_model *m = tiny_open(models.path[TINY_SAM21], NULL);
     sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .n_frames = 4});
     uint8_t rgb[3 * W * H], bits[W * H] = {0};
+    static uint16_t half[3 * TINY_PX * TINY_PX + 1];
     float logits[256] = {0};
     int before = n_refused;
     tiny_frame(W, H, 0, rgb);
@@ -229,6 +230,23 @@ static void test_wrong_arguments(void **state)
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W - 1}, &err), SAM_E_ARG, "288 bytes");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = -1}, &err), SAM_E_ARG, "frame -1");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");
+    const sam_nv12 yuv = {rgb, rgb + W * H, W, W, SAM_BT601, 0};
+    const struct {
+        sam_nv12 nv12;
+        const char *says;
+    } bad[] = {{{NULL, yuv.uv, W, W, SAM_BT601, 0}, "y is NULL"},
+               {{yuv.y, NULL, W, W, SAM_BT601, 0}, "uv is NULL"},
+               {{yuv.y, yuv.uv, W - 1, W, SAM_BT601, 0}, "at least 96 and 96"},
+               {{yuv.y, yuv.uv, W, W - 1, SAM_BT601, 0}, "rows 96 (y) and 95 (uv)"},
+               {{yuv.y, yuv.uv, W, W, 0, 0}, "unknown matrix 0"},
+               {{yuv.y, yuv.uv, W, W, 3, 0}, "unknown matrix 3"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        REFUSED(sam_push_frame(s, &(sam_frame){.format = SAM_NV12, .nv12 = bad[i].nv12}, &err), SAM_E_ARG, bad[i].says);
+    REFUSED(sam_push_frame(s, &(sam_frame){.format = 3, .nv12 = yuv}, &err), SAM_E_ARG, "unknown pixel format 3");
+    sam_frame prepared = {.format = SAM_PREPARED_F16, .prepared = half};
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "without prepared_frames");
+    REFUSED(sam_prepare_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, half, &err), SAM_E_ARG,
+            "without prepared_frames");
     tiny_push(s, W, H, 1);
     prompt_point(s, 1, 30, 30, 1);
     snapshot was, is;
@@ -266,6 +284,16 @@ static void test_wrong_arguments(void **state)
     prompt_point(s, 1, W, H, 0); /* the far corner is still the frame's */
     prompt_box(s, 1, 0, 0, W, H);
     prompt_box(s, 1, 5, 5, 5, 5);
+    sam_session_close(s);
+
+    s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .prepared_frames = 1});
+    prepared.prepared = (const uint16_t *)(const void *)((const char *)half + 1);
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "even");
+    prepared.prepared = NULL;
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "not NULL");
+    prepared.prepared = half;
+    REFUSED(sam_prepare_frame(s, &prepared, half, &err), SAM_E_ARG, "prepared already");
+    REFUSED(sam_prepare_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, NULL, &err), SAM_E_ARG, "nowhere");
     sam_session_close(s);
     sam_model_close(m);
     printf("session: %d wrong arguments refused; the object's result stayed bit by bit\n", n_refused - before);
