@@ -3,11 +3,11 @@
  *   luma    y  [h, w] u8
  *   chroma  uv [(h+1)/2, (w+1)/2, 2] u8, U then V; a sample belongs to 2 x 2 pixels, fewer at an odd right or lower edge
  *
- * Chroma at a pixel is bilinear: 9/16 of its own sample, 3/16 of the neighbour across and the one above or below, 1/16 of
- * the diagonal one, those on the pixel's side; the border repeats. Samples thus sit in the centre of their four pixels,
- * as JPEG and MPEG-1 put them and as swscale takes them unless told, so that colours are where the RGB path has them.
- * (H.264 puts them half a pixel further left if it says nothing; nobody in a chain of libraries keeps to it. Taking the
- * nearest sample is what hardware decoders' converters do: a pixel's colour up to half a pixel away, in blocks.)
+ * Chroma at a pixel is bilinear: 9/16 of its own sample, 3/16 of the neighbour across and of the one above or below, 1/16
+ * of the diagonal one, each on the pixel's side; the border repeats. Samples thus sit in the centre of their four pixels,
+ * where swscale takes them unless it is told otherwise, so colours are where RGB frames have them. H.264 that says nothing
+ * means half a pixel further left, and converters of hardware decoders take the nearest sample; both are further from
+ * the RGB of swscale: docs/design.md has the figures.
  *
  *   R = L + v_r V    G = L + u_g U + v_g V    B = L + u_b U    L = l (Y - black), U and V less 128
  *
