@@ -89,7 +89,7 @@ void clip_close(clip *c)
 
 static sam_status push(clip *c, const frame *f, sam_error *err)
 {
-    TRY(sam_push_frame(c->session, &(sam_frame){f->rgb, 3 * (size_t)f->width, f->index}, err));
+    TRY(sam_push_frame(c->session, &f->input, err));
     c->current = f->index;
     return SAM_OK;
 }

@@ -427,6 +427,7 @@ static int edge_main(int argc, char **argv)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
     n += session_flags(&o.w.model, flags + n);
+    flags[n++] = frame_flag(&o.w.model);
     n += flags_of(&o, &only, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
     if (status == SAM_OK)

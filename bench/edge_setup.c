@@ -151,7 +151,7 @@ static const char *warm_up(const model_choice *choice, const char *checkpoint, d
     double start = clock_ms(), frame_ms;
     sam_status loaded = warm_open(&m, "edge", choice, checkpoint, why), ran = loaded;
     if (loaded == SAM_OK)
-        ran = warm_session(&m, WARM_PX, WARM_PX, 0x7fffffff, why);
+        ran = warm_session(&m, WARM_PX, WARM_PX, 0x7fffffff, 0, why);
     for (int i = 0; i < 2 && ran == SAM_OK; i++)
         ran = one_small_frame(m.session, i, &frame_ms, why);
     *ms = clock_ms() - start;
@@ -204,7 +204,7 @@ static sam_status prepare_video(edge_options *o, sam_model *m, int video, char *
     frame_source *frames = NULL;
     sam_session *s = NULL;
     char path[4096];
-    sam_session_options options = {0};
+    sam_session_options options = {.prepared_frames = 1};
     int last = 0;
     snprintf(name, n_name, "frames/%.150s__%d.half", v->name, o->w.model.image_px);
     TRY(edge_prepared(o, name, path, sizeof path, err));

@@ -82,7 +82,8 @@ sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
                                 {"threads", threads},
                                 {"max_clip_frames", clip},
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
-                                {"overlap", o->w.model.overlap ? "on" : "off"}};
+                                {"overlap", o->w.model.overlap ? "on" : "off"},
+                                {"frame_format", model_frame_format(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,

@@ -1,8 +1,6 @@
 /* frame_store.c - see frame_store.h. */
 #include "frame_store.h"
 
-#include "prepared.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,9 +48,8 @@ static sam_status write_frames(FILE *to, const char *path, sam_session *s, frame
         TRY(frames_next(frames, &f, err));
         if (!f)
             break;
-        const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
         sam_status status = f->width == h->width && f->height == h->height
-                                ? session_prepare(s, &pixels, half, err)
+                                ? sam_prepare_frame(s, &f->input, half, err)
                                 : fail(err, SAM_E_FORMAT, "frame %s: is %dx%d, the first is %dx%d", f->name, f->width,
                                        f->height, (int)h->width, (int)h->height);
         frames_release(frames, f);
@@ -148,7 +145,8 @@ void frame_store_size(const frame_store *f, int *width, int *height)
     *height = f->head.height;
 }
 
-sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, sam_error *err)
+static sam_status push(const frame_store *f, int64_t index, sam_session *s,
+                       sam_status (*to)(sam_session *s, const sam_frame *f, sam_error *err), sam_error *err)
 {
     size_t bytes = frame_bytes(f->head.side), page = (size_t)sysconf(_SC_PAGESIZE);
     if (index < 0 || index >= f->head.n_frames)
@@ -157,7 +155,19 @@ sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index,
     char *map = mmap(NULL, bytes + lead, PROT_READ, MAP_PRIVATE, f->file, (off_t)(at - lead));
     if (map == MAP_FAILED)
         return fail(err, SAM_E_IO, "prepared frame %lld: %s", (long long)index, strerror(errno));
-    sam_status status = session_push_prepared(s, (const uint16_t *)(const void *)(map + lead), index, err);
+    const sam_frame prepared = {
+        .format = SAM_PREPARED_F16, .prepared = (const uint16_t *)(const void *)(map + lead), .index = index};
+    sam_status status = to(s, &prepared, err);
     munmap(map, bytes + lead);
     return status;
+}
+
+sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, sam_error *err)
+{
+    return push(f, index, s, sam_push_frame, err);
+}
+
+sam_status frame_store_push_next(const frame_store *f, sam_session *s, int64_t index, sam_error *err)
+{
+    return push(f, index, s, sam_push_next, err);
 }

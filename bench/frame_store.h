@@ -10,8 +10,8 @@
 
 typedef struct frame_store frame_store;
 
-/* Reads all of `frames` through the session's own resizing and writes the file; it takes its name when it is whole. At most
- * max_frames (0: all). */
+/* Reads all of `frames` through the resizing of a session with prepared_frames and writes the file; it takes its name when
+ * it is whole. At most max_frames (0: all). */
 sam_status frame_store_write(const char *path, sam_session *s, int side, frame_source *frames, int64_t max_frames,
                              sam_error *err);
 
@@ -21,7 +21,8 @@ void frame_store_close(frame_store *f); /* NULL is a no-op */
 int64_t frame_store_count(const frame_store *f);
 void frame_store_size(const frame_store *f, int *width, int *height); /* of the video's frames */
 
-/* Makes frame `index` the session's current one. */
+/* sam_push_frame and sam_push_next of frame `index`. */
 sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, sam_error *err);
+sam_status frame_store_push_next(const frame_store *f, sam_session *s, int64_t index, sam_error *err);
 
 #endif

@@ -24,7 +24,7 @@ enum {
 
 typedef struct slot {
     frame shown;
-    image pixels;
+    picture pixels;
     char name[FRAME_NAME_BYTES];
 } slot;
 
@@ -88,6 +88,17 @@ static void give_ready(frame_source *s, int id, size_t grown_bytes)
     pthread_mutex_unlock(&s->lock);
 }
 
+static size_t taken(const picture *p)
+{
+    return p->rgb.capacity + p->nv12.capacity;
+}
+
+static void free_picture(picture *p)
+{
+    image_free(&p->rgb);
+    image_free(&p->nv12);
+}
+
 /* Decodes frame `index` into a slot that nobody else looks at. */
 static sam_status fill(decoder *d, int64_t index, slot *into, int *end, sam_error *err)
 {
@@ -95,9 +106,15 @@ static sam_status fill(decoder *d, int64_t index, slot *into, int *end, sam_erro
     TRY(d->read(d, index, &into->pixels, end, err));
     if (*end)
         return SAM_OK;
-    into->shown = (frame){.rgb = into->pixels.data,
-                          .width = into->pixels.width,
-                          .height = into->pixels.height,
+    const picture *p = &into->pixels;
+    into->shown = (frame){.rgb = p->no_rgb ? NULL : p->rgb.data,
+                          .width = p->rgb.width,
+                          .height = p->rgb.height,
+                          .input = {.rgb = p->rgb.data,
+                                    .row_bytes = 3 * (size_t)p->rgb.width,
+                                    .index = index,
+                                    .format = p->yuv.y ? SAM_NV12 : SAM_RGB24,
+                                    .nv12 = p->yuv},
                           .index = index,
                           .name = d->name(d, index, into->name),
                           .decode_ms = now_ms() - begin};
@@ -111,11 +128,11 @@ static sam_status produce_forward(frame_source *s, int64_t first, int64_t n, sam
         if (take_free(s, 1) == 0)
             return SAM_OK;
         slot *into = &s->slots[s->block[0]];
-        size_t before = into->pixels.capacity;
+        size_t before = taken(&into->pixels);
         TRY(fill(s->decoder, first + i, into, &end, err));
         if (end)
             return SAM_OK;
-        give_ready(s, s->block[0], into->pixels.capacity - before);
+        give_ready(s, s->block[0], taken(&into->pixels) - before);
     }
     return SAM_OK;
 }
@@ -133,12 +150,12 @@ static sam_status produce_reverse(frame_source *s, int64_t first, int64_t n, sam
             return SAM_OK;
         for (int i = 0; i < n_block; i++) {
             slot *into = &s->slots[s->block[i]];
-            size_t before = into->pixels.capacity;
+            size_t before = taken(&into->pixels);
             TRY(fill(s->decoder, last - n_block + 1 + i, into, &end, err));
             if (end)
                 return fail(err, SAM_E_FORMAT, "%s: frame %lld is missing, the file promised %lld frames", s->path,
                             (long long)(last - n_block + 1 + i), (long long)s->decoder->count);
-            grown += into->pixels.capacity - before;
+            grown += taken(&into->pixels) - before;
         }
         for (int i = n_block - 1; i >= 0; i--, grown = 0)
             give_ready(s, s->block[i], grown);
@@ -214,12 +231,13 @@ static sam_status open_decoder(const char *path, const frames_options *opt, deco
     const char *dot = strrchr(path, '.');
     if (dot && (strcmp(dot, ".jpg") == 0 || strcmp(dot, ".jpeg") == 0 || strcmp(dot, ".png") == 0))
         return fail(err, cause.status, "%s", cause.text); /* what libav says about a broken image is less clear */
-    return video_open(path, opt->decode_threads, out, err);
+    return video_open(path, opt->decode_threads, opt->pixels, out, err);
 }
 
 static int slots_for(const frames_options *opt, const decoder *d)
 {
-    size_t frame_bytes = (size_t)d->width * (size_t)d->height * 3;
+    size_t n_px = (size_t)d->width * (size_t)d->height;
+    size_t frame_bytes = 3 * n_px + (opt->pixels == FRAMES_NV12_AND_RGB ? 2 * n_px : 0);
     size_t n = opt->prefetch_bytes / frame_bytes;
     if (n > (size_t)opt->prefetch)
         n = (size_t)opt->prefetch;
@@ -296,8 +314,8 @@ void frames_close(frame_source *s)
         return;
     stop_thread(s);
     for (int i = 0; s->slots && i < s->n_slots; i++)
-        image_free(&s->slots[i].pixels);
-    image_free(&s->seeker_slot.pixels);
+        free_picture(&s->slots[i].pixels);
+    free_picture(&s->seeker_slot.pixels);
     if (s->seeker)
         s->seeker->close(s->seeker);
     if (s->decoder)
@@ -362,7 +380,7 @@ sam_status frames_read(frame_source *s, int64_t index, const frame **out, sam_er
                     (long long)d->count - 1);
     if (d->is_video) {
         if (!s->seeker)
-            TRY(video_open(s->path, s->opt.decode_threads, &s->seeker, err));
+            TRY(video_open(s->path, s->opt.decode_threads, s->opt.pixels, &s->seeker, err));
         d = s->seeker;
     }
     TRY(fill(d, index, &s->seeker_slot, &end, err));
@@ -415,7 +433,7 @@ double frames_rate(const frame_source *s)
 size_t frames_memory(frame_source *s)
 {
     pthread_mutex_lock(&s->lock);
-    size_t n = s->n_bytes + s->seeker_slot.pixels.capacity;
+    size_t n = s->n_bytes + taken(&s->seeker_slot.pixels);
     pthread_mutex_unlock(&s->lock);
     return n;
 }

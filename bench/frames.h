@@ -22,14 +22,19 @@
 #include "error.h"
 
 typedef struct frame {
-    const uint8_t *rgb; /* [height, width, 3] u8, rows without gaps                        */
+    const uint8_t *rgb; /* [height, width, 3] u8, rows without gaps; NULL: only NV12 was asked for */
     int width, height;
+    sam_frame input;  /* for the engine: NV12 where asked for and the video has it, else rgb */
     int64_t index;    /* position in the source, from 0, also in reverse and after start */
     const char *name; /* file name without extension, "00012"; of videos the index in five digits */
     double decode_ms; /* time the decoding thread spent on it                            */
 } frame;
 
 typedef struct frame_source frame_source;
+
+/* Frames of NV12 are those of 8-bit 4:2:0 video that is not turned, of BT.601 (also if it does not say) or BT.709, as decoded:
+ * nothing converts them. All others, and all pictures, are RGB. */
+typedef enum frames_pixels { FRAMES_RGB, FRAMES_NV12, FRAMES_NV12_AND_RGB } frames_pixels;
 
 /* Zero means default. */
 typedef struct frames_options {
@@ -41,6 +46,7 @@ typedef struct frames_options {
     int photos;            /* 1: unrelated pictures: any names, ordered by name, any sizes (frame.width);
                               three are kept                                                                */
     int decode_threads;    /* of the video decoder; default 2                                               */
+    frames_pixels pixels;  /* default FRAMES_RGB                                                            */
 } frames_options;
 
 sam_status frames_open(const char *path, const frames_options *opt, frame_source **out, sam_error *err);

@@ -24,7 +24,7 @@ sam_status ahead_push(const frames_ahead *a, sam_session *s, sam_error *err)
     const frame *f = a->next;
     if (!f || f->index >= a->end || f->width != a->width || f->height != a->height)
         return SAM_OK;
-    return sam_push_next(s, &(sam_frame){f->rgb, 3 * (size_t)f->width, f->index}, err);
+    return sam_push_next(s, &f->input, err);
 }
 
 void ahead_close(frames_ahead *a)

@@ -2,11 +2,20 @@
 #ifndef FRAMES_DECODER_H
 #define FRAMES_DECODER_H
 
+#include "frames.h"
 #include "image_io.h"
 
 #include <stdatomic.h>
 
 enum { FRAME_NAME_BYTES = 32 };
+
+/* A decoded frame; its memory is used again for the next. */
+typedef struct picture {
+    image rgb;    /* its width and height are the frame's in any case                 */
+    int no_rgb;   /* 1: rgb has not been made                                         */
+    image nv12;   /* luma [h,w], then chroma [(h+1)/2,(w+1)/2,2]; data and capacity only */
+    sam_nv12 yuv; /* of nv12; y NULL: there is none                                   */
+} picture;
 
 typedef struct decoder decoder;
 struct decoder {
@@ -17,7 +26,7 @@ struct decoder {
     atomic_int cancel; /* set by another thread: a long read gives up at the next frame */
 
     /* Frame `index` to out, *end = 1 if there is none. Cheapest in order. */
-    sam_status (*read)(decoder *d, int64_t index, image *out, int *end, sam_error *err);
+    sam_status (*read)(decoder *d, int64_t index, picture *out, int *end, sam_error *err);
     /* Name of a frame: kept by d, or written to text. */
     const char *(*name)(const decoder *d, int64_t index, char text[FRAME_NAME_BYTES]);
     void (*close)(decoder *d);
@@ -26,6 +35,6 @@ struct decoder {
 sam_status folder_open(const char *path, int photos, decoder **out, sam_error *err);
 /* A folder of one. */
 sam_status single_image_open(const char *path, decoder **out, sam_error *err);
-sam_status video_open(const char *path, int n_threads, decoder **out, sam_error *err);
+sam_status video_open(const char *path, int n_threads, frames_pixels pixels, decoder **out, sam_error *err);
 
 #endif

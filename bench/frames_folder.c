@@ -157,7 +157,7 @@ static sam_status at_frame(int64_t index, const sam_error *cause, sam_error *err
     return fail(err, cause->status, "frame %lld: %s", (long long)index, cause->text);
 }
 
-static sam_status folder_read(decoder *d, int64_t index, image *out, int *end, sam_error *err)
+static sam_status folder_read(decoder *d, int64_t index, picture *out, int *end, sam_error *err)
 {
     const folder *f = (const folder *)d;
     char path[4096];
@@ -174,7 +174,7 @@ static sam_status folder_read(decoder *d, int64_t index, image *out, int *end, s
         return fail(err, SAM_E_FORMAT,
                     "frame %lld: %s is %d x %d, but frame 0 is %d x %d; a video has one size: scale it or move it out",
                     (long long)index, path, width, height, d->width, d->height);
-    if (image_read_rgb(path, out, &cause) != SAM_OK)
+    if (image_read_rgb(path, &out->rgb, &cause) != SAM_OK)
         return at_frame(index, &cause, err);
     return SAM_OK;
 }

@@ -34,6 +34,7 @@ typedef struct video {
     char *url; /* "file:" path, so that no name is taken for a protocol */
     const char *path;
     int n_threads;
+    frames_pixels wanted;
 
     AVFormatContext *format;
     AVCodecContext *codec;
@@ -357,7 +358,7 @@ static sam_status go_to(video *v, int64_t index, int *end, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status video_read(decoder *d, int64_t index, image *out, int *end, sam_error *err)
+static sam_status video_read(decoder *d, int64_t index, picture *out, int *end, sam_error *err)
 {
     video *v = (video *)d;
     char text[160];
@@ -372,7 +373,7 @@ static sam_status video_read(decoder *d, int64_t index, image *out, int *end, sa
         return fail(err, SAM_E_FORMAT,
                     "frame %lld: %s: its size is %d x %d, but frame 0 is %d x %d; cut the video there",
                     (long long)index, v->path, width, height, d->width, d->height);
-    sam_status status = video_pixels_convert(v->pixels, v->current, out, text, sizeof text);
+    sam_status status = video_pixels_convert(v->pixels, v->current, v->wanted, out, text, sizeof text);
     if (status != SAM_OK)
         return fail(err, status, "frame %lld: %s: %s", (long long)index, v->path, text);
     return SAM_OK;
@@ -449,7 +450,7 @@ static sam_status prepare(video *v, sam_error *err)
     return SAM_OK;
 }
 
-sam_status video_open(const char *path, int n_threads, decoder **out, sam_error *err)
+sam_status video_open(const char *path, int n_threads, frames_pixels pixels, decoder **out, sam_error *err)
 {
     av_log_set_level(AV_LOG_QUIET); /* libav prints to stderr; what matters comes back in err */
     size_t n_url = strlen(path) + 6;
@@ -460,6 +461,7 @@ sam_status video_open(const char *path, int n_threads, decoder **out, sam_error 
     v->packet = av_packet_alloc();
     v->current = av_frame_alloc();
     v->n_threads = n_threads;
+    v->wanted = pixels;
     v->base.is_video = 1;
     v->base.read = video_read;
     v->base.name = video_frame_name;

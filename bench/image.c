@@ -266,7 +266,7 @@ static sam_status segment(image_run *r, sam_error *err)
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     if (r->o->dump)
         session_tap(r->session, (tap){.see = see, .user = r});
-    TRY(sam_push_frame(r->session, &(sam_frame){.rgb = r->f->rgb, .row_bytes = 3 * (size_t)r->f->width}, err));
+    TRY(sam_push_frame(r->session, &r->f->input, err));
     TRY(segment_objects(r, err));
     if (r->tap_err.status != SAM_OK)
         return fail(err, r->tap_err.status, "%s", r->tap_err.text);

@@ -6,9 +6,10 @@
 
 #define NO_VIDEO "this build has no video support (libav); "
 
-sam_status video_open(const char *path, int n_threads, decoder **out, sam_error *err)
+sam_status video_open(const char *path, int n_threads, frames_pixels pixels, decoder **out, sam_error *err)
 {
     (void)n_threads;
+    (void)pixels;
     *out = NULL;
     return fail(err, SAM_E_IO, "%s: " NO_VIDEO "give a folder of images, or build with libav", path);
 }

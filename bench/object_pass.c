@@ -47,16 +47,17 @@ static sam_status give_prompt(const object_pass *p, const image *mask, sam_error
 
 /* From pixels, or a stored frame, to the mask. */
 static sam_status predict(const object_pass *p, const frame *f, const frames_ahead *ahead, const image *shown,
-                          pass_frame *out, sam_mask *mask, sam_error *err)
+                          int64_t end, pass_frame *out, sam_mask *mask, sam_error *err)
 {
     sam_session *s = p->model->session;
     out->start_ms = clock_ms();
     if (f) {
-        const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
-        TRY(sam_push_frame(s, &pixels, err));
+        TRY(sam_push_frame(s, &f->input, err));
         TRY(ahead_push(ahead, s, err));
     } else {
         TRY(frame_store_push(p->store, s, out->index, err));
+        if (p->model->choice.overlap && out->index + 1 < end)
+            TRY(frame_store_push_next(p->store, s, out->index + 1, err));
     }
     TRY(out->position ? sam_track(s, SAM_FORWARD, err) : give_prompt(p, shown, err));
     TRY(sam_get_mask(s, OBJECT_ID, mask, err));
@@ -82,7 +83,7 @@ static sam_status all_frames(const object_pass *p, frames_ahead *ahead, const im
         sam_status status = f && (f->width != r->width || f->height != r->height)
                                 ? fail(err, SAM_E_FORMAT, "%s, frame %s: is %dx%d, the first frame is %dx%d",
                                        p->set->videos[p->video].name, f->name, f->width, f->height, r->width, r->height)
-                                : predict(p, f, ahead, shown, &seen, &mask, err);
+                                : predict(p, f, ahead, shown, r->end, &seen, &mask, err);
         if (frames)
             frames_release(frames, f);
         TRY(status);
@@ -102,7 +103,10 @@ static sam_status open_frames(const object_pass *p, frame_source **frames, pass_
         frame_store_size(p->store, &r->width, &r->height);
     } else {
         const char *path = v->video_file ? v->video_file : v->frames_dir;
-        const frames_options options = {.start = r->first, .max_frames = p->max_clip_frames, .prefetch = p->prefetch};
+        const frames_options options = {.start = r->first,
+                                        .max_frames = p->max_clip_frames,
+                                        .prefetch = p->prefetch,
+                                        .pixels = model_frames(&p->model->choice, 0)};
         TRY(frames_open(path, &options, frames, err));
         frames_size(*frames, &r->width, &r->height);
         n = frames_count(*frames);
@@ -124,7 +128,7 @@ static sam_status run(const object_pass *p, frame_source **frames, image *shown,
         return fail(err, SAM_E_FORMAT, "%s, object %s: the annotation is %dx%d, the frames are %dx%d",
                     p->set->videos[p->video].name, p->set->videos[p->video].objects[p->object].name, shown->width,
                     shown->height, r->width, r->height);
-    TRY(warm_session(p->model, r->width, r->height, r->end, err));
+    TRY(warm_session(p->model, r->width, r->height, r->end, p->store != NULL, err));
     if (p->on_session)
         p->on_session(p->user, p->model->session);
     r->setup_ms = clock_ms() - start;

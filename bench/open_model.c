@@ -116,6 +116,29 @@ int session_flags(model_choice *c, flag *to)
     return N_SESSION_FLAGS;
 }
 
+flag frame_flag(model_choice *c)
+{
+    return (flag){.name = "frame_format",
+                  .kind = FLAG_CHOICE,
+                  .value = &c->frame_format,
+                  .meta = "NAME",
+                  .choices = "rgb|nv12",
+                  .help = "What the model gets of a video: RGB as swscale converts it, or, where the video is 8-bit "
+                          "4:2:0, NV12 as decoded, half the bytes (default: rgb, as the official code)."};
+}
+
+const char *model_frame_format(const model_choice *c)
+{
+    return c->frame_format ? c->frame_format : "rgb";
+}
+
+frames_pixels model_frames(const model_choice *c, int needs_rgb)
+{
+    if (strcmp(model_frame_format(c), "nv12"))
+        return FRAMES_RGB;
+    return needs_rgb ? FRAMES_NV12_AND_RGB : FRAMES_NV12;
+}
+
 void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s)
 {
     sam_stats t;

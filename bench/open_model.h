@@ -3,13 +3,14 @@
 #define OPEN_MODEL_H
 
 #include "flags.h"
-#include "sam.h"
+#include "frames.h"
 
 /* What the flags say. Start with {0}. */
 typedef struct model_choice {
     const char *weights, *device, *precision, *cpu_variant;
     int image_px, n_threads;
     int overlap, check_kernels; /* of a session: session_flags */
+    const char *frame_format;   /* frame_flag; NULL: rgb    */
     int device_index;           /* of several GPUs; no flag sets it */
     size_t mem_limit;           /* of a session; 0: none */
     /* CUDA, as in sam_model_options */
@@ -30,6 +31,11 @@ void model_tuning_cache(const model_choice *c, char *path, size_t n_path);
 
 /* The same for how a session of a video works on a device: room for N_SESSION_FLAGS. */
 int session_flags(model_choice *c, flag *to);
+/* --frame_format, of verbs that read videos. */
+flag frame_flag(model_choice *c);
+/* What it asks of a frame source; with needs_rgb frames are looked at, too. */
+frames_pixels model_frames(const model_choice *c, int needs_rgb);
+const char *model_frame_format(const model_choice *c); /* "rgb" */
 /* Says on stderr why --overlap was given and `s` does not overlap; nothing otherwise. */
 void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s);
 

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 9 };
+enum { MAX_MODELS = 16, N_SETTINGS = 10 };
 
 extern const verb verb_run;
 
@@ -136,7 +136,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"device", o->model.device},
                                           {"metric", o->metric},
                                           {"max_clip_frames", clip},
-                                          {"overlap", o->model.overlap ? "on" : "off"}};
+                                          {"overlap", o->model.overlap ? "on" : "off"},
+                                          {"frame_format", model_frame_format(&o->model)}};
     int renamed;
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
     if (renamed)

@@ -107,7 +107,11 @@ static sam_status open_frames(state *s, sam_error *err)
 {
     const run_options *o = s->job->options;
     int first = s->object->annotated[s->prompt];
-    const frames_options options = {.start = first, .max_frames = o->max_clip_frames, .prefetch = o->max_frames_in_mem};
+    int needs_rgb = o->save_overlays || o->save_frames || s->job->entry->follows != BASELINE_NONE;
+    const frames_options options = {.start = first,
+                                    .max_frames = o->max_clip_frames,
+                                    .prefetch = o->max_frames_in_mem,
+                                    .pixels = model_frames(&o->model, needs_rgb)};
     const char *path = s->video->video_file ? s->video->video_file : s->video->frames_dir;
     TRY(frames_open(path, &options, &s->frames, err));
     frames_size(s->frames, &s->width, &s->height);
@@ -396,8 +400,7 @@ static sam_status add_stages(state *s, sam_error *err)
 static sam_status segment(state *s, const frame *f, found *mask, sam_error *err)
 {
     sam_session *session = s->job->model->session;
-    const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
-    TRY(sam_push_frame(session, &pixels, err));
+    TRY(sam_push_frame(session, &f->input, err));
     TRY(ahead_push(&s->ahead, session, err));
     TRY(s->n_frames ? sam_track(session, SAM_FORWARD, err) : give_prompt(s, err));
     return sam_get_mask(session, OBJECT_ID, &mask->mask, err);
@@ -521,7 +524,7 @@ static sam_status prepare(state *s, result_row *row, sam_error *err)
     TRY(find_prompt(s, err));
     TRY(open_frames(s, err));
     if (!s->job->entry->follows)
-        TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, err));
+        TRY(warm_session(s->job->model, s->width, s->height, s->clip_end, 0, err));
     TRY(begin_masks(s, err));
     TRY(settle_before_prompt(s, err));
     TRY(open_record(s, err));

@@ -46,7 +46,7 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     int n_empty = 0, start = 0;
     *reverse = o->reverse >= 0 ? o->reverse : r->prompts->reverse;
     /* Frames are decoded ahead only a little, to not compete with what is measured. */
-    frames_options opt = {.prefetch = 8};
+    frames_options opt = {.prefetch = 8, .pixels = model_frames(&o->model, o->out && o->overlay)};
     TRY(frames_open(o->input, &opt, &r->frames, err));
     int64_t count = frames_count(r->frames);
     int n_frames = o->n_frames && o->n_frames < count ? o->n_frames : count < INT_MAX ? (int)count : INT_MAX;
@@ -270,6 +270,7 @@ static int track_main(int argc, char **argv)
     flag flags[64];
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
+    flags[n++] = frame_flag(&o.model);
     n += own_flags(&o, flags + n);
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;

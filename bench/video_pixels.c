@@ -1,4 +1,4 @@
-/* video_pixels.c - colour conversion and turning.
+/* video_pixels.c - colour conversion and turning, or neither: NV12.
  *
  * swscale with bicubic chroma, accurate rounding and full chroma resolution: without these flags it takes a fast path
  * that repeats chroma and rounds down. */
@@ -148,7 +148,80 @@ static void turn(const video_pixels *p, const uint8_t *from, size_t from_bytes, 
     }
 }
 
-sam_status video_pixels_convert(video_pixels *p, const AVFrame *f, image *out, char *text, size_t n_text)
+/* ---- NV12 --------------------------------------------------------------------------------------------------------- */
+
+static sam_status reserve(image *to, size_t n_bytes, const AVFrame *f, char *text, size_t n_text)
+{
+    if (to->capacity >= n_bytes)
+        return SAM_OK;
+    uint8_t *grown = malloc(n_bytes);
+    if (!grown) {
+        snprintf(text, n_text, "no memory for a frame of %d x %d", f->width, f->height);
+        return SAM_E_MEMORY;
+    }
+    free(to->data);
+    to->data = grown;
+    to->capacity = n_bytes;
+    return SAM_OK;
+}
+
+/* 0: the engine does not convert this space. Unspecified is BT.601, as for RGB. */
+static sam_yuv_matrix matrix_of(const AVFrame *f)
+{
+    switch (f->colorspace) {
+    case AVCOL_SPC_BT709:
+        return SAM_BT709;
+    case AVCOL_SPC_UNSPECIFIED:
+    case AVCOL_SPC_BT470BG:
+    case AVCOL_SPC_SMPTE170M:
+        return SAM_BT601;
+    default:
+        return 0;
+    }
+}
+
+static int is_420(const AVFrame *f)
+{
+    return f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P || f->format == AV_PIX_FMT_NV12;
+}
+
+static void interleave(const uint8_t *u, const uint8_t *v, uint8_t *restrict to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = u[i];
+        to[2 * i + 1] = v[i];
+    }
+}
+
+/* f without gaps in out->nv12, described by out->yuv. */
+static sam_status copy_nv12(const AVFrame *f, picture *out, char *text, size_t n_text)
+{
+    size_t w = (size_t)f->width, h = (size_t)f->height, uv_row = (w + 1) / 2 * 2, n_uv = (h + 1) / 2;
+    sam_status status = reserve(&out->nv12, w * h + n_uv * uv_row, f, text, n_text);
+    if (status != SAM_OK)
+        return status;
+    uint8_t *y = out->nv12.data, *uv = y + w * h;
+    for (size_t i = 0; i < h; i++)
+        memcpy(y + i * w, f->data[0] + (ptrdiff_t)i * f->linesize[0], w);
+    for (size_t i = 0; i < n_uv; i++) {
+        const uint8_t *u = f->data[1] + (ptrdiff_t)i * f->linesize[1];
+        if (f->format == AV_PIX_FMT_NV12)
+            memcpy(uv + i * uv_row, u, uv_row);
+        else
+            interleave(u, f->data[2] + (ptrdiff_t)i * f->linesize[2], uv + i * uv_row, uv_row / 2);
+    }
+    out->yuv = (sam_nv12){.y = y,
+                          .uv = uv,
+                          .y_row_bytes = w,
+                          .uv_row_bytes = uv_row,
+                          .matrix = matrix_of(f),
+                          .full_range = is_full_range(f)};
+    return SAM_OK;
+}
+
+/* ---- RGB ---------------------------------------------------------------------------------------------------------- */
+
+static sam_status convert_rgb(video_pixels *p, const AVFrame *f, image *out, char *text, size_t n_text)
 {
     if (!prepare(p, f)) {
         sws_freeContext(p->sws);
@@ -163,18 +236,26 @@ sam_status video_pixels_convert(video_pixels *p, const AVFrame *f, image *out, c
         snprintf(text, n_text, "conversion to RGB failed");
         return SAM_E_FORMAT;
     }
-    if (out->capacity < n_bytes) {
-        uint8_t *grown = malloc(n_bytes);
-        if (!grown) {
-            snprintf(text, n_text, "no memory for a frame of %d x %d", f->width, f->height);
-            return SAM_E_MEMORY;
-        }
-        free(out->data);
-        out->data = grown;
-        out->capacity = n_bytes;
-    }
+    sam_status status = reserve(out, n_bytes, f, text, n_text);
+    if (status != SAM_OK)
+        return status;
     turn(p, p->rgb->data[0], (size_t)p->rgb->linesize[0], f->width, f->height, out->data);
-    video_pixels_size(p, f, &out->width, &out->height);
     out->channels = 3;
     return SAM_OK;
+}
+
+sam_status video_pixels_convert(video_pixels *p, const AVFrame *f, frames_pixels wanted, picture *out, char *text,
+                                size_t n_text)
+{
+    int is_turned = p->swap_xy || p->flip_x || p->flip_y;
+    int is_nv12 = wanted != FRAMES_RGB && is_420(f) && matrix_of(f) && !is_turned;
+    sam_status status = SAM_OK;
+    video_pixels_size(p, f, &out->rgb.width, &out->rgb.height);
+    out->yuv = (sam_nv12){0};
+    out->no_rgb = is_nv12 && wanted == FRAMES_NV12;
+    if (is_nv12)
+        status = copy_nv12(f, out, text, n_text);
+    if (status == SAM_OK && !out->no_rgb)
+        status = convert_rgb(p, f, &out->rgb, text, n_text);
+    return status;
 }

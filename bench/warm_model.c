@@ -51,10 +51,11 @@ void warm_drop_session(warm_model *w)
     w->session = NULL;
 }
 
-sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_error *err)
+sam_status warm_session(warm_model *w, int width, int height, int n_frames, int prepared_frames, sam_error *err)
 {
     n_frames = n_frames < FRAMES_THAT_COUNT ? n_frames : 0;
-    if (w->session && w->width == width && w->height == height && w->n_frames == n_frames)
+    if (w->session && w->width == width && w->height == height && w->n_frames == n_frames &&
+        w->prepared_frames == prepared_frames)
         return sam_session_reset(w->session, err);
     warm_drop_session(w);
     const sam_session_options o = {.width_px = width,
@@ -62,6 +63,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_
                                    .n_frames = n_frames,
                                    .mem_limit = w->choice.mem_limit,
                                    .overlap = w->choice.overlap,
+                                   .prepared_frames = prepared_frames,
                                    .check_kernels = w->choice.check_kernels};
     double start = now_ms();
     TRY(sam_session_open(w->model, &o, &w->session, err));
@@ -73,6 +75,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, sam_
     w->width = width;
     w->height = height;
     w->n_frames = n_frames;
+    w->prepared_frames = prepared_frames;
     return SAM_OK;
 }
 

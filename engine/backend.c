@@ -26,6 +26,15 @@ sam_status no_room(const backend *b, const char *what, size_t n_bytes, sam_error
                 what, mib, m.free_bytes >> 20, m.total_bytes >> 20);
 }
 
+const char *backend_cast(backend *b, void *stream, size_t n_px, const void *from, dtype from_type, void *to,
+                         dtype to_type)
+{
+    const tensor in[OP_MAX_IN] = {{(void *)from, from_type, 1, (int)n_px, 3}};
+    tensor out[OP_MAX_OUT] = {{to, to_type, 1, (int)n_px, 3}};
+    const op_attr attr = {.type = to_type};
+    return b->api->run(b, OP_cast, &(op_call){.in = in, .out = out, .attr = &attr, .stream = stream});
+}
+
 sam_status backend_open(const sam_model_options *o, backend **out, sam_error *err)
 {
     *out = NULL;

@@ -11,6 +11,7 @@
 
 #include "device_libraries.h"
 #include "error.h"
+#include "nv12.h"
 #include "op.h"
 #include "packed_mask.h"
 
@@ -25,6 +26,7 @@ typedef struct image_sizes {
     int max_masks;     /* rendered at once                                      */
     int antialias;     /* 1: resize as the official image predictor does, 0: as the video predictor */
     int no_overlap;    /* 1: a pixel belongs to the mask with the highest logit */
+    int prepared;      /* 1: frames may be the network's input as half precision */
     int max_hole_area, max_speck_area;
     int n_threads; /* of the host */
 } image_sizes;
@@ -89,14 +91,17 @@ typedef struct backend_api {
     /* Optional: runs, waits, and says by the device's own events how long that took. */
     const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 
-    /* Pictures. stage: host rgb -> one of two places, which the caller knows is no longer read (on the CPU: until
-     * preprocess returns, rgb is the place). preprocess: a place -> normalised input [S*S, 3] f32. render: n planes of low-res
+    /* Pictures. stage: a frame's pixels -> one of two places, which the caller knows is no longer read (on the CPU: until
+     * preprocess returns, they are the place). preprocess: a place -> normalised input [S*S, 3] f32; what is enqueued
+     * depends on the place and on the frame's format, matrix and range. round_input (with image_sizes.prepared): such an
+     * input as half precision, in host memory once `wait` returns; what is in `place` is lost. render: n planes of low-res
      * logits -> masks, cleaned and at the size of the frame, with boxes and areas, in host memory once `wait` returns. */
     sam_status (*images_open)(backend *b, const image_sizes *z, images **out, sam_error *err);
     void (*images_close)(backend *b, images *im);
     size_t (*images_bytes)(const backend *b, const image_sizes *z);
-    void (*stage)(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
+    void (*stage)(images *im, int place, const sam_frame *f);
     const char *(*preprocess)(images *im, void *stream, int place, float *input);
+    const char *(*round_input)(images *im, void *stream, int place, const float *input, uint16_t *host_half);
     const char *(*render)(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
 } backend_api;
 
@@ -109,6 +114,18 @@ struct backend {
 extern const char *const NO_MEMORY;
 /* SAM_E_MEMORY: what was to be taken, how much, what is free and what would help; SAM_E_DEVICE if the device is lost. */
 sam_status no_room(const backend *b, const char *what, size_t n_bytes, sam_error *err);
+
+/* A frame of SAM_NV12 as kernels take it. */
+static inline nv12_image frame_nv12(const sam_frame *f)
+{
+    const sam_nv12 *n = &f->nv12;
+    return (nv12_image){n->y, n->uv, n->y_row_bytes, n->uv_row_bytes,
+                        nv12_weights_of(n->matrix == SAM_BT709, n->full_range)};
+}
+
+/* n_px * 3 values in another type, enqueued on `stream`; NULL, or what went wrong. */
+const char *backend_cast(backend *b, void *stream, size_t n_px, const void *from, dtype from_type, void *to,
+                         dtype to_type);
 
 double now_ms(void); /* CLOCK_MONOTONIC */
 

@@ -264,4 +264,5 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .images_bytes = images_bytes_cpu,
                                  .stage = stage_cpu,
                                  .preprocess = preprocess_cpu,
+                                 .round_input = round_input_cpu,
                                  .render = render_cpu};

@@ -500,6 +500,7 @@ static const backend_api api = {.name = "cuda",
                                 .images_bytes = images_bytes_device,
                                 .stage = stage_device,
                                 .preprocess = preprocess_device,
+                                .round_input = round_input_device,
                                 .render = render_device};
 
 const backend_api *backend_cuda(void)

@@ -21,13 +21,58 @@ static sam_status check_index(const sam_session *s, int64_t index, sam_error *er
     return SAM_OK;
 }
 
+static sam_status check_nv12(const sam_session *s, const sam_nv12 *n, sam_error *err)
+{
+    size_t y_row = (size_t)s->opt.width_px, uv_row = 2 * (size_t)nv12_half(s->opt.width_px);
+    if (!n->y || !n->uv)
+        return fail(err, SAM_E_ARG, "frame: NV12 is two planes, y and uv; %s is NULL", n->y ? "uv" : "y");
+    if (n->y_row_bytes < y_row || n->uv_row_bytes < uv_row)
+        return fail(err, SAM_E_ARG,
+                    "frame: NV12 rows %zu (y) and %zu (uv) bytes apart; %d pixels across need at least %zu and %zu",
+                    n->y_row_bytes, n->uv_row_bytes, s->opt.width_px, y_row, uv_row);
+    if (n->matrix != SAM_BT601 && n->matrix != SAM_BT709)
+        return fail(err, SAM_E_ARG, "frame: NV12 of the unknown matrix %d; expected SAM_BT601 or SAM_BT709",
+                    (int)n->matrix);
+    return SAM_OK;
+}
+
+static sam_status check_pixels(const sam_session *s, const sam_frame *f, sam_error *err)
+{
+    size_t row = 3 * (size_t)s->opt.width_px;
+    switch (f->format) {
+    case SAM_RGB24:
+        return f->rgb && f->row_bytes >= row
+                   ? SAM_OK
+                   : fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes",
+                          s->opt.width_px, s->opt.height_px, row);
+    case SAM_NV12:
+        return check_nv12(s, &f->nv12, err);
+    case SAM_PREPARED_F16:
+        if (!s->opt.prepared_frames)
+            return fail(err, SAM_E_ARG, "frame: prepared, but the session was opened without prepared_frames");
+        return f->prepared && !((uintptr_t)f->prepared % sizeof *f->prepared)
+                   ? SAM_OK
+                   : fail(err, SAM_E_ARG, "frame: prepared values need an address that is even and not NULL");
+    }
+    return fail(err, SAM_E_ARG, "frame: unknown pixel format %d; expected SAM_RGB24, SAM_NV12 or SAM_PREPARED_F16",
+                (int)f->format);
+}
+
 static sam_status check_frame(const sam_session *s, const sam_frame *f, const char *call, sam_error *err)
 {
     TRY(check_session(s, s->opt.mode, call, err));
-    if (!f || !f->rgb || f->row_bytes < 3 * (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "frame: expected %d x %d RGB pixels, rows of at least %zu bytes", s->opt.width_px,
-                    s->opt.height_px, 3 * (size_t)s->opt.width_px);
+    if (!f)
+        return fail(err, SAM_E_ARG, "%s: no frame; expected %d x %d pixels", call, s->opt.width_px, s->opt.height_px);
+    TRY(check_pixels(s, f, err));
     return check_index(s, f->index, err);
+}
+
+/* What the work that makes the network's input depends on; below INPUT_FORMS. */
+static int input_form(const sam_frame *f)
+{
+    if (f->format != SAM_NV12)
+        return f->format == SAM_PREPARED_F16;
+    return 2 + 2 * (f->nv12.matrix == SAM_BT709) + !!f->nv12.full_range;
 }
 
 static void begin_frame(sam_session *s, int64_t index)
@@ -41,14 +86,17 @@ static void begin_frame(sam_session *s, int64_t index)
         s->objects[i].has_result = 0;
 }
 
-/* Pixels in `place`, or (place 2) what is in st.image, through the encoder. Its marks count for the frame that is current
- * when they have been reached: `take` says so. */
+static sam_status make_input(sam_session *s, int place, sam_error *err)
+{
+    const char *wrong = s->b->api->preprocess(s->pictures, s->encode_stream, place, s->st.image);
+    return device_status(s, "resizing", wrong, err);
+}
+
+/* Pixels in a place through the encoder. Its marks count for the frame that is current when they have been reached: `take`
+ * says so. */
 static sam_status encode_work(sam_session *s, int place, sam_error *err)
 {
-    if (place < 2) {
-        const char *wrong = s->b->api->preprocess(s->pictures, s->encode_stream, place, s->st.image);
-        TRY(device_status(s, "resizing", wrong, err));
-    }
+    TRY(make_input(s, place, err));
     return step(s, GRAPH_ENCODE, 1, err);
 }
 
@@ -65,27 +113,17 @@ static sam_status mark_encoder(sam_session *s, int id, sam_error *err)
     return device_status(s, "encoding", s->b->api->mark(s->b, s->encode_stream, s->marks[id]), err);
 }
 
-static sam_status begin_encoding(sam_session *s, int *place, sam_error *err)
+static sam_status encode_pixels(sam_session *s, const sam_frame *f, int *place, sam_error *err)
 {
     TRY(free_place(s, place, err));
     if (s->opt.overlap) {
         const char *wrong = s->b->api->follow(s->b, s->encode_stream, s->marks[MARK_TAKEN]);
         TRY(device_status(s, "encoding", wrong, err));
     }
-    return mark_encoder(s, MARK_ENCODE_0 + *place, err);
-}
-
-static sam_status encode(sam_session *s, int place, int key, sam_error *err)
-{
-    TRY(enqueue_recorded(s, s->encode_stream, key, encode_work, key - KEY_ENCODE, err));
-    return mark_encoder(s, MARK_ENCODED_0 + place, err);
-}
-
-static sam_status encode_pixels(sam_session *s, const sam_frame *f, int *place, sam_error *err)
-{
-    TRY(begin_encoding(s, place, err));
-    s->b->api->stage(s->pictures, *place, f->rgb, f->row_bytes);
-    return encode(s, *place, KEY_ENCODE + *place, err);
+    TRY(mark_encoder(s, MARK_ENCODE_0 + *place, err));
+    s->b->api->stage(s->pictures, *place, f);
+    TRY(enqueue_recorded(s, s->encode_stream, KEY_ENCODE + 2 * input_form(f) + *place, encode_work, *place, err));
+    return mark_encoder(s, MARK_ENCODED_0 + *place, err);
 }
 
 /* What was encoded from `place` are the current frame's features. */
@@ -108,18 +146,25 @@ static sam_status take(sam_session *s, int place, sam_error *err)
     return SAM_OK;
 }
 
-sam_status begin_prepared(sam_session *s, int64_t index, int *place, sam_error *err)
+sam_status sam_prepare_frame(sam_session *s, const sam_frame *f, uint16_t *prepared, sam_error *err)
 {
-    TRY(check_session(s, SAM_VIDEO, "prepared frame", err));
-    TRY(check_index(s, index, err));
-    begin_frame(s, index);
-    return begin_encoding(s, place, err);
-}
-
-sam_status encode_prepared(sam_session *s, int place, sam_error *err)
-{
-    TRY(encode(s, place, KEY_ENCODE_PREPARED, err));
-    return take(s, place, err);
+    const backend_api *api = s->b->api;
+    int place;
+    TRY(check_frame(s, f, "sam_prepare_frame", err));
+    if (!s->opt.prepared_frames)
+        return fail(err, SAM_E_ARG, "sam_prepare_frame: the session was opened without prepared_frames");
+    if (!prepared || f->format == SAM_PREPARED_F16)
+        return fail(err, SAM_E_ARG, "sam_prepare_frame: %s",
+                    prepared ? "the frame is prepared already" : "there is nowhere to put the result");
+    begin_frame(s, f->index);
+    s->has_next = 0;
+    TRY(free_place(s, &place, err));
+    api->stage(s->pictures, place, f);
+    TRY(make_input(s, place, err));
+    const char *wrong = api->round_input(s->pictures, s->encode_stream, place, s->st.image, prepared);
+    wrong = wrong ? wrong : api->wait(s->b, s->encode_stream);
+    s->stats.waits += !api->host_memory;
+    return device_status(s, "preparing", wrong, err);
 }
 
 sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)

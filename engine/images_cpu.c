@@ -11,6 +11,7 @@
 #define SPECK_VALUE (-0.1f)
 
 struct images {
+    backend *b;
     image_sizes size;
     int n_threads;
     resample *to_input, *to_frame;
@@ -18,8 +19,7 @@ struct images {
     float *frame_planes; /* [max_masks, height, width], if no_overlap */
     const float **planes;
     void *components_scratch;
-    const uint8_t *rgb; /* what was staged */
-    size_t row_bytes;
+    sam_frame staged;
 };
 
 static size_t frame_planes_bytes(const image_sizes *z)
@@ -30,8 +30,9 @@ static size_t frame_planes_bytes(const image_sizes *z)
 size_t images_bytes_cpu(const backend *b, const image_sizes *z)
 {
     (void)b;
-    return (size_t)z->low_px * (size_t)z->low_px * sizeof(float) + components_scratch_bytes(z->low_px, z->low_px) +
-           frame_planes_bytes(z) + (size_t)z->max_masks * sizeof(float *);
+    return 3 * (size_t)z->n_threads * (size_t)z->width + (size_t)z->low_px * (size_t)z->low_px * sizeof(float) +
+           components_scratch_bytes(z->low_px, z->low_px) + frame_planes_bytes(z) +
+           (size_t)z->max_masks * sizeof(float *);
 }
 
 sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_error *err)
@@ -39,6 +40,7 @@ sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_e
     images *im = *out = calloc(1, sizeof *im);
     if (!im)
         return fail(err, SAM_E_MEMORY, "no memory for pictures");
+    im->b = b;
     im->size = *z;
     im->n_threads = z->n_threads;
     im->to_input = resample_open(z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC, z->width, z->height,
@@ -48,8 +50,8 @@ sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_e
     im->components_scratch = malloc(components_scratch_bytes(z->low_px, z->low_px));
     im->planes = malloc((size_t)z->max_masks * sizeof *im->planes);
     im->frame_planes = z->no_overlap ? malloc(frame_planes_bytes(z)) : NULL;
-    if (im->to_input && im->to_frame && im->clean && im->components_scratch && im->planes &&
-        (im->frame_planes || !z->no_overlap))
+    if (im->to_input && resample_take_nv12(im->to_input, z->n_threads) && im->to_frame && im->clean &&
+        im->components_scratch && im->planes && (im->frame_planes || !z->no_overlap))
         return SAM_OK;
     images_close_cpu(b, im);
     *out = NULL;
@@ -70,19 +72,32 @@ void images_close_cpu(backend *b, images *im)
     free(im);
 }
 
-void stage_cpu(images *im, int place, const uint8_t *host_rgb, size_t row_bytes)
+void stage_cpu(images *im, int place, const sam_frame *f)
 {
     (void)place;
-    im->rgb = host_rgb;
-    im->row_bytes = row_bytes;
+    im->staged = *f;
 }
 
 const char *preprocess_cpu(images *im, void *stream, int place, float *input)
 {
-    (void)stream;
+    const sam_frame *f = &im->staged;
+    size_t side = (size_t)im->size.side_px;
     (void)place;
-    resample_rgb_normalised(im->to_input, im->rgb, im->row_bytes, input, im->n_threads);
+    if (f->format == SAM_PREPARED_F16)
+        return backend_cast(im->b, stream, side * side, f->prepared, DT_F16, input, DT_F32);
+    const nv12_image nv12 = frame_nv12(f);
+    if (f->format == SAM_NV12)
+        resample_nv12_normalised(im->to_input, &nv12, input, im->n_threads);
+    else
+        resample_rgb_normalised(im->to_input, f->rgb, f->row_bytes, input, im->n_threads);
     return NULL;
+}
+
+const char *round_input_cpu(images *im, void *stream, int place, const float *input, uint16_t *host_half)
+{
+    size_t side = (size_t)im->size.side_px;
+    (void)place;
+    return backend_cast(im->b, stream, side * side, input, DT_F32, host_half, DT_F16);
 }
 
 void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch)

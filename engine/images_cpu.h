@@ -7,8 +7,9 @@
 sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_error *err);
 void images_close_cpu(backend *b, images *im);
 size_t images_bytes_cpu(const backend *b, const image_sizes *z);
-void stage_cpu(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
+void stage_cpu(images *im, int place, const sam_frame *f);
 const char *preprocess_cpu(images *im, void *stream, int place, float *input);
+const char *round_input_cpu(images *im, void *stream, int place, const float *input, uint16_t *host_half);
 const char *render_cpu(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
 
 /* Hole filling and speck removal as sam2_video_predictor.py does it, in place on one plane [side, side]. */

@@ -18,17 +18,44 @@ struct images {
     const image_launchers *launch;
     image_sizes size;
     axis input_across, input_down, frame_across, frame_down;
-    uint8_t *staging[2]; /* [height, width, 3] host                  */
-    void *rgb;           /* the frame; NULL: staging is read in place */
-    void *mid;           /* between the two passes of its resize      */
-    float *clean;        /* [max_masks, low, low]                     */
-    void *scratch;       /* of connected components                   */
-    packed_mask *masks;  /* max_masks of them, one after the other    */
+    char *staging[2];    /* [place_bytes] host: rows without gaps; NV12: luma, then chroma at chroma_at */
+    sam_frame staged[2]; /* of what is there: format, matrix and range */
+    char *frame;         /* [place_bytes]; NULL: staging is read in place */
+    void *mid;           /* between the two passes of its resize          */
+    float *clean;        /* [max_masks, low, low]                         */
+    void *scratch;       /* of connected components                       */
+    packed_mask *masks;  /* max_masks of them, one after the other        */
 };
 
 static size_t frame_px(const image_sizes *z)
 {
     return (size_t)z->width * (size_t)z->height;
+}
+
+/* Chroma is read in pairs. */
+static size_t chroma_at(const image_sizes *z)
+{
+    return (frame_px(z) + 1) / 2 * 2;
+}
+
+static size_t chroma_row(const image_sizes *z)
+{
+    return 2 * (size_t)nv12_half(z->width);
+}
+
+static size_t pixel_bytes(const image_sizes *z, sam_pixel_format format)
+{
+    if (format == SAM_PREPARED_F16)
+        return 3 * sizeof(uint16_t) * (size_t)z->side_px * (size_t)z->side_px;
+    return format == SAM_NV12 ? chroma_at(z) + (size_t)nv12_half(z->height) * chroma_row(z) : 3 * frame_px(z);
+}
+
+/* Room for any frame that the session takes. */
+static size_t place_bytes(const image_sizes *z)
+{
+    size_t n = pixel_bytes(z, SAM_RGB24), nv12 = pixel_bytes(z, SAM_NV12), prepared = pixel_bytes(z, SAM_PREPARED_F16);
+    n = nv12 > n ? nv12 : n; /* of 1 x 1 pixel */
+    return z->prepared && prepared > n ? prepared : n;
 }
 
 static size_t low_px(const image_sizes *z)
@@ -43,7 +70,7 @@ static size_t mid_bytes(const image_sizes *z)
 
 size_t images_bytes_device(const backend *b, const image_sizes *z)
 {
-    return (b->integrated ? 0 : frame_px(z) * 3) + mid_bytes(z) +
+    return (b->integrated ? 0 : place_bytes(z)) + mid_bytes(z) +
            (size_t)z->max_masks * (low_px(z) * sizeof(float) + packed_mask_bytes(z->width, z->height)) +
            components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
 }
@@ -77,15 +104,15 @@ static sam_status open_all(images *im, sam_error *err)
     TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
     TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
     TRY(open_axis(im, &im->frame_down, RESAMPLE_BILINEAR, z->low_px, z->height, err));
-    im->staging[0] = api->host_alloc(im->b, frame_px(z) * 3);
-    im->staging[1] = api->host_alloc(im->b, frame_px(z) * 3);
+    im->staging[0] = api->host_alloc(im->b, place_bytes(z));
+    im->staging[1] = api->host_alloc(im->b, place_bytes(z));
     if (!im->b->integrated)
-        im->rgb = api->alloc(im->b, frame_px(z) * 3);
+        im->frame = api->alloc(im->b, place_bytes(z));
     im->mid = api->alloc(im->b, mid_bytes(z));
     im->clean = api->alloc(im->b, (size_t)z->max_masks * low_px(z) * sizeof *im->clean);
     im->scratch = api->alloc(im->b, components_cuda_bytes(z->max_masks, z->low_px, z->low_px));
     im->masks = api->alloc(im->b, (size_t)z->max_masks * packed_mask_bytes(z->width, z->height));
-    if (im->staging[0] && im->staging[1] && (im->rgb || im->b->integrated) && im->mid && im->clean && im->scratch &&
+    if (im->staging[0] && im->staging[1] && (im->frame || im->b->integrated) && im->mid && im->clean && im->scratch &&
         im->masks)
         return SAM_OK;
     char what[100];
@@ -121,7 +148,7 @@ void images_close_device(backend *b, images *im)
     }
     b->api->host_release(b, im->staging[0]);
     b->api->host_release(b, im->staging[1]);
-    b->api->release(b, im->rgb);
+    b->api->release(b, im->frame);
     b->api->release(b, im->mid);
     b->api->release(b, im->clean);
     b->api->release(b, im->scratch);
@@ -129,21 +156,70 @@ void images_close_device(backend *b, images *im)
     free(im);
 }
 
-void stage_device(images *im, int place, const uint8_t *host_rgb, size_t row_bytes)
+static void copy_rows(char *to, const void *from, size_t row_bytes, size_t row, int n)
 {
-    size_t row = 3 * (size_t)im->size.width;
-    for (size_t y = 0; y < (size_t)im->size.height; y++)
-        memcpy(im->staging[place] + y * row, host_rgb + y * row_bytes, row);
+    for (size_t y = 0; y < (size_t)n; y++)
+        memcpy(to + y * row, (const char *)from + y * row_bytes, row);
+}
+
+void stage_device(images *im, int place, const sam_frame *f)
+{
+    const image_sizes *z = &im->size;
+    char *to = im->staging[place];
+    im->staged[place] = *f;
+    if (f->format == SAM_PREPARED_F16) {
+        memcpy(to, f->prepared, pixel_bytes(z, f->format));
+    } else if (f->format == SAM_NV12) {
+        copy_rows(to, f->nv12.y, f->nv12.y_row_bytes, (size_t)z->width, z->height);
+        copy_rows(to + chroma_at(z), f->nv12.uv, f->nv12.uv_row_bytes, chroma_row(z), nv12_half(z->height));
+    } else {
+        copy_rows(to, f->rgb, f->row_bytes, 3 * (size_t)z->width, z->height);
+    }
+}
+
+/* A frame of the given format that lies at `at` as stage_device leaves it. */
+static frame_pixels pixels_at(const image_sizes *z, const sam_frame *f, const char *at)
+{
+    const uint8_t *first = (const uint8_t *)at;
+    if (f->format != SAM_NV12)
+        return (frame_pixels){.rgb = first, .row_bytes = 3 * (size_t)z->width};
+    nv12_image nv12 = frame_nv12(f);
+    nv12.y = first;
+    nv12.y_row_bytes = (size_t)z->width;
+    nv12.uv = first + chroma_at(z);
+    nv12.uv_row_bytes = chroma_row(z);
+    return (frame_pixels){.nv12 = nv12};
+}
+
+/* Where the device has what is in a place. */
+static char *on_device(images *im, int place)
+{
+    return im->frame ? im->frame : im->b->api->in_place(im->b, im->staging[place]);
 }
 
 const char *preprocess_device(images *im, void *stream, int place, float *input)
 {
     const backend_api *api = im->b->api;
-    void *rgb = im->rgb ? im->rgb : api->in_place(im->b, im->staging[place]);
-    const char *wrong = im->rgb ? api->write(im->b, stream, rgb, im->staging[place], frame_px(&im->size) * 3) : NULL;
-    return wrong ? wrong
-                 : im->launch->preprocess(&im->input_across.device, &im->input_down.device, rgb,
-                                          3 * (size_t)im->size.width, im->mid, input, im->launch->raw_stream(stream));
+    const image_sizes *z = &im->size;
+    const sam_frame *f = &im->staged[place];
+    char *at = on_device(im, place);
+    const char *wrong = im->frame ? api->write(im->b, stream, at, im->staging[place], pixel_bytes(z, f->format)) : NULL;
+    if (wrong)
+        return wrong;
+    if (f->format == SAM_PREPARED_F16)
+        return backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, at, DT_F16, input, DT_F32);
+    const frame_pixels pixels = pixels_at(z, f, at);
+    return im->launch->preprocess(&im->input_across.device, &im->input_down.device, &pixels, im->mid, input,
+                                  im->launch->raw_stream(stream));
+}
+
+const char *round_input_device(images *im, void *stream, int place, const float *input, uint16_t *host_half)
+{
+    const image_sizes *z = &im->size;
+    char *half = on_device(im, place);
+    const char *wrong =
+        backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, input, DT_F32, half, DT_F16);
+    return wrong ? wrong : im->b->api->read(im->b, stream, host_half, half, pixel_bytes(z, SAM_PREPARED_F16));
 }
 
 /* Masks that are neighbours on the host, as those of a session's objects are, come in one copy. */

@@ -7,8 +7,8 @@
 #include "image_cuda.h"
 
 typedef struct image_launchers {
-    const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
-                              size_t row_bytes, void *mid, float *out, void *stream);
+    const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                              void *mid, float *out, void *stream);
     const char *(*clean_logits)(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
                                 int max_speck_area, float speck_value, float *out, void *scratch, void *stream);
     const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *planes, int n,
@@ -20,8 +20,9 @@ sam_status images_open_device(backend *b, const image_launchers *launch, const i
                               sam_error *err);
 void images_close_device(backend *b, images *im);
 size_t images_bytes_device(const backend *b, const image_sizes *z);
-void stage_device(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
+void stage_device(images *im, int place, const sam_frame *f);
 const char *preprocess_device(images *im, void *stream, int place, float *input);
+const char *round_input_device(images *im, void *stream, int place, const float *input, uint16_t *host_half);
 const char *render_device(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
 
 #endif

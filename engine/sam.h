@@ -103,6 +103,8 @@ typedef struct sam_session_options {
     int overlap;             /* 1: sam_push_next encodes while the current frame is tracked. Takes memory for a second
                                  frame's features on a device; ignored on the CPU, for images, and where that memory
                                  is not there: sam_stats.overlap says what it is                      */
+    int prepared_frames;     /* 1: for sam_prepare_frame and frames of SAM_PREPARED_F16; small frames' staging is
+                                then as large as the network's input                                 */
     int check_kernels;       /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
@@ -111,10 +113,30 @@ sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_se
 sam_status sam_session_reset(sam_session *s, sam_error *err); /* forget objects and frames, keep the memory */
 void sam_session_close(sam_session *s);                       /* NULL is a no-op */
 
-typedef struct sam_frame {
-    const uint8_t *rgb; /* [height_px, width_px, 3] u8; borrowed for the call */
-    size_t row_bytes;   /* >= 3 * width_px                                    */
-    int64_t index;      /* frame number; gaps keep their distance in time     */
+typedef enum sam_pixel_format {
+    SAM_RGB24 = 0,
+    SAM_NV12 = 1,        /* as decoders and cameras have it: half the bytes. Converted to 8-bit RGB while it is resized
+                            (kernels/nv12.h says how), then the same as for RGB                             */
+    SAM_PREPARED_F16 = 2 /* what sam_prepare_frame made                                                     */
+} sam_pixel_format;
+
+typedef enum sam_yuv_matrix { SAM_BT601 = 1, SAM_BT709 = 2 } sam_yuv_matrix; /* no default: say which it is */
+
+typedef struct sam_nv12 {
+    const uint8_t *y;  /* [height_px, width_px] u8                                        */
+    const uint8_t *uv; /* [(height_px+1)/2, (width_px+1)/2, 2] u8, U then V; any address  */
+    size_t y_row_bytes, uv_row_bytes;
+    sam_yuv_matrix matrix;
+    int full_range; /* 0: luma 16..235, chroma 16..240, as most video; 1: 0..255 */
+} sam_nv12;
+
+typedef struct sam_frame { /* pixels are borrowed for the call; only those of `format` are read */
+    const uint8_t *rgb;    /* SAM_RGB24: [height_px, width_px, 3] u8        */
+    size_t row_bytes;      /* of rgb, >= 3 * width_px                       */
+    int64_t index;         /* frame number; gaps keep their distance in time */
+    sam_pixel_format format;
+    sam_nv12 nv12;
+    const uint16_t *prepared; /* SAM_PREPARED_F16: [image_px, image_px, 3] IEEE half */
 } sam_frame;
 
 /* Encodes a frame and makes it the current one. Prompts and tracking work on the current frame. */
@@ -124,6 +146,11 @@ sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err);
  * overlaps can encode it meanwhile. The current frame stays what it is. sam_push_frame must still be called with it: if
  * its index is this one's, its pixels are not read again. Does nothing in a session that does not overlap. */
 sam_status sam_push_next(sam_session *s, const sam_frame *f, sam_error *err);
+
+/* The network's input for `f`, resized and normalised, as IEEE half precision into prepared [image_px, image_px, 3]: to be
+ * kept and pushed later, to any session of this image size and mode. Values are rounded once, so results differ by that
+ * much. Waits; the session has no current frame afterwards. */
+sam_status sam_prepare_frame(sam_session *s, const sam_frame *f, uint16_t *prepared, sam_error *err);
 
 typedef struct sam_point {
     float x_px, y_px;

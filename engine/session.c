@@ -122,6 +122,7 @@ static image_sizes picture_sizes(const sam_session *s)
                          .max_masks = video ? s->opt.max_objects : 3,
                          .antialias = !video,
                          .no_overlap = video && s->opt.no_overlap,
+                         .prepared = s->opt.prepared_frames,
                          .max_hole_area = s->opt.fill_hole_area,
                          .max_speck_area = s->opt.remove_speck_area,
                          .n_threads = s->m->options.n_threads};

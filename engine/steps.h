@@ -23,7 +23,11 @@ void collect_times(sam_session *s);
 /* work(s, arg) on `stream`, the same each time under `key` (below MAX_RECORDINGS): a device records it and replays it,
  * unless somebody looks at its operators one by one. */
 typedef sam_status recorded_work(sam_session *s, int arg, sam_error *err);
-enum { KEY_ENCODE = 0, KEY_ENCODE_PREPARED = 2, KEY_TRACK = 2 /* + number of objects */ };
+enum {
+    INPUT_FORMS = 6,                /* of a frame's pixels: the formats, NV12 once for each matrix and range */
+    KEY_ENCODE = 0,                 /* + 2 * form + place                                                    */
+    KEY_TRACK = 2 * INPUT_FORMS - 1 /* + number of objects */
+};
 sam_status enqueue_recorded(sam_session *s, void *stream, int key, recorded_work *work, int arg, sam_error *err);
 
 /* The device's memory as it is now into stats.device_bytes, if it is more. */
@@ -31,10 +35,6 @@ void measure_memory(sam_session *s);
 
 /* That the session is of this mode and has not failed. */
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err);
-
-/* A new current frame whose input is there already: begin_prepared, st.image written on encode_stream, encode_prepared. */
-sam_status begin_prepared(sam_session *s, int64_t index, int *place, sam_error *err);
-sam_status encode_prepared(sam_session *s, int place, sam_error *err);
 
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */

@@ -19,17 +19,19 @@ static int stop(const sam_error *err)
     return 1;
 }
 
-/* The mask of the current frame to stdout. */
-static sam_status write_mask(sam_session *s, int width, int height, uint8_t *line, sam_error *err)
+/* The mask of the current frame to stdout, by way of `bytes` [height, width]. */
+static sam_status write_mask(sam_session *s, uint8_t *bytes, sam_error *err)
 {
     sam_mask mask;
     sam_status status = sam_get_mask(s, OBJECT, &mask, err);
-    for (int y = 0; y < height && status == SAM_OK; y++) {
-        for (int x = 0; x < width; x++)
-            line[x] = mask.bits[(size_t)y * mask.row_bytes + (size_t)x] ? 255 : 0;
-        fwrite(line, 1, (size_t)width, stdout);
-    }
-    return status;
+    if (status != SAM_OK)
+        return status;
+    size_t n = (size_t)mask.width_px * (size_t)mask.height_px;
+    sam_mask_bytes(&mask, bytes, (size_t)mask.width_px);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = bytes[i] ? 255 : 0;
+    fwrite(bytes, 1, n, stdout);
+    return SAM_OK;
 }
 
 /* Frames until the stream ends; a click on the first, tracking from then on. */
@@ -43,7 +45,7 @@ static sam_status run(sam_session *s, int width, int height, sam_point click, ui
             status = t ? sam_track(s, SAM_FORWARD, err)
                        : sam_prompt(s, OBJECT, &(sam_prompt_set){.points = &click, .n_points = 1}, err);
         if (status == SAM_OK)
-            status = write_mask(s, width, height, rgb, err); /* the frame has been read */
+            status = write_mask(s, rgb, err); /* the frame has been read */
     }
     return status;
 }

@@ -39,10 +39,17 @@ static inline resample_axis image_axis_at(const resample_axis *a, const void *de
     return at;
 }
 
-/* rgb [in_h, in_w, 3] u8, rows row_bytes apart -> out [out_h, out_w, 3] f32, (x/255 - mean)/std: resample_rgb_normalised,
- * of Pillow's kinds or RESAMPLE_RGB_ANTIALIAS by the axes' weights. mid: preprocess_cuda_bytes. */
-const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
-                                     size_t row_bytes, void *mid, float *out, void *stream);
+/* A frame in one of two forms. */
+typedef struct frame_pixels {
+    const uint8_t *rgb; /* [in_h, in_w, 3] u8, or NULL */
+    size_t row_bytes;
+    nv12_image nv12; /* where rgb is NULL; uv and uv_row_bytes are even */
+} frame_pixels;
+
+/* -> out [out_h, out_w, 3] f32, (x/255 - mean)/std: resample_rgb_normalised or resample_nv12_normalised, of Pillow's kinds
+ * or RESAMPLE_RGB_ANTIALIAS by the axes' weights. mid: preprocess_cuda_bytes. */
+const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                     void *mid, float *out, void *stream);
 static inline size_t preprocess_cuda_bytes(const resample_axis *across, const resample_axis *down)
 {
     return (size_t)down->n_in * (size_t)across->n_out * 3 * (across->fixed ? 1 : 4);

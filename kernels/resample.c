@@ -4,6 +4,7 @@
 #include "packed_mask.h"
 
 #include <assert.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,16 @@ struct resample {
     void *mid;          /* [in_h,out_w,3] u8 or f32, [in_h,out_w] f32; NULL where the side stays and the type too */
     size_t mid_row;     /* values                                                                                 */
     float grey[256][3]; /* normalised value of each u8                                                         */
+    uint8_t *lines;     /* [n_lines,in_w,3] rows of NV12 frames as RGB, one a thread; NULL: none are taken      */
+    int n_lines;
 };
+
+/* What the first pass reads: rows of pixels or of a plane, or an NV12 frame. */
+typedef struct source {
+    const void *rows;
+    size_t row_bytes;
+    const nv12_image *nv12;
+} source;
 
 extern const resample_rows resample_rows_baseline;
 #ifdef __x86_64__
@@ -55,9 +65,15 @@ static void fill_grey(float grey[256][3])
             grey[v][c] = ((float)v / 255.0f - mean[c]) / deviation[c];
 }
 
+/* The first pass would only copy. */
+static int is_copy(const resample *r)
+{
+    return r->across.n_in == r->across.n_out && r->kind != RESAMPLE_RGB_ANTIALIAS;
+}
+
 static size_t mid_bytes(const resample *r)
 {
-    if (r->across.n_in == r->across.n_out && r->kind != RESAMPLE_RGB_ANTIALIAS)
+    if (is_copy(r) && !r->lines)
         return 0;
     return (size_t)r->down.n_in * r->mid_row * (is_fixed(r->kind) ? 1 : sizeof(float));
 }
@@ -88,7 +104,18 @@ void resample_close(resample *r)
     resample_axis_close(&r->across);
     resample_axis_close(&r->down);
     free(r->mid);
+    free(r->lines);
     free(r);
+}
+
+int resample_take_nv12(resample *r, int n_threads)
+{
+    assert(!is_plane(r->kind) && !r->lines && n_threads > 0);
+    r->n_lines = n_threads;
+    r->lines = malloc((size_t)n_threads * 3 * (size_t)r->across.n_in);
+    if (r->lines && !r->mid)
+        r->mid = malloc(mid_bytes(r));
+    return r->lines && r->mid;
 }
 
 static size_t axis_bytes(const resample_axis *a)
@@ -98,27 +125,41 @@ static size_t axis_bytes(const resample_axis *a)
 
 size_t resample_bytes(const resample *r)
 {
-    return sizeof *r + axis_bytes(&r->across) + axis_bytes(&r->down) + mid_bytes(r);
+    return sizeof *r + axis_bytes(&r->across) + axis_bytes(&r->down) + mid_bytes(r) +
+           (size_t)r->n_lines * 3 * (size_t)r->across.n_in;
+}
+
+/* Row y of the first pass's input; `copied` is where its result goes if that is the same. */
+static const void *row_of(const resample *r, const source *in, int y, void *copied)
+{
+    if (!in->nv12)
+        return (const char *)in->rows + (size_t)y * in->row_bytes;
+    uint8_t *line = is_copy(r) ? copied : r->lines + (size_t)omp_get_thread_num() * 3 * (size_t)r->across.n_in;
+    r->rows->nv12_row(in->nv12, y, r->across.n_in, r->down.n_in, line);
+    return line;
 }
 
 /* First pass. Returns rows of r->mid_row values, *stride values apart: `in` itself if there is nothing to do. */
-static const void *across(resample *r, const void *in, size_t row_bytes, size_t *stride, int n_threads)
+static const void *across(resample *r, source in, size_t *stride, int n_threads)
 {
-    if (!r->mid) {
-        *stride = row_bytes / (is_fixed(r->kind) ? 1 : sizeof(float));
-        return in;
+    if (is_copy(r) && !in.nv12) {
+        *stride = in.row_bytes / (is_fixed(r->kind) ? 1 : sizeof(float));
+        return in.rows;
     }
     *stride = r->mid_row;
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_in; y++) {
-        const char *row = (const char *)in + (size_t)y * row_bytes;
         size_t at = (size_t)y * r->mid_row;
+        void *out = (char *)r->mid + at * (is_fixed(r->kind) ? 1 : sizeof(float));
+        const void *row = row_of(r, &in, y, out);
+        if (row == out)
+            continue;
         if (is_fixed(r->kind))
-            r->rows->fixed_across(&r->across, (const uint8_t *)row, (uint8_t *)r->mid + at);
+            r->rows->fixed_across(&r->across, row, out);
         else if (is_plane(r->kind))
-            r->rows->plane_across(&r->across, (const float *)row, (float *)r->mid + at);
+            r->rows->plane_across(&r->across, row, out);
         else
-            r->rows->rgb_across(&r->across, (const uint8_t *)row, (float *)r->mid + at);
+            r->rows->rgb_across(&r->across, row, out);
     }
     return r->mid;
 }
@@ -155,17 +196,17 @@ void resample_rgb(resample *r, const uint8_t *rgb, size_t row_bytes, uint8_t *ou
 {
     assert(is_fixed(r->kind) && row_bytes >= 3 * (size_t)r->across.n_in && n_threads > 0);
     size_t stride, n = r->mid_row;
-    const uint8_t *mid = across(r, rgb, row_bytes, &stride, n_threads);
+    const uint8_t *mid = across(r, (source){rgb, row_bytes, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         down_fixed(r, mid, stride, y, 0, out + (size_t)y * n, n);
 }
 
-void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, float *out, int n_threads)
+static void normalised(resample *r, source in, float *out, int n_threads)
 {
-    assert(!is_plane(r->kind) && row_bytes >= 3 * (size_t)r->across.n_in && n_threads > 0);
+    assert(!is_plane(r->kind) && n_threads > 0);
     size_t stride, n = r->mid_row;
-    const void *mid = across(r, rgb, row_bytes, &stride, n_threads);
+    const void *mid = across(r, in, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         for (size_t x = 0; x < n; x += 3 * CHUNK_PX) {
@@ -182,11 +223,23 @@ void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, 
         }
 }
 
+void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, float *out, int n_threads)
+{
+    assert(row_bytes >= 3 * (size_t)r->across.n_in);
+    normalised(r, (source){rgb, row_bytes, NULL}, out, n_threads);
+}
+
+void resample_nv12_normalised(resample *r, const nv12_image *in, float *out, int n_threads)
+{
+    assert(r->n_lines >= n_threads);
+    normalised(r, (source){.nv12 = in}, out, n_threads);
+}
+
 void resample_plane(resample *r, const float *plane, float *out, int n_threads)
 {
     assert(is_plane(r->kind) && n_threads > 0);
     size_t stride, n = r->mid_row;
-    const float *mid = across(r, plane, (size_t)r->across.n_in * sizeof *plane, &stride, n_threads);
+    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         down_plane(r, mid, stride, y, 0, out + (size_t)y * n, n);
@@ -196,7 +249,7 @@ void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_thread
 {
     assert(is_plane(r->kind) && n_threads > 0);
     size_t stride, n = r->mid_row, row_words = mask_row_words(r->across.n_out);
-    const float *mid = across(r, plane, (size_t)r->across.n_in * sizeof *plane, &stride, n_threads);
+    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         for (size_t x = 0; x < n; x += CHUNK_PX) {

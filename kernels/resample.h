@@ -11,8 +11,7 @@
 #ifndef RESAMPLE_H
 #define RESAMPLE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "nv12.h"
 
 typedef enum resample_kind {
     RESAMPLE_PIL_BICUBIC,
@@ -36,6 +35,10 @@ int resample_select(resample *r, const char *variant);
 void resample_rgb(resample *r, const uint8_t *rgb, size_t row_bytes, uint8_t *out, int n_threads);
 /* RESAMPLE_PIL_*, RESAMPLE_RGB_ANTIALIAS: -> out [out_h,out_w,3] f32, (x/255 - mean)/std. */
 void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, float *out, int n_threads);
+/* The same of an NV12 frame: bit for bit what its RGB pixels (nv12.h) give, which exist one row at a time. First
+ * resample_take_nv12, with at least as many threads; 0: no memory. */
+int resample_take_nv12(resample *r, int n_threads);
+void resample_nv12_normalised(resample *r, const nv12_image *in, float *out, int n_threads);
 /* RESAMPLE_ANTIALIAS, RESAMPLE_BILINEAR: plane [in_h,in_w] f32 -> out [out_h,out_w] f32. */
 void resample_plane(resample *r, const float *plane, float *out, int n_threads);
 /* The same as a mask: 1 where the result is > 0 (not where it is NaN). rows [out_h, mask_row_words(out_w)]: packed_mask.h. */

@@ -113,4 +113,52 @@ static void threshold(const float *in, uint8_t *out, size_t n)
         out[i] = in[i] > 0;
 }
 
-const resample_rows CPU_FN(resample_rows) = {fixed_across, rgb_across, plane_across, fixed_down, plane_down, threshold};
+enum { CHROMA = 64 }; /* samples of a row at a time */
+
+/* Samples from `first` - 1 to `first` + n, mixed down, as U and V; the border repeats. */
+static void chroma_down(const uint8_t *own, const uint8_t *other, int first, int n, int n_row, int16_t *u, int16_t *v)
+{
+    for (int i = 0; i < n + 2; i++) {
+        int c = first - 1 + i;
+        c = c < 0 ? 0 : c > n_row - 1 ? n_row - 1 : c;
+        u[i] = (int16_t)nv12_mix(own[2 * c], other[2 * c]);
+        v[i] = (int16_t)nv12_mix(own[2 * c + 1], other[2 * c + 1]);
+    }
+}
+static void chroma_across(const int16_t *in, int n, int16_t *out)
+{
+    for (int i = 0; i < n; i++) {
+        out[2 * i] = (int16_t)nv12_mix(in[i + 1], in[i]);
+        out[2 * i + 1] = (int16_t)nv12_mix(in[i + 1], in[i + 2]);
+    }
+}
+
+static void nv12_row(const nv12_image *in, int y, int w, int h, uint8_t *rgb)
+{
+    const nv12_weights weights = in->weights;
+    const uint8_t *luma = in->y + (size_t)y * in->y_row_bytes;
+    const uint8_t *own = in->uv + (size_t)(y / 2) * in->uv_row_bytes;
+    const uint8_t *other = in->uv + (size_t)nv12_other(y, nv12_half(h)) * in->uv_row_bytes;
+    for (int x = 0; x < w; x += 2 * CHROMA, luma += 2 * CHROMA) {
+        int16_t mixed_u[CHROMA + 2], mixed_v[CHROMA + 2], u[2 * CHROMA], v[2 * CHROMA];
+        uint8_t red[2 * CHROMA], green[2 * CHROMA], blue[2 * CHROMA];
+        int m = w - x < 2 * CHROMA ? w - x : 2 * CHROMA, n = nv12_half(m);
+        chroma_down(own, other, x / 2, n, nv12_half(w), mixed_u, mixed_v);
+        chroma_across(mixed_u, n, u);
+        chroma_across(mixed_v, n, v);
+        for (int i = 0; i < m; i++) {
+            int32_t l = nv12_luma(&weights, luma[i]);
+            red[i] = (uint8_t)nv12_red(&weights, l, v[i]);
+            green[i] = (uint8_t)nv12_green(&weights, l, u[i], v[i]);
+            blue[i] = (uint8_t)nv12_blue(&weights, l, u[i]);
+        }
+        for (int i = 0; i < m; i++, rgb += 3) {
+            rgb[0] = red[i];
+            rgb[1] = green[i];
+            rgb[2] = blue[i];
+        }
+    }
+}
+
+const resample_rows CPU_FN(resample_rows) = {fixed_across, rgb_across, plane_across, fixed_down,
+                                             plane_down,   threshold,  nv12_row};

@@ -28,6 +28,8 @@ typedef struct resample_rows {
     void (*fixed_down)(const uint8_t *in, size_t stride, const int32_t *weight, int taps, uint8_t *out, size_t n);
     void (*plane_down)(const float *in, size_t stride, const float *weight, int taps, float *out, size_t n);
     void (*threshold)(const float *in, uint8_t *out, size_t n);
+    /* Row y of a frame of w x h pixels -> rgb [w,3]. */
+    void (*nv12_row)(const nv12_image *in, int y, int w, int h, uint8_t *rgb);
 } resample_rows;
 
 #ifdef CPU_VARIANT

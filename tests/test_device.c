@@ -31,7 +31,50 @@ static sam_model *open_model(tiny_family f)
 
 static sam_session *open_session(sam_model *m, int n_objects)
 {
-    return tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = n_objects});
+    return tiny_session(
+        m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = n_objects, .prepared_frames = 1});
+}
+
+/* ---- frames of every format --------------------------------------------------------------------------------------- */
+
+enum { N_STORED = 10, IN_TURNS = SAM_PREPARED_F16 + 1 }; /* IN_TURNS: another format each frame */
+static uint16_t stored[N_STORED][3 * TINY_PX * TINY_PX];
+
+static void store_frames(void)
+{
+    sam_error err;
+    uint8_t rgb[3 * W * H];
+    sam_model *m = tiny_open(models.path[TINY_SAM21], &(sam_model_options){.image_px = TINY_PX});
+    sam_session *s = open_session(m, 1);
+    for (int t = 0; t < N_STORED; t++) {
+        tiny_frame(W, H, t, rgb);
+        const sam_frame f = {.rgb = rgb, .row_bytes = 3 * W, .index = t};
+        if (sam_prepare_frame(s, &f, stored[t], &err) != SAM_OK)
+            fail_msg("%s", err.text);
+    }
+    sam_session_close(s);
+    sam_model_close(m);
+}
+
+static void hand_over(sam_session *s, int format, int64_t t,
+                      sam_status (*to)(sam_session *s, const sam_frame *f, sam_error *err))
+{
+    static uint16_t prepared[3 * TINY_PX * TINY_PX];
+    uint8_t pixels[3 * W * H];
+    sam_error err;
+    tiny_frame(W, H, t, pixels);
+    memcpy(prepared, stored[t], sizeof prepared);
+    /* As NV12 the same bytes are another picture: the first third is luma, of what follows half is chroma. */
+    const sam_frame f = {.rgb = pixels,
+                         .row_bytes = 3 * W,
+                         .index = t,
+                         .format = format == IN_TURNS ? (sam_pixel_format)(t % IN_TURNS) : (sam_pixel_format)format,
+                         .nv12 = {pixels, pixels + W * H, W, W, SAM_BT709, 1},
+                         .prepared = prepared};
+    if (to(s, &f, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    memset(pixels, 0, sizeof pixels); /* borrowed for the call */
+    memset(prepared, 0, sizeof prepared);
 }
 
 /* Clicks for all but the second object, which gets a mask. */
@@ -92,42 +135,64 @@ static void counted_frame(sam_session *s, int64_t t, sam_direction direction)
         fail_msg("%s", err.text);
 }
 
+/* One wait a frame, whatever form it comes in, and nothing taken. */
+static void check_steady_frames(int n_objects, int format, int overlap)
+{
+    static const char *const names[] = {"RGB", "NV12", "stored"};
+    emu = (emu_device){.order = EMU_LATE};
+    sam_model *m = open_model(TINY_SAM21);
+    sam_session *s = tiny_session(m, (sam_session_options){.width_px = W,
+                                                           .height_px = H,
+                                                           .max_objects = n_objects,
+                                                           .overlap = overlap,
+                                                           .prepared_frames = format == SAM_PREPARED_F16});
+    sam_stats stats;
+    hand_over(s, format, 0, sam_push_frame);
+    prompt_all(s, n_objects);
+    track(s);
+    long waits = 0, taken = 0, runs = 0;
+    by_engine = 0;
+    for (int t = 1; t < FRAMES; t++) {
+        emu_device before = emu;
+        emu_on_work(on_work);
+        alloc_count_begin();
+        hand_over(s, format, t, sam_push_frame);
+        hand_over(s, format, t + 1, sam_push_next);
+        track(s);
+        assert_int_equal(emu_pending(), overlap); /* of the next frame's encoder, which nothing waited for */
+        stop_counting();
+        emu_on_work(NULL);
+        assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+        assert_int_equal(stats.waits, emu.n_waits - before.n_waits);
+        if (t < 3) { /* recordings are made */
+            by_engine = 0;
+            continue;
+        }
+        waits += emu.n_waits - before.n_waits;
+        taken += emu.n_taken - before.n_taken;
+        runs += emu.n_runs - before.n_runs;
+    }
+    printf("%s, %d objects%s, %d steady frames: %ld waits, %ld allocations of the device, %ld of the heap, %ld "
+           "operators enqueued one by one\n",
+           names[format], n_objects, overlap ? ", overlapping" : "", FRAMES - 3, waits, taken, by_engine, runs);
+    assert_int_equal(waits, FRAMES - 3);
+    assert_int_equal(taken, 0);
+    assert_int_equal(by_engine, 0);
+    assert_int_equal(runs, 0);
+    sam_session_close(s);
+    sam_model_close(m);
+    assert_int_equal(emu.n_allocs, 0);
+    assert_int_equal(emu.n_host_allocs, 0);
+}
+
 static void test_steady_frames(void **state)
 {
     (void)state;
-    for (int n_objects = 1; n_objects <= MAX_OBJECTS; n_objects += 2) {
-        emu = (emu_device){.order = EMU_LATE};
-        sam_model *m = open_model(TINY_SAM21);
-        sam_session *s = open_session(m, n_objects);
-        sam_stats stats;
-        tiny_push(s, W, H, 0);
-        prompt_all(s, n_objects);
-        track(s);
-        long waits = 0, taken = 0, runs = 0;
-        for (int t = 1; t < FRAMES; t++) {
-            emu_device before = emu;
-            counted_frame(s, t, SAM_FORWARD);
-            assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
-            assert_int_equal(stats.waits, emu.n_waits - before.n_waits);
-            if (t < 3) { /* recordings are made */
-                by_engine = 0;
-                continue;
-            }
-            waits += emu.n_waits - before.n_waits;
-            taken += emu.n_taken - before.n_taken;
-            runs += emu.n_runs - before.n_runs;
-        }
-        printf("%d objects, %d steady frames: %ld waits, %ld allocations of the device, %ld of the heap, %ld operators "
-               "enqueued one by one\n",
-               n_objects, FRAMES - 3, waits, taken, by_engine, runs);
-        assert_int_equal(waits, FRAMES - 3);
-        assert_int_equal(taken, 0);
-        assert_int_equal(by_engine, 0);
-        sam_session_close(s);
-        sam_model_close(m);
-        assert_int_equal(emu.n_allocs, 0);
-        assert_int_equal(emu.n_host_allocs, 0);
-    }
+    check_steady_frames(1, SAM_RGB24, 0);
+    check_steady_frames(3, SAM_RGB24, 0);
+    check_steady_frames(1, SAM_NV12, 0);
+    check_steady_frames(1, SAM_PREPARED_F16, 0);
+    check_steady_frames(1, SAM_PREPARED_F16, 1);
 }
 
 /* What changes in the middle of a video costs no wait and, once recorded, no memory: an object more, a correction, the other
@@ -198,24 +263,14 @@ static void take_masks(sam_session *s, int frame, outcome *out)
     }
 }
 
-static void push_next(sam_session *s, int64_t t)
-{
-    uint8_t rgb[3 * W * H];
-    sam_error err;
-    tiny_frame(W, H, t, rgb);
-    if (sam_push_next(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = t}, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    memset(rgb, 0, sizeof rgb); /* borrowed for the call */
-}
-
 /* Prompts, tracking, and a correction before the last frame. With `ahead` the next frame is handed over before each is
  * prompted and tracked; before the third it is another than then comes. */
-static void take_outcome(sam_session *s, int ahead, outcome *out)
+static void take_outcome(sam_session *s, int format, int ahead, outcome *out)
 {
     for (int t = 0; t < FRAMES; t++) {
-        tiny_push(s, W, H, t);
+        hand_over(s, format, t, sam_push_frame);
         if (ahead && t < FRAMES - 1)
-            push_next(s, t == 1 ? 9 : t + 1);
+            hand_over(s, format, t == 1 ? 9 : t + 1, sam_push_next);
         if (t == 0)
             prompt_all(s, MAX_OBJECTS);
         track(s);
@@ -227,20 +282,25 @@ static void take_outcome(sam_session *s, int ahead, outcome *out)
     }
 }
 
-/* One model in every way to run it. */
-static void check_ways(sam_model *(*open)(tiny_family), tiny_family f, int n_orders, const outcome *want)
+/* One model in every way to run it; with other frames than RGB where most happens at once: ahead, encoded ahead. */
+static void check_ways(sam_model *(*open)(tiny_family), tiny_family f, int n_orders, int format, const outcome *want)
 {
     static outcome got;
     for (int way = 0; way < 4 * n_orders; way++) {
         int ahead = way & 1, overlap = way >> 1 & 1;
+        if (format != SAM_RGB24 && !(ahead && overlap))
+            continue;
         emu = (emu_device){.order = (emu_order)(way >> 2), .integrated = overlap};
         sam_model *m = open(f);
-        sam_session *s = tiny_session(
-            m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .overlap = overlap});
+        sam_session *s = tiny_session(m, (sam_session_options){.width_px = W,
+                                                               .height_px = H,
+                                                               .max_objects = MAX_OBJECTS,
+                                                               .overlap = overlap,
+                                                               .prepared_frames = format == IN_TURNS});
         sam_stats stats;
         assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
         assert_int_equal(stats.overlap, overlap && n_orders > 1);
-        take_outcome(s, ahead, &got);
+        take_outcome(s, format, ahead, &got);
         sam_session_close(s);
         sam_model_close(m);
         assert_memory_equal(&got, want, sizeof got);
@@ -252,22 +312,71 @@ static sam_model *open_on_cpu(tiny_family f)
     return tiny_open(models.path[f], &(sam_model_options){.image_px = TINY_PX});
 }
 
-static void test_order_of_work(void **state)
+static double distance(const float *a, const float *b, size_t n)
 {
-    (void)state;
-    static outcome want;
+    double d = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        norm += (double)b[i] * (double)b[i];
+    }
+    assert_true(n && norm > 0);
+    return sqrt(d / norm);
+}
+
+static void check_order(int format)
+{
+    static outcome want[2];
     for (int on_cpu = 0; on_cpu <= 1; on_cpu++) {
         emu = (emu_device){.order = EMU_AT_ONCE};
         sam_model *m = on_cpu ? open_on_cpu(TINY_SAM21) : open_model(TINY_SAM21);
         sam_session *s = open_session(m, MAX_OBJECTS);
-        take_outcome(s, 0, &want);
+        take_outcome(s, format, 0, &want[on_cpu]);
         sam_session_close(s);
         sam_model_close(m);
-        check_ways(on_cpu ? open_on_cpu : open_model, TINY_SAM21, on_cpu ? 1 : EMU_ORDERS, &want);
+        check_ways(on_cpu ? open_on_cpu : open_model, TINY_SAM21, on_cpu ? 1 : EMU_ORDERS, format, &want[on_cpu]);
     }
-    printf("%d frames of %d objects, %d orders of queued work, frames handed over ahead or not, encoded ahead or not: "
-           "identical\n",
-           FRAMES, MAX_OBJECTS, EMU_ORDERS);
+    double apart = distance(&want[0].logits[0][0][0], &want[1].logits[0][0][0], FRAMES * MAX_OBJECTS * LOGITS);
+    printf("%d frames of %d objects, %s, %d orders of queued work, frames handed over ahead or not, encoded ahead or "
+           "not: identical; logits of the CPU backend %.1e apart\n",
+           FRAMES, MAX_OBJECTS, format ? "RGB, NV12 and stored in turns" : "RGB", EMU_ORDERS, apart);
+    assert_true(apart <= 1e-3);
+}
+
+static void test_order_of_work(void **state)
+{
+    (void)state;
+    check_order(SAM_RGB24);
+    check_order(IN_TURNS);
+}
+
+/* A device stores the frames that the CPU does, one wait each, and whatever its session did before. */
+static void test_stored_frames(void **state)
+{
+    (void)state;
+    static uint16_t got[3 * TINY_PX * TINY_PX];
+    uint8_t rgb[3 * W * H];
+    for (int integrated = 0; integrated <= 1; integrated++) {
+        emu = (emu_device){.order = EMU_LATE, .integrated = integrated};
+        sam_model *m = open_model(TINY_SAM21);
+        sam_session *s =
+            tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .overlap = 1, .prepared_frames = 1});
+        hand_over(s, SAM_NV12, 0, sam_push_frame);
+        hand_over(s, SAM_RGB24, 1, sam_push_next);
+        for (int t = 0; t < 3; t++) {
+            tiny_frame(W, H, t, rgb);
+            const sam_frame f = {.rgb = rgb, .row_bytes = 3 * W, .index = t};
+            sam_error err;
+            long before = emu.n_waits;
+            if (sam_prepare_frame(s, &f, got, &err) != SAM_OK)
+                fail_msg("%s", err.text);
+            assert_memory_equal(got, stored[t], sizeof got);
+            assert_int_equal(emu.n_waits - before, t ? 1 : 2); /* at first its place is still to be read */
+            assert_int_equal(sam_track(s, SAM_FORWARD, NULL), SAM_E_STATE);
+        }
+        sam_session_close(s);
+        sam_model_close(m);
+    }
+    printf("3 frames prepared by the device, by one that shares the host's memory, and by the CPU: identical\n");
 }
 
 /* Nothing waits for an encoder that runs ahead; it takes what the plan says, and does without where that is too much. */
@@ -293,7 +402,7 @@ static void test_overlap(void **state)
     prompt_all(s, 1);
     for (int t = 1; t < FRAMES; t++) {
         tiny_push(s, W, H, t);
-        push_next(s, t + 1);
+        hand_over(s, SAM_RGB24, t + 1, sam_push_next);
         track(s);
         assert_int_equal(emu_pending(), 1); /* the encoder of frame t + 1 has still to happen: nothing waited for it */
         assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
@@ -400,17 +509,6 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
         memcpy(s->pointer, t->data, (s->n_pointer = n) * sizeof(float));
     if (!strcmp(graph, "encode") && !strcmp(name, "features") && n <= 4096)
         memcpy(s->features, t->data, (s->n_features = n) * sizeof(float));
-}
-
-static double distance(const float *a, const float *b, size_t n)
-{
-    double d = 0, norm = 0;
-    for (size_t i = 0; i < n; i++) {
-        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-        norm += (double)b[i] * (double)b[i];
-    }
-    assert_true(n && norm > 0);
-    return sqrt(d / norm);
 }
 
 static void test_taps(void **state)
@@ -556,10 +654,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),    cmocka_unit_test(test_order_of_work),
         cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks), cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),     cmocka_unit_test(test_stored_frames),
     };
     alloc_count_watch(1);
     tiny_models_make(&models);
+    store_frames();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tiny_models_remove(&models);
     return failed;

@@ -106,7 +106,7 @@ static void prepared_frames_and_later_inference(void **state)
 {
     (void)state;
     const char *flags = "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_mask --preprocess_frames "
-                        "--preprocessed_dir @/ready --out_dir @/prepared" FLAGS;
+                        "--preprocessed_dir @/ready --out_dir @/prepared --frame_format nv12" FLAGS;
     char line[512];
     snprintf(line, sizeof line, "%s --skip_inference", flags);
     verb_line(&result, &tree, 0, line);

@@ -2,9 +2,11 @@
 #include "frames.h"
 #include "image_io.h"
 #include "overlay.h"
+#include "resample.h"
 
 #include "temp_dir.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -471,10 +473,11 @@ static void turned_videos_are_upright(void **state)
             memcpy(bytes + at + MATRIX + 4 * (size_t)k, big_endian, 4);
         }
         write_file(path, bytes, n);
-        CHECK(frames_open(path, NULL, &s, &err));
+        CHECK(frames_open(path, &(frames_options){.pixels = FRAMES_NV12}, &s, &err)); /* turned: RGB all the same */
         frames_size(s, &width, &height);
         assert_int_equal(width, turns[i].down ? 64 : 128);
         CHECK(frames_read(s, 5, &f, &err));
+        assert_int_equal(f->input.format, SAM_RGB24);
         for (int bit = 0; bit < 8; bit++) {
             int place = turns[i].from_end ? 15 - 2 * bit : 2 * bit + 1;
             int x = turns[i].down ? width / 2 : place * width / 16,
@@ -487,6 +490,104 @@ static void turned_videos_are_upright(void **state)
     }
     free(bytes);
     temp_dir_remove(&dir);
+}
+
+/* Root mean square difference between f's pixels and its NV12 planes converted. */
+static double nv12_difference(const frame *f)
+{
+    const sam_nv12 *n = &f->input.nv12;
+    size_t n_values = 3 * (size_t)f->width * (size_t)f->height;
+    float *planes = malloc(n_values * sizeof *planes), *rgb = malloc(n_values * sizeof *rgb);
+    double sum = 0;
+    assert_int_equal(f->input.format, SAM_NV12);
+    const nv12_image in = {n->y, n->uv, n->y_row_bytes, n->uv_row_bytes,
+                           nv12_weights_of(n->matrix == SAM_BT709, n->full_range)};
+    resample *r = resample_open(RESAMPLE_PIL_BICUBIC, f->width, f->height, f->width, f->height);
+    assert_true(r && resample_take_nv12(r, 1) && planes && rgb);
+    resample_nv12_normalised(r, &in, planes, 1);
+    resample_rgb_normalised(r, f->rgb, 3 * (size_t)f->width, rgb, 1);
+    for (size_t i = 0; i < n_values; i++)
+        sum += ((double)planes[i] - (double)rgb[i]) * ((double)planes[i] - (double)rgb[i]);
+    resample_close(r);
+    free(planes);
+    free(rgb);
+    return sqrt(sum / (double)n_values) * 255 * 0.225; /* about the deviation that values were divided by */
+}
+
+static uint64_t hash_of_nv12(const frame *f)
+{
+    const sam_nv12 *n = &f->input.nv12;
+    uint64_t h = UINT64_C(14695981039346656037);
+    size_t n_luma = (size_t)f->width * (size_t)f->height, n_chroma = n->uv_row_bytes * (((size_t)f->height + 1) / 2);
+    assert_true(n->uv == n->y + n_luma);
+    for (size_t i = 0; i < n_luma + n_chroma; i++)
+        h = (h ^ n->y[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+/* As NV12, with pixels and without, forward and at random: the same planes, and the pixels that were always there. */
+static void check_nv12(const char *path, int n, double most)
+{
+    uint64_t hashes[64], pixels[64];
+    double worst = 0;
+    sam_error err = {0};
+    frame_source *s;
+    const frame *f;
+    assert_true(n <= 64);
+    for (int pass = 0; pass < 3; pass++) {
+        static const frames_pixels forms[] = {FRAMES_RGB, FRAMES_NV12_AND_RGB, FRAMES_NV12};
+        CHECK(frames_open(path, &(frames_options){.max_frames = n, .pixels = forms[pass]}, &s, &err));
+        for (int i = 0; i < n; i++) {
+            CHECK(frames_next(s, &f, &err));
+            assert_true(f && f->input.index == i && f->input.format == (pass ? SAM_NV12 : SAM_RGB24));
+            assert_true(pass == 2 ? !f->rgb : f->rgb && (pass || f->input.rgb == f->rgb));
+            if (!pass)
+                pixels[i] = hash_of(f);
+            if (pass == 1) {
+                assert_true(hash_of(f) == pixels[i]);
+                hashes[i] = hash_of_nv12(f);
+                double e = nv12_difference(f);
+                worst = e > worst ? e : worst;
+            }
+            if (pass == 2)
+                assert_true(hash_of_nv12(f) == hashes[i]);
+            frames_release(s, f);
+        }
+        for (int i = n - 1; pass && i >= 0; i -= n / 3) {
+            CHECK(frames_read(s, i, &f, &err));
+            assert_true(hash_of_nv12(f) == hashes[i]);
+        }
+        frames_close(s);
+    }
+    print_message("%s: %d frames as NV12, at most %.2f (rms, of 255) from the RGB of swscale\n", strrchr(path, '/') + 1,
+                  n, worst);
+    assert_true(worst <= most);
+}
+
+static void videos_as_nv12(void **state)
+{
+    temp_dir dir;
+    char path[512];
+    sam_error err = {0};
+    frame_source *s;
+    const frame *f;
+    (void)state;
+    temp_dir_make(&dir);
+    write_video(temp_dir_file(&dir, "h264.mp4", path, sizeof path), 20, 0);
+    check_nv12(path, 20, 1);
+    write_frame(&dir, "picture.png", 5, WIDTH, HEIGHT);
+    CHECK(frames_open(temp_dir_file(&dir, "picture.png", path, sizeof path), &(frames_options){.pixels = FRAMES_NV12},
+                      &s, &err));
+    CHECK(frames_next(s, &f, &err));
+    assert_true(f->rgb && f->input.format == SAM_RGB24 && f->input.rgb == f->rgb);
+    frames_release(s, f);
+    frames_close(s);
+    temp_dir_remove(&dir);
+    for (int i = 0; i < 2; i++) { /* BT.601 and BT.709 */
+        snprintf(path, sizeof path, "%s/data/videos/%s.mp4", SHARED_DIR, i ? "03_skateboarder" : "06_pingpong");
+        if (access(path, R_OK) == 0)
+            check_nv12(path, 4, 1);
+    }
 }
 
 static void real_videos_are_exact(void **state)
@@ -512,11 +613,17 @@ static void real_videos_are_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folder_is_in_numeric_order), cmocka_unit_test(start_reverse_and_limit),
-        cmocka_unit_test(queue_keeps_its_bounds),     cmocka_unit_test(any_frame_can_be_read),
-        cmocka_unit_test(bad_folders_are_explained),  cmocka_unit_test(photos_differ_in_size_and_name),
-        cmocka_unit_test(video_frames_are_exact),     cmocka_unit_test(damaged_videos),
-        cmocka_unit_test(turned_videos_are_upright),  cmocka_unit_test(real_videos_are_exact),
+        cmocka_unit_test(folder_is_in_numeric_order),
+        cmocka_unit_test(start_reverse_and_limit),
+        cmocka_unit_test(queue_keeps_its_bounds),
+        cmocka_unit_test(any_frame_can_be_read),
+        cmocka_unit_test(bad_folders_are_explained),
+        cmocka_unit_test(photos_differ_in_size_and_name),
+        cmocka_unit_test(video_frames_are_exact),
+        cmocka_unit_test(damaged_videos),
+        cmocka_unit_test(turned_videos_are_upright),
+        cmocka_unit_test(real_videos_are_exact),
+        cmocka_unit_test(videos_as_nv12),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

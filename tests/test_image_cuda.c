@@ -101,7 +101,8 @@ static void frames(void **state)
         for (unsigned s = 0; s < N_SEEDS; s++) {
             emu_seed(s);
             memset(got, 0xFF, n * sizeof *got);
-            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], rgb, row, mid, got, NULL));
+            const frame_pixels from = {.rgb = rgb, .row_bytes = row};
+            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, NULL));
             for (size_t k = 0; k < n; k++)
                 if (!(fabs((double)got[k] - (double)want[k]) <= ROUNDING))
                     fail_msg("frame %zu, value %zu: got %.9g, want %.9g", i, k, (double)got[k], (double)want[k]);
@@ -114,6 +115,58 @@ static void frames(void **state)
         free(rgb);
     }
     printf("%zu frames, identical\n", COUNT(kinds) * COUNT(sizes));
+}
+
+/* Both matrices and ranges, rows with gaps; the widest frame takes several spans of shared memory. */
+static void nv12_frames(void **state)
+{
+    (void)state;
+    static const resample_kind kinds[] = {RESAMPLE_PIL_BICUBIC, RESAMPLE_PIL_BILINEAR, RESAMPLE_RGB_ANTIALIAS};
+    static const int more[][4] = {{5001, 3, 20, 4}, {300, 5, 520, 6}, {2, 2, 3, 3}};
+    size_t n_sizes = COUNT(sizes) + COUNT(more), n_frames = COUNT(kinds) * n_sizes * 2, n_done = 0;
+    for (size_t i = 0; i < n_frames; i++) {
+        size_t at = i / COUNT(kinds) % n_sizes;
+        const int *z = at < COUNT(sizes) ? sizes[at] : more[at - COUNT(sizes)];
+        resample_kind kind = kinds[i % COUNT(kinds)];
+        resample *r = resample_open(kind, z[0], z[1], z[2], z[3]);
+        assert_true(r && resample_take_nv12(r, 1));
+        if (!resample_select(r, "avx2") && kind == RESAMPLE_RGB_ANTIALIAS) { /* only code with fused multiply-adds */
+            resample_close(r);
+            continue;
+        }
+        size_t y_row = (size_t)z[0] + i % 4, uv_row = 2 * (size_t)nv12_half(z[0]) + 2 * (i % 3);
+        size_t n_y = y_row * (size_t)z[1], n_uv = uv_row * (size_t)nv12_half(z[1]), n = 3 * (size_t)(z[2] * z[3]);
+        uint32_t seed = (uint32_t)i + 1;
+        uint8_t *y = take(n_y), *uv = take(n_uv);
+        for (size_t k = 0; k < n_y; k++)
+            y[k] = (uint8_t)next_random(&seed);
+        for (size_t k = 0; k < n_uv; k++)
+            uv[k] = (uint8_t)next_random(&seed);
+        const frame_pixels from = {
+            .nv12 = {y, uv, y_row, uv_row, nv12_weights_of((int)(i & 1), (int)(i / (n_frames / 2)))}};
+        float *want = take(n * sizeof *want), *got = take(n * sizeof *got);
+        resample_nv12_normalised(r, &from.nv12, want, 1);
+        axes a;
+        axes_open(&a, kind, z[0], z[1], z[2], z[3]);
+        void *mid = take(preprocess_cuda_bytes(&a.host[0], &a.host[1]));
+        for (unsigned s = 0; s < N_SEEDS; s++) {
+            emu_seed(s);
+            memset(got, 0xFF, n * sizeof *got);
+            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, NULL));
+            for (size_t k = 0; k < n; k++)
+                if (!(fabs((double)got[k] - (double)want[k]) <= ROUNDING))
+                    fail_msg("frame %zu, value %zu: got %.9g, want %.9g", i, k, (double)got[k], (double)want[k]);
+        }
+        n_done++;
+        axes_close(&a);
+        resample_close(r);
+        free(mid);
+        free(want);
+        free(got);
+        free(y);
+        free(uv);
+    }
+    printf("%zu frames of NV12, %d orders of threads: identical to the CPU's\n", n_done, N_SEEDS);
 }
 
 /* n planes of noise with a few NaN, and what the CPU makes of them. */
@@ -371,13 +424,30 @@ static void refusals(void **state)
     assert_non_null(CUDA_FN(clean_logits_cuda)(list, 0, 1, 1, 1, 0, 1, 0, &plane, NULL, NULL));
     assert_non_null(CUDA_FN(render_masks_cuda)(&a, &a, &plane, 1, 0, &mask, NULL));
     assert_non_null(CUDA_FN(render_masks_cuda)(&shrinks, &shrinks, &plane, 1, 0, &mask, NULL));
+
+    uint16_t uv[4] = {0};
+    uint8_t y[4] = {0};
+    const uint8_t *chroma = (const uint8_t *)uv;
+    const nv12_image wrong[] = {{NULL, chroma, 2, 2, {0}}, {y, NULL, 2, 2, {0}},       {y, chroma, 1, 2, {0}},
+                                {y, chroma, 2, 1, {0}},    {y, chroma + 1, 2, 2, {0}}, {y, chroma, 2, 3, {0}}};
+    axes two;
+    float out[12];
+    uint8_t mid[48];
+    axes_open(&two, RESAMPLE_PIL_BICUBIC, 2, 2, 2, 2);
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &(frame_pixels){.nv12 = wrong[i]}, mid,
+                                                 out, NULL));
+    const frame_pixels narrow = {.rgb = y, .row_bytes = 5};
+    assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &narrow, mid, out, NULL));
+    axes_close(&two);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames),   cmocka_unit_test(masks),       cmocka_unit_test(extents),  cmocka_unit_test(labels),
-        cmocka_unit_test(cleaning), cmocka_unit_test(many_planes), cmocka_unit_test(refusals),
+        cmocka_unit_test(frames),      cmocka_unit_test(nv12_frames), cmocka_unit_test(masks),
+        cmocka_unit_test(extents),     cmocka_unit_test(labels),      cmocka_unit_test(cleaning),
+        cmocka_unit_test(many_planes), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,9 +78,10 @@ static void track_here(uint8_t *masks)
                            : sam_prompt(s, 1, &(sam_prompt_set){.points = &click, .n_points = 1}, &err),
                          SAM_OK);
         assert_int_equal(sam_get_mask(s, 1, &mask, &err), SAM_OK);
-        for (int i = 0; i < W * H; i++)
-            masks[t * W * H + i] = mask.bits[i / W * (int)mask.row_bytes + i % W] ? 255 : 0;
+        sam_mask_bytes(&mask, masks + t * W * H, W);
     }
+    for (int i = 0; i < FRAMES * W * H; i++)
+        masks[i] = masks[i] ? 255 : 0;
     sam_session_close(s);
     sam_model_close(m);
 }

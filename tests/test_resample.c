@@ -148,6 +148,143 @@ static void test_float_is_torch(void **state)
            worst[RESAMPLE_RGB_ANTIALIAS], worst[RESAMPLE_ANTIALIAS], worst[RESAMPLE_BILINEAR]);
 }
 
+/* ---- NV12 --------------------------------------------------------------------------------------------------------- */
+
+/* Random planes with gaps between rows, which hold 0xEE. */
+static nv12_image make_nv12(int w, int h, int is_bt709, int is_full, size_t seed)
+{
+    size_t half_w = ((size_t)w + 1) / 2, half_h = ((size_t)h + 1) / 2, y_row = (size_t)w + 3, uv_row = 2 * half_w + 5;
+    uint8_t *y = take(y_row * (size_t)h), *uv = take(uv_row * half_h);
+    memset(y, 0xEE, y_row * (size_t)h);
+    memset(uv, 0xEE, uv_row * half_h);
+    for (size_t i = 0; i < (size_t)w * (size_t)h; i++)
+        y[i / (size_t)w * y_row + i % (size_t)w] = byte(seed + i);
+    for (size_t i = 0; i < 2 * half_w * half_h; i++)
+        uv[i / (2 * half_w) * uv_row + i % (2 * half_w)] = byte(seed + 77777 + i);
+    return (nv12_image){y, uv, y_row, uv_row, nv12_weights_of(is_bt709, is_full)};
+}
+
+static void free_nv12(nv12_image *in)
+{
+    free((void *)(uintptr_t)in->y);
+    free((void *)(uintptr_t)in->uv);
+}
+
+/* Chroma between samples that sit in the centre of 2 x 2 pixels, the border repeated. */
+static double chroma_at(const nv12_image *in, int w, int h, int x, int y, int which)
+{
+    double at[2] = {(x + 0.5) / 2 - 0.5, (y + 0.5) / 2 - 0.5}, sum = 0;
+    int n[2] = {(w + 1) / 2, (h + 1) / 2};
+    for (int corner = 0; corner < 4; corner++) {
+        int sample[2];
+        double weight = 1;
+        for (int axis = 0; axis < 2; axis++) {
+            int i = (int)floor(at[axis]) + (corner >> axis & 1);
+            weight *= 1 - fabs(at[axis] - i);
+            sample[axis] = i < 0 ? 0 : i >= n[axis] ? n[axis] - 1 : i;
+        }
+        sum += weight * in->uv[(size_t)sample[1] * in->uv_row_bytes + 2 * (size_t)sample[0] + (size_t)which];
+    }
+    return sum;
+}
+
+/* One channel of a pixel by the definitions of ITU-R BT.601 and BT.709, before rounding. */
+static double channel_at(const nv12_image *in, int w, int h, int x, int y, int c, int is_bt709, int is_full)
+{
+    double k_r = is_bt709 ? 0.2126 : 0.299, k_b = is_bt709 ? 0.0722 : 0.114, k_g = 1 - k_r - k_b;
+    double luma = in->y[(size_t)y * in->y_row_bytes + (size_t)x], v[3];
+    double c_b = (chroma_at(in, w, h, x, y, 0) - 128) / (is_full ? 255 : 224);
+    double c_r = (chroma_at(in, w, h, x, y, 1) - 128) / (is_full ? 255 : 224);
+    luma = is_full ? luma / 255 : (luma - 16) / 219;
+    v[0] = luma + 2 * (1 - k_r) * c_r;
+    v[2] = luma + 2 * (1 - k_b) * c_b;
+    v[1] = (luma - k_r * v[0] - k_b * v[2]) / k_g;
+    return v[c] < 0 ? 0 : v[c] > 1 ? 255 : 255 * v[c];
+}
+
+static const int nv12_sizes[][2] = {{1, 1}, {2, 2}, {1, 6}, {7, 1}, {3, 5}, {130, 4}, {131, 3}, {257, 6}, {64, 33}};
+
+/* The 8-bit pixels of a frame, read out of a resize to the size it has. */
+static void nv12_pixels(const nv12_image *in, int w, int h, const char *variant, int n_threads, uint8_t *rgb)
+{
+    static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
+    size_t n = 3 * (size_t)w * (size_t)h;
+    float *out = take(n * sizeof *out);
+    resample *r = resample_open(RESAMPLE_PIL_BICUBIC, w, h, w, h);
+    assert_true(r && resample_take_nv12(r, n_threads) && resample_select(r, variant));
+    resample_nv12_normalised(r, in, out, n_threads);
+    for (size_t i = 0; i < n; i++)
+        rgb[i] = (uint8_t)lrint(((double)out[i] * deviation[i % 3] + mean[i % 3]) * 255);
+    resample_close(r);
+    free(out);
+}
+
+/* Every channel is the nearest integer to the exact value, but for the rounding of the weights. */
+static void test_nv12_is_the_standard(void **state)
+{
+    (void)state;
+    double worst = 0;
+    size_t n_values = 0;
+    for (size_t k = 0; k < COUNT(nv12_sizes) * 4 * COUNT(variants); k++) {
+        int w = nv12_sizes[k / 4 % COUNT(nv12_sizes)][0], h = nv12_sizes[k / 4 % COUNT(nv12_sizes)][1];
+        int is_bt709 = k & 1, is_full = k >> 1 & 1;
+        const char *variant = variants[k / 4 / COUNT(nv12_sizes)];
+        if (!op_cpu_select(variant, &(const char *){NULL}))
+            continue;
+        nv12_image in = make_nv12(w, h, is_bt709, is_full, k);
+        uint8_t *rgb = take(3 * (size_t)w * (size_t)h);
+        nv12_pixels(&in, w, h, variant, 1 + (int)(k & 1), rgb);
+        for (int i = 0; i < 3 * w * h; i++, n_values++) {
+            double want = channel_at(&in, w, h, i / 3 % w, i / 3 / w, i % 3, is_bt709, is_full);
+            double e = fabs(want - rgb[i]);
+            if (!(e <= 0.505))
+                fail_msg("%s, %dx%d, BT.%d %s, value %d: %d, exact is %.4f", variant, w, h, is_bt709 ? 709 : 601,
+                         is_full ? "full" : "limited", i, rgb[i], want);
+            worst = e > worst ? e : worst;
+        }
+        free_nv12(&in);
+        free(rgb);
+    }
+    printf("NV12: %zu values, worst distance from the exact one %.4f of 255\n", n_values, worst);
+}
+
+/* A resize of NV12 is the resize of its pixels, bit for bit, of every kind. */
+static void test_nv12_is_resized_as_rgb(void **state)
+{
+    (void)state;
+    static const int sizes[][4] = {{1, 1, 3, 2},     {7, 50, 30, 9},    {33, 21, 32, 32}, {40, 30, 40, 31},
+                                   {64, 36, 24, 36}, {300, 70, 64, 64}, {513, 9, 32, 32}};
+    static const resample_kind kinds[] = {RESAMPLE_PIL_BICUBIC, RESAMPLE_PIL_BILINEAR, RESAMPLE_RGB_ANTIALIAS};
+    int n = 0;
+    for (size_t k = 0; k < COUNT(sizes) * COUNT(kinds); k++) {
+        const int *z = sizes[k / COUNT(kinds)];
+        size_t n_out = 3 * (size_t)z[2] * (size_t)z[3];
+        nv12_image in = make_nv12(z[0], z[1], k & 1, k >> 1 & 1, k);
+        uint8_t *rgb = take(3 * (size_t)z[0] * (size_t)z[1]);
+        float *want = take(n_out * sizeof *want), *got = take(n_out * sizeof *got);
+        resample *r = resample_open(kinds[k % COUNT(kinds)], z[0], z[1], z[2], z[3]);
+        assert_non_null(r);
+        size_t before = resample_bytes(r);
+        assert_true(resample_take_nv12(r, 2));
+        assert_true(resample_bytes(r) > before);
+        for (size_t v = 0; v < COUNT(variants); v++) {
+            if (!resample_select(r, variants[v]))
+                continue;
+            nv12_pixels(&in, z[0], z[1], variants[v], 1, rgb);
+            for (int n_threads = 1; n_threads <= 2; n_threads++, n++) {
+                memset(got, 0, n_out * sizeof *got);
+                resample_rgb_normalised(r, rgb, 3 * (size_t)z[0], want, n_threads);
+                resample_nv12_normalised(r, &in, got, n_threads);
+                assert_memory_equal(got, want, n_out * sizeof *got);
+            }
+        }
+        resample_close(r);
+        free_nv12(&in);
+        free(rgb), free(want), free(got);
+    }
+    printf("NV12: %d resizes identical to those of the pixels\n", n);
+}
+
 static void test_nan_is_no_object(void **state)
 {
     (void)state;
@@ -165,7 +302,10 @@ static void test_nan_is_no_object(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pil_is_identical), cmocka_unit_test(test_float_is_torch),
-                                       cmocka_unit_test(test_nan_is_no_object)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pil_is_identical),       cmocka_unit_test(test_float_is_torch),
+        cmocka_unit_test(test_nan_is_no_object),       cmocka_unit_test(test_nv12_is_the_standard),
+        cmocka_unit_test(test_nv12_is_resized_as_rgb),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -528,6 +528,8 @@ static void resume_repeats_nothing(void **state)
     csv_close(&after);
     snprintf(line, sizeof line, "%s --resume --metric davis", flags);
     expect_error(2, "--metric sav", line);
+    snprintf(line, sizeof line, "%s --resume --frame_format nv12", flags);
+    expect_error(2, "--frame_format rgb", line);
     expect(0, flags);
     assert_int_equal(access(tree_path(&tree, "resumed/sav_benchmark_summary.previous.csv"), R_OK), 0);
 }

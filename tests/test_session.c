@@ -10,6 +10,7 @@
 
 #include "alloc_count.h"
 #include "heap.h"
+#include "nv12.h"
 #include "snapshot.h"
 #include "test_backend.h"
 #include "tiny_model.h"
@@ -222,6 +223,7 @@ static void test_wrong_arguments(void **state)
     sam_model *m = tiny_open(models.path[TINY_SAM21], NULL);
     sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .n_frames = 4});
     uint8_t rgb[3 * W * H], bits[W * H] = {0};
+    static uint16_t half[3 * TINY_PX * TINY_PX + 1];
     float logits[256] = {0};
     int before = n_refused;
     tiny_frame(W, H, 0, rgb);
@@ -232,6 +234,23 @@ static void test_wrong_arguments(void **state)
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W - 1}, &err), SAM_E_ARG, "288 bytes");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = -1}, &err), SAM_E_ARG, "frame -1");
     REFUSED(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = 4}, &err), SAM_E_ARG, "4 frames");
+    const sam_nv12 yuv = {rgb, rgb + W * H, W, W, SAM_BT601, 0};
+    const struct {
+        sam_nv12 nv12;
+        const char *says;
+    } bad[] = {{{NULL, yuv.uv, W, W, SAM_BT601, 0}, "y is NULL"},
+               {{yuv.y, NULL, W, W, SAM_BT601, 0}, "uv is NULL"},
+               {{yuv.y, yuv.uv, W - 1, W, SAM_BT601, 0}, "at least 96 and 96"},
+               {{yuv.y, yuv.uv, W, W - 1, SAM_BT601, 0}, "rows 96 (y) and 95 (uv)"},
+               {{yuv.y, yuv.uv, W, W, 0, 0}, "unknown matrix 0"},
+               {{yuv.y, yuv.uv, W, W, 3, 0}, "unknown matrix 3"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        REFUSED(sam_push_frame(s, &(sam_frame){.format = SAM_NV12, .nv12 = bad[i].nv12}, &err), SAM_E_ARG, bad[i].says);
+    REFUSED(sam_push_frame(s, &(sam_frame){.format = 3, .nv12 = yuv}, &err), SAM_E_ARG, "unknown pixel format 3");
+    sam_frame prepared = {.format = SAM_PREPARED_F16, .prepared = half};
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "without prepared_frames");
+    REFUSED(sam_prepare_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, half, &err), SAM_E_ARG,
+            "without prepared_frames");
     tiny_push(s, W, H, 1);
     prompt_point(s, 1, 30, 30, 1);
     snapshot was, is;
@@ -270,8 +289,94 @@ static void test_wrong_arguments(void **state)
     prompt_box(s, 1, 0, 0, W, H);
     prompt_box(s, 1, 5, 5, 5, 5);
     sam_session_close(s);
+
+    s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .prepared_frames = 1});
+    prepared.prepared = (const uint16_t *)(const void *)((const char *)half + 1);
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "even");
+    prepared.prepared = NULL;
+    REFUSED(sam_push_frame(s, &prepared, &err), SAM_E_ARG, "not NULL");
+    prepared.prepared = half;
+    REFUSED(sam_prepare_frame(s, &prepared, half, &err), SAM_E_ARG, "prepared already");
+    REFUSED(sam_prepare_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, NULL, &err), SAM_E_ARG, "nowhere");
+    sam_session_close(s);
     sam_model_close(m);
     printf("session: %d wrong arguments refused; the object's result stayed bit by bit\n", n_refused - before);
+}
+
+/* ---- formats of frames -------------------------------------------------------------------------------------------- */
+
+enum { ODD_W = W - 1, ODD_H = H - 1 };
+
+/* The pixels of an NV12 frame, as kernels/nv12.h defines them. */
+static void convert(const sam_nv12 *n, uint8_t *rgb)
+{
+    const nv12_weights w = nv12_weights_of(n->matrix == SAM_BT709, n->full_range);
+    for (int y = 0; y < ODD_H; y++)
+        for (int x = 0; x < ODD_W; x++, rgb += 3) {
+            const uint8_t *own = n->uv + (size_t)(y / 2) * n->uv_row_bytes;
+            const uint8_t *other = n->uv + (size_t)nv12_other(y, nv12_half(ODD_H)) * n->uv_row_bytes;
+            int at = x / 2, beside = nv12_other(x, nv12_half(ODD_W));
+            int32_t mixed[2];
+            for (int k = 0; k < 2; k++)
+                mixed[k] = nv12_mix(nv12_mix(own[2 * at + k], other[2 * at + k]),
+                                    nv12_mix(own[2 * beside + k], other[2 * beside + k]));
+            int32_t l = nv12_luma(&w, n->y[(size_t)y * n->y_row_bytes + (size_t)x]);
+            rgb[0] = (uint8_t)nv12_red(&w, l, mixed[1]);
+            rgb[1] = (uint8_t)nv12_green(&w, l, mixed[0], mixed[1]);
+            rgb[2] = (uint8_t)nv12_blue(&w, l, mixed[0]);
+        }
+}
+
+static void push(sam_session *s, const sam_frame *f)
+{
+    sam_error err;
+    if (sam_push_frame(s, f, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+}
+
+/* A clip as NV12, as the RGB that is defined for it, and stored beforehand; frames of odd size, rows with gaps. */
+static void test_frame_formats(void **state)
+{
+    (void)state;
+    static uint8_t bytes[3 * W * H], rgb[3 * ODD_W * ODD_H];
+    static uint16_t half[3 * TINY_PX * TINY_PX];
+    static snapshot of[3];
+    double rounded = 0;
+    int n_same = 0;
+    sam_model *m = tiny_open(models.path[TINY_SAM21], NULL);
+    sam_session *s[3];
+    for (int k = 0; k < 3; k++)
+        s[k] = tiny_session(m, (sam_session_options){.width_px = ODD_W, .height_px = ODD_H, .prepared_frames = k == 2});
+    for (int way = 0; way < 4; way++)
+        for (int t = 0; t < 3; t++, n_same++) {
+            tiny_frame(W, H, t, bytes);
+            const sam_nv12 nv12 = {bytes, bytes + W * H, W, W, way & 1 ? SAM_BT709 : SAM_BT601, way >> 1};
+            const sam_frame frames[3] = {{.rgb = rgb, .row_bytes = 3 * ODD_W, .index = t},
+                                         {.format = SAM_NV12, .nv12 = nv12, .index = t},
+                                         {.format = SAM_PREPARED_F16, .prepared = half, .index = t}};
+            convert(&nv12, rgb);
+            for (int k = 0; k < 3; k++) {
+                if (!t)
+                    assert_int_equal(sam_session_reset(s[k], NULL), SAM_OK);
+                if (k == 2)
+                    assert_int_equal(sam_prepare_frame(s[k], &frames[1], half, NULL), SAM_OK);
+                push(s[k], &frames[k]);
+                if (t)
+                    track(s[k], SAM_FORWARD);
+                else
+                    prompt_point(s[k], 1, 30, 30, 1);
+                snapshot_take(s[k], 1, ODD_W, ODD_H, &of[k]);
+            }
+            assert_true(snapshot_same(&of[0], &of[1]));
+            double e = snapshot_error(&of[2], &of[0]);
+            rounded = e > rounded ? e : rounded;
+        }
+    for (int k = 0; k < 3; k++)
+        sam_session_close(s[k]);
+    sam_model_close(m);
+    printf("session: %d frames as NV12: bit by bit what their RGB gives; stored ones at most %.1e from it\n", n_same,
+           rounded);
+    assert_true(rounded > 0 && rounded < 0.02);
 }
 
 static void test_image_session(void **state)
@@ -587,7 +692,7 @@ int main(void)
         cmocka_unit_test(test_wrong_arguments),     cmocka_unit_test(test_image_session),
         cmocka_unit_test(test_objects_come_and_go), cmocka_unit_test(test_reset),
         cmocka_unit_test(test_most_objects),        cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_constant_memory),
+        cmocka_unit_test(test_constant_memory),     cmocka_unit_test(test_frame_formats),
     };
     return cmocka_run_group_tests(tests, make, clean);
 }

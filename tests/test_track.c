@@ -9,6 +9,7 @@
 #include "synthetic_clip.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -222,6 +223,49 @@ static void takes_flags_and_json_alike(void **state)
         assert_true(same_frame(&a, &b, t));
     st_close(&a);
     st_close(&b);
+}
+
+/* Low-res logits of object 1 on a frame, b's relative distance from a's. */
+static double logits_apart(const st_file *a, const st_file *b, int frame)
+{
+    char name[64];
+    double d = 0, norm = 0;
+    snprintf(name, sizeof name, "frame_%05d/obj_1/low_res_logits", frame);
+    const st_tensor *x = expect_tensor(a, name, ST_F32, SIDE, SIDE), *y = expect_tensor(b, name, ST_F32, SIDE, SIDE);
+    for (size_t i = 0; i < SIDE * SIDE; i++) {
+        float u, v;
+        memcpy(&u, (const char *)x->data + 4 * i, 4);
+        memcpy(&v, (const char *)y->data + 4 * i, 4);
+        d += ((double)u - (double)v) * ((double)u - (double)v);
+        norm += (double)u * (double)u;
+    }
+    return sqrt(d / norm);
+}
+
+/* A video as NV12 is nearly what it is as RGB, whether an overlay needs the pixels or not. */
+static void takes_nv12(void **state)
+{
+    (void)state;
+    st_file rgb, nv12, shown;
+    double worst = 0;
+    track("short", "--point 50,60 --out @/video");
+    track("video/overlay.mp4", "--point 50,60 --dump @/rgb.safetensors");
+    track("video/overlay.mp4", "--point 50,60 --dump @/nv12.safetensors --frame_format nv12");
+    track("video/overlay.mp4", "--point 50,60 --dump @/shown.safetensors --frame_format nv12 --out @/video_shown");
+    open_dump("rgb.safetensors", &rgb);
+    open_dump("nv12.safetensors", &nv12);
+    open_dump("shown.safetensors", &shown);
+    for (int t = 0; t < 5; t++) {
+        assert_true(same_frame(&nv12, &shown, t));
+        double apart = logits_apart(&rgb, &nv12, t);
+        worst = apart > worst ? apart : worst;
+    }
+    printf("logits of NV12 frames are %.1e from those of RGB\n", worst);
+    assert_true(worst > 0 && worst < 0.05);
+    assert_true(path_is_file(tree_path(&tree, "video_shown/overlay.mp4")));
+    st_close(&rgb);
+    st_close(&nv12);
+    st_close(&shown);
 }
 
 /* A file of five frames and the first five of ten are the same clip, also for the age of pointers. */
@@ -458,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_masks_overlay_dump_and_figures),
         cmocka_unit_test(takes_flags_and_json_alike),
+        cmocka_unit_test(takes_nv12),
         cmocka_unit_test(truncates_like_a_shorter_clip),
         cmocka_unit_test(tracks_in_reverse),
         cmocka_unit_test(names_ranges),

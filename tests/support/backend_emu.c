@@ -44,8 +44,7 @@ typedef struct command {
         } mark;
         struct {
             const resample_axis *across, *down;
-            const uint8_t *rgb;
-            size_t row_bytes;
+            frame_pixels from;
             void *mid;
             float *out;
         } preprocess;
@@ -224,8 +223,8 @@ static void *emu_in_place(backend *b, void *host)
 
 /* ---- what the queue does ------------------------------------------------------------------------------------------ */
 
-const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
-                                size_t row_bytes, void *mid, float *out, void *stream);
+const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                void *mid, float *out, void *stream);
 const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *planes, int n,
                                   int no_overlap, packed_mask *masks, void *stream);
 const char *clean_logits_cuda_emu(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
@@ -265,8 +264,8 @@ static const char *happen(stream *s, command *c)
         drain_until(c->mark.m->on, c->mark.m, c->mark.made);
         return NULL;
     case PREPROCESS:
-        return preprocess_cuda_emu(c->preprocess.across, c->preprocess.down, c->preprocess.rgb, c->preprocess.row_bytes,
-                                   c->preprocess.mid, c->preprocess.out, NULL);
+        return preprocess_cuda_emu(c->preprocess.across, c->preprocess.down, &c->preprocess.from, c->preprocess.mid,
+                                   c->preprocess.out, NULL);
     case RENDER:
         return render_masks_cuda_emu(c->render.across, c->render.down, c->render.planes, c->render.n,
                                      c->render.no_overlap, c->render.masks, NULL);
@@ -553,14 +552,13 @@ static const char *emu_run(backend *b, op_id op, const op_call *c)
 
 /* ---- pictures ----------------------------------------------------------------------------------------------------- */
 
-static const char *queue_preprocess(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
-                                    size_t row_bytes, void *mid, float *out, void *stream_)
+static const char *queue_preprocess(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                    void *mid, float *out, void *stream_)
 {
     command *c = add(stream_, PREPROCESS);
     c->preprocess.across = across;
     c->preprocess.down = down;
-    c->preprocess.rgb = rgb;
-    c->preprocess.row_bytes = row_bytes;
+    c->preprocess.from = *from;
     c->preprocess.mid = mid;
     c->preprocess.out = out;
     return added(stream_);
@@ -697,4 +695,5 @@ const backend_api backend_emu = {.name = "emu",
                                  .images_bytes = images_bytes_device,
                                  .stage = stage_device,
                                  .preprocess = preprocess_device,
+                                 .round_input = round_input_device,
                                  .render = render_device};
