@@ -119,7 +119,7 @@ template <int N> static __device__ __forceinline__ void activate_half(act kind, 
     } else if (kind == ACT_SIGMOID) {
         UNROLL
         for (int k = 0; k < N; k++)
-            v[k] = activated(ACT_SIGMOID, v[k]);
+            v[k] = rcp_approx(1.0f + exp2_approx(v[k] * -1.44269504f));
     }
 }
 static __device__ __forceinline__ void activate_run(act kind, float *v, dtype result)

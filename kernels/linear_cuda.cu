@@ -239,7 +239,7 @@ template <class T> static __device__ __forceinline__ uint4 few_chunk(const T *ro
     return inside && k < end ? load_b128(row + k) : make_uint4(0, 0, 0, 0);
 }
 
-template <class T, int MT> __global__ void __launch_bounds__(256) linear_few(product p)
+template <class T, int MT> __global__ void __launch_bounds__(256, 1) linear_few(product p)
 {
     const int WARPS = 8, ROWS = 16 * MT, COLS = 8, PITCH = COLS + PAD;
     SHARED(float, sSum, [WARPS * ROWS * COLS]);
