@@ -7,8 +7,8 @@
 #include <string.h>
 
 const predict_shares predict_expected = {.attention = 0.60,
-                                         .window = 0.25,
-                                         .product = 0.50,
+                                         .window = 0.40,
+                                         .product = 0.55,
                                          .convolution = 0.25,
                                          .plain = 0.50,
                                          .memory = 0.85,

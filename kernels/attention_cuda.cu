@@ -11,9 +11,8 @@
  * Tiles by width (Dk x Dv rounded up), MT = 16-row tiles of a warp, shared bytes of the largest block:
  *     16, 32        64 keys  MT 1  4 warps    13, 25 KiB      64, 80, 96    64 keys  MT 2  4 warps   48, 66, 78 KiB
  *     128           64 keys  MT 1  4 warps    80 KiB
- *     256 x 64      64 keys  MT 2  8 warps   208 KiB  (sm_90)          one block of 256 queries on a multiprocessor
- *                   64 keys  MT 2  4 warps   144 KiB  (sm_80, sm_87)
- *                   64 keys  MT 1  8 warps    80 KiB  (sm_86, 89, 120) Q in registers
+ *     256 x 64      64 keys  MT 2  8 warps   208 KiB  (sm_90)    one block of 256 queries on a multiprocessor
+ *                   64 keys  MT 1  8 warps    80 KiB  (others)   one of 128; Q in registers
  *     256 x 256     64 keys  MT 1  8 warps   192 KiB;   32 keys  8 warps  128 KiB;   32 keys  4 warps  96 KiB
  *
  * What limits the memory attention (256 x 64, R = 4096, M = 28736: 75 GFLOP a layer and object; 4 * 75 = 301 a frame).
@@ -21,14 +20,13 @@
  * multiprocessor of sm_80 retires an mma in 2 cycles and an ldmatrix.x4 (512 bytes) in 4: 640 against 448, so shared
  * memory is busy 70% of the time that the tensor cores need. With MT = 1 and Q in registers it is 160 mma against
  * 64 + 16 = 80 ldmatrix.x4, 320 : 320 on sm_80, but 1280 : 320 on sm_86 and 89, whose mma with f32 sums take 8 cycles; so
- * there the smaller tile is enough, and it is what their shared memory holds.
+ * there the smaller tile is enough, and it is what their shared memory holds. On sm_80 and 87 four warps with MT = 2 would
+ * fit (144 KiB), but a warp that is alone on its scheduler has nothing to run beside its softmax.
  * Softmax: a lane has 64 scores (MT = 2), so 64 ex2 (8 cycles of a scheduler each: 512) beside about 290 other
- * instructions, against 320 * 8 = 2560 cycles of mma. With two warps a scheduler (8 warps) one's softmax runs under the
- * other's mma; with one (the 144 KiB variant) it does not, and 2560 / (2560 + ~600) = 81% is the ceiling.
+ * instructions, against 320 * 8 = 2560 cycles of mma. With two warps a scheduler one's softmax runs under the other's mma.
  * Loads: 40 KiB from L2 per tile of 64 keys and block, for 256 queries 10.5 MFLOP: 256 FLOP a byte, 2.3 TB/s at 600 TF/s,
  * within L2's reach; for 128 queries twice that, on devices with half the speed or less.
- * Expected share of the peak of mma.sync with f32 sums: 80% on sm_90 (which is about 62% of wgmma's), 65-75% on sm_80 and
- * sm_87, 85-90% on sm_86, 89 and 120. */
+ * Expected share of the peak of mma.sync with f32 sums: docs/performance.md, "What the compiled kernels allow". */
 #include "flash_cuda.h"
 
 /* grid: enough threads; a thread adds 4 columns of one row over the splits. */
@@ -87,8 +85,8 @@ static flash_tiles tiles_of(const flash_args *p)
     } else if (p->dv <= 64) {
         t.dk = 256;
         t.dv = 64;
-        t.row_tiles = limit >= 144 * KIB ? 2 : 1;
-        most_warps = limit >= 208 * KIB || limit < 144 * KIB ? 8 : 4;
+        t.row_tiles = limit >= 208 * KIB ? 2 : 1;
+        most_warps = 8;
     } else {
         t.dk = t.dv = 256;
         t.keys = limit >= 192 * KIB ? 64 : 32;

@@ -10,7 +10,7 @@
  * conv_product, x and w both f16 or both bf16 (or x f32 with less than 8 channels, and y of w's type), one group, at
  *   least 16 outputs: implicit product, rows are output pixels, columns outputs, depth taps x channels; mma, tiles of x
  *   gathered into shared memory.
- *   grid    x 64 pixels, y outputs / BN, z objects;   block 128;   shared 2 * (64 + BN) * 80 bytes and 8 a tap x channel
+ *   grid    x 64 pixels, y outputs / BN, z objects;   block 128;   shared 2 * (64 + BN) * 64 bytes and 8 a tap x channel
  *           (or a tap x 8 channels), at least 256 (BN + 8), by which the tile leaves
  *   The depth is walked in steps of 32, two tiles of each operand. With a multiple of 8 channels x comes by cp.async, 16
  *   bytes of one tap at a time (BN 48 or 64); else (patch embedding, stem: 3 channels) each thread gathers 16 elements of
@@ -231,6 +231,8 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
     unsigned char *sStages = dynamic_shared();
     tap *sTap = (tap *)(sStages + 2 * STAGE_BYTES);
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, first_out = (int)blockIdx.y * BN;
+    int x_byte = matrix_lane_a<DEPTH>() + tile_bytes<DEPTH>(16 * warp), w_byte = matrix_lane_b<DEPTH>();
+    copy_lane<DEPTH> weights = copy_begin<DEPTH>(DEPTH);
     pixel_place at = pixel_of(p, (int)threadIdx.x % TILE_ROWS);
     const int STEP = CHUNKS ? RUN : 1; /* channels of a table entry */
     for (int i = (int)threadIdx.x; i < p.depth_padded / STEP; i += 128) {
@@ -241,13 +243,8 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
     __syncthreads(); /* the first loading reads them */
     auto load = [&](int step) {
         unsigned char *sX = sStages + step % 2 * STAGE_BYTES, *sW = sX + X_BYTES;
-        const T *weights = (const T *)p.packed + step * DEPTH;
-        for (int i = (int)threadIdx.x; i < BN * (DEPTH / 8); i += 128) {
-            int o = i / (DEPTH / 8), c = i % (DEPTH / 8);
-            bool valid = first_out + o < p.out_padded;
-            cp_async<16>(sW + chunk_at<DEPTH>(o, c),
-                         valid ? weights + (size_t)(first_out + o) * (size_t)p.depth_padded + c * 8 : weights, valid);
-        }
+        copy_rows<T, DEPTH>(weights, sW, (const T *)p.packed + step * DEPTH, (size_t)p.depth_padded, (size_t)first_out,
+                            BN, (size_t)p.out_padded);
         if (CHUNKS)
             copy_pixels(sX, p, at, sTap, step * DEPTH);
         else
@@ -269,11 +266,11 @@ template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128) c
         UNROLL
         for (int k = 0; k < DEPTH / 16; k++) {
             uint32_t a[4];
-            ldmatrix_x4(a, sX + chunk_at<DEPTH>(16 * warp + lane % 16, 2 * k + lane / 16));
+            ldmatrix_x4(a, sX + matrix_at<DEPTH>(x_byte, 0, k));
             UNROLL
             for (int n = 0; n < BN / 16; n++) {
                 uint32_t b[4];
-                ldmatrix_x4(b, sW + chunk_at<DEPTH>(16 * n + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2));
+                ldmatrix_x4(b, sW + matrix_at<DEPTH>(w_byte, 16 * n, k));
                 mma_16x8x16<T>(sum[2 * n], a, b);
                 mma_16x8x16<T>(sum[2 * n + 1], a, b + 2);
             }

@@ -23,9 +23,10 @@ static const float LOWEST = -0x1p120f; /* maximum of no keys: not -inf, so that 
 /* Windows tile the grid [h, w] from the top left. */
 typedef struct flash_windows {
     int h, w, side_y, side_x;
-    unsigned side_x_inverse; /* 2^32 / side_x, rounded up */
-    int per_block, across;   /* windows of a block, side by side; blocks in a row of windows */
-    int shrink;              /* 2: queries are 2x2 maxima */
+    int per_block, across;                /* windows of a block, side by side; blocks in a row of windows */
+    int shrink;                           /* 2: queries are 2x2 maxima */
+    int query_x;                          /* queries in a row of a window: side_x / shrink */
+    unsigned side_inverse, query_inverse; /* 2^32 / side_x and / query_x, rounded up */
     const float *q_bias, *k_bias, *v_bias;
 } flash_windows;
 
@@ -50,17 +51,19 @@ typedef struct flash_place {
     int head, problem, first_q;
     int n_keys, first_tile, end_tile;
     int top, left; /* of the first window */
+    bool padded;   /* tokens of the block's windows lie beyond the image */
 } flash_place;
 
-/* grid: x query tile (of a window), y split, z (object * groups + group) * heads + head. */
+/* grid: x query tile, y split, z (object * groups + group) * heads + head; windows: x query tile of a window, y head,
+ * z object. */
 template <bool WINDOWS>
 static __device__ __forceinline__ flash_place flash_place_of(const flash_args &p, int rows_per_block, int tile_keys)
 {
     flash_place at;
     at.problem = (int)blockIdx.z;
-    at.head = at.problem % p.heads;
-    int group = at.problem / p.heads % p.groups;
-    size_t object = (size_t)(at.problem / p.heads / p.groups);
+    at.head = WINDOWS ? (int)blockIdx.y : at.problem % p.heads;
+    int group = WINDOWS ? 0 : at.problem / p.heads % p.groups, split = WINDOWS ? 0 : (int)blockIdx.y;
+    size_t object = (size_t)(WINDOWS ? at.problem : at.problem / p.heads / p.groups);
     size_t first_q = (size_t)group * (size_t)p.n_q, first_k = (size_t)group * (size_t)p.n_k;
     at.q = object * p.q_object + first_q * (size_t)p.q_row + (size_t)(at.head * p.dk);
     at.k = object * p.k_object + first_k * (size_t)p.k_row + (size_t)(at.head * p.dk);
@@ -69,45 +72,57 @@ static __device__ __forceinline__ flash_place flash_place_of(const flash_args &p
     at.first_q = (int)blockIdx.x % p.q_tiles * rows_per_block;
     at.n_keys = p.n_keys ? p.n_keys[object * p.n_keys_object] : p.n_k;
     at.n_keys = min(at.n_keys, p.n_k);
-    int n_tiles = (at.n_keys + tile_keys - 1) / tile_keys, per_split = (n_tiles + p.n_splits - 1) / p.n_splits;
-    at.first_tile = min((int)blockIdx.y * per_split, n_tiles);
+    int n_tiles = (at.n_keys + tile_keys - 1) / tile_keys, n_splits = WINDOWS ? 1 : p.n_splits;
+    int per_split = (n_tiles + n_splits - 1) / n_splits;
+    at.first_tile = min(split * per_split, n_tiles);
     at.end_tile = min(at.first_tile + per_split, n_tiles);
     at.top = at.left = 0;
+    at.padded = false;
     if (WINDOWS) {
         int window = (int)blockIdx.x / p.q_tiles;
         at.top = window / p.windows.across * p.windows.side_y;
         at.left = window % p.windows.across * p.windows.per_block * p.windows.side_x;
+        at.padded =
+            at.top + p.windows.side_y > p.windows.h || at.left + p.windows.per_block * p.windows.side_x > p.windows.w;
     }
     return at;
 }
 
-/* Index in the grid of token r of a block's windows, -1 for padding. */
+enum { PADDING = -1, NO_TOKEN = -2 };
+
+/* r / by, exact below 65536; inverse: 2^32 / by, rounded up. */
+static __device__ __forceinline__ int divided(int r, int by, unsigned inverse)
+{
+    return by > 1 ? (int)((uint64_t)(unsigned)r * inverse >> 32) : r;
+}
+
+/* Index in the grid of token r of a block's windows, or PADDING. */
 static __device__ __forceinline__ int window_token(const flash_windows &w, const flash_place &at, int r)
 {
-    int left = at.left, y = r;
+    int left = at.left;
     if (w.per_block > 1) {
         int window = r / (w.side_y * w.side_x);
         r -= window * w.side_y * w.side_x;
         left += window * w.side_x;
     }
-    if (w.side_x > 1)
-        y = (int)((uint64_t)(unsigned)r * w.side_x_inverse >> 32); /* r / side_x, exact below 65536 */
-    int x = left + r - y * w.side_x;
+    int y = divided(r, w.side_x, w.side_inverse), x = left + r - y * w.side_x;
     y += at.top;
-    return y < w.h && x < w.w ? y * w.w + x : -1;
+    return y < w.h && x < w.w ? y * w.w + x : PADDING;
 }
 
-/* Query r of a block's windows: its window, and its place there in the grid of queries. */
+/* Query r of a block's windows: its window ... */
+static __device__ __forceinline__ int query_window(const flash_windows &w, int r)
+{
+    return w.per_block > 1 ? r / (w.side_y / w.shrink * w.query_x) : 0;
+}
+/* ... and its place there in the grid of queries. */
 static __device__ __forceinline__ void window_query(const flash_windows &w, int r, int *window, int *y, int *x)
 {
-    int side_x = w.side_x / w.shrink, n = w.side_y / w.shrink * side_x;
-    *window = r / n;
-    *y = r % n / side_x;
-    *x = r % n % side_x;
-}
-static __device__ __forceinline__ int query_window(const flash_args &p, int r)
-{
-    return r / (p.windows.side_y / p.windows.shrink * (p.windows.side_x / p.windows.shrink));
+    *window = query_window(w, r);
+    if (w.per_block > 1)
+        r -= *window * (w.side_y / w.shrink * w.query_x);
+    *y = divided(r, w.query_x, w.query_inverse);
+    *x = r - *y * w.query_x;
 }
 /* Index of query r's output row, -1 where there is none. */
 template <bool WINDOWS>
@@ -116,12 +131,12 @@ static __device__ __forceinline__ int output_row(const flash_args &p, const flas
     if (!WINDOWS)
         return r < p.n_q ? r : -1;
     const flash_windows &w = p.windows;
-    int window, y, x, out_h = w.h / w.shrink, out_w = w.w / w.shrink;
+    int window, y, x, halved = w.shrink - 1, out_h = w.h >> halved, out_w = w.w >> halved;
     if (r >= p.n_q)
         return -1;
     window_query(w, r, &window, &y, &x);
-    y += at.top / w.shrink;
-    x += (at.left + window * w.side_x) / w.shrink;
+    y += at.top >> halved;
+    x += (at.left + window * w.side_x) >> halved;
     return y < out_h && x < out_w ? y * out_w + x : -1;
 }
 
@@ -167,77 +182,57 @@ template <class T> static __device__ __forceinline__ void store_chunk(unsigned c
     store_b128(to, make_uint4(pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]), pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7])));
 }
 
-/* A thread copies one column of chunks, every so many rows: what depends on the column is computed once, and a row more
- * costs a few additions. Where a row is not a power of two of chunks, the lanes beyond it are idle. */
-template <int D> __host__ __device__ static constexpr int copy_lanes(void)
-{
-    return D <= 16 ? 2 : D <= 32 ? 4 : D <= 64 ? 8 : D <= 128 ? 16 : 32;
-}
-
-/* Rows first .. first + n_tile - 1 of a matrix; zeros from n_rows and from column `width` on. */
-template <class T, int D>
-static __device__ __forceinline__ void load_tile(unsigned char *tile, const T *from, int row_stride, int width,
-                                                 int first, int n_tile, int n_rows)
-{
-    const int LANES = copy_lanes<D>();
-    int c = (int)threadIdx.x % LANES, r = (int)threadIdx.x / LANES, step = (int)blockDim.x / LANES;
-    bool fills = c * RUN < width;
-    const T *row = from + (size_t)(first + r) * (size_t)row_stride + c * RUN;
-    size_t advance = (size_t)step * (size_t)row_stride;
-    if (D / 8 < LANES && c >= D / 8)
-        return;
-    if (fills && first + n_tile <= n_rows) {
-        UNROLL_BY(4)
-        for (; r < n_tile; r += step, row += advance)
-            cp_async<16>(tile + chunk_at<D>(r, c), row);
-        return;
-    }
-    UNROLL_BY(1)
-    for (; r < n_tile; r += step, row += advance) {
-        bool valid = fills && first + r < n_rows;
-        cp_async<16>(tile + chunk_at<D>(r, c), valid ? row : from, valid);
-    }
-}
-
-/* 8 columns of token `token` (of the grid; -1: padding, which is the bias; -2: none, which is zeros). */
+/* Chunk c of a padding token; zeros from column `width` on. */
 template <class T>
-static __device__ __forceinline__ void copy_token(unsigned char *to, const T *from, int row_stride, int token,
-                                                  const float *bias, int c, bool fills)
+static __device__ __forceinline__ void store_bias(unsigned char *to, const float *bias, int c, int width)
 {
-    if (token == -1 && fills) {
-        float v[RUN];
+    float v[RUN] = {};
+    if (c * RUN < width)
         load_run(v, bias, DT_F32, (size_t)(c * RUN), RUN);
-        store_chunk<T>(to, v);
-        return;
-    }
-    bool valid = fills && token >= 0;
-    cp_async<16>(to, valid ? from + (size_t)token * (size_t)row_stride + c * RUN : from, valid);
+    store_chunk<T>(to, v);
 }
 
-/* Tokens first .. of a block's windows, of two tensors at once (the second tile may be NULL). Each lane finds one of the
- * rows that its warp copies in the grid; they tell each other. */
+/* Tokens first .. of a block's windows, of two tensors at once (the second tile may be NULL): zeros from n_rows on, padding
+ * is the bias. Each lane finds one of the rows that its warp copies in the grid; they tell each other. */
 template <class T, int D>
 static __device__ __forceinline__ void load_windows(unsigned char *tile, unsigned char *other, const flash_args &p,
                                                     const flash_place &at, const T *from, const T *other_from,
                                                     const float *bias, const float *other_bias, int first, int n_tile,
                                                     int n_rows)
 {
-    const int LANES = copy_lanes<D>(), ROWS = 32 / LANES; /* rows of a warp at a time */
-    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, step = (int)blockDim.x / LANES;
-    int mine = lane / ROWS * step + warp * ROWS + lane % ROWS, token = -2;
-    if (mine < n_tile && first + mine < n_rows)
-        token = window_token(p.windows, at, first + mine);
-    int c = lane % LANES;
-    bool fills = c * RUN < p.dk;
-    UNROLL_BY(2)
-    for (int trip = 0; trip * step < n_tile; trip++) { /* at most 16 / ROWS trips: see warps_of */
-        int r = trip * step + (int)threadIdx.x / LANES;
-        int row = __shfl_sync(0xFFFFFFFFu, token, trip * ROWS + lane / LANES);
-        if ((D / 8 < LANES && c >= D / 8) || r >= n_tile)
+    copy_lane<D> l = copy_begin<D>(p.dk);
+    const int TRIPS = 32 / l.ROWS; /* for which lanes can find the rows */
+    int lane = (int)threadIdx.x % 32, source = l.copies ? lane / l.LANES : 0, row_stride = p.q_row * (int)sizeof(T);
+    int mine = lane / l.ROWS * l.step + (int)threadIdx.x / 32 * l.ROWS + lane % l.ROWS, to = l.to;
+    ptrdiff_t apart = (const char *)other_from - (const char *)from;
+    from += l.chunk * RUN;
+    UNROLL_BY(1)
+    for (int begin = 0; begin < n_tile; begin += TRIPS * l.step) {
+        int token = NO_TOKEN;
+        if (begin + mine < n_tile && first + begin + mine < n_rows)
+            token = window_token(p.windows, at, first + begin + mine);
+        UNROLL_BY(1)
+        for (int trip = 0, r = begin; trip < TRIPS && r < n_tile; trip++, r += l.step) {
+            int row = __shfl_sync(0xFFFFFFFFu, token, trip * l.ROWS + source);
+            if (l.copies && r + l.row < n_tile && row != PADDING) {
+                const char *at_row = (const char *)from + (ptrdiff_t)row * row_stride;
+                copy_row<T, D>(l, tile, to, (const T *)at_row, row >= 0);
+                if (other)
+                    copy_row<T, D>(l, other, to, (const T *)(at_row + apart), row >= 0);
+            }
+            to = copy_next(l, to);
+        }
+    }
+    if (!at.padded)
+        return;
+    UNROLL_BY(1)
+    for (int i = (int)threadIdx.x; i < n_tile * (D / RUN); i += (int)blockDim.x) {
+        int r = i / (D / RUN), c = i % (D / RUN);
+        if (first + r >= n_rows || window_token(p.windows, at, first + r) != PADDING)
             continue;
-        copy_token<T>(tile + chunk_at<D>(r, c), from, p.q_row, row, bias, c, fills);
+        store_bias<T>(tile + chunk_at<D>(r, c), bias, c, p.dk);
         if (other)
-            copy_token<T>(other + chunk_at<D>(r, c), other_from, p.q_row, row, other_bias, c, fills);
+            store_bias<T>(other + chunk_at<D>(r, c), other_bias, c, p.dk);
     }
 }
 
@@ -259,7 +254,8 @@ static __device__ __forceinline__ void load_queries(unsigned char *tile, const f
         load_windows<T, D>(tile, nullptr, p, at, (const T *)p.q + at.q, nullptr, p.windows.q_bias + at.head * p.dk,
                            nullptr, at.first_q, n_tile, p.n_q);
     else
-        load_tile<T, D>(tile, (const T *)p.q + at.q, p.q_row, p.dk, at.first_q, n_tile, p.n_q);
+        copy_rows<T, D>(copy_begin<D>(p.dk), tile, (const T *)p.q + at.q, (size_t)p.q_row, (size_t)at.first_q, n_tile,
+                        (size_t)p.n_q);
 }
 
 /* The steps of a tile ----------------------------------------------------------------------------------------------- */
@@ -268,8 +264,7 @@ static __device__ __forceinline__ void load_queries(unsigned char *tile, const f
 template <int D>
 static __device__ __forceinline__ void query_fragment(uint32_t *a, const unsigned char *sQ, int row, int k)
 {
-    int lane = (int)threadIdx.x % 32;
-    ldmatrix_x4(a, sQ + chunk_at<D>(row + lane % 16, 2 * k + lane / 16));
+    ldmatrix_x4(a, sQ + matrix_at<D>(matrix_lane_a<D>(), row, k));
 }
 
 /* Sixteens of a tile's keys that a warp takes part in. */
@@ -283,7 +278,7 @@ static __device__ __forceinline__ void tile_scores(float (*s)[BN / 8][4], const 
                                                    const unsigned char *sQ, int row, const unsigned char *sK,
                                                    sixteens own)
 {
-    int lane = (int)threadIdx.x % 32, key = lane / 16 * 8 + lane % 8, half = lane / 8 % 2;
+    int lane_byte = matrix_lane_b<DK>();
     UNROLL
     for (int m = 0; m < MT; m++)
         UNROLL
@@ -305,7 +300,7 @@ static __device__ __forceinline__ void tile_scores(float (*s)[BN / 8][4], const 
             if (j < own.first || j >= own.end)
                 continue;
             uint32_t b[4]; /* two matrices of 8 keys, 16 deep */
-            ldmatrix_x4(b, sK + chunk_at<DK>(16 * j + key, 2 * k + half));
+            ldmatrix_x4(b, sK + matrix_at<DK>(lane_byte, 16 * j, k));
             UNROLL
             for (int m = 0; m < MT; m++) {
                 mma_16x8x16<T>(s[m][2 * j], a[m], b);
@@ -365,7 +360,7 @@ template <class T, int DV, int BN, int MT>
 static __device__ __forceinline__ void tile_values(float (*o)[DV / 8][4], const float (*s)[BN / 8][4],
                                                    const unsigned char *sV, sixteens own)
 {
-    int lane = (int)threadIdx.x % 32;
+    int lane_byte = matrix_lane_a<DV>();
     UNROLL
     for (int j = 0; j < BN / 16; j++) {
         if (j < own.first || j >= own.end)
@@ -381,7 +376,7 @@ static __device__ __forceinline__ void tile_values(float (*o)[DV / 8][4], const 
         UNROLL
         for (int n = 0; n < DV / 16; n++) {
             uint32_t b[4];
-            ldmatrix_x4_trans(b, sV + chunk_at<DV>(16 * j + lane % 16, 2 * n + lane / 16));
+            ldmatrix_x4_trans(b, sV + matrix_at<DV>(lane_byte, 16 * j, n));
             UNROLL
             for (int m = 0; m < MT; m++) {
                 mma_16x8x16<T>(o[m][2 * n], a[m], b);
@@ -417,7 +412,7 @@ static __device__ __forceinline__ size_t partial_rows(const flash_args &p)
     return (size_t)p.n_splits * (size_t)p.n_objects * (size_t)p.groups * (size_t)p.heads * (size_t)p.n_q;
 }
 
-template <int DV, int MT, bool WINDOWS>
+template <class T, int DV, int MT, bool WINDOWS>
 static __device__ __forceinline__ void store_output(const flash_args &p, const flash_place &at, int row,
                                                     const float (*o)[DV / 8][4], const float (*most)[2],
                                                     const float (*sum)[2])
@@ -437,13 +432,20 @@ static __device__ __forceinline__ void store_output(const flash_args &p, const f
         size_t part = whole ? 0 : partial_row(p, (int)blockIdx.y, at.problem, r);
         size_t first = whole ? at.out + (size_t)to * (size_t)p.out_row : part * (size_t)p.dv;
         float factor = whole ? 1.0f / total : 1.0f;
-        UNROLL
-        for (int n = 0; n < DV / 8; n++) {
-            int c = 8 * n + lane % 4 * 2;
-            if (c < p.dv)
-                store_pair(whole ? p.out : p.partial, whole ? p.out_type : DT_F32, first + (size_t)c,
-                           o[m][n][2 * h] * factor, o[m][n][2 * h + 1] * factor);
+        if (whole && p.out_type == p.q_type) {
+            T *out = (T *)p.out + first + lane % 4 * 2;
+            UNROLL
+            for (int n = 0; n < DV / 8; n++)
+                if (8 * n < p.dv)
+                    *(uint32_t *)(out + 8 * n) = pack2<T>(o[m][n][2 * h] * factor, o[m][n][2 * h + 1] * factor);
+            continue;
         }
+        UNROLL
+        for (int n = 0; n < DV / 8; n++)
+            if (8 * n < p.dv)
+                store_pair(whole ? p.out : p.partial, whole ? p.out_type : DT_F32,
+                           first + (size_t)(8 * n + lane % 4 * 2), o[m][n][2 * h] * factor,
+                           o[m][n][2 * h + 1] * factor);
         if (!whole && lane % 4 == 0)
             store_pair(p.partial, DT_F32, partial_rows(p) * (size_t)p.dv + 2 * part, most[m][h], total);
     }
@@ -486,8 +488,9 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
             load_windows<T, DK>(to, to + K_BYTES, p, at, (const T *)p.k + at.k, (const T *)p.v + at.v, k_bias, v_bias,
                                 tile * BN, BN, at.n_keys);
         } else {
-            load_tile<T, DK>(to, (const T *)p.k + at.k, p.k_row, p.dk, tile * BN, BN, at.n_keys);
-            load_tile<T, DV>(to + K_BYTES, (const T *)p.v + at.v, p.v_row, p.dv, tile * BN, BN, at.n_keys);
+            size_t first = (size_t)tile * BN, n = (size_t)at.n_keys;
+            copy_rows<T, DK>(copy_begin<DK>(p.dk), to, (const T *)p.k + at.k, (size_t)p.k_row, first, BN, n);
+            copy_rows<T, DV>(copy_begin<DV>(p.dv), to + K_BYTES, (const T *)p.v + at.v, (size_t)p.v_row, first, BN, n);
         }
         cp_async_commit();
     };
@@ -525,7 +528,7 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
     bool works = at.first_q + warp_row < p.n_q; /* the same for the whole warp */
     sixteens own = {0, BN / 16};
     if (WINDOWS && p.windows.per_block > 1) /* windows of 16 tokens: the warp's own */
-        own.first = query_window(p, at.first_q + warp_row), own.end = own.first + 1;
+        own.first = query_window(p.windows, at.first_q + warp_row), own.end = own.first + 1;
     for (int tile = at.first_tile; tile < at.end_tile; tile++) {
         cp_async_wait<0>();
         __syncthreads(); /* this tile is there, and nobody reads the one that the next load replaces */
@@ -542,8 +545,9 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
         tile_values<T, DV, BN, MT>(o, s, sK + K_BYTES, own);
     }
     if (works) {
-        at = flash_place_of<WINDOWS>(p, rows, BN); /* again: it would not fit beside 256 columns of o */
-        store_output<DV, MT, WINDOWS>(p, at, at.first_q + warp_row, o, most, sum);
+        if (!WINDOWS)
+            at = flash_place_of<WINDOWS>(p, rows, BN); /* again: it would not fit beside 256 columns of o */
+        store_output<T, DV, MT, WINDOWS>(p, at, at.first_q + warp_row, o, most, sum);
     }
 }
 
@@ -620,7 +624,7 @@ template <bool WINDOWS> __global__ void __launch_bounds__(256, 1) flash_plain(fl
     float o[FLASH_MAX_WIDTH / 32][4] = {}, most = LOWEST, sum = 0;
     int n_tokens = p.windows.side_y * p.windows.side_x, first_key = 0, end_key = at.n_keys;
     if (WINDOWS && p.windows.per_block > 1) {
-        first_key = query_window(p, at.first_q + row) * n_tokens;
+        first_key = query_window(p.windows, at.first_q + row) * n_tokens;
         end_key = first_key + n_tokens;
     }
     for (int tile = at.first_tile; tile < at.end_tile; tile++) {

@@ -3,10 +3,10 @@
  *   with G groups: x [n, X, I]    w [G*O, I]    ->    y [n, G, O]: G products of M = n rows, grid z
  *
  * linear_mma: x and w both f16 or both bf16, I a multiple of 8 (rows of 16-byte chunks).
- *   grid    (ceil(O / BN), ceil(M / BM));   block 32 * WARPS_M * WARPS_N threads;   sm_80 and later
+ *   grid    (ceil(O / BN), ceil(M / BM), G);   block 32 * WARPS_M * WARPS_N threads;   sm_80 and later
  *   shared  STAGES * (BM + BN) * 64 bytes: 48 KiB for 128 x 128, so that two blocks fit where 99 KiB is all there is
- *   A block owns a tile BM x BN of y; tiles of x and w, 32 columns deep, come by cp.async STAGES - 1 ahead. Chunks of 16
- *   bytes are permuted within a row, chunk ^= row / 2 % 4, so that neither cp.async nor ldmatrix meets a bank twice.
+ *   A block owns a tile BM x BN of y: 128 x 128, 128 x 96, 128 x 64 or 64 x 64, what wastes least of the device (tile_of).
+ *   Tiles of x and w (tiles.cuh), 32 columns deep, come by cp.async STAGES - 1 ahead.
  *   traffic  x once per column of tiles (neighbouring blocks share it in L2), w once per row of tiles, y once.
  * linear_few: the same types, up to 512 rows (decoder tokens, latents), where tiles would leave most of the device idle.
  *   grid    (ceil(O / 8), ceil(M / (16 MT)), G);   block 256;   shared 8 KiB MT
@@ -17,8 +17,8 @@
  * linear_any: every mixture of types and every I; 64 x 64 tiles, products in f32 by fused multiply-adds.
  *   grid    as for linear_mma;   block 256;   shared 18 KiB
  * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
-#include "elements.cuh"
 #include "linear_ways.h"
+#include "tiles.cuh"
 
 static const int DEPTH = 32; /* columns of x and w in a stage */
 static const int PAD = 8;    /* floats between rows of the tile on its way out: pairs of 8 lanes meet no bank twice */
@@ -107,69 +107,62 @@ static __device__ __forceinline__ void write_tile(const product &p, const float 
     }
 }
 
-/* Element of 16-byte chunk `chunk` of row `row` in a tile of rows of 32. */
-static __device__ __forceinline__ int swizzled(int row, int chunk)
-{
-    return row * DEPTH + (chunk ^ (row / 2 % 4)) * 8;
-}
-
-/* The chunks of a stage that a thread fetches: where the first stage's come from (advanced by DEPTH a stage), and to. */
+/* What a thread copies of each stage: one chunk of so many rows, first of x, then of w. Rows beyond x and w are any others:
+ * their products are not written. */
 template <class T, int BM, int BN, int THREADS> struct fetcher {
-    static const int N = ((BM + BN) * 4 + THREADS - 1) / THREADS;
-    const T *from[N];
-    int to[N]; /* -1: none; elements from the start of the stage, x before w */
-    bool inside[N];
+    static const int APART = THREADS / 4, OF_X = BM / APART, N = (BM + BN) / APART; /* rows */
+    static_assert(BM % APART == 0 && BN % APART == 0 && APART % 8 == 0, "threads copy equally much");
+    const T *from[N]; /* in the next stage */
+    int to, k;        /* byte in the stage; column in the next stage */
 };
 template <class T, int BM, int BN, int THREADS>
 static __device__ __forceinline__ void fetch_begin(fetcher<T, BM, BN, THREADS> &f, const product &p, size_t row0,
                                                    int col0)
 {
+    int first = (int)threadIdx.x / 4, chunk = (int)threadIdx.x % 4;
+    f.to = chunk_at<DEPTH>(first, chunk);
+    f.k = chunk * RUN;
     UNROLL
     for (int i = 0; i < f.N; i++) {
-        int item = i * THREADS + (int)threadIdx.x, row = item / 4, chunk = item % 4;
-        bool is_x = row < BM;
-        size_t y_row = row0 + (size_t)row, w_row = (size_t)(col0 + row - BM);
-        f.inside[i] = is_x ? y_row < p.n_rows : row < BM + BN && w_row < (size_t)p.n_out;
-        f.to[i] = row < BM + BN ? (is_x ? 0 : BM * DEPTH) + swizzled(is_x ? row : row - BM, chunk) : -1;
-        size_t at = !f.inside[i] ? 0 : is_x ? repeated(y_row, p.n_rows, p.x_period) * p.x_row : w_row * (size_t)p.n_in;
-        f.from[i] = (const T *)(is_x ? p.x : p.w) + at + (size_t)(chunk * 8);
+        size_t x_row = row0 + (size_t)(first + i * f.APART);
+        int w_row = min(col0 + first + (i - f.OF_X) * f.APART, p.n_out - 1);
+        x_row = repeated(x_row < p.n_rows ? x_row : p.n_rows - 1, p.n_rows, p.x_period);
+        f.from[i] =
+            (i < f.OF_X ? (const T *)p.x + x_row * p.x_row : (const T *)p.w + (size_t)w_row * (size_t)p.n_in) + f.k;
     }
 }
 template <class T, int BM, int BN, int THREADS>
-static __device__ __forceinline__ void fetch_stage(const fetcher<T, BM, BN, THREADS> &f, const product &p, T *sStage,
-                                                   int k0)
+static __device__ __forceinline__ void fetch_stage(fetcher<T, BM, BN, THREADS> &f, const product &p,
+                                                   unsigned char *sStage)
 {
-    int k = k0 + (int)threadIdx.x % 4 * 8; /* THREADS is a multiple of 4: the same chunk each time */
+    bool inside = f.k < p.n_in;
     UNROLL
-    for (int i = 0; i < f.N; i++)
-        if (f.to[i] >= 0)
-            cp_async<16>(sStage + f.to[i], f.from[i] + k0, f.inside[i] && k < p.n_in);
+    for (int i = 0; i < f.N; i++) {
+        cp_async<16>(sStage + f.to + i * tile_bytes<DEPTH>(f.APART), f.from[i], inside);
+        f.from[i] += DEPTH;
+    }
+    f.k += DEPTH;
 }
 
-/* rD [MI][NI][4] += the warp's rows of sX times its rows of sW, 32 deep. */
+/* rD [MI][NI][4] += the warp's rows of x times its rows of w, 32 deep; the bytes are those of the lane (matrix_lane). */
 template <class T, int MI, int NI>
-static __device__ __forceinline__ void multiply_stage(float (*rD)[NI][4], const T *sX, const T *sW, int warp_row,
-                                                      int warp_col)
+static __device__ __forceinline__ void multiply_stage(float (*rD)[NI][4], const unsigned char *sX, int x_byte,
+                                                      const unsigned char *sW, int w_byte)
 {
-    int lane = (int)threadIdx.x % 32;
     UNROLL
     for (int step = 0; step < DEPTH / 16; step++) {
-        uint32_t rX[MI][4], rW[NI][2];
+        uint32_t rX[MI][4], rW[NI / 2][4];
         UNROLL
         for (int i = 0; i < MI; i++)
-            ldmatrix_x4(rX[i], sX + swizzled(warp_row + i * 16 + lane % 16, step * 2 + lane / 16));
+            ldmatrix_x4(rX[i], sX + matrix_at<DEPTH>(x_byte, i * 16, step));
         UNROLL
-        for (int j = 0; j < NI; j += 2) {
-            uint32_t r[4];
-            ldmatrix_x4(r, sW + swizzled(warp_col + j * 8 + lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2));
-            rW[j][0] = r[0], rW[j][1] = r[1];
-            rW[j + 1][0] = r[2], rW[j + 1][1] = r[3];
-        }
+        for (int j = 0; j < NI / 2; j++)
+            ldmatrix_x4(rW[j], sW + matrix_at<DEPTH>(w_byte, j * 16, step));
         UNROLL
         for (int i = 0; i < MI; i++)
             UNROLL
         for (int j = 0; j < NI; j++)
-            mma_16x8x16<T>(rD[i][j], rX[i], rW[j]);
+            mma_16x8x16<T>(rD[i][j], rX[i], rW[j / 2] + j % 2 * 2);
     }
 }
 
@@ -189,32 +182,34 @@ static __device__ __forceinline__ void stage_out(const float (*rD)[NI][4], float
 template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLOCKS>
 __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(product p)
 {
-    const int THREADS = 32 * WARPS_M * WARPS_N, STAGE = (BM + BN) * DEPTH, MI = BM / WARPS_M / 16,
-              NI = BN / WARPS_N / 8;
+    const int THREADS = 32 * WARPS_M * WARPS_N, MI = BM / WARPS_M / 16, NI = BN / WARPS_N / 8;
+    const int X_BYTES = tile_bytes<DEPTH>(BM), STAGE_BYTES = X_BYTES + tile_bytes<DEPTH>(BN);
     static_assert(NI % 2 == 0 && MI >= 1, "a warp takes pairs of 8 columns");
-    T *sStages = (T *)dynamic_shared(); /* [STAGES]: x [BM, DEPTH], w [BN, DEPTH] */
+    unsigned char *sStages = dynamic_shared(); /* [STAGES]: x [BM, DEPTH], w [BN, DEPTH] */
     select_group(p);
     size_t row0 = (size_t)blockIdx.y * BM;
     int col0 = (int)blockIdx.x * BN, warp = (int)threadIdx.x / 32;
-    int warp_m = warp / WARPS_N, warp_row = warp_m * MI * 16, warp_col = warp % WARPS_N * NI * 8;
-    int n_stages = (p.n_in + DEPTH - 1) / DEPTH;
+    int warp_m = warp / WARPS_N, warp_col = warp % WARPS_N * NI * 8;
+    int x_byte = matrix_lane_a<DEPTH>() + tile_bytes<DEPTH>(warp_m * MI * 16);
+    int w_byte = matrix_lane_b<DEPTH>() + tile_bytes<DEPTH>(warp_col);
+    int n_stages = (p.n_in + DEPTH - 1) / DEPTH, filled = (STAGES - 1) * STAGE_BYTES, used = 0; /* bytes of sStages */
     float rD[MI][NI][4] = {};
     fetcher<T, BM, BN, THREADS> f;
     fetch_begin(f, p, row0, col0);
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < n_stages)
-            fetch_stage(f, p, sStages + s * STAGE, s * DEPTH);
+            fetch_stage(f, p, sStages + s * STAGE_BYTES);
         cp_async_commit();
     }
     for (int s = 0; s < n_stages; s++) {
         cp_async_wait<STAGES - 2>();
         __syncthreads(); /* stage s is there for all, and all have left stage s - 1, which is filled next */
-        int next = s + STAGES - 1;
-        if (next < n_stages)
-            fetch_stage(f, p, sStages + next % STAGES * STAGE, next * DEPTH);
+        if (s + STAGES - 1 < n_stages)
+            fetch_stage(f, p, sStages + filled);
         cp_async_commit();
-        const T *sX = sStages + s % STAGES * STAGE;
-        multiply_stage<T, MI, NI>(rD, sX, sX + BM * DEPTH, warp_row, warp_col);
+        multiply_stage<T, MI, NI>(rD, sStages + used, x_byte, sStages + used + X_BYTES, w_byte);
+        filled = used;
+        used = used == (STAGES - 1) * STAGE_BYTES ? 0 : used + STAGE_BYTES;
     }
     cp_async_wait<0>();
     float *sC = (float *)dynamic_shared();
@@ -231,7 +226,7 @@ __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, BLOCKS) linear_mma(pro
 template <class T, int BM, int BN, int WARPS_M, int WARPS_N, int STAGES, int BLOCKS>
 static const char *launch_mma(const product &p, void *stream)
 {
-    size_t tiles = (size_t)STAGES * (BM + BN) * DEPTH * sizeof(T);
+    size_t tiles = (size_t)(STAGES * tile_bytes<DEPTH>(BM + BN));
     size_t out = (size_t)(BM / WARPS_M) * (BN + PAD) * sizeof(float);
     dim3 grid(blocks_for((size_t)p.n_out, BN), blocks_for(p.n_rows, BM), (unsigned)p.groups);
     return launch(linear_mma<T, BM, BN, WARPS_M, WARPS_N, STAGES, BLOCKS>, grid, 32 * WARPS_M * WARPS_N,
@@ -244,7 +239,7 @@ template <class T> static __device__ __forceinline__ uint4 few_chunk(const T *ro
     return inside && k < end ? load_b128(row + k) : make_uint4(0, 0, 0, 0);
 }
 
-template <class T, int MT> __global__ void __launch_bounds__(256) linear_few(product p)
+template <class T, int MT> __global__ void __launch_bounds__(256, 1) linear_few(product p)
 {
     const int WARPS = 8, ROWS = 16 * MT, COLS = 8, PITCH = COLS + PAD;
     SHARED(float, sSum, [WARPS * ROWS * COLS]);
@@ -345,14 +340,36 @@ __global__ void __launch_bounds__(256) linear_any(product p)
     write_tile<SIDE, 256>(p, sC, SIDE, row0, col0);
 }
 
-/* Large tiles where they fill the device; a split depth where not even small ones do. */
+/* Tiles of linear_mma. A product's cost beside that of 128 x 128, by the shared memory that a warp's tile needs: 64 x 64 of
+ * y, then 64 x 48, 64 x 32 and 32 x 32 (docs/results/sass.md). */
+static const struct {
+    int tile;
+    size_t rows, cols;
+    double cost;
+} tiles[] = {{4, 128, 128, 1.0}, {5, 128, 96, 1.03}, {6, 128, 64, 1.12}, {3, 64, 64, 1.5}};
+
+static size_t blocks_of(const product &p, size_t rows, size_t cols)
+{
+    return (p.n_rows + rows - 1) / rows * (((size_t)p.n_out + cols - 1) / cols) * (size_t)p.groups;
+}
+/* The tile by which the busiest multiprocessor has least to do: its tiles, with what they compute beyond y. A block that
+ * is alone there waits for its memory. Few rows, and not even small tiles would fill the device: a split depth. */
 static int tile_of(const product &p)
 {
-    size_t large = ((p.n_rows + 127) / 128) * (((size_t)p.n_out + 127) / 128);
-    size_t small = ((p.n_rows + 63) / 64) * (((size_t)p.n_out + 63) / 64) * (size_t)p.groups;
-    if (p.n_rows <= 512 && small < (size_t)device_multiprocessors())
+    size_t slots = (size_t)(device_multiprocessors() > 0 ? device_multiprocessors() : 1);
+    int best = 0;
+    double least = 0;
+    if (p.n_rows <= 512 && blocks_of(p, 64, 64) < slots)
         return p.n_rows <= 16 ? 1 : 2;
-    return large >= (size_t)device_multiprocessors() ? 4 : 3;
+    for (const auto &t : tiles) {
+        size_t blocks = blocks_of(p, t.rows, t.cols);
+        double cost = (double)((blocks + slots - 1) / slots * t.rows * t.cols) * t.cost * (blocks <= slots ? 1.3 : 1);
+        if (!best || cost < least) {
+            least = cost;
+            best = t.tile;
+        }
+    }
+    return best;
 }
 /* tile: 1 .. LINEAR_TILES; 0: by the rule above */
 template <class T> static const char *run_mma(const product &p, int tile, void *stream)
@@ -364,6 +381,10 @@ template <class T> static const char *run_mma(const product &p, int tile, void *
         return launch_few<T, 2>(p, stream);
     case 3:
         return launch_mma<T, 64, 64, 2, 2, 4, 4>(p, stream);
+    case 5:
+        return launch_mma<T, 128, 96, 2, 2, 3, 2>(p, stream);
+    case 6:
+        return launch_mma<T, 128, 64, 2, 2, 4, 3>(p, stream);
     default:
         return launch_mma<T, 128, 128, 2, 2, 3, 2>(p, stream);
     }

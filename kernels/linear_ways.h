@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-enum { LINEAR_TILES = 4 }; /* 1, 2: the depth is split, 16 and 32 rows; 3, 4: 64 and 128 square */
+/* 1, 2: the depth is split, 16 and 32 rows; 3 to 6: 64 x 64, 128 x 128, 128 x 96, 128 x 64 of y */
+enum { LINEAR_TILES = 6 };
 
 extern const op_ways linear_ways;
 

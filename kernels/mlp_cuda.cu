@@ -26,21 +26,6 @@ struct perceptron {
     dtype type;
 };
 
-/* Rows first.. of a matrix [n_rows, n_cols], columns col.. , as a tile [TILE_ROWS, D]; zeros beyond it. */
-template <class T, int D>
-static __device__ __forceinline__ void fetch(unsigned char *tile, const void *from, size_t first, size_t n_rows,
-                                             int col, int n_cols, int tile_rows)
-{
-    const int CHUNKS = D / RUN;
-    UNROLL_BY(1)
-    for (int i = (int)threadIdx.x; i < tile_rows * CHUNKS; i += (int)blockDim.x) {
-        int r = i / CHUNKS, c = i % CHUNKS;
-        bool inside = first + (size_t)r < n_rows && col + c * RUN < n_cols;
-        size_t at = inside ? (first + (size_t)r) * (size_t)n_cols + (size_t)(col + c * RUN) : 0;
-        cp_async<16>(tile + chunk_at<D>(r, c), (const T *)from + at, inside);
-    }
-}
-
 /* Norms 16 rows of the tile in place; four lanes a row. */
 template <class T, int D>
 static __device__ __forceinline__ void norm_rows(unsigned char *sX, int row, const perceptron &p)
@@ -75,16 +60,16 @@ static __device__ __forceinline__ void norm_rows(unsigned char *sX, int row, con
     }
 }
 
-/* d [MT][BN / 8][4] += a's rows times the rows of the tile [BN, DK] from k-step first on; step 16. */
+/* d [MT][BN / 8][4] += a's rows times the rows of the tile [BN, DK], columns 16 k .. */
 template <class T, int DK, int BN, int MT>
 static __device__ __forceinline__ void multiply_step(float (*d)[BN / 8][4], const uint32_t (*a)[4],
                                                      const unsigned char *tile, int k)
 {
-    int lane = (int)threadIdx.x % 32, row = lane / 16 * 8 + lane % 8, half = lane / 8 % 2;
+    int lane_byte = matrix_lane_b<DK>();
     UNROLL
     for (int j = 0; j < BN / 16; j++) {
         uint32_t b[4];
-        ldmatrix_x4(b, tile + chunk_at<DK>(16 * j + row, 2 * k + half));
+        ldmatrix_x4(b, tile + matrix_at<DK>(lane_byte, 16 * j, k));
         UNROLL
         for (int m = 0; m < MT; m++) {
             mma_16x8x16<T>(d[m][2 * j], a[m], b);
@@ -110,8 +95,9 @@ static __device__ __forceinline__ void activate_hidden(float (*s)[HB / 8][4], co
         for (int m = 0; m < MT; m++)
             UNROLL
         for (int i = 0; i < 4; i++)
-            s[m][j][i] = activated_half(p.kind, s[m][j][i] + b[i % 2]);
+            s[m][j][i] += b[i % 2];
     }
+    activate_half<MT * HB / 2>(p.kind, &s[0][0][0]);
 }
 
 template <int D> __host__ __device__ static constexpr int mlp_out_bytes(int rows)
@@ -159,9 +145,12 @@ template <class T, int D, int MT> __global__ void __launch_bounds__(128) mlp_row
     int warp_row = 16 * MT * warp;
     size_t row0 = (size_t)blockIdx.x * (size_t)rows;
     unsigned char *sX = dynamic_shared(), *sW1 = sX + tile_bytes<D>(rows), *sW2 = sW1 + tile_bytes<D>(HB);
-    fetch<T, D>(sX, p.x, row0, p.n_rows, 0, p.width, rows);
+    copy_lane<D> by_row = copy_begin<D>(p.width);
+    copy_lane<HB> by_hidden = copy_begin<HB>(p.hidden);
+    size_t width = (size_t)p.width, hidden = (size_t)p.hidden;
+    copy_rows<T, D>(by_row, sX, (const T *)p.x, width, row0, rows, p.n_rows);
     cp_async_commit();
-    fetch<T, D>(sW1, p.w1, 0, (size_t)p.hidden, 0, p.width, HB);
+    copy_rows<T, D>(by_row, sW1, (const T *)p.w1, width, 0, HB, hidden);
     cp_async_commit();
     float o[MT][D / 8][4] = {};
     cp_async_wait<1>();
@@ -172,7 +161,9 @@ template <class T, int D, int MT> __global__ void __launch_bounds__(128) mlp_row
     for (int h0 = 0; h0 < p.hidden; h0 += HB) {
         cp_async_wait<0>();
         __syncthreads(); /* w1's rows are there (at first: and x is normed), w2's last columns have been used */
-        fetch<T, HB>(sW2, p.w2, 0, (size_t)p.width, h0, p.hidden, D);
+        if (h0 + HB > p.hidden)
+            by_hidden = copy_begin<HB>(p.hidden - h0);
+        copy_rows<T, HB>(by_hidden, sW2, (const T *)p.w2 + h0, hidden, 0, D, width);
         cp_async_commit();
         float s[MT][HB / 8][4] = {};
         UNROLL_BY(D <= 112 ? D / 16 : 4)
@@ -180,14 +171,14 @@ template <class T, int D, int MT> __global__ void __launch_bounds__(128) mlp_row
             uint32_t a[MT][4];
             UNROLL
             for (int m = 0; m < MT; m++)
-                ldmatrix_x4(a[m], sX + chunk_at<D>(warp_row + 16 * m + lane % 16, 2 * k + lane / 16));
+                ldmatrix_x4(a[m], sX + matrix_at<D>(matrix_lane_a<D>(), warp_row + 16 * m, k));
             multiply_step<T, D, HB, MT>(s, a, sW1, k);
         }
         activate_hidden<MT>(s, p, h0);
         cp_async_wait<0>();
         __syncthreads(); /* w2's columns are there, w1's rows have been used */
         if (h0 + HB < p.hidden)
-            fetch<T, D>(sW1, p.w1, (size_t)(h0 + HB), (size_t)p.hidden, 0, p.width, HB);
+            copy_rows<T, D>(by_row, sW1, (const T *)p.w1, width, (size_t)(h0 + HB), HB, hidden);
         cp_async_commit();
         UNROLL
         for (int k = 0; k < HB / 16; k++) {

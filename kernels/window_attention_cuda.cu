@@ -1,12 +1,13 @@
 /* window_attention on CUDA: Hiera's attention within windows, reading qkv where it lies; the kernels are in flash.cuh.
  *   qkv [n, h*w, 3C] q | k | v, heads x D each    qkv_bias [1, 1, 3C] f32    ->    [n, h'*w', C]
- *   grid    x query tiles of all windows of an object, z objects * heads;   block a warp for each 16 queries, 4 to 8
+ *   grid    x query tiles of all windows, y heads, z objects;   block a warp for each 16 queries, 4 to 8; or for each 32,
+ *           4 of them: windows of 128 queries or more, where two such blocks fit on a multiprocessor (sm_80, 87, 90)
  *   shared  Q [queries, D], one or two tiles of K and V [64, D]: for D = 96 and windows of 8x8 tokens 39 KiB, all of it on
  *           its way at once, which with two blocks or more on a multiprocessor is what the memory's latency asks for
  *   Windows of 4x4 tokens are taken four at a time, side by side: a tile of 64 keys is full, and each of the four warps
  *   multiplies with the 16 keys of its own window only.
- *   Padding tokens are the bias rounded to qkv's type, put in shared memory by the threads that would have copied the
- *   token; pooled queries are the maxima of four tokens, taken on the way to shared memory.
+ *   Padding tokens are the bias rounded to qkv's type, put in shared memory after the copies; pooled queries are the
+ *   maxima of four tokens, taken on the way to shared memory.
  *   traffic qkv and the output once per window (k and v of 14x14 windows twice, the second time from L2): memory bound.
  *           Stage 1 of tiny (65536 tokens of 3*96): 50 MB, 11 us of an H200, 250 us of an Orin; its 3 GFLOP take a tenth.
  * window 0 (the whole grid) without pooling is ordinary attention with rows 3C apart: attention_cuda.cu.
@@ -58,8 +59,10 @@ static void set_windows(flash_args *p, const op_call *c, int *n_blocks)
     w->h = a->h, w->w = a->w;
     w->side_y = a->window ? a->window : a->h;
     w->side_x = a->window ? a->window : a->w;
-    w->side_x_inverse = 0xFFFFFFFFu / (unsigned)w->side_x + 1;
     w->shrink = a->pool ? 2 : 1;
+    w->query_x = w->side_x / w->shrink;
+    w->side_inverse = 0xFFFFFFFFu / (unsigned)w->side_x + 1;
+    w->query_inverse = 0xFFFFFFFFu / (unsigned)w->query_x + 1;
     w->per_block = w->side_y * w->side_x == 16 && !a->pool ? 4 : 1;
     int windows_across = (a->w + w->side_x - 1) / w->side_x;
     w->per_block = w->per_block < windows_across ? w->per_block : windows_across;
@@ -71,18 +74,25 @@ static void set_windows(flash_args *p, const op_call *c, int *n_blocks)
 }
 
 /* Blocks of equal numbers of warps, of which four can fill a tile faster than one. */
-static int warps_of(int n_q)
+static int warps_of(int n_q, int rows, int most)
 {
-    int tiles = (n_q + 15) / 16, blocks = (tiles + 7) / 8, warps = (tiles + blocks - 1) / blocks;
+    int tiles = (n_q + rows - 1) / rows, blocks = (tiles + most - 1) / most, warps = (tiles + blocks - 1) / blocks;
     return warps < 4 ? 4 : warps;
 }
+template <class T, int D, int MT> static const char *start_rows(flash_args *p, int n_blocks, void *stream)
+{
+    int warps = warps_of(p->n_q, 16 * MT, 8 / MT), rows = 16 * MT * warps;
+    p->q_tiles = (p->n_q + rows - 1) / rows;
+    dim3 grid((unsigned)(n_blocks * p->q_tiles), (unsigned)p->heads, (unsigned)p->n_objects);
+    return launch(flash_half<T, D, D, 64, MT, true>, grid, (unsigned)warps * 32,
+                  flash_shared_bytes<D, D, 64, MT>(warps, p->n_k), stream, *p);
+}
+/* Warps of 32 queries read keys and values half as often, where two such blocks fit on a multiprocessor. */
 template <class T, int D> static const char *start(flash_args *p, int n_blocks, void *stream)
 {
-    int warps = warps_of(p->n_q);
-    p->q_tiles = (p->n_q + 16 * warps - 1) / (16 * warps);
-    dim3 grid((unsigned)(n_blocks * p->q_tiles), 1, (unsigned)(p->n_objects * p->heads));
-    return launch(flash_half<T, D, D, 64, 1, true>, grid, (unsigned)warps * 32,
-                  flash_shared_bytes<D, D, 64, 1>(warps, p->n_k), stream, *p);
+    if (p->n_q >= 128 && 2 * flash_shared_bytes<D, D, 64, 2>(4, p->n_k) <= device_shared_limit())
+        return start_rows<T, D, 2>(p, n_blocks, stream);
+    return start_rows<T, D, 1>(p, n_blocks, stream);
 }
 template <class T> static const char *start_half(flash_args *p, int n_blocks, void *stream)
 {
@@ -110,8 +120,8 @@ static const char *run(const op_call *c)
     set_windows(&p, c, &n_blocks);
     if (p.dk > FLASH_MAX_WIDTH)
         return "window_attention: heads must be at most 256 wide";
-    if (p.n_k > 65536 || (size_t)p.n_objects * (size_t)p.heads > 65535)
-        return "window_attention: windows have at most 65536 tokens, objects * heads is at most 65535";
+    if (p.n_k > 65536 || p.n_objects > 65535 || p.heads > 65535)
+        return "window_attention: windows have at most 65536 tokens, and there are at most 65535 objects and heads";
     if (!(p.scale > 0))
         return "window_attention: the scale must be positive";
     if (flash_is_half(&p) && p.dk <= 112) {
@@ -121,7 +131,7 @@ static const char *run(const op_call *c)
                                    : start_half<f16>(&p, n_blocks, c->stream);
     }
     p.q_tiles = (p.n_q + PLAIN_ROWS - 1) / PLAIN_ROWS;
-    dim3 grid((unsigned)(n_blocks * p.q_tiles), 1, (unsigned)(p.n_objects * p.heads));
+    dim3 grid((unsigned)(n_blocks * p.q_tiles), (unsigned)p.heads, (unsigned)p.n_objects);
     return launch(flash_plain<true>, grid, PLAIN_THREADS, plain_shared_bytes(p.dk, p.dv), c->stream, p);
 }
 

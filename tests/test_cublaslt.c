@@ -2,6 +2,7 @@
  * describes: layouts, strides, epilogues and algorithms are right if the numbers are. */
 #include "cublaslt.h"
 #include "fake_cublaslt.h"
+#include "linear_ways.h"
 #include "ops/linear_reference.h"
 
 #include <dlfcn.h>
@@ -347,14 +348,14 @@ static void test_tuning(void **state)
     printf("  remembered %d times: %s -> %s, tile %d\n", m.n_remembered, m.key, way_kind_name(m.chosen.kind),
            (int)m.chosen.algorithm[0]);
     assert_int_equal(m.n_remembered, 1);
-    assert_int_equal(m.n_timed[WAY_OWN], 5);
+    assert_int_equal(m.n_timed[WAY_OWN], 1 + LINEAR_TILES);
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2); /* the one that splits needs too much */
     assert_int_equal(runs(&p, &l), 0);            /* as remembered, without timing */
-    assert_int_equal(m.n_timed[WAY_OWN], 5);
+    assert_int_equal(m.n_timed[WAY_OWN], 1 + LINEAR_TILES);
     assert_int_equal(m.chosen.algorithm[0], 2);
     runs(&gelu, &l);
     assert_int_equal(m.n_remembered, 2);
-    assert_int_equal(m.n_timed[WAY_OWN], 10);
+    assert_int_equal(m.n_timed[WAY_OWN], 2 * (1 + LINEAR_TILES));
     assert_int_equal(m.n_timed[WAY_CUBLASLT], 2);
 }
 

@@ -31,23 +31,38 @@ MUFU_CYCLES = 8  # 16 lanes of a multiprocessor: 4 of a scheduler
 
 
 def tile_bytes(rows, width):
-    chunks = width // 8 if width % 64 == 0 else width // 8 | 1
+    chunks = width // 8 if width % 64 == 0 or width == 32 else width // 8 | 1
     return rows * chunks * 16
 
 
-class Flash:
-    """flash_half of kernels/flash.cuh. An iteration is a tile of `keys` keys."""
+def copy_chunks(width):
+    """16-byte copies of a lane for one row, and the rows that a warp copies at a time: copy_lane of kernels/tiles.cuh."""
+    lanes = (8 if width % 64 == 0 else width // 8 if width <= 32 else 7 if width % 56 == 0 else 5 if width % 40 == 0
+             else 4 if width == 96 else 6)
+    return width // 8 // lanes, 32 // lanes
 
-    def __init__(self, label, dk, dv, keys, row_tiles, warps, windows=0, tokens=0):
+
+def copy_trips(rows, width, warps):
+    return -(-rows // (copy_chunks(width)[1] * warps))
+
+
+class Flash:
+    """flash_half of kernels/flash.cuh. An iteration is a tile of `keys` keys; of a window of `tokens` it carries its share of
+    what is copied before the loop."""
+
+    def __init__(self, label, dk, dv, keys, row_tiles, warps, tokens=0):
         self.label, self.warps = label, warps
-        self.source = "window_attention_cuda" if windows else "attention_cuda"
-        self.name = f"10flash_halfI4bf16Li{dk}ELi{dv}ELi{keys}ELi{row_tiles}ELb{1 if windows else 0}EE"
+        self.source = "window_attention_cuda" if tokens else "attention_cuda"
+        self.name = f"10flash_halfI4bf16Li{dk}ELi{dv}ELi{keys}ELi{row_tiles}ELb{1 if tokens else 0}EE"
         self.hmma = row_tiles * (keys // 8 * (dk // 16) + keys // 16 * (dv // 8))
-        # 16-byte copies of a thread for the next tile: keys, then values.
-        self.copies = [keys * w / 8 / (32 * warps) if not windows or tokens > keys else 0 for w in (dk, dv)]
-        # A window of one tile: all its copies come before the loop, which is passed once; they count with it.
-        self.before = 3 * tokens * dk / 8 / (32 * warps) if windows and tokens <= keys else 0
-        tiles = (tile_bytes(keys, dk) + tile_bytes(keys, dv)) * (1 if windows and tokens <= keys else 2)
+        # (trips of a thread, its copies in a trip) of the loops that copy the next tile: keys and values, at once in windows.
+        one = [(copy_trips(keys, w, warps), copy_chunks(w)[0]) for w in (dk, dv)]
+        windows = (one[0][0], 2 * one[0][1])
+        queries = (copy_trips(16 * row_tiles * warps, dk, warps), copy_chunks(dk)[0])
+        n_tiles = -(-tokens // keys) if tokens else 0
+        self.copies = one if not tokens else [windows] if n_tiles > 1 else []
+        self.before = [(queries, 1 / n_tiles)] + ([(windows, 1)] if n_tiles == 1 else []) if tokens else []
+        tiles = (tile_bytes(keys, dk) + tile_bytes(keys, dv)) * (1 if n_tiles == 1 else 2)
         queries = tile_bytes(16 * row_tiles * warps, dk)
         borrows = row_tiles == 1 and dv <= 128 and dk > 128
         self.shared = max(queries, tiles) if borrows else queries + tiles
@@ -60,7 +75,7 @@ class Linear:
         self.label, self.source, self.warps = f"linear {bm} x {bn}", "linear_cuda", warps_m * warps_n
         self.name = f"10linear_mmaI4bf16Li{bm}ELi{bn}ELi{warps_m}ELi{warps_n}ELi{stages}ELi{blocks}EE"
         self.hmma, self.copies = bm // warps_m // 16 * (bn // warps_n // 8) * 2, []
-        self.before = 0
+        self.before = []
         self.shared = max(stages * (bm + bn) * 64, bm // warps_m * (bn + 8) * 4)
 
 
@@ -72,20 +87,34 @@ class Conv:
         self.source, self.warps = "conv2d_cuda", 4
         self.name = f"12conv_productI4bf16Li{bn}ELb{1 if chunks else 0}EE"
         self.hmma, self.shared = bn // 8 * 2, 2 * (tile_bytes(64, 32) + tile_bytes(bn, 32))
-        self.copies, self.before = [bn * 4 // 128], 0
+        self.copies, self.before = [(copy_trips(bn, 32, 4), 1)], []
+
+
+def window(side, width, limit):
+    """As start and warps_of of kernels/window_attention_cuda.cu choose."""
+    tokens = side * side
+    both = Flash("", width, width, 64, 2, 4, tokens)
+    row_tiles = 2 if 2 * both.shared <= limit * 1024 else 1
+    tiles = -(-tokens // (16 * row_tiles))
+    blocks = -(-tiles // (8 // row_tiles))
+    return Flash(f"windows of {side} x {side}, {width} wide", width, width, 64, row_tiles, max(4, -(-tiles // blocks)), tokens)
 
 
 def kernels(target):
     limit = TARGETS[target]["opt_in"]
-    two = 2 if limit >= 144 else 1
+    two = 2 if limit >= 208 else 1
     self_keys = 64 if limit >= 192 else 32
     return [
-        Flash("memory attention 256 / 64", 256, 64, 64, two, 8 if limit >= 208 or limit < 144 else 4),
+        Flash("memory attention 256 / 64", 256, 64, 64, two, 8),
         Flash("self-attention 256 / 256", 256, 256, self_keys, 1, 8 if limit >= 128 else 4),
+        Flash("global attention, 72 (80) wide", 80, 80, 64, 2, 4),
         Flash("global attention, 96 wide", 96, 96, 64, 2, 4),
-        Flash("windows of 8 x 8, 96 wide", 96, 96, 64, 1, 4, 1, 64),
-        Flash("windows of 14 x 14, 96 wide", 96, 96, 64, 1, 7, 1, 196),
-        Linear(128, 128, 2, 4, 3, 2),
+        Flash("windows of 8 x 8, 96 wide", 96, 96, 64, 1, 4, 64),
+        window(14, 96, limit),
+        window(16, 80, limit),
+        Linear(128, 128, 2, 2, 3, 2),
+        Linear(128, 96, 2, 2, 3, 2),
+        Linear(128, 64, 2, 2, 4, 3),
         Linear(64, 64, 2, 2, 4, 4),
         Conv(64, True),
         Conv(96, False),
@@ -169,38 +198,43 @@ def iteration(code, kernel):
     main = main_loop(code, every)
     if not main:
         return None
-    parts = [loop for loop in every if inside(loop, main)]
-    parts = sorted(loop for loop in parts if not any(inside(loop, other) for other in parts))
+    innermost = sorted(loop for loop in every if not any(inside(other, loop) for other in every))
+    parts = [loop for loop in innermost if inside(loop, main)]
     plain = [(at, t) for at, t in code if main[0] <= at <= main[1] and not any(a <= at <= b for a, b in parts)]
     total = dict(issue=float(len(plain)), copies=0.0, bytes=0.0)
     ops = collections.Counter(opcode(t) for _, t in plain)
     total["bytes"] = float(sum(shared_bytes(t) for _, t in plain))
-    copies, copy_instructions, straight_hmma = list(kernel.copies), [], ops["HMMA"]
-    for loop in parts:
-        c, n = count(code, loop), sum(count(code, loop).values())
-        trips = 0.0
-        if c["HMMA"]:
-            trips = (kernel.hmma - straight_hmma) / c["HMMA"]
-        elif c["LDGSTS"]:
-            trips = (copies.pop(0) if copies else 0) // c["LDGSTS"] if c["LDGSTS"] > 1 else (copies.pop(0) if copies else 0)
-            copy_instructions.append(n / c["LDGSTS"])
-            total["copies"] += trips * n
+
+    def add(loop, trips):
+        c = count(code, loop)
         for op, k in c.items():
             ops[op] += trips * k
+        n = sum(c.values())
         total["issue"] += trips * n
+        total["copies"] += trips * n if c["LDGSTS"] else 0
         total["bytes"] += trips * sum(shared_bytes(t) for at, t in code if loop[0] <= at <= loop[1])
-    # Copies before the loop say the same where the loop has none.
-    for loop in every:
-        if loop[1] >= main[0]:
-            continue
+
+    copies, per_copy, straight_hmma = list(kernel.copies), [], ops["HMMA"]
+    for loop in parts:
         c = count(code, loop)
-        if c["LDGSTS"] == 1 and not c["HMMA"]:
-            copy_instructions.append(sum(c.values()))
-    total["per_copy"] = max(copy_instructions) if copy_instructions else None
-    if kernel.before:
-        total["copies"] += kernel.before * total["per_copy"]
-        total["issue"] += kernel.before * total["per_copy"]
-        total["bytes"] += kernel.before * 512
+        if c["HMMA"]:
+            add(loop, (kernel.hmma - straight_hmma) / c["HMMA"])
+        elif c["LDGSTS"]:
+            per_copy.append(sum(c.values()) / c["LDGSTS"])
+            if copies:
+                trips, chunks = copies.pop(0)
+                add(loop, trips * chunks / c["LDGSTS"])
+    # Copies before the loop: queries, and keys and values of windows that are one tile.
+    for (trips, chunks), share in kernel.before:
+        loop = next(loop for loop in innermost if loop[1] < main[0] and count(code, loop)["LDGSTS"] == chunks)
+        c = count(code, loop)
+        per_copy.append(sum(c.values()) / c["LDGSTS"])
+        add(loop, share * trips)
+    total["per_copy"] = max(per_copy) if per_copy else None
+    if not parts and ops["HMMA"] > kernel.hmma:  # several turns in one
+        turns = ops["HMMA"] / kernel.hmma
+        total = {k: v / turns if isinstance(v, float) else v for k, v in total.items()}
+        ops = collections.Counter({op: k / turns for op, k in ops.items()})
     total["other"] = total["issue"] - total["copies"] - ops["HMMA"] - ops["LDSM"]
     total["hmma"], total["ldsm"], total["mufu"] = ops["HMMA"], ops["LDSM"], ops["MUFU"]
     return total
@@ -255,7 +289,8 @@ HEAD = """# What the machine code lets the hot kernels reach
 
 Written by `tests/gpu/sass_table.py BUILD` from the kernels as compiled (bf16); nothing here was measured on a device.
 One turn of the main loop of a warp: a tile of 64 or 32 keys, a stage of 32 columns, 32 taps x channels. Inner loops count as often as
-they run for the tile; code that only the last tile needs (mask) or few tiles (rescaling) counts as if it always ran.
+they run for the tile; code that only the last tile needs (mask) or few tiles (rescaling) counts as if it always ran. What else is outside
+the main loop does not count, but for the copies of windows; nor do loops for the padding of windows.
 
 - *instructions a copy*: of the loop that copies a tile, for each 16 bytes of a thread (LDGSTS).
 - *cycles*: what a turn of all warps of a multiprocessor keeps busy: a scheduler's tensor core, its issue slot (1 a cycle), the

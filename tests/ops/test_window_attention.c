@@ -1,6 +1,8 @@
 /* window_attention against the text of hieradet.py in float64: pad, partition, pool, attend, un-partition, crop. */
 #include "op_test.h"
 
+#include "control.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -145,6 +147,20 @@ static void blocks(void **state)
         }
 }
 
+/* With 163 KiB of shared memory a warp takes 32 queries of large windows: every width, windows that are padded. */
+static void wide_rows(void **state)
+{
+    (void)state;
+    static const shape cases[] = {
+        {1, 16, 20, 14, 1, 96, 0}, {1, 16, 16, 16, 2, 72, 0}, {1, 12, 12, 12, 1, 56, 0}, {1, 24, 24, 24, 1, 88, 1}};
+    emu_shared_limit(163 * 1024);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        op_case t = window_case("wide rows", i & 1 ? DT_F16 : DT_BF16, cases[i]);
+        op_check(&t);
+    }
+    emu_shared_limit(99 * 1024);
+}
+
 /* A NaN stays in its window. */
 static void not_finite(void **state)
 {
@@ -173,8 +189,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),     cmocka_unit_test(types),    cmocka_unit_test(blocks),
-        cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes),    cmocka_unit_test(types),      cmocka_unit_test(blocks),
+        cmocka_unit_test(wide_rows), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
