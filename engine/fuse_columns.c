@@ -359,6 +359,38 @@ int fuse_taps(builder *b, int i)
     return 1;
 }
 
+/* Rows of an object for which every block can norm all of them. */
+enum { HANDFUL = 64, WIDEST_TOKEN = 512 };
+
+/* On a device: linear(layernorm(x)) or linear(layernorm(x) + y) of a handful of tokens. Others may read the norm. */
+int fuse_norm(builder *b, int i)
+{
+    graph *g = b->g;
+    const node *n = &g->nodes[i];
+    int at =
+        b->device && n->op == OP_linear && !n->in[3] && !n->in[4] && !n->attr.groups ? producer_index(g, n->in[0]) : -1;
+    const node *norm = at < 0 ? NULL : &g->nodes[at];
+    if (!norm || norm->op != OP_layernorm || norm->attr.act != ACT_NONE)
+        return 0;
+    int sum = norm->out[1];
+    if (sum && (n->in[0] != sum || n_consumers(g, sum) != 1 || !is_hidden(g, sum)))
+        return 0;
+    const tensor *x = &g->values[norm->in[0]].t, *w = &g->values[n->in[1]].t, *y = &g->values[n->out[0]].t;
+    const tensor *normed = &g->values[norm->out[0]].t;
+    if ((x->type != DT_BF16 && x->type != DT_F16) || w->type != x->type || y->type != x->type ||
+        normed->type != x->type || (sum && g->values[norm->in[3]].t.type != x->type) || x->rows > HANDFUL ||
+        x->cols > WIDEST_TOKEN || x->cols % 8 || g->values[n->in[1]].storage != IN_WEIGHT)
+        return 0;
+    node whole = {.op = OP_norm_linear, .attr = {.act = n->attr.act, .eps = norm->attr.eps}};
+    const int in[6] = {norm->in[0], n->in[1], n->in[2], norm->in[1], norm->in[2], norm->in[3]};
+    memcpy(whole.in, in, sizeof in);
+    whole.out[0] = n->out[0];
+    whole.out[1] = norm->out[0];
+    g->nodes[at] = whole; /* where the norm was: its readers come after */
+    remove_node(g, &g->nodes[i]);
+    return 1;
+}
+
 /* On a device: conv2d(cast(x)) of f32; the kernel rounds what it reads. */
 int fuse_cast_input(builder *b, int i)
 {

@@ -207,6 +207,23 @@ static val block_seen(builder *b, val x, val y) /* the convolution is read elsew
     return mul(b, mixed(b, u), add(b, u, y));
 }
 
+/* With 16 bits one node on a device; the norm itself is read too. */
+static val norm_product(builder *b, val x, val y)
+{
+    val h = layernorm(b, mul(b, x, y), 1e-5f, on("n"));
+    return concat_rows(b, h, activation(b, linear(b, h, 16, on("e")), ACT_RELU));
+}
+static val norm_sum_product(builder *b, val x, val y)
+{
+    val h = layernorm(b, x, 1e-5f, on("n"));
+    return concat_rows(b, h, activation(b, linear_no_bias(b, add(b, h, y), 16, on("e")), ACT_SIGMOID));
+}
+static val norm_sum_seen(builder *b, val x, val y) /* the sum has two readers */
+{
+    val h = layernorm(b, x, 1e-5f, on("n")), sum = add(b, h, y);
+    return concat_rows(b, sum, activation(b, linear(b, sum, 16, on("e")), ACT_RELU));
+}
+
 static val constants(builder *b, val x, val y) /* rows of weights under x, as data would be */
 {
     (void)y;
@@ -356,7 +373,8 @@ static int nodes_in_bf16(toy_build build)
     static const struct {
         toy_build build;
         int nodes;
-    } known[] = {{perceptron, 5}, {perceptron_bare, 5}, {block, 5}, {block_squeezed, 6}, {block_seen, 7}};
+    } known[] = {{perceptron, 5},   {perceptron_bare, 5},  {block, 5},        {block_squeezed, 6}, {block_seen, 7},
+                 {norm_product, 6}, {norm_sum_product, 5}, {norm_sum_seen, 6}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].build == build)
             return known[i].nodes;
@@ -401,6 +419,9 @@ static void test_rules(void **state)
         {"RepViT block", block, 6, 4},
         {"RepViT block with squeeze-excite", block_squeezed, 12, 6},
         {"convolution read elsewhere stays", block_seen, 7, 5},
+        {"norm into a product", norm_product, 5, 4},
+        {"norm and sum into a product", norm_sum_product, 5, 3},
+        {"sum with two readers stays", norm_sum_seen, 5, 3},
         {"constants", constants, 2, 1},
         {"the same twice", same_twice, 5, 4},
         {"the same twice, named, stays", named_twice_stays, 3, 3},
