@@ -10,8 +10,8 @@ made.
 
 The plan is a list of phases KIND+PX:STEPS. `image` treats frames as images of their own, `clip` tracks with memory
 through large motion, `video` through motion as in the held-out clips, `mixed` tracks
-among things of one look side by side and learns from every frame as an image too, `fine` does so at half the rate. The
-learning rate of the last --decay steps of the plan falls to zero. A longer or shorter plan may be given when resuming, as
+among things of one look side by side and learns from every frame as an image too, `fine` does so at half the
+rate and with more boxes. The learning rate of the last --decay steps of the plan falls to zero. A longer or shorter plan may be given when resuming, as
 long as the phases already done stay: so the end can be chosen late.
 
 On the CPU one process with one thread works per core and gradients are averaged, which for a model of this size is much
@@ -35,7 +35,8 @@ import model
 import track
 from muon import Optimizer
 
-PLAN = "image64:1000,image128:400,clip128:1350,video128:750,video256:250,mixed192:350,mixed256:120"
+PLAN = ("image64:1000,image128:400,clip128:1350,video128:750,video256:250,mixed192:350,mixed256:120,"
+        "fine192:900,fine256:620")
 # Of one step and process: clips, frames of each, objects of each; steps that share clips; and the learning rate.
 SIZES = {"image64": (8, 4, 4), "image": (4, 2, 4), "clip": (1, 6, 4), "video": (1, 6, 4), "video256": (1, 8, 3),
          "mixed": (1, 8, 3), "fine": (1, 8, 3)}
@@ -43,7 +44,7 @@ REUSE = {"image": 3, "clip": 2, "video": 2, "mixed": 2, "fine": 2}
 RATES = {"image": 1e-3, "clip": 7e-4, "video": 6e-4, "mixed": 6e-4, "fine": 3e-4}
 track_with_images = functools.partial(track.clip_loss, with_images=True)
 LOSS = {"image": track.image_loss, "clip": track.clip_loss, "video": track.clip_loss, "mixed": track_with_images,
-        "fine": track_with_images}
+        "fine": functools.partial(track_with_images, kinds=(0.35, 0.45, 0.2))}
 MOTION = {"image": "any", "clip": "growing", "video": "even", "mixed": "crowded", "fine": "crowded"}
 WARM_UP = 100
 EASY_STEPS = {"image": 900, "clip": 700}  # until scenes are as hard as they get
@@ -78,8 +79,8 @@ def arguments(argv=None):
     p.add_argument("--out", required=True, metavar="DIR", help="where the files go; made if needed")
     p.add_argument("--seed", type=int, default=1, help="of weights, clips and prompts (default 1)")
     p.add_argument("--plan", type=plan_of, default=PLAN, metavar="PHASES", help=f"default {PLAN}")
-    p.add_argument("--decay", type=positive, default=300, metavar="STEPS",
-                   help="the learning rate falls to zero over the last STEPS (default 300)")
+    p.add_argument("--decay", type=positive, default=550, metavar="STEPS",
+                   help="the learning rate falls to zero over the last STEPS (default 550)")
     p.add_argument("--minutes", type=float, metavar="N", help="stop after N minutes, to be resumed")
     p.add_argument("--processes", type=positive, metavar="N", help="default: cores on the CPU, 1 on a GPU")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
