@@ -91,6 +91,7 @@ static double matrix_share(const frame_call *c)
     switch (c->id) {
     case OP_linear:
     case OP_mlp:
+    case OP_norm_linear:
         return predict_expected.product;
     case OP_attention:
         return predict_expected.attention;

@@ -186,10 +186,10 @@ void fuse(builder *b)
 {
     /* Sums that a table replaced must be gone before norms take sums over. */
     static int (*const rules[])(builder *, int) = {
-        fuse_constant,    fuse_same,       fuse_constant_sum, fuse_activation, fuse_linear_pair, fuse_value_projection,
-        fuse_layer_scale, fuse_residual,   fuse_cast,         fuse_shuffle,    fuse_activation,  fuse_excite,
-        fuse_mlp,         fuse_cast_input, fuse_slices,       fuse_row_groups, fuse_slices,      fuse_turns,
-        fuse_columns,     fuse_unused,     fuse_second_output};
+        fuse_constant,    fuse_same,     fuse_constant_sum, fuse_activation,    fuse_linear_pair, fuse_value_projection,
+        fuse_layer_scale, fuse_residual, fuse_cast,         fuse_shuffle,       fuse_activation,  fuse_excite,
+        fuse_mlp,         fuse_taps,     fuse_cast_input,   fuse_slices,        fuse_row_groups,  fuse_slices,
+        fuse_turns,       fuse_columns,  fuse_unused,       fuse_second_output, fuse_norm};
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (int i = 0; i < b->g->n_nodes && b->err.status == SAM_OK; i++)
             while (b->err.status == SAM_OK && i < b->g->n_nodes && rules[r](b, i))

@@ -19,6 +19,8 @@
  *   second output  layernorm(x), and layernorm(x) + y                 -> both from the norm
  * and for a device (builder.device), where writing and reading costs more than arithmetic:
  *   MLP            y + linear(act(linear(layernorm(x)))), 16 bit      -> mlp; many rows, or narrow ones
+ *   taps           mlp(u) + u, u = depthwise 3x3 of x, gated or not   -> inside mlp; mean_rows takes x
+ *   norm           linear(layernorm(x) [+ y]) of a handful of rows    -> norm_linear
  *   input type     conv2d(cast(x)), x f32                             -> conv2d(x)
  * tests/test_fuse.c shows for each that fused and unfused graphs agree. */
 #ifndef FUSE_H

@@ -261,7 +261,7 @@ int fuse_excite(builder *b, int i)
 }
 
 /* Rows for which the hidden values are better not written; narrow ones always (their launches cost more than they do). */
-enum { MANY_ROWS = 8192, NARROW = 64, WIDEST = 224 };
+enum { MANY_ROWS = 4096, NARROW = 64, WIDEST = 224 };
 
 static int fits_mlp(const graph *g, const node *outer, const node *inner)
 {
@@ -302,6 +302,92 @@ int fuse_mlp(builder *b, int i)
     fuse_unused(b, (int)(inner - g->nodes));
     if (norm) /* it comes before: its place has not changed */
         fuse_unused(b, (int)(norm - g->nodes));
+    return 1;
+}
+
+/* A depthwise 3x3 convolution that keeps the grid and the type, and no more, of which n_readers hear. */
+static node *plain_depthwise(const graph *g, int id, int n_readers)
+{
+    node *p = producer(g, id);
+    if (!p || p->op != OP_conv2d || !is_hidden(g, id) || n_consumers(g, id) != n_readers || p->in[3] ||
+        p->attr.act != ACT_NONE)
+        return NULL;
+    const tensor *x = &g->values[p->in[0]].t, *w = &g->values[p->in[1]].t, *y = &g->values[id].t;
+    int keeps = p->attr.kernel == 3 && p->attr.stride == 1 && p->attr.pad == 1 && p->attr.groups == x->cols;
+    return keeps && w->rows == x->cols && x->type == y->type && w->type == y->type && x->n == y->n &&
+                   g->values[p->in[1]].storage == IN_WEIGHT
+               ? p
+               : NULL;
+}
+
+/* On a device: mlp(u) + u where u is a depthwise convolution, or that times its own excitation: RepViT's block. The mlp
+ * convolves what it reads, and the mean is computed from the convolution's input. */
+int fuse_taps(builder *b, int i)
+{
+    graph *g = b->g;
+    node *n = &g->nodes[i];
+    int u = n->in[0];
+    if (!b->device || n->op != OP_mlp || n->in[5] || n->in[7] != u || !is_hidden(g, u) || n_consumers(g, u) != 2)
+        return 0;
+    node *times = producer(g, u), *mean = NULL;
+    if (times && times->op == OP_mul) {
+        mean = only_for_me(g, times->in[1], OP_mean_rows);
+        if (!mean || !mean->in[1] || mean->in[0] != times->in[0] ||
+            g->values[times->in[1]].t.type != g->values[u].t.type)
+            return 0;
+    }
+    node *conv = plain_depthwise(g, mean ? times->in[0] : u, 2);
+    if (!conv || g->values[conv->in[0]].t.type != g->values[u].t.type)
+        return 0;
+    if (mean) {
+        mean->in[5] = conv->in[1];
+        mean->in[6] = conv->in[2];
+        mean->in[0] = conv->in[0];
+        mean->attr.h = conv->attr.h;
+        mean->attr.w = conv->attr.w;
+        n->in[10] = times->in[1];
+    }
+    n->in[0] = conv->in[0];
+    n->in[7] = 0;
+    n->in[8] = conv->in[1];
+    n->in[9] = conv->in[2];
+    n->attr.h = conv->attr.h;
+    n->attr.w = conv->attr.w;
+    if (mean) /* it comes after: the convolution's place stays */
+        fuse_unused(b, (int)(times - g->nodes));
+    fuse_unused(b, (int)(conv - g->nodes));
+    return 1;
+}
+
+/* Rows of an object for which every block can norm all of them. */
+enum { HANDFUL = 64, WIDEST_TOKEN = 512 };
+
+/* On a device: linear(layernorm(x)) or linear(layernorm(x) + y) of a handful of tokens. Others may read the norm. */
+int fuse_norm(builder *b, int i)
+{
+    graph *g = b->g;
+    const node *n = &g->nodes[i];
+    int at =
+        b->device && n->op == OP_linear && !n->in[3] && !n->in[4] && !n->attr.groups ? producer_index(g, n->in[0]) : -1;
+    const node *norm = at < 0 ? NULL : &g->nodes[at];
+    if (!norm || norm->op != OP_layernorm || norm->attr.act != ACT_NONE)
+        return 0;
+    int sum = norm->out[1];
+    if (sum && (n->in[0] != sum || n_consumers(g, sum) != 1 || !is_hidden(g, sum)))
+        return 0;
+    const tensor *x = &g->values[norm->in[0]].t, *w = &g->values[n->in[1]].t, *y = &g->values[n->out[0]].t;
+    const tensor *normed = &g->values[norm->out[0]].t;
+    if ((x->type != DT_BF16 && x->type != DT_F16) || w->type != x->type || y->type != x->type ||
+        normed->type != x->type || (sum && g->values[norm->in[3]].t.type != x->type) || x->rows > HANDFUL ||
+        x->cols > WIDEST_TOKEN || x->cols % 8 || g->values[n->in[1]].storage != IN_WEIGHT)
+        return 0;
+    node whole = {.op = OP_norm_linear, .attr = {.act = n->attr.act, .eps = norm->attr.eps}};
+    const int in[6] = {norm->in[0], n->in[1], n->in[2], norm->in[1], norm->in[2], norm->in[3]};
+    memcpy(whole.in, in, sizeof in);
+    whole.out[0] = n->out[0];
+    whole.out[1] = norm->out[0];
+    g->nodes[at] = whole; /* where the norm was: its readers come after */
+    remove_node(g, &g->nodes[i]);
     return 1;
 }
 

@@ -36,6 +36,8 @@ int fuse_second_output(builder *b, int i);
 int fuse_shuffle(builder *b, int i);
 int fuse_excite(builder *b, int i);
 int fuse_mlp(builder *b, int i);
+int fuse_taps(builder *b, int i);
+int fuse_norm(builder *b, int i);
 int fuse_cast_input(builder *b, int i);
 
 #endif

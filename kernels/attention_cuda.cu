@@ -138,8 +138,6 @@ static int splits_of(const flash_args *p, const flash_tiles *t)
     long blocks = problems_of(p) * ((p->n_q + t->rows - 1) / t->rows), slots = device_multiprocessors();
     int most = (p->n_k + t->keys - 1) / t->keys / 2, best = 1;
     double least = 0;
-    if (slots < 1) /* planned where there is no device */
-        slots = 1;
     if (t->dk && t->dk < 128)
         slots *= 2;
     for (int s = 1; s <= 16 && s <= (most > 1 ? most : 1); s++) {

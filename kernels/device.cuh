@@ -9,7 +9,7 @@
  *
  *   launch(kernel, grid, block, shared_bytes, stream, args...)   NULL, or what is wrong
  *   copy_async, fill_async                device memory, in stream order; the same result
- *   device_shared_limit()                 most dynamic shared bytes of a block;  device_multiprocessors()
+ *   device_shared_limit()                 most dynamic shared bytes of a block;  device_multiprocessors(), at least 1
  *   dynamic_shared()                      the block's dynamic shared memory, 128-byte aligned
  *   SHARED(float, sSum, [4][32]);         a static shared array. There is no other __shared__.
  *   load_b128 store_b128 load_b64 store_b64   aligned vector access
@@ -69,7 +69,8 @@ static inline size_t device_shared_limit(void)
 static inline int device_multiprocessors(void)
 {
     const described_device *d = device_described();
-    return d ? d->multiprocessors : device_attribute(cudaDevAttrMultiProcessorCount);
+    int n = d ? d->multiprocessors : device_attribute(cudaDevAttrMultiProcessorCount);
+    return n > 0 ? n : 1; /* a plan may be made where there is no device */
 }
 
 static __device__ __forceinline__ unsigned char *dynamic_shared(void)

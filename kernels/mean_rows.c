@@ -1,18 +1,36 @@
 /* mean_rows: the mean over the rows of each column; with weights, what a squeeze-excite block makes of it:
  *   y = mean    or    sigmoid(w2 relu(w1 mean + b1) + b2)
  *   x [n, R, C]    w1? [1, M, C]    b1? [1, 1, M] f32    w2? [1, C, M]    b2? [1, 1, C] f32: all four or none; M at most 512
- *   ->    [n, 1, C], attr.type or like x.    attr: type.
- * Sums in double on the CPU, in f32 level by level on a device; between the products f32. */
+ *   taps? [1, C, 9], tap_bias? [1, 1, C] f32: the mean of (depthwise 3x3 of x + tap_bias), zero padding, instead of x's.
+ *   A tap multiplies x's sum less those of a first or last line and column, so that nothing is convolved.
+ *   ->    [n, 1, C], attr.type or like x.    attr: type; with taps h, w, R = h * w.
+ * Sums in double on the CPU, in f32 level by level on a device; between the products f32. With taps, what is not finite in
+ * a column of x makes its mean a NaN. */
 #include "shape.h"
+
+static const char *check_taps(const tensor *in, const op_attr *a)
+{
+    const tensor *x = &in[0], *taps = &in[5], *bias = &in[6];
+    if (taps->type == DT_NONE)
+        return bias->type != DT_NONE ? "tap_bias comes with taps" : NULL;
+    if (a->h < 1 || a->w < 1 || a->h != x->rows / a->w || x->rows % a->w)
+        return "with taps x must have h*w rows";
+    if (taps->n != 1 || taps->rows != x->cols || taps->cols != 9)
+        return "taps must be [1, C, 9]";
+    return bias->type == DT_NONE || is_row_f32(bias, x->cols) ? NULL : "tap_bias must be [1, 1, C] f32";
+}
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
     const tensor *x = &in[0], *w1 = &in[1], *w2 = &in[3];
+    const char *wrong = check_taps(in, a);
     int given = 0;
     for (int i = 1; i < 5; i++)
         given += in[i].type != DT_NONE;
-    if (!all_float(in, 5))
+    if (!all_float(in, 7))
         return "inputs must be f32, bf16 or f16";
+    if (wrong)
+        return wrong;
     out[0] = shaped(type_or(a, x->type), x->n, 1, x->cols);
     if (!given)
         return NULL;
@@ -27,7 +45,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
-    op_cost c = cost_of(in, 5, out, 1, 0);
+    op_cost c = cost_of(in, 7, out, 1, 0);
     c.flops = (double)tensor_count(&in[0]);
     if (in[1].type != DT_NONE)
         c.flops += 4.0 * in[0].n * (double)tensor_count(&in[1]);
@@ -35,4 +53,4 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 }
 
 const op_def op_mean_rows = {
-    .name = "mean_rows", .n_in = 5, .n_out = 1, .optional = 2u | 4u | 8u | 16u, .infer = infer, .cost = cost};
+    .name = "mean_rows", .n_in = 7, .n_out = 1, .optional = 0x7Eu, .infer = infer, .cost = cost};

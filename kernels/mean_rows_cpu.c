@@ -1,4 +1,5 @@
-/* mean_rows on the CPU: strips of columns, each summed down all rows; then the excitation, object by object. */
+/* mean_rows on the CPU: strips of columns, each summed down all rows, or down the rows that each tap reaches; then the
+ * excitation, object by object. */
 #include "cpu_rows.h"
 
 #include <stdbool.h>
@@ -41,6 +42,33 @@ static void excite(const op_call *c, int object)
     store_row(tensor_at(y, object), result, y->type, (size_t)y->cols);
 }
 
+/* Whether tap `tap` of some output lies on pixel r. */
+static bool reaches(const op_attr *a, size_t r, int tap)
+{
+    int y = (int)r / a->w - (tap / 3 - 1), x = (int)r % a->w - (tap % 3 - 1);
+    return y >= 0 && y < a->h && x >= 0 && x < a->w;
+}
+/* Sums of columns at .. at + m of what the taps make of x; buffer is for a row. */
+static void sum_tapped(double *sum, const op_call *c, int object, size_t at, size_t m, float *buffer)
+{
+    const tensor *x = &c->in[0], *taps = &c->in[5], *bias = &c->in[6];
+    size_t rows = (size_t)x->rows;
+    double tapped[9][STRIP] = {{0}};
+    for (size_t r = 0; r < rows; r++) {
+        const float *v = row_f32(element_at(x, object, r * (size_t)x->cols + at), x->type, m, buffer);
+        for (int tap = 0; tap < 9; tap++)
+            for (size_t i = 0; reaches(c->attr, r, tap) && i < m; i++)
+                tapped[tap][i] += (double)v[i];
+    }
+    for (size_t i = 0; i < m; i++) {
+        float weight[9];
+        load_row(weight, element_at(taps, 0, (at + i) * 9), taps->type, 9);
+        sum[i] = bias->type != DT_NONE ? (double)((const float *)bias->data)[at + i] * (double)rows : 0;
+        for (int tap = 0; tap < 9; tap++)
+            sum[i] += (double)weight[tap] * tapped[tap][i];
+    }
+}
+
 static void run(const op_call *c)
 {
     const tensor *x = &c->in[0], *y = &c->out[0];
@@ -51,7 +79,9 @@ static void run(const op_call *c)
         float buffer[STRIP];
         int object = (int)(item / strips);
         size_t at = item % strips * STRIP, m = cols - at < STRIP ? cols - at : STRIP;
-        for (size_t r = 0; r < rows; r++) {
+        if (c->in[5].type != DT_NONE)
+            sum_tapped(sum, c, object, at, m, buffer);
+        for (size_t r = 0; c->in[5].type == DT_NONE && r < rows; r++) {
             const float *v = row_f32(element_at(x, object, r * cols + at), x->type, m, buffer);
             for (size_t i = 0; i < m; i++)
                 sum[i] += (double)v[i];

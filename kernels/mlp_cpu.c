@@ -24,6 +24,12 @@ static void round_row(float *v, dtype type, size_t n)
     }
 }
 
+static float half_at(const tensor *t, size_t i)
+{
+    uint16_t bits = ((const uint16_t *)t->data)[i];
+    return t->type == DT_BF16 ? bf16_to_f32(bits) : f16_to_f32(bits);
+}
+
 /* y [o] = w x + b */
 static void multiply(float *y, const tensor *w, const tensor *b, const float *x, float *row)
 {
@@ -38,6 +44,29 @@ static void multiply(float *y, const tensor *w, const tensor *b, const float *x,
     }
 }
 
+/* u of row r of all: what the taps and the gate make of x. */
+static void convolve_row(float *u, const op_call *c, size_t r)
+{
+    const tensor *x = &c->in[0], *taps = &c->in[8], *bias = &c->in[9], *gate = &c->in[10];
+    int h = c->attr->h, w = c->attr->w, object = (int)(r / (size_t)x->rows), pixel = (int)(r % (size_t)x->rows);
+    for (int k = 0; k < x->cols; k++) {
+        float sum = 0, factor = 1;
+        for (int tap = 0; tap < 9; tap++) {
+            int row = pixel / w + tap / 3 - 1, col = pixel % w + tap % 3 - 1;
+            if (row >= 0 && row < h && col >= 0 && col < w)
+                sum += half_at(taps, (size_t)k * 9 + (size_t)tap) *
+                       half_at(x, ((size_t)object * (size_t)x->rows + (size_t)(row * w + col)) * (size_t)x->cols +
+                                      (size_t)k);
+        }
+        if (bias->type != DT_NONE)
+            sum += ((const float *)bias->data)[k];
+        if (gate->type != DT_NONE)
+            factor = half_at(gate, (size_t)object * (size_t)x->cols + (size_t)k);
+        u[k] = factor * sum;
+    }
+    round_row(u, x->type, (size_t)x->cols);
+}
+
 static void run(const op_call *c)
 {
     const tensor *x = &c->in[0], *w1 = &c->in[1], *w2 = &c->in[3], *residual = &c->in[7], *y = c->out;
@@ -46,7 +75,15 @@ static void run(const op_call *c)
     for (size_t r = 0; r < n_rows; r++) {
         float *in = (float *)c->scratch + (size_t)omp_get_thread_num() * row_floats(c), *norm = in + width;
         float *h = norm + width, *row = h + hidden; /* row: as long as the longer of both */
-        load_row(in, (const uint16_t *)x->data + r * width, x->type, width);
+        uint16_t *result = (uint16_t *)y->data + r * width;
+        const void *more = residual->type != DT_NONE ? (const uint16_t *)residual->data + r * width : NULL;
+        if (c->in[8].type != DT_NONE) {
+            convolve_row(in, c, r);
+            store_row(result, in, y->type, width); /* exact: it is rounded */
+            more = result;
+        } else {
+            load_row(in, (const uint16_t *)x->data + r * width, x->type, width);
+        }
         if (c->in[5].type != DT_NONE) {
             norm_rows(norm, in, c->in[5].data, c->in[6].data, 1, width, c->attr->eps);
             round_row(norm, x->type, width);
@@ -56,12 +93,12 @@ static void run(const op_call *c)
         act_row(c->attr->act, h, hidden);
         round_row(h, x->type, hidden);
         multiply(in, w2, &c->in[4], h, row);
-        if (residual->type != DT_NONE) {
-            load_row(norm, (const uint16_t *)residual->data + r * width, residual->type, width);
+        if (more) {
+            load_row(norm, more, y->type, width);
             for (size_t i = 0; i < width; i++)
                 in[i] += norm[i];
         }
-        store_row((uint16_t *)y->data + r * width, in, y->type, width);
+        store_row(result, in, y->type, width);
     }
 }
 

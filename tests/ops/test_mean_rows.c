@@ -3,16 +3,31 @@
 
 #include <math.h>
 
+/* Element [n, r, c] of x, or of what the taps make of it. */
+static double element(const op_case *t, int n, int r, int c)
+{
+    const op_attr *a = &t->attr;
+    double sum = t->in[6].type != DT_NONE ? value(&t->in[6], 0, 0, c) : 0;
+    if (t->in[5].type == DT_NONE)
+        return value(&t->in[0], n, r, c);
+    for (int tap = 0; tap < 9; tap++) {
+        int row = r / a->w + tap / 3 - 1, col = r % a->w + tap % 3 - 1;
+        if (row >= 0 && row < a->h && col >= 0 && col < a->w)
+            sum += value(&t->in[0], n, row * a->w + col, c) * value(&t->in[5], 0, c, tap);
+    }
+    return sum;
+}
+
 static void reference(const op_case *t, dtype round, double *const *out)
 {
     const tensor *x = &t->in[0];
-    /* Plain only rounds the result: the operator promises a double sum. */
-    (void)round;
+    /* Plain only rounds the result: the operator promises a double sum; but not to taps. */
+    dtype running = t->in[5].type == DT_NONE ? DT_NONE : sum_type(round);
     for (int n = 0; n < x->n; n++)
         for (int c = 0; c < x->cols; c++) {
             double sum = 0;
             for (int r = 0; r < x->rows; r++)
-                sum += value(x, n, r, c);
+                sum = rounded(running, sum + element(t, n, r, c));
             out[0][row_of(&t->out[0], n, 0) + (size_t)c] = sum / x->rows;
         }
 }
@@ -71,6 +86,42 @@ static void excitation(void **state)
     op_check_refused(&t);
 }
 
+/* Grids with every kind of border: one line, one column, one pixel, more than a slice. */
+static void taps(void **state)
+{
+    (void)state;
+    static const int cases[][4] = {{1, 1, 1, 8},  {2, 1, 9, 16},   {1, 7, 1, 24},
+                                   {3, 5, 6, 97}, {1, 23, 31, 48}, {1, 2, 2, 5}};
+    static const dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    for (int i = 0; i < 12; i++) {
+        const int *s = cases[i % 6];
+        op_case t = mean_case("taps", types[i % 3], s[0], s[1] * s[2], s[3]);
+        in_uniform(&t, 0, types[i % 3], s[0], s[1] * s[2], s[3], -1, 2);
+        in_normal(&t, 5, types[(i + i / 6) % 3], 1, s[3], 9);
+        if (i % 4)
+            in_normal(&t, 6, DT_F32, 1, 1, s[3]);
+        t.attr.h = s[1];
+        t.attr.w = s[2];
+        t.attr.type = i < 6 ? DT_NONE : DT_F32;
+        if (i % 4 > 1) {
+            in_uniform(&t, 1, DT_BF16, 1, 6, s[3], -0.1, 0.1);
+            in_normal(&t, 2, DT_F32, 1, 1, 6);
+            in_uniform(&t, 3, DT_BF16, 1, s[3], 6, -0.3, 0.3);
+            in_normal(&t, 4, DT_F32, 1, 1, s[3]);
+            t.reference = excite_reference;
+        }
+        op_check(&t);
+    }
+    op_case t = mean_case("taps of another grid", DT_F32, 1, 12, 8);
+    in_normal(&t, 5, DT_F32, 1, 8, 9);
+    t.attr.h = 4;
+    t.attr.w = 4;
+    op_check_refused(&t);
+    t = mean_case("tap_bias alone", DT_F32, 1, 12, 8);
+    in_normal(&t, 6, DT_F32, 1, 1, 8);
+    op_check_refused(&t);
+}
+
 static void shapes(void **state)
 {
     (void)state;
@@ -102,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
         cmocka_unit_test(excitation),
+        cmocka_unit_test(taps),
         cmocka_unit_test(special_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

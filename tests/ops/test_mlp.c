@@ -1,4 +1,5 @@
-/* mlp against float64: every width of the kernels, tails of rows, columns and hidden units; norm, biases, residual. */
+/* mlp against float64: every width of the kernels, tails of rows, columns and hidden units; norm, biases, residual; taps and
+ * gate over grids of odd sizes. */
 #include "op_test.h"
 
 #include <math.h>
@@ -26,6 +27,21 @@ static double dot(const tensor *w, const tensor *b, int o, const double *x, dtyp
     return sum;
 }
 
+/* Channel c of what taps, their bias and the gate make of pixel r. */
+static double convolved(const op_case *t, dtype round, int n, int r, int c)
+{
+    const tensor *x = &t->in[0], *taps = &t->in[8];
+    double sum = 0;
+    for (int tap = 0; tap < 9; tap++) {
+        int row = r / t->attr.w + tap / 3 - 1, col = r % t->attr.w + tap % 3 - 1;
+        if (row >= 0 && row < t->attr.h && col >= 0 && col < t->attr.w)
+            sum = rounded(sum_type(round), sum + value(x, n, row * t->attr.w + col, c) * value(taps, 0, c, tap));
+    }
+    if (t->in[9].type != DT_NONE)
+        sum += value(&t->in[9], 0, 0, c);
+    return rounded(round, t->in[10].type != DT_NONE ? value(&t->in[10], n, 0, c) * sum : sum);
+}
+
 static void reference(const op_case *t, dtype round, double *const *out)
 {
     const tensor *x = &t->in[0], *w1 = &t->in[1], *w2 = &t->in[3], *residual = &t->in[7];
@@ -34,14 +50,16 @@ static void reference(const op_case *t, dtype round, double *const *out)
     for (int n = 0; n < x->n; n++)
         for (int r = 0; r < x->rows; r++) {
             for (int c = 0; c < x->cols; c++)
-                v[c] = value(x, n, r, c);
+                v[c] = t->in[8].type != DT_NONE ? convolved(t, round, n, r, c) : value(x, n, r, c);
             if (t->in[5].type != DT_NONE)
                 norm_reference(t, round, v, x->cols);
             for (int j = 0; j < w1->rows; j++)
                 h[j] = rounded(round, act_reference(t->attr.act, dot(w1, &t->in[2], j, v, round)));
             for (int o = 0; o < x->cols; o++)
                 out[0][row_of(x, n, r) + (size_t)o] =
-                    dot(w2, &t->in[4], o, h, round) + (residual->type != DT_NONE ? value(residual, n, r, o) : 0);
+                    dot(w2, &t->in[4], o, h, round) + (residual->type != DT_NONE  ? value(residual, n, r, o)
+                                                       : t->in[8].type != DT_NONE ? v[o]
+                                                                                  : 0);
         }
 }
 
@@ -85,12 +103,47 @@ static void shapes(void **state)
     op_check(&t);
 }
 
+/* with: bit 1 biases, bit 3 a gate. */
+static op_case taps_case(const char *label, dtype type, int n, int h, int w, int cols, int hidden, int with)
+{
+    op_case t = mlp_case(label, type, n, h * w, cols, hidden, with & 2);
+    in_normal(&t, 8, type, 1, cols, 9);
+    if (with & 2)
+        in_normal(&t, 9, DT_F32, 1, 1, cols);
+    if (with & 8)
+        in_uniform(&t, 10, type, n, 1, cols, 0, 1);
+    t.weights = 1u << 8;
+    t.attr.h = h;
+    t.attr.w = w;
+    return t;
+}
+
+/* Every tile of the kernels, grids that are smaller and larger than it, and their borders. */
+static void taps(void **state)
+{
+    (void)state;
+    static const int cases[][6] = {
+        {1, 1, 1, 8, 16, 2},     {1, 3, 5, 16, 40, 10},   {2, 9, 7, 48, 96, 8},    {1, 40, 27, 48, 96, 10},
+        {1, 17, 33, 64, 72, 2},  {1, 36, 31, 96, 64, 10}, {3, 5, 6, 80, 48, 10},   {1, 6, 11, 112, 64, 2},
+        {1, 9, 4, 136, 64, 8},   {1, 5, 9, 192, 384, 10}, {1, 16, 17, 184, 72, 2}, {2, 20, 15, 192, 136, 10},
+        {1, 2, 13, 224, 64, 10}, {1, 19, 1, 24, 56, 10},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int *s = cases[i];
+        op_case t = taps_case("taps", i % 2 ? DT_F16 : DT_BF16, s[0], s[1], s[2], s[3], s[4], s[5]);
+        op_check(&t);
+    }
+}
+
 static void not_finite(void **state)
 {
     (void)state;
     op_case t = mlp_case("a NaN and an infinity", DT_BF16, 1, 6, 32, 64, 4);
     set_value(&t.in[0], 33, NAN);
     set_value(&t.in[7], 70, INFINITY);
+    op_check(&t);
+    t = taps_case("a NaN under the taps", DT_F16, 1, 6, 12, 48, 64, 10);
+    set_value(&t.in[0], 30 * 48 + 5, NAN);
     op_check(&t);
 }
 
@@ -107,11 +160,26 @@ static void refused(void **state)
     t = mlp_case("gain alone", DT_BF16, 1, 2, 16, 24, 0);
     in_normal(&t, 5, DT_F32, 1, 1, 16);
     op_check_refused(&t);
+    t = taps_case("taps and a residual", DT_BF16, 1, 2, 3, 16, 24, 0);
+    in_normal(&t, 7, DT_BF16, 1, 6, 16);
+    op_check_refused(&t);
+    t = taps_case("taps of another grid", DT_BF16, 1, 2, 3, 16, 24, 0);
+    t.attr.h = 3;
+    op_check_refused(&t);
+    t = taps_case("seven taps", DT_BF16, 1, 2, 3, 16, 24, 0);
+    in_normal(&t, 8, DT_BF16, 1, 16, 7);
+    op_check_refused(&t);
+    t = taps_case("gate of one object", DT_BF16, 2, 2, 3, 16, 24, 0);
+    in_normal(&t, 10, DT_BF16, 1, 1, 16);
+    op_check_refused(&t);
+    t = mlp_case("gate alone", DT_BF16, 1, 2, 16, 24, 0);
+    in_normal(&t, 10, DT_BF16, 1, 1, 16);
+    op_check_refused(&t);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(not_finite),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(taps), cmocka_unit_test(not_finite),
                                        cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,12 +24,12 @@ void toy_weights_open(toy_weights *t)
     static const struct {
         const char *name;
         int rows, cols;
-    } all[] = {{"a.weight", 32, 16}, {"a.bias", 1, 32}, {"b.weight", 8, 32},  {"b.bias", 1, 8},
-               {"c.weight", 16, 2},  {"c.bias", 1, 16}, {"d.weight", 2, 16},  {"d.bias", 1, 2},
-               {"e.weight", 16, 16}, {"e.bias", 1, 16}, {"k.weight", 16, 16}, {"k.bias", 1, 16},
-               {"m.weight", 32, 8},  {"m.bias", 1, 32}, {"o.weight", 16, 32}, {"o.bias", 1, 16},
-               {"n.weight", 1, 16},  {"n.bias", 1, 16}, {"g.weight", 1, 16},  {"f.weight", 16, 144},
-               {"f.bias", 1, 16}};
+    } all[] = {{"a.weight", 32, 16}, {"a.bias", 1, 32},   {"b.weight", 8, 32},  {"b.bias", 1, 8},
+               {"c.weight", 16, 2},  {"c.bias", 1, 16},   {"d.weight", 2, 16},  {"d.bias", 1, 2},
+               {"e.weight", 16, 16}, {"e.bias", 1, 16},   {"k.weight", 16, 16}, {"k.bias", 1, 16},
+               {"m.weight", 32, 8},  {"m.bias", 1, 32},   {"o.weight", 16, 32}, {"o.bias", 1, 16},
+               {"n.weight", 1, 16},  {"n.bias", 1, 16},   {"g.weight", 1, 16},  {"f.weight", 16, 144},
+               {"f.bias", 1, 16},    {"t.weight", 16, 9}, {"t.bias", 1, 16}};
     enum { COUNT = sizeof all / sizeof *all };
     st_tensor tensors[COUNT];
     sam_error err;

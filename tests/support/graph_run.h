@@ -17,7 +17,7 @@ typedef struct toy_weights {
 
 /* Names "a", "b", ...: scopes with random "weight" [rows, cols] and "bias" [1, rows]:
  *   a [32,16]  b [8,32]  c [16,2]  d [2,16]  e [16,16]  k [16,16]  m [32,8]  o [16,32];
- *   n: "weight", "bias" [1,16];  g: "weight" [1,16];  f: conv [16, 16*9] */
+ *   n: "weight", "bias" [1,16];  g: "weight" [1,16];  f: conv [16, 16*9];  t: depthwise conv [16, 9] */
 void toy_weights_open(toy_weights *t);
 void toy_weights_close(toy_weights *t);
 
