@@ -68,11 +68,31 @@ static size_t mid_bytes(const image_sizes *z)
     return (size_t)z->height * (size_t)z->side_px * 3 * (z->antialias ? sizeof(float) : 1);
 }
 
-size_t images_bytes_device(const backend *b, const image_sizes *z)
+static resample_kind to_input_kind(const image_sizes *z)
 {
-    return (b->integrated ? 0 : place_bytes(z)) + mid_bytes(z) +
+    return z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
+}
+
+/* The weights of the four directions, which the host has, too. */
+static size_t axes_bytes(const image_sizes *z)
+{
+    return resample_axis_bytes(to_input_kind(z), z->width, z->side_px) +
+           resample_axis_bytes(to_input_kind(z), z->height, z->side_px) +
+           resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->width) +
+           resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->height);
+}
+
+/* Of the device's memory. */
+static size_t device_bytes(const backend *b, const image_sizes *z)
+{
+    return axes_bytes(z) + (b->integrated ? 0 : place_bytes(z)) + mid_bytes(z) +
            (size_t)z->max_masks * (low_px(z) * sizeof(float) + packed_mask_bytes(z->width, z->height)) +
            components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
+}
+
+size_t images_bytes_device(const backend *b, const image_sizes *z)
+{
+    return sizeof(images) + axes_bytes(z) + 2 * place_bytes(z) + device_bytes(b, z);
 }
 
 static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, int n_out, sam_error *err)
@@ -80,7 +100,7 @@ static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, i
     const backend_api *api = im->b->api;
     if (!resample_axis_open(&a->host, kind, n_in, n_out))
         return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
-    size_t n_bytes = image_axis_bytes(&a->host);
+    size_t n_bytes = resample_axis_bytes(kind, n_in, n_out);
     void *block = malloc(n_bytes);
     a->block = api->alloc(im->b, n_bytes);
     if (!block || !a->block) {
@@ -99,7 +119,7 @@ static sam_status open_all(images *im, sam_error *err)
 {
     const backend_api *api = im->b->api;
     const image_sizes *z = &im->size;
-    resample_kind to_input = z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
+    resample_kind to_input = to_input_kind(z);
     TRY(open_axis(im, &im->input_across, to_input, z->width, z->side_px, err));
     TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
     TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
@@ -117,7 +137,7 @@ static sam_status open_all(images *im, sam_error *err)
         return SAM_OK;
     char what[100];
     snprintf(what, sizeof what, "%d x %d frames and %d masks", z->width, z->height, z->max_masks);
-    return no_room(im->b, what, images_bytes_device(im->b, z), err);
+    return no_room(im->b, what, device_bytes(im->b, z), err);
 }
 
 sam_status images_open_device(backend *b, const image_launchers *launch, const image_sizes *z, images **out,

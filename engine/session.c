@@ -128,6 +128,16 @@ static image_sizes picture_sizes(const sam_session *s)
                          .n_threads = s->m->options.n_threads};
 }
 
+/* What resizing mask prompts takes, on the host on every backend: open_pictures. */
+static size_t mask_prompt_bytes(const sam_session *s)
+{
+    int side = s->m->size.side_px;
+    if (s->opt.mode != SAM_VIDEO)
+        return 0;
+    return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, side, side, 0) +
+           resample_bytes(RESAMPLE_ANTIALIAS, side, side, side / 4, side / 4, 0);
+}
+
 static sam_status check_limit(const sam_session *s, sam_error *err)
 {
     const sam_stats *t = &s->stats;
@@ -181,7 +191,7 @@ static sam_status plan(sam_session *s, sam_error *err)
     carve_host(s, &count);
     s->host_bytes = count.used;
     image_sizes pictures = picture_sizes(s);
-    s->picture_bytes = s->b->api->images_bytes(s->b, &pictures);
+    s->picture_bytes = s->b->api->images_bytes(s->b, &pictures) + mask_prompt_bytes(s);
     s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
                            .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
                            .scratch_bytes = s->scratch_bytes + s->encode_scratch_bytes,

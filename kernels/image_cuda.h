@@ -18,10 +18,6 @@ extern "C" {
 
 /* Weights of a direction made by resample_axis_open, as one block of memory: fill it on the host, copy it to the device,
  * and describe the copy by image_axis_at. */
-static inline size_t image_axis_bytes(const resample_axis *a)
-{
-    return (size_t)a->n_out * (2 + (size_t)a->taps) * 4;
-}
 static inline void image_axis_fill(const resample_axis *a, void *block)
 {
     size_t n = (size_t)a->n_out;

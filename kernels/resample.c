@@ -66,16 +66,36 @@ static void fill_grey(float grey[256][3])
 }
 
 /* The first pass would only copy. */
+static int copies(resample_kind kind, int in_w, int out_w)
+{
+    return in_w == out_w && kind != RESAMPLE_RGB_ANTIALIAS;
+}
 static int is_copy(const resample *r)
 {
-    return r->across.n_in == r->across.n_out && r->kind != RESAMPLE_RGB_ANTIALIAS;
+    return copies(r->kind, r->across.n_in, r->across.n_out);
 }
 
-static size_t mid_bytes(const resample *r)
+static size_t mid_row_of(resample_kind kind, int out_w)
 {
-    if (is_copy(r) && !r->lines)
+    return (size_t)out_w * (is_plane(kind) ? 1 : 3);
+}
+
+static size_t mid_bytes(resample_kind kind, int in_w, int in_h, int out_w, int takes_nv12)
+{
+    if (copies(kind, in_w, out_w) && !takes_nv12)
         return 0;
-    return (size_t)r->down.n_in * r->mid_row * (is_fixed(r->kind) ? 1 : sizeof(float));
+    return (size_t)in_h * mid_row_of(kind, out_w) * (is_fixed(kind) ? 1 : sizeof(float));
+}
+
+static size_t lines_bytes(int in_w, int n_threads)
+{
+    return (size_t)n_threads * 3 * (size_t)in_w;
+}
+
+size_t resample_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out_h, int n_nv12_threads)
+{
+    return sizeof(resample) + resample_axis_bytes(kind, in_w, out_w) + resample_axis_bytes(kind, in_h, out_h) +
+           mid_bytes(kind, in_w, in_h, out_w, n_nv12_threads > 0) + lines_bytes(in_w, n_nv12_threads);
 }
 
 resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int out_h)
@@ -84,9 +104,10 @@ resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int o
     if (!r)
         return NULL;
     r->kind = kind;
-    r->mid_row = (size_t)out_w * (is_plane(kind) ? 1 : 3);
+    r->mid_row = mid_row_of(kind, out_w);
+    size_t n_mid = mid_bytes(kind, in_w, in_h, out_w, 0);
     if (!resample_axis_open(&r->across, kind, in_w, out_w) || !resample_axis_open(&r->down, kind, in_h, out_h) ||
-        (mid_bytes(r) && !(r->mid = malloc(mid_bytes(r))))) {
+        (n_mid && !(r->mid = malloc(n_mid)))) {
         resample_close(r);
         return NULL;
     }
@@ -112,21 +133,10 @@ int resample_take_nv12(resample *r, int n_threads)
 {
     assert(!is_plane(r->kind) && !r->lines && n_threads > 0);
     r->n_lines = n_threads;
-    r->lines = malloc((size_t)n_threads * 3 * (size_t)r->across.n_in);
+    r->lines = malloc(lines_bytes(r->across.n_in, n_threads));
     if (r->lines && !r->mid)
-        r->mid = malloc(mid_bytes(r));
+        r->mid = malloc(mid_bytes(r->kind, r->across.n_in, r->down.n_in, r->across.n_out, 1));
     return r->lines && r->mid;
-}
-
-static size_t axis_bytes(const resample_axis *a)
-{
-    return (size_t)a->n_out * (2 * sizeof(int) + (size_t)a->taps * sizeof(float));
-}
-
-size_t resample_bytes(const resample *r)
-{
-    return sizeof *r + axis_bytes(&r->across) + axis_bytes(&r->down) + mid_bytes(r) +
-           (size_t)r->n_lines * 3 * (size_t)r->across.n_in;
 }
 
 /* Row y of the first pass's input; `copied` is where its result goes if that is the same. */

@@ -25,8 +25,10 @@ typedef struct resample resample;
 
 /* Sides in pixels, 1..65535. NULL: no memory. */
 resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int out_h);
-void resample_close(resample *r);         /* NULL is a no-op                           */
-size_t resample_bytes(const resample *r); /* what the object takes, for memory reports */
+void resample_close(resample *r); /* NULL is a no-op */
+
+/* What an object of these sizes takes, for plans. n_nv12_threads: for resample_take_nv12; 0: without. */
+size_t resample_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out_h, int n_nv12_threads);
 
 /* Use the code of one instruction set ("baseline", "avx2", ...; open took the best one). 0: this machine lacks it. */
 int resample_select(resample *r, const char *variant);

@@ -100,6 +100,11 @@ static int taps_of(resample_kind kind, int n_in, int n_out)
     return (int)ceil((kind == RESAMPLE_PIL_BICUBIC ? 2 : 1) * widen) * 2 + 1;
 }
 
+size_t resample_axis_bytes(resample_kind kind, int n_in, int n_out)
+{
+    return (size_t)n_out * (2 * sizeof(int) + (size_t)taps_of(kind, n_in, n_out) * sizeof(float));
+}
+
 int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out)
 {
     assert(n_in > 0 && n_in < 65536 && n_out > 0 && n_out < 65536);

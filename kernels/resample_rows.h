@@ -18,6 +18,7 @@ enum { RESAMPLE_BITS = 22 };
 /* Weights of one direction. 0: no memory (nothing is left allocated). */
 int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out);
 void resample_axis_close(resample_axis *a);
+size_t resample_axis_bytes(resample_kind kind, int n_in, int n_out); /* what it takes */
 
 /* `_across` makes a whole row of a's n_out pixels; `_down` makes n values from `taps` rows that begin at `in`, `stride`
  * values apart. */

@@ -52,7 +52,7 @@ static void axes_open(axes *a, resample_kind kind, int in_w, int in_h, int out_w
     assert_true(resample_axis_open(&a->host[0], kind, in_w, out_w) &&
                 resample_axis_open(&a->host[1], kind, in_h, out_h));
     for (int i = 0; i < 2; i++) {
-        a->block[i] = take(image_axis_bytes(&a->host[i]));
+        a->block[i] = take(resample_axis_bytes(kind, a->host[i].n_in, a->host[i].n_out));
         image_axis_fill(&a->host[i], a->block[i]);
         a->device[i] = image_axis_at(&a->host[i], a->block[i]);
     }

@@ -70,7 +70,6 @@ static void test_pil_is_identical(void **state)
         float *fused = take(size * sizeof *fused), *apart = take(size * sizeof *apart);
         resample *r = resample_open(pil_cases[k].kind, w, h, pil_cases[k].out_w, pil_cases[k].out_h);
         assert_non_null(r);
-        assert_true(resample_bytes(r) > 0);
         for (size_t v = 0; v < COUNT(variants); v++) {
             if (!resample_select(r, variants[v]))
                 continue;
@@ -264,9 +263,7 @@ static void test_nv12_is_resized_as_rgb(void **state)
         float *want = take(n_out * sizeof *want), *got = take(n_out * sizeof *got);
         resample *r = resample_open(kinds[k % COUNT(kinds)], z[0], z[1], z[2], z[3]);
         assert_non_null(r);
-        size_t before = resample_bytes(r);
         assert_true(resample_take_nv12(r, 2));
-        assert_true(resample_bytes(r) > before);
         for (size_t v = 0; v < COUNT(variants); v++) {
             if (!resample_select(r, variants[v]))
                 continue;

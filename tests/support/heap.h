@@ -15,7 +15,8 @@ static inline size_t heap_in_use(void)
 #include <malloc.h>
 static inline size_t heap_in_use(void)
 {
-    return mallinfo2().uordblks;
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
 }
 #else
 static inline size_t heap_in_use(void)
