@@ -7,7 +7,7 @@
 
 #define VALID_NAMES                                                                                                    \
     "sam2_{tiny,small,base,large}_{points,bbox,mask}, sam2.0_{tiny,small,base,large}_{points,bbox,mask}, "             \
-    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}"
+    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}, edgetam_demo_{points,bbox,mask}"
 
 static const struct {
     const char *name, *alias, *checkpoint;
@@ -22,6 +22,7 @@ static const struct {
     {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
     {"edgetam", "edgetam", "edgetam"},
     {"demo", "sam2_demo", "sam2.1_hiera_demo"},
+    {"edgetam_demo", "demo_edgetam", "edgetam_demo"},
 };
 
 static const struct {

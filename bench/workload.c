@@ -31,8 +31,9 @@ static int flags_what(workload *w, flag *to)
          .choices = "list",
          .value = &w->models,
          .meta = "NAMES",
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask (default "
-                 "sam2_tiny_points,edgetam_points)."},
+         .help =
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default "
+             "sam2_tiny_points,edgetam_points)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
          .value = &w->weights_dir,

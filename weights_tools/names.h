@@ -29,7 +29,7 @@ void names_before_trunk(tensor_set *s, const model_config *c);
 void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4]);
 
 void names_repvit(tensor_set *s, const model_config *c);
-void names_perceiver(tensor_set *s);
+void names_perceiver(tensor_set *s, const model_config *c);
 
 #define SHAPE(...)                                                                                                     \
     (const int64_t[])                                                                                                  \
