@@ -62,10 +62,7 @@ sam_status clip_check_masks(const prompt_file *p, int width, int height, int *n_
             if (!path)
                 continue;
             status = read_prompt_mask(path, width, height, &mask, err);
-            size_t n = (size_t)width * (size_t)height, at = 0;
-            while (status == SAM_OK && at < n && !mask.data[at])
-                at++;
-            *n_empty += at == n;
+            *n_empty += status == SAM_OK && !image_mask_area(&mask);
         }
     image_free(&mask);
     return status;

@@ -99,23 +99,34 @@ static int needs_quotes(const char *text)
     return strpbrk(text, ",\"\r\n") || text[0] == ' ' || (text[0] && text[strlen(text) - 1] == ' ');
 }
 
+static void put_quoted(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}
+
+void csv_put_field(FILE *out, const char *text)
+{
+    if (needs_quotes(text))
+        put_quoted(out, text);
+    else
+        fputs(text, out);
+}
+
 static void put_row(FILE *out, char *const *row, int n)
 {
     for (int c = 0; c < n; c++) {
         if (c)
             putc(',', out);
-        /* A lone empty field is quoted, since an empty line is no row. */
-        if (!needs_quotes(row[c]) && (n > 1 || row[c][0])) {
-            fputs(row[c], out);
-            continue;
-        }
-        putc('"', out);
-        for (const char *s = row[c]; *s; s++) {
-            if (*s == '"')
-                putc('"', out);
-            putc(*s, out);
-        }
-        putc('"', out);
+        if (n == 1 && !row[c][0]) /* an empty line would be no row */
+            put_quoted(out, row[c]);
+        else
+            csv_put_field(out, row[c]);
     }
     putc('\n', out);
 }

@@ -5,6 +5,8 @@
 
 #include "error.h"
 
+#include <stdio.h>
+
 typedef struct csv_table {
     char *path;
     int n_columns;
@@ -29,6 +31,9 @@ sam_status csv_add(csv_table *t, const char *const *values, sam_error *err);
 /* Appends in memory only; for many rows followed by one csv_save. */
 sam_status csv_append(csv_table *t, const char *const *values, sam_error *err);
 sam_status csv_save(const csv_table *t, sam_error *err);
+
+/* Writes one field of a row that is not in a table, quoted where that is needed. */
+void csv_put_field(FILE *out, const char *text);
 
 const char *csv_cell(const csv_table *t, int row, int column);
 int csv_column(const csv_table *t, const char *name); /* -1: no such column */

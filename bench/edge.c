@@ -228,12 +228,7 @@ static sam_status measure(const edge_options *o, const model_list *list, int arg
 {
     for (int i = 0; i < (o->isolate_models ? list->n : 1) && !*interrupted; i++)
         TRY(infer(o, o->isolate_models ? list->entries[i].name : NULL, argc, argv, interrupted, err));
-    TRY(edge_sum_up(o, list, n_failed, err));
-    if (*interrupted || *n_failed)
-        fprintf(stderr, "sambench edge: %s; --resume with the same flags %s\n",
-                *interrupted ? "interrupted" : "some failed, as the column status says",
-                *interrupted ? "goes on from here" : "tries them again");
-    return SAM_OK;
+    return edge_sum_up(o, list, n_failed, err);
 }
 
 static sam_status begin_table(const edge_options *o, sam_error *err)
@@ -248,7 +243,7 @@ static sam_status begin_table(const edge_options *o, sam_error *err)
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
-    TRY(model_list_parse(o->w.models ? o->w.models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &list, err));
+    TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
     sam_status status = folders_make(o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
@@ -259,9 +254,15 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
         status = set_up(o, argc, argv, interrupted, err);
     if (status == SAM_OK && !o->resume && !o->skip_inference && !*interrupted)
         status = begin_table(o, err);
-    if (status == SAM_OK && !o->skip_inference && !*interrupted)
+    int measured = status == SAM_OK && !o->skip_inference && !*interrupted;
+    if (measured)
         status = measure(o, &list, argc, argv, interrupted, n_failed, err);
-    if (status == SAM_OK)
+    if (status == SAM_OK && *interrupted)
+        fprintf(stderr, "sambench edge: interrupted; --resume with the same flags goes on from here\n");
+    else if (status == SAM_OK && *n_failed)
+        fprintf(stderr, "sambench edge: some failed, as the column status says; --resume with the same flags tries "
+                        "them again\n");
+    if (status == SAM_OK && (o->skip_inference || measured))
         printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
     model_list_free(&list);
@@ -369,8 +370,13 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
-    if (!o->w.model.image_px)
-        o->w.model.image_px = o->w.test_mode ? 256 : 1024;
+    if (!o->w.model.image_px) {
+        model_list list = {0};
+        sam_status status = model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err);
+        o->w.model.image_px = o->w.test_mode ? 256 : model_list_px(&list);
+        model_list_free(&list);
+        TRY(status);
+    }
     if (!o->preprocessed_dir) {
         TRY(path_join(&o->default_preprocessed, o->w.out_dir, "preprocessed", err));
         o->preprocessed_dir = o->default_preprocessed;
@@ -394,7 +400,9 @@ static int run_edge(edge_options *o, int argc, char **argv)
     /* A phase does not outlive the process that reads what it finds. */
     if (o->phase)
         prctl(PR_SET_PDEATHSIG, SIGINT);
-    o->w.device_said = o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume; /* the setup has */
+    /* That it is the GPU, the setup has said; that it is the CPU, a process that follows a lost GPU says too. */
+    if (o->phase && strcmp(o->phase, "setup") && !o->skip_setup && !o->resume)
+        o->w.device_said = SAM_CUDA;
     if (!o->phase)
         status = parent(o, argc, argv, &interrupted, &n_failed, &err);
     else

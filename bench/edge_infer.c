@@ -150,6 +150,21 @@ static sam_status write_frames(const job *j, const edge_object *at, const pass_r
     return text_close(&t, err);
 }
 
+static void say_object(const job *j, const edge_object *at)
+{
+    spread ms = spread_of(&j->ms, 0);
+    printf("%s/%s  %s  ", at->video, at->object, j->entry->name);
+    if (ms.n)
+        printf("%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
+    else
+        printf("no frame to track after the prompted one");
+    printf("  %.0f MiB RSS", (double)process_peak_bytes() / 0x1p20);
+    if (j->stats.device_bytes)
+        printf(", %.0f MiB GPU", (double)j->stats.device_bytes / 0x1p20);
+    printf("\n");
+    fflush(stdout);
+}
+
 /* Returns what stops everything: that the table cannot be written. */
 static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
                              const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
@@ -176,10 +191,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
         status = write_frames(&j, at, &r, err);
         if (status == SAM_OK)
             status = add_row(t, &j, at, &r, err);
-        printf("%s/%s  %s  %.2f fps  p95 %.1f ms  %.0f MiB\n", at->video, at->object, e->name,
-               j.ms.n ? 1e3 / spread_of(&j.ms, 0).mean : 0.0, spread_of(&j.ms, 0).p95,
-               (double)process_peak_bytes() / 0x1p20);
-        fflush(stdout);
+        say_object(&j, at);
     } else {
         char text[600];
         ++*n_failed;

@@ -17,14 +17,6 @@ enum { WARM_PX = 256, TUNING_FRAMES = 3 };
 
 /* ---- the data set ---- */
 
-static size_t count_pixels(const image *mask)
-{
-    size_t n = 0, all = (size_t)mask->width * (size_t)mask->height;
-    for (size_t i = 0; i < all; i++)
-        n += mask->data[i] != 0;
-    return n;
-}
-
 /* Whether the object can be prompted with, and where. */
 static json_t *check_object(edge_options *o, int video, int object, int *valid)
 {
@@ -36,8 +28,10 @@ static json_t *check_object(edge_options *o, int video, int object, int *valid)
     *valid = object_pass_prompt(&pass, &frame, &mask, &why) == SAM_OK;
     json_t *json =
         *valid ? json_pack("{s:s,s:b,s:i,s:I,s:i,s:i}", "name", name, "valid", 1, "prompt_frame", frame, "mask_pixels",
-                           (json_int_t)count_pixels(&mask), "width", mask.width, "height", mask.height)
+                           (json_int_t)image_mask_area(&mask), "width", mask.width, "height", mask.height)
                : json_pack("{s:s,s:b,s:s}", "name", name, "valid", 0, "why", why.text);
+    if (!*valid)
+        fprintf(stderr, "sambench edge: %s/%s is left out: %s\n", o->w.set.videos[video].name, name, why.text);
     image_free(&mask);
     return json;
 }
@@ -45,11 +39,17 @@ static json_t *check_object(edge_options *o, int video, int object, int *valid)
 static json_t *check_video(edge_options *o, int video, int *n_valid, int *n_objects)
 {
     sam_error why;
-    json_t *objects = json_array();
+    json_t *objects = json_array(), *name;
     const dataset_video *v = &o->w.set.videos[video];
-    if (dataset_find_objects(&o->w.set, video, &why) != SAM_OK) {
-        fprintf(stderr, "sambench edge: %s: %s\n", v->name, why.text);
-        return json_pack("{s:s,s:s,s:o}", "name", v->name, "why", why.text, "objects", objects);
+    sam_status status = dataset_find_objects(&o->w.set, video, &why);
+    name = json_string(v->name);
+    if (!name) { /* phase B finds the video by this name */
+        name = json_string("");
+        status = fail(&why, SAM_E_FORMAT, "the name is not UTF-8, as the metadata must be: rename the video");
+    }
+    if (status != SAM_OK) {
+        fprintf(stderr, "sambench edge: %s is left out: %s\n", v->name, why.text);
+        return json_pack("{s:o,s:s,s:o}", "name", name, "why", why.text, "objects", objects);
     }
     for (int i = 0; i < v->n_objects; i++) {
         int valid;
@@ -57,7 +57,7 @@ static json_t *check_video(edge_options *o, int video, int *n_valid, int *n_obje
         *n_valid += valid;
         ++*n_objects;
     }
-    return json_pack("{s:s,s:i,s:o}", "name", v->name, "frames", v->frames.n, "objects", objects);
+    return json_pack("{s:o,s:i,s:o}", "name", name, "frames", v->frames.n, "objects", objects);
 }
 
 /* ---- warming up and tuning ---- */

@@ -112,12 +112,21 @@ static const char *cell(const csv_table *t, int row, const char *column)
     return csv_cell(t, row, csv_column(t, column));
 }
 
+/* 0: there is none. */
+static void print_number(int width, int decimals, double x)
+{
+    if (x > 0)
+        printf(" %*.*f", width, decimals, x);
+    else
+        printf(" %*s", width, "-");
+}
+
 /* One model over all its rows. */
 static json_t *sum_up(const csv_table *t, const char *model)
 {
     samples fps = {0}, p95 = {0};
     double rss = 0, pool = 0, gpu = 0;
-    int n_ok = 0, n_failed = 0;
+    int n_ok = 0, n_failed = 0, is_shared = 0;
     for (int r = 0; r < t->n_rows; r++) {
         if (strcmp(cell(t, r, "model"), model))
             continue;
@@ -130,13 +139,20 @@ static json_t *sum_up(const csv_table *t, const char *model)
         samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
         double x = cell_number(t, r, "cpu_peak_rss_MiB");
         rss = x > rss ? x : rss;
+        is_shared |= !strcmp(cell(t, r, "memory_kind"), "unified");
         x = cell_number(t, r, "pool_peak_MiB");
         pool = x > pool ? x : pool;
         x = cell_number(t, r, "gpu_peak_alloc_MiB");
         gpu = x > gpu ? x : gpu;
     }
     double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
-    printf("%-22s %4d %7d %9.2f %12.1f %10.1f %10.1f\n", model, n_ok, n_failed, median, worst, rss, pool);
+    printf("%-22s %4d %7d", model, n_ok, n_failed);
+    print_number(9, 2, median);
+    print_number(12, 1, worst);
+    print_number(10, 1, rss);
+    print_number(10, 1, gpu);
+    print_number(10, 1, is_shared ? pool : 0); /* elsewhere it is full of other programs */
+    printf("\n");
     samples_free(&fps);
     samples_free(&p95);
     return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
@@ -169,8 +185,8 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     json_t *metadata = NULL, *models = json_object();
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
-    printf("%-22s %4s %7s %9s %12s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
-           "pool MiB");
+    printf("%-22s %4s %7s %9s %12s %10s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
+           "GPU MiB", "pool MiB");
     for (int i = 0; i < list->n; i++)
         json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
     for (int r = 0; r < t.n_rows; r++)

@@ -1,8 +1,9 @@
 /* eval.c - the verb `eval`: scores folders of predicted masks, prints a table, writes JSON and CSV. */
-#include "atomic_file.h"
 #include "csv.h"
 #include "eval_video.h"
 #include "flags.h"
+#include "folders.h"
+#include "json_out.h"
 #include "listing.h"
 
 #include <jansson.h>
@@ -164,13 +165,12 @@ static sam_status write_json(const eval_options *o, const eval_results *results,
     json_t *root = json_pack("{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "metric", o->metric, "skip_first_last",
                              o->skip_first_last, "n_videos", n_videos, "n_objects", g->n_scored, "global", global,
                              "objects", objects, "dropped_objects", dropped, "skipped_videos", names_array(skipped));
-    char *text = root && !broken ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    json_decref(root);
-    if (!text)
-        return fail(err, SAM_E_MEMORY, "%s: out of memory, or a name that is not UTF-8", o->json);
-    sam_status status = atomic_file_write(o->json, text, strlen(text), err);
-    free(text);
-    return status;
+    if (broken) {
+        json_decref(root);
+        root = NULL;
+    }
+    TRY(strcmp(o->json, "-") ? folders_make_for(o->json, err) : SAM_OK);
+    return json_out(o->json, root, err);
 }
 
 static const char *const csv_columns[] = {"metric", "object",   "n_frames", "J",        "F",
@@ -209,6 +209,7 @@ static sam_status fill_csv(csv_table *t, const eval_options *o, const eval_resul
 static sam_status write_csv(const eval_options *o, const eval_results *results, const global_result *g, sam_error *err)
 {
     csv_table t;
+    TRY(folders_make_for(o->csv, err));
     TRY(csv_open(&t, o->csv, csv_columns, N_COLUMNS, 0, err));
     sam_status status = fill_csv(&t, o, results, g, err);
     if (status == SAM_OK)
@@ -262,7 +263,8 @@ static sam_status report(const eval_options *o, const eval_results *results, int
                     "frames, keep first and last with --no-skip_first_last",
                     o->gt);
     /* A file asked for on stdout is not mixed with the table. */
-    int taken = (o->json && !strcmp(o->json, "/dev/stdout")) || (o->csv && !strcmp(o->csv, "/dev/stdout"));
+    int taken = (o->json && (!strcmp(o->json, "/dev/stdout") || !strcmp(o->json, "-"))) ||
+                (o->csv && !strcmp(o->csv, "/dev/stdout"));
     print_table(taken ? stderr : stdout, o, results, &g, n_videos, skipped);
     if (o->json)
         TRY(write_json(o, results, &g, n_videos, skipped, err));
@@ -316,7 +318,7 @@ static int eval_main(int argc, char **argv)
          .kind = FLAG_STRING,
          .value = &o.json,
          .meta = "FILE",
-         .help = "Where the scores go, as fractions (default: the table on stdout only)."},
+         .help = "Where the scores go, as fractions; - is stdout (default: the table on stdout only)."},
         {.name = "csv", .kind = FLAG_STRING, .value = &o.csv, .meta = "FILE", .help = "The table as CSV too."},
         {.name = "video_list",
          .kind = FLAG_STRING,

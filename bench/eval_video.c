@@ -98,7 +98,8 @@ static void mark_values(const image *im, unsigned char present[MAX_VALUES])
 static sam_status score_value(video_eval *v, int value, object_score *s, sam_error *err)
 {
     size_t row_bytes = (size_t)v->gt.width;
-    mask_view gt = {v->gt.data, row_bytes, value}, pred = {v->pred.data, row_bytes, value};
+    const mask_view gt = {.px = v->gt.data, .row_bytes = row_bytes, .value = value};
+    const mask_view pred = {.px = v->pred.data, .row_bytes = row_bytes, .value = value};
     frame_score score;
     TRY(metric_frame(v->metric, &gt, &pred, v->gt.width, v->gt.height, &v->scratch, &score, err));
     return object_score_add(s, &score, err);

@@ -22,9 +22,10 @@ static sam_status make_parts(const char *path, size_t n, sam_error *err)
             continue;
         char end = part[i];
         part[i] = 0;
-        if (!path_is_folder(part) && mkdir(part, 0777) && !path_is_folder(part))
+        int why = path_is_folder(part) || !mkdir(part, 0777) ? 0 : errno;
+        if (why && !path_is_folder(part)) /* another process may have made it meanwhile */
             status = fail(err, SAM_E_IO, "%s: this folder cannot be made: %s", part,
-                          errno == EEXIST ? "a file has that name" : strerror(errno));
+                          why == EEXIST ? "a file has that name" : strerror(why));
         part[i] = end;
     }
     free(part);

@@ -31,6 +31,7 @@ typedef struct image_run {
     sam_model *model;
     sam_session *session;
     uint8_t *pixels;         /* the picture drawn on                    */
+    uint8_t *mask;           /* the mask being written                  */
     overlay_object *objects; /* [n_objects] with a copy of the best mask */
     dump tensors;
     sam_error tap_err; /* of the first value that could not be kept */
@@ -135,7 +136,8 @@ static sam_status write_masks(const image_run *r, int id, const sam_mask *masks,
                                            : snprintf(path, sizeof path, "%s/object_%d_mask_%d.png", r->o->out, id, i);
         if (n < 0 || n >= PATH_BYTES)
             return fail(err, SAM_E_ARG, "--out: the path is too long");
-        TRY(image_write_mask(path, masks[i].bits, masks[i].row_bytes, r->f->width, r->f->height, 0, err));
+        sam_mask_bytes(&masks[i], r->mask, (size_t)r->f->width);
+        TRY(image_write_mask(path, r->mask, (size_t)r->f->width, r->f->width, r->f->height, 0, err));
     }
     return SAM_OK;
 }
@@ -172,12 +174,11 @@ static int best_mask(const sam_mask *masks, int n_masks)
 static sam_status keep_for_overlay(image_run *r, int index, const sam_mask *m, sam_error *err)
 {
     const prompt *p = &r->prompts->objects[index].prompts[0];
-    size_t width = (size_t)r->f->width, height = (size_t)r->f->height;
-    uint8_t *copy = malloc(width * height);
+    size_t width = (size_t)r->f->width;
+    uint8_t *copy = malloc(width * (size_t)r->f->height);
     if (!copy)
         return fail(err, SAM_E_MEMORY, "no memory for an overlay");
-    for (size_t y = 0; y < height; y++)
-        memcpy(copy + y * width, m->bits + y * m->row_bytes, width);
+    sam_mask_bytes(m, copy, width);
     r->objects[index] = (overlay_object){.id = (int)r->prompts->objects[index].id,
                                          .mask = copy,
                                          .mask_row_bytes = width,
@@ -187,16 +188,18 @@ static sam_status keep_for_overlay(image_run *r, int index, const sam_mask *m, s
     return SAM_OK;
 }
 
-static void print_masks(const image_run *r, int id, const sam_mask *masks, int n_masks)
+static void print_masks(int id, const sam_mask *masks, int n_masks)
 {
     int best = best_mask(masks, n_masks);
     for (int i = 0; i < n_masks; i++) {
-        size_t area = 0;
-        for (int y = 0; y < r->f->height; y++)
-            for (int x = 0; x < r->f->width; x++)
-                area += masks[i].bits[(size_t)y * masks[i].row_bytes + (size_t)x];
-        printf("object %d, mask %d: predicted IoU %.4f, %zu px (%.2f%%)%s\n", id, i, (double)masks[i].iou, area,
-               100.0 * (double)area / ((double)r->f->width * r->f->height), n_masks > 1 && i == best ? ", best" : "");
+        const sam_mask *m = &masks[i];
+        char box[80] = "";
+        if (m->area_px)
+            snprintf(box, sizeof box, ", box %.0f,%.0f,%.0f,%.0f", (double)m->box.x0_px, (double)m->box.y0_px,
+                     (double)m->box.x1_px, (double)m->box.y1_px);
+        printf("object %d, mask %d: predicted IoU %.4f, %d px (%.2f%%)%s%s\n", id, i, (double)m->iou, (int)m->area_px,
+               100.0 * m->area_px / ((double)m->width_px * m->height_px), box,
+               n_masks > 1 && i == best ? ", best" : "");
     }
 }
 
@@ -214,7 +217,7 @@ static sam_status segment_objects(image_run *r, sam_error *err)
         if (r->o->dump)
             TRY(dump_masks(r, (int)o->id, masks, n_masks, err));
         if (!r->o->quiet)
-            print_masks(r, (int)o->id, masks, n_masks);
+            print_masks((int)o->id, masks, n_masks);
     }
     return SAM_OK;
 }
@@ -248,8 +251,9 @@ static sam_status open_input(image_run *r, sam_error *err)
         return SAM_OK;
     TRY(folders_make(r->o->out, err));
     r->pixels = malloc(3 * (size_t)r->f->width * (size_t)r->f->height);
+    r->mask = malloc((size_t)r->f->width * (size_t)r->f->height);
     r->objects = calloc((size_t)r->prompts->n_objects, sizeof *r->objects);
-    return r->pixels && r->objects ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for an overlay");
+    return r->pixels && r->mask && r->objects ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for an overlay");
 }
 
 static sam_status segment(image_run *r, sam_error *err)
@@ -289,6 +293,7 @@ static int run_image(const image_options *o)
         free((void *)r.objects[i].mask);
     free(r.objects);
     free(r.pixels);
+    free(r.mask);
     dump_free(&r.tensors);
     sam_session_close(r.session);
     sam_model_close(r.model);

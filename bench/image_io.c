@@ -30,6 +30,14 @@ typedef enum container { JPEG_FILE, PNG_FILE } container;
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
+size_t image_mask_area(const image *mask)
+{
+    size_t n = 0, all = (size_t)mask->width * (size_t)mask->height;
+    for (size_t i = 0; i < all; i++)
+        n += mask->data[i] != 0;
+    return n;
+}
+
 void image_free(image *im)
 {
     if (!im)
@@ -549,10 +557,11 @@ static sam_status png_write(const char *path, const png_source *s, sam_error *er
     if (status != SAM_OK)
         goto done;
     int code = png_encode(png, file, s, scratch);
-    int bad = code || ferror(file);
+    int why = ferror(file) ? errno : 0, bad = code || ferror(file);
     bad |= fclose(file) != 0;
     if (bad)
-        status = fail(err, SAM_E_IO, "%s: cannot write image: %s", path, code ? spng_strerror(code) : strerror(errno));
+        status = fail(err, SAM_E_IO, "%s: cannot write image: %s", path,
+                      code && !why ? spng_strerror(code) : strerror(why ? why : errno));
     else if (rename(temporary, path) != 0)
         status = fail(err, SAM_E_IO, "%s: cannot put the finished image in place: %s", path, strerror(errno));
     if (status != SAM_OK)

@@ -25,6 +25,9 @@ sam_status image_write_rgb(const char *path, const uint8_t *rgb, size_t row_byte
                            sam_error *err);
 void image_free(image *im);
 
+/* Pixels of a one-channel image that are not 0. */
+size_t image_mask_area(const image *mask);
+
 /* RGB of index i in the DAVIS/PASCAL VOC palette. */
 void palette_color(int i, uint8_t rgb[3]);
 

@@ -12,7 +12,7 @@ sam_status json_out(const char *path, json_t *root, sam_error *err)
     char *text = root ? json_dumps(root, JSON_INDENT(4) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(root);
     if (!text)
-        return fail(err, SAM_E_MEMORY, "%s: no memory to write JSON", path);
+        return fail(err, SAM_E_MEMORY, "%s: no memory to write JSON, or a name in it is not UTF-8", path);
     sam_status status = SAM_OK;
     if (!strcmp(path, "-"))
         puts(text);

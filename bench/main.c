@@ -16,7 +16,7 @@ static void print_usage(FILE *to)
         fprintf(to, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
     fprintf(to,
             "\n`sambench VERB --help` lists a verb's flags and shows examples. Exit status: 0 done, 1 failed, 2 wrong "
-            "usage.\n");
+            "usage, 130 interrupted.\n");
 }
 
 /* GNU OpenMP's threads spin for milliseconds at every barrier; where other programs run, that costs more time than the

@@ -1,18 +1,15 @@
 /* metrics.c - J and F of mask pairs and their means; see metrics.h.
  *
- * Masks are packed to one bit a pixel: bit x % 64 of word x / 64 of a row, bits beyond the width are 0. Counting and
- * boundary maps work on words. Nothing is dilated: a boundary pixel inside the other boundary's dilation is one with a
+ * Masks are packed to one bit a pixel (packed_mask.h). Counting and boundary maps work on words. Nothing is dilated: a boundary pixel inside the other boundary's dilation is one with a
  * set bit among the rows of the structuring element around it, which is looked up for boundary pixels only. */
 #include "metrics.h"
+
+#include "packed_mask.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "pack_row reads eight pixels as a little endian word"
-#endif
 
 static const char *const names[] = {"davis", "sav", "vos_benchmark", "seed"};
 
@@ -35,11 +32,11 @@ const char *metric_name(metric_kind kind)
 /* ---- bitmaps ---- */
 
 typedef struct bitmap {
-    uint64_t *words; /* [height, n_words] */
+    const uint64_t *words; /* [height, n_words] */
     int width, height, n_words;
 } bitmap;
 
-static uint64_t *row_of(const bitmap *b, int y)
+static const uint64_t *row_of(const bitmap *b, int y)
 {
     return b->words + (size_t)y * b->n_words;
 }
@@ -50,52 +47,20 @@ static uint64_t tail_mask(const bitmap *b)
     return ~UINT64_C(0) >> (63 - ((b->width - 1) & 63));
 }
 
-/* Eight pixels to eight bits: 1 where the byte is nonzero (value 0) or equals `value`. */
-static uint64_t pack_eight(uint64_t px, int value)
+/* Where the view's mask is packed: where it lies, or in `room`. */
+static const uint64_t *packed(const mask_view *m, int width, int height, uint64_t *room)
 {
-    const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f), ones = UINT64_C(0x0101010101010101);
-    uint64_t x = px ^ ones * (uint64_t)value;
-    uint64_t nonzero = ((((x & low7) + low7) | x) >> 7) & ones;
-    /* The product gathers bit 8i at bit 56 + i. */
-    uint64_t bits = (nonzero * UINT64_C(0x0102040810204080)) >> 56;
-    return value ? ~bits & 0xff : bits;
-}
-
-static void pack_row(const uint8_t *px, int width, int value, uint64_t *row)
-{
-    int x = 0;
-    memset(row, 0, ((size_t)width + 63) / 64 * 8);
-    for (; x + 8 <= width; x += 8) {
-        uint64_t eight;
-        memcpy(&eight, px + x, 8);
-        row[x >> 6] |= pack_eight(eight, value) << (x & 63);
-    }
-    for (; x < width; x++)
-        row[x >> 6] |= (uint64_t)(value ? px[x] == value : px[x] != 0) << (x & 63);
-}
-
-static void pack(const mask_view *m, bitmap *b)
-{
-    for (int y = 0; y < b->height; y++)
-        pack_row(m->px + (size_t)y * m->row_bytes, b->width, m->value, row_of(b, y));
+    size_t n_words = mask_row_words(width);
+    if (m->words)
+        return m->words;
+    for (size_t y = 0; y < (size_t)height; y++)
+        mask_pack(m->px + y * m->row_bytes, (size_t)width, m->value, room + y * n_words);
+    return room;
 }
 
 static int64_t count_bits(const bitmap *b)
 {
-    int64_t n = 0;
-    size_t n_words = (size_t)b->height * b->n_words;
-    for (size_t i = 0; i < n_words; i++)
-        n += __builtin_popcountll(b->words[i]);
-    return n;
-}
-
-static int64_t count_common(const bitmap *a, const bitmap *b)
-{
-    int64_t n = 0;
-    size_t n_words = (size_t)a->height * a->n_words;
-    for (size_t i = 0; i < n_words; i++)
-        n += __builtin_popcountll(a->words[i] & b->words[i]);
-    return n;
+    return mask_count(b->words, (size_t)b->height * (size_t)b->n_words);
 }
 
 /* Word i of the row as seen by each pixel's right neighbour; beyond the row lies `outside` (0 or 1). */
@@ -113,14 +78,14 @@ static uint64_t west(const uint64_t *row, int i)
 
 /* davis2017-evaluation, davis2017/metrics.py, _seg2bmap: a pixel that differs from its east, south or south-east
  * neighbour. The original's rules for the last row, column and corner are those of a border repeated outward. */
-static void boundary_half_pixel(const bitmap *mask, bitmap *out)
+static void boundary_half_pixel(const bitmap *mask, uint64_t *out)
 {
     for (int y = 0; y < mask->height; y++) {
         const uint64_t *row = row_of(mask, y);
         const uint64_t *south = y + 1 < mask->height ? row_of(mask, y + 1) : row;
         uint64_t last = row[mask->n_words - 1] >> ((mask->width - 1) & 63) & 1;
         uint64_t south_last = south[mask->n_words - 1] >> ((mask->width - 1) & 63) & 1;
-        uint64_t *to = row_of(out, y);
+        uint64_t *to = out + (size_t)y * mask->n_words;
         for (int i = 0; i < mask->n_words; i++)
             to[i] =
                 (row[i] ^ east(row, mask, i, last)) | (row[i] ^ south[i]) | (row[i] ^ east(south, mask, i, south_last));
@@ -129,11 +94,11 @@ static void boundary_half_pixel(const bitmap *mask, bitmap *out)
 
 /* VideoSegmentationComparison, sav_benchmark/metrics.py, _boundary_f_measure: cv2.MORPH_GRADIENT with a 3x3 square,
  * that is pixels whose neighbourhood inside the image holds both object and background. */
-static void boundary_gradient(const bitmap *mask, bitmap *out)
+static void boundary_gradient(const bitmap *mask, uint64_t *out)
 {
     const uint64_t tail = tail_mask(mask);
     for (int y = 0; y < mask->height; y++) {
-        uint64_t *to = row_of(out, y);
+        uint64_t *to = out + (size_t)y * mask->n_words;
         for (int i = 0; i < mask->n_words; i++) {
             uint64_t any = 0, all = ~UINT64_C(0);
             for (int v = y ? y - 1 : 0; v <= y + 1 && v < mask->height; v++) {
@@ -270,31 +235,26 @@ sam_status metric_frame(metric_kind kind, const mask_view *gt, const mask_view *
 {
     if (width <= 0 || height <= 0 || width > 65536 || height > 65536)
         return fail(err, SAM_E_ARG, "masks of %d x %d cannot be scored", width, height);
-    int n_words = (width + 63) / 64;
-    size_t n_map = (size_t)n_words * height;
+    size_t n_words = mask_row_words(width), n_map = n_words * (size_t)height;
     element e = {.radius = element_radius(kind, width, height)};
     size_t n_reach = ((size_t)e.radius + 2) / 2;
     TRY(scratch_reserve(scratch, 4 * n_map + n_reach, err));
-    bitmap map[4]; /* gt, pred, their boundaries */
-    for (int i = 0; i < 4; i++)
-        map[i] = (bitmap){scratch->words + i * n_map, width, height, n_words};
     e.reach = (int *)(scratch->words + 4 * n_map);
     element_fill(kind, &e);
 
-    frame_score score = {0};
-    pack(gt, &map[0]);
-    pack(pred, &map[1]);
-    score.gt_px = count_bits(&map[0]);
-    score.pred_px = count_bits(&map[1]);
-    score.both_px = count_common(&map[0], &map[1]);
+    const mask_view *views[] = {gt, pred};
+    bitmap map[4]; /* gt, pred, their boundaries */
+    for (int i = 0; i < 4; i++)
+        map[i] = (bitmap){scratch->words + i * n_map, width, height, (int)n_words};
+    for (int i = 0; i < 2; i++)
+        map[i].words = packed(views[i], width, height, scratch->words + i * n_map);
+    frame_score score = {.gt_px = count_bits(&map[0]),
+                         .pred_px = count_bits(&map[1]),
+                         .both_px = mask_count_both(map[0].words, map[1].words, n_map)};
     int64_t either = score.gt_px + score.pred_px - score.both_px;
     score.j = either ? (double)score.both_px / (double)either : 1;
-    for (int i = 0; i < 2; i++) {
-        if (kind == METRIC_SEED)
-            boundary_gradient(&map[i], &map[i + 2]);
-        else
-            boundary_half_pixel(&map[i], &map[i + 2]);
-    }
+    for (int i = 0; i < 2; i++)
+        (kind == METRIC_SEED ? boundary_gradient : boundary_half_pixel)(&map[i], scratch->words + (i + 2) * n_map);
     score.f = boundary_f(kind, &map[2], &map[3], &e, &score);
     *out = score;
     return SAM_OK;

@@ -25,11 +25,12 @@ typedef enum metric_kind { METRIC_DAVIS, METRIC_SAV, METRIC_VOS_BENCHMARK, METRI
 sam_status metric_from_name(const char *name, metric_kind *out, sam_error *err);
 const char *metric_name(metric_kind kind);
 
-/* An object in an image of u8 pixels. */
+/* An object in an image of u8 pixels, or already packed, which is scored where it lies. */
 typedef struct mask_view {
-    const uint8_t *px; /* [height, row_bytes]                              */
-    size_t row_bytes;  /* >= width                                         */
-    int value;         /* 0: every nonzero pixel; else pixels that equal it */
+    const uint8_t *px;     /* [height, row_bytes]                               */
+    size_t row_bytes;      /* >= width                                          */
+    int value;             /* 0: every nonzero pixel; else pixels that equal it */
+    const uint64_t *words; /* not NULL: sam_mask.words instead                  */
 } mask_view;
 
 typedef struct frame_score {

@@ -9,6 +9,8 @@
     "sam2_{tiny,small,base,large}_{points,bbox,mask}, sam2.0_{tiny,small,base,large}_{points,bbox,mask}, "             \
     "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}, edgetam_demo_{points,bbox,mask}"
 
+enum { DEMO_PX = 256, PUBLISHED_PX = 1024 };
+
 static const struct {
     const char *name, *alias, *checkpoint;
 } models[] = {
@@ -99,4 +101,12 @@ void model_list_free(model_list *l)
 {
     free(l->entries);
     *l = (model_list){0};
+}
+
+int model_list_px(const model_list *l)
+{
+    int n_demo = 0;
+    for (int i = 0; i < l->n; i++)
+        n_demo += !strncmp(l->entries[i].name, "demo_", 5);
+    return l->n && n_demo == l->n ? DEMO_PX : PUBLISHED_PX;
 }

@@ -30,4 +30,7 @@ typedef enum model_list_kind { MODELS_ONLY, MODELS_AND_BASELINES } model_list_ki
 sam_status model_list_parse(const char *text, model_list_kind kind, model_list *out, sam_error *err);
 void model_list_free(model_list *l);
 
+/* The side of the input that all of them were made for: 1024, of the demo model alone 256. */
+int model_list_px(const model_list *l);
+
 #endif

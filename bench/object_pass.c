@@ -14,12 +14,9 @@ sam_status object_pass_prompt(const object_pass *p, int *at, image *mask, sam_er
     const dataset_object *o = &v->objects[p->object];
     for (int a = 0; a < o->n_annotated; a++) {
         TRY(dataset_read_mask(p->set, p->video, p->object, o->annotated[a], 0, 0, mask, err));
-        size_t n = (size_t)mask->width * (size_t)mask->height;
-        for (size_t i = 0; i < n; i++) {
-            if (mask->data[i]) {
-                *at = o->annotated[a];
-                return SAM_OK;
-            }
+        if (image_mask_area(mask)) {
+            *at = o->annotated[a];
+            return SAM_OK;
         }
     }
     return fail(err, SAM_E_FORMAT,

@@ -74,7 +74,8 @@ int model_flags(model_choice *c, flag *to)
          .meta = "PX",
          .min = 64,
          .max = 4096,
-         .help = "Side of the network's input, a multiple of 32 (default: what the model was trained for, 1024)."},
+         .help =
+             "Side of the network's input, a multiple of 32 (default: what the model was trained for: 1024, demo 256)."},
         {.name = "threads",
          .kind = FLAG_INT,
          .value = &c->n_threads,
@@ -196,12 +197,13 @@ static sam_status open_and_say(const char *verb, const char *path, const sam_mod
     return SAM_OK;
 }
 
-static void say_device(const char *verb, const model_choice *c, const char *what, const char *why)
+/* Once, and again when it changes: a GPU may be lost between two models. */
+static void say_device(const char *verb, const model_choice *c, sam_backend on, const char *why)
 {
-    if (!c->device_said || !*c->device_said)
-        fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, what, why);
+    if (!c->device_said || *c->device_said != (int)on)
+        fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, on == SAM_CPU ? "the CPU: " : "the GPU", why);
     if (c->device_said)
-        *c->device_said = 1;
+        *c->device_said = (int)on;
 }
 
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
@@ -227,13 +229,13 @@ sam_status model_open(const char *verb, const model_choice *c, int max_points, i
     sam_error no_cuda = {0};
     sam_status status = open_and_say(verb, path, &opt, out, &no_cuda);
     if (status == SAM_OK) {
-        say_device(verb, c, "the GPU", "");
+        say_device(verb, c, SAM_CUDA, "");
         return SAM_OK;
     }
     if (status != SAM_E_DEVICE)
         return fail(err, status, "%s", no_cuda.text);
     opt.backend = SAM_CPU;
     TRY(sam_model_open(path, &opt, out, err));
-    say_device(verb, c, "the CPU: ", no_cuda.text);
+    say_device(verb, c, SAM_CPU, no_cuda.text);
     return SAM_OK;
 }

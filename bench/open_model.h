@@ -15,7 +15,7 @@ typedef struct model_choice {
     /* CUDA, as in sam_model_options */
     int disable_cublas, disable_cudnn, deterministic, tune, workspace_mb;
     const char *tuning_cache; /* NULL: in the cache folder */
-    int *device_said;         /* what --device auto is, is said once; NULL: each time */
+    int *device_said;         /* the sam_backend that --device auto was said to be, 0: none yet; NULL: say each time */
 } model_choice;
 
 enum { N_LIBRARY_FLAGS = 6, N_MODEL_FLAGS = 7 + N_LIBRARY_FLAGS, N_SESSION_FLAGS = 2 };

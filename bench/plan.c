@@ -82,8 +82,6 @@ static sam_status plan(const plan_options *o, sam_model **m, sam_error *err)
                                                .max_points = sized.max_points,
                                                .max_prompted_frames = sized.max_prompted_frames},
                             &sized.model, err);
-    if (sized.json)
-        return fail(err, SAM_E_ARG, "--json is of --predict: name the devices");
     TRY(model_open("plan", &o->model, o->max_points, o->max_prompted_frames, m, err));
     TRY(print_plan(&sized, *m, err));
     if (!o->model.mem_limit)
@@ -166,6 +164,8 @@ static int plan_main(int argc, char **argv)
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);
     if (status == SAM_OK && help)
         return 0;
+    if (status == SAM_OK && o.json && !o.predict)
+        status = fail(&err, SAM_E_ARG, "--json is of --predict: name the devices, as in --predict H200,OrinNano");
     int code = status == SAM_OK ? 1 : 2;
     sam_model *m = NULL;
     if (status == SAM_OK)

@@ -1,6 +1,8 @@
 /* predict.c - see predict.h. */
 #include "predict.h"
 
+#include "image_cuda.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,14 +153,15 @@ static void price_link(prediction *p, enum predict_stage stage, double bytes)
 static void price_pictures(prediction *p, const sam_model *m, int width, int height)
 {
     double frame = (double)width * height, side = sam_model_image_px(m), low = side * side / 16;
-    double n = p->n_objects, mid = (double)height * side * 3;
+    double n = p->n_objects, mid = (double)height * side * 3, mask = (double)packed_mask_bytes(width, height);
+    int batches = (p->n_objects + CLEAN_PLANES - 1) / CLEAN_PLANES;
     price_link(p, STAGE_UPLOAD, frame * 3);
     /* Rows to mid, columns of mid to the normalised input; about 2 x 6 taps of a bicubic at 1080p. */
     price_copy(p, "resize", STAGE_PREPROCESS, 2, 2 * 12 * side * side * 3, frame * 3 + 2 * mid + side * side * 12);
-    /* A copy, four passes over logits and 8 bytes of labels, then one byte a pixel of the frame. */
-    price_copy(p, "clean_logits", STAGE_POST, 1 + 4, 0, n * low * (2 * 4 + 4 * (4 + 8)));
-    price_copy(p, "render_masks", STAGE_POST, 1, n * frame * 8, n * (low * 4 + frame));
-    price_link(p, STAGE_DOWNLOAD, n * (frame + low * 4));
+    /* Four passes over logits and 8 bytes of labels, the last of which writes logits; then a bit a pixel of the frame. */
+    price_copy(p, "clean_logits", STAGE_POST, 4 * batches, 0, n * low * (4 * (4 + 8) + 4));
+    price_copy(p, "render_masks", STAGE_POST, 2, n * frame * 8, n * (low * 4 + mask));
+    price_link(p, STAGE_DOWNLOAD, n * (mask + low * 4));
 }
 
 static int longest_first(const void *a, const void *b)

@@ -6,6 +6,7 @@
 #include "external_tool.h"
 #include "folders.h"
 #include "interrupt.h"
+#include "machine.h"
 #include "nvtx.h"
 #include "object_pass.h"
 #include "process_memory.h"
@@ -117,6 +118,10 @@ static sam_status run_model(profile_options *o, const model_entry *e, warm_model
     for (int i = 0; i < o->runs; i++)
         TRY(run_all(o, e, warm, &s, err));
     m->peak_rss_mib = (double)process_peak_bytes() / (1 << 20);
+    if (!m->stages[PROFILE_FRAME].n && !interrupt_requested())
+        return fail(err, SAM_E_FORMAT,
+                    "the clip has no frame to track after the prompted one; --limit_videos 2 takes "
+                    "another one too");
     s.counts = 0;
     s.record = 1;
     TRY(run_all(o, e, warm, &s, err));
@@ -157,17 +162,24 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
 {
     profile_files files = {0};
     nvtx ranges;
+    int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
     nvtx_open(&ranges);
-    sam_status status = profile_files_open(&files, o->w.out_dir, err);
+    sam_status status = machine_write(o->w.out_dir, err);
+    if (status == SAM_OK)
+        status = profile_files_open(&files, o->w.out_dir, err);
     for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++) {
         sam_error why;
-        if (profile_one(o, &o->w.list.entries[i], &ranges, &files, &why) == SAM_OK)
+        if (profile_one(o, &o->w.list.entries[i], &ranges, &files, &why) == SAM_OK) {
+            n_done += !interrupt_requested();
             continue;
+        }
         fprintf(stderr, "sambench profile: %s: %s\n", o->w.list.entries[i].name, why.text);
         ++*n_failed;
     }
-    if (status == SAM_OK)
+    if (status == SAM_OK && interrupt_requested())
+        fprintf(stderr, "sambench profile: interrupted; %d of %d models were finished\n", n_done, o->w.list.n);
+    if (status == SAM_OK && n_done)
         printf("\n%s: profile_summary.csv, profile_stats.json, profile_roofline.csv, trace_MODEL.json (open it at "
                "https://ui.perfetto.dev)\n",
                o->w.out_dir);

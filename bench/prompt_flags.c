@@ -38,12 +38,15 @@ static sam_status on_object(void *value, const char *name, const char *text, sam
     int id = 0;
     TRY(read_whole(name, text, &id, err));
     c->id = id;
+    c->unused = name;
     return SAM_OK;
 }
 
 static sam_status on_frame(void *value, const char *name, const char *text, sam_error *err)
 {
-    return read_whole(name, text, &((prompt_choice *)value)->frame, err);
+    prompt_choice *c = value;
+    c->unused = name;
+    return read_whole(name, text, &c->frame, err);
 }
 
 static sam_status find_object(prompt_choice *c, prompt_object **out, sam_error *err)
@@ -67,6 +70,7 @@ static sam_status find_object(prompt_choice *c, prompt_object **out, sam_error *
 static sam_status find_prompt(prompt_choice *c, prompt **out, sam_error *err)
 {
     prompt_object *o = NULL;
+    c->unused = NULL;
     TRY(find_object(c, &o, err));
     int at = 0;
     while (at < o->n_prompts && o->prompts[at].frame < c->frame)
@@ -178,11 +182,13 @@ int prompt_flags(prompt_choice *c, flag *to)
 
 sam_status prompt_choice_finish(prompt_choice *c, int *usage, sam_error *err)
 {
-    *usage = !c->json == !c->file.n_objects;
+    *usage = !c->json == !c->file.n_objects || c->unused;
     if (c->json && c->file.n_objects)
         return fail(err, SAM_E_ARG, "--prompts and --point, --box or --mask exclude each other");
     if (!c->json && !c->file.n_objects)
         return fail(err, SAM_E_ARG, "nothing to segment: give --point, --box, --mask or --prompts FILE");
+    if (c->unused)
+        return fail(err, SAM_E_ARG, "--%s: no --point, --box or --mask follows for it to apply to", c->unused);
     if (c->json)
         return prompts_read(c->json, &c->file, err);
     c->file.start_frame = -1;

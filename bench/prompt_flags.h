@@ -15,6 +15,7 @@ typedef struct prompt_choice {
     const char *json; /* --prompts */
     int32_t id;       /* to which the next prompt applies */
     int frame;
+    const char *unused; /* --object or --frame after which no prompt came yet */
     prompt_file file;
 } prompt_choice;
 

@@ -36,9 +36,14 @@ static int compare(const report_options *o, const results_data *d, report_change
         const report_change *c = &changes[i];
         int score = !strcmp(c->measure, "J&F");
         *n_worse += c->regressed;
-        printf(score ? "%-22s %-7s %4d rows  %.4f -> %.4f  %+.4f (error %.4f)%s\n"
-                     : "%-22s %-7s %4d rows  %.2f -> %.2f  %+.1f %% (error %.1f %%)%s\n",
-               c->model, c->measure, c->n, c->before, c->after, score ? c->change : 100 * c->change,
+        if (c->incomparable) {
+            printf("%-22s %-7s not compared: the two runs were scored by different metrics\n", c->model, c->measure);
+            continue;
+        }
+        const char *unit = !strcmp(c->measure, "memory") ? " MiB" : "";
+        printf(score ? "%-22s %-7s %4d rows  %.4f -> %.4f%s  %+.4f (error %.4f)%s\n"
+                     : "%-22s %-7s %4d rows  %.2f -> %.2f%s  %+.1f %% (error %.1f %%)%s\n",
+               c->model, c->measure, c->n, c->before, c->after, unit, score ? c->change : 100 * c->change,
                score ? c->error : 100 * c->error, c->regressed ? "  WORSE" : "");
     }
     return n;
@@ -67,7 +72,8 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
             status = report_write(&page, o->out, err);
     }
     if (status == SAM_OK) {
-        printf("%d rows of %d folders: %s\n", d.n_rows, d.n_folders, o->out);
+        printf("%d row%s of %d folder%s: %s\n", d.n_rows, d.n_rows == 1 ? "" : "s", d.n_folders,
+               d.n_folders == 1 ? "" : "s", o->out);
         code = o->fail_on_regression && n_worse ? 1 : 0;
     } else {
         fprintf(stderr, "sambench report: %s\n", err->text);

@@ -42,7 +42,8 @@ static int find_group(results_data *d, const csv_table *t, int row, sam_error *e
     int run = d->n_folders - 1, imgsz = (int)number(t, row, "imgsz");
     for (int g = 0; g < d->n_groups; g++) {
         const report_group *p = &d->groups[g];
-        if (p->run == run && p->imgsz == imgsz && !strcmp(p->model, model) && !strcmp(p->precision, precision))
+        if (p->run == run && p->imgsz == imgsz && !strcmp(p->model, model) && !strcmp(p->precision, precision) &&
+            !strcmp(p->metric, cell(t, row, "metric")))
             return g;
     }
     report_group *more = realloc(d->groups, (size_t)(d->n_groups + 1) * sizeof *more);
@@ -55,10 +56,11 @@ static int find_group(results_data *d, const csv_table *t, int row, sam_error *e
                                        .model = copy(model),
                                        .precision = copy(precision),
                                        .backend = copy(cell(t, row, "backend")),
+                                       .metric = copy(cell(t, row, "metric")),
                                        .run = run,
                                        .imgsz = imgsz};
     report_group *g = &more[d->n_groups++];
-    if (g->folder && g->model && g->precision && g->backend)
+    if (g->folder && g->model && g->precision && g->backend && g->metric)
         return d->n_groups - 1;
     fail(err, SAM_E_MEMORY, "out of memory");
     return -1;
@@ -116,7 +118,8 @@ static sam_status add_row(results_data *d, const csv_table *t, int row, const ch
                       .jandf = number(t, row, "JandF"),
                       .rss_mib = number(t, row, "cpu_peak_rss_MiB"),
                       .gpu_mib = number(t, row, "gpu_peak_alloc_MiB"),
-                      .pool_mib = number(t, row, "pool_peak_MiB")};
+                      .pool_mib =
+                          strcmp(cell(t, row, "memory_kind"), "unified") ? NAN : number(t, row, "pool_peak_MiB")};
     return r->video && r->object && r->status ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory");
 }
 
@@ -126,18 +129,40 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     d->folders = names ? names : d->folders;
     json_t **machines = realloc(d->machines, (size_t)(d->n_folders + 1) * sizeof *machines);
     d->machines = machines ? machines : d->machines;
+    report_extra *extras = realloc(d->extras, (size_t)(d->n_folders + 1) * sizeof *extras);
+    d->extras = extras ? extras : d->extras;
     char *name = copy(folder), *path = NULL;
-    if (!names || !machines || !name) {
+    if (!names || !machines || !extras || !name) {
         free(name);
         return fail(err, SAM_E_MEMORY, "out of memory");
     }
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
         name[n - 1] = 0;
-    TRY(path_join(&path, folder, MACHINE_FILE, err));
     names[d->n_folders] = name;
-    machines[d->n_folders++] = json_load_file(path, 0, NULL);
+    machines[d->n_folders] = NULL;
+    extras[d->n_folders++] = (report_extra){0};
+    TRY(path_join(&path, folder, MACHINE_FILE, err));
+    machines[d->n_folders - 1] = json_load_file(path, 0, NULL);
     free(path);
-    return SAM_OK;
+    return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
+                                  : fail(err, SAM_E_IO, "%s: no such folder", folder);
+}
+
+static sam_status no_results(const char *folder, sam_error *err)
+{
+    listing below = {0};
+    int n_shards = 0;
+    if (listing_read(folder, NULL, &below, NULL) == SAM_OK)
+        for (int i = 0; i < below.n; i++)
+            n_shards += !strncmp(below.names[i], "shard_", 6);
+    listing_free(&below);
+    if (n_shards)
+        return fail(err, SAM_E_IO, "%s: holds shards that are not merged; run `sambench merge %s` first", folder,
+                    folder);
+    return fail(
+        err, SAM_E_IO,
+        "%s: no results here: expected %s (run), %s (edge), %s (profile), %s (speed), or a file of `track --json`",
+        folder, tables[0], tables[1], extra_files[EXTRA_PROFILE], extra_files[EXTRA_SPEED]);
 }
 
 sam_status results_add_folder(results_data *d, const char *folder, sam_error *err)
@@ -157,7 +182,7 @@ sam_status results_add_folder(results_data *d, const char *folder, sam_error *er
         csv_close(&t);
         TRY(status);
     }
-    return n_tables ? SAM_OK : fail(err, SAM_E_IO, "%s: has neither %s nor %s", folder, tables[0], tables[1]);
+    return n_tables + d->extras[d->n_folders - 1].n ? SAM_OK : no_results(folder, err);
 }
 
 void results_data_free(results_data *d)
@@ -176,16 +201,19 @@ void results_data_free(results_data *d)
         free(g->model);
         free(g->precision);
         free(g->backend);
+        free(g->metric);
         samples_free(&g->frame_ms);
     }
     for (int i = 0; i < d->n_folders; i++) {
         free(d->folders[i]);
         json_decref(d->machines[i]);
+        extra_free(&d->extras[i]);
     }
     free(d->rows);
     free(d->groups);
     free(d->folders);
     free(d->machines);
+    free(d->extras);
     *d = (results_data){0};
 }
 
@@ -277,7 +305,8 @@ static report_change compare(const results_data *d, int group, int before, int w
                 continue;
             double x = measure(a, which), y = measure(b, which);
             double change = which == 2 ? x - y : log(x / y);
-            if (!isfinite(change))
+            c.incomparable = which == 2 && strcmp(d->groups[group].metric, d->groups[b->group].metric) != 0;
+            if (!isfinite(change) || c.incomparable)
                 break;
             c.n++;
             c.after += x;
@@ -306,7 +335,7 @@ int report_compare(const results_data *d, int before, int after, double limit, d
             report_change c = compare(d, g, before, which);
             double worse = which == 1 ? c.change : -c.change;
             c.regressed = c.n && worse > (which == 2 ? limit_score : limit) && worse > 2 * c.error;
-            if (c.n)
+            if (c.n || c.incomparable)
                 out[n++] = c;
         }
     }

@@ -3,19 +3,19 @@
 #ifndef REPORT_DATA_H
 #define REPORT_DATA_H
 
+#include "report_extra.h"
 #include "samples.h"
-
-#include <jansson.h>
 
 typedef struct report_row {
     char *video, *object, *status, *frames, *worst; /* frames, worst: paths of files beside the table; NULL: none */
     int group, ok;
-    double fps, latency_ms, j, f, jandf, rss_mib, gpu_mib, pool_mib; /* NaN: not there */
+    double fps, latency_ms, j, f, jandf, rss_mib, gpu_mib; /* NaN: not there */
+    double pool_mib;                                       /* NaN unless CPU and GPU share it */
 } report_row;
 
 typedef struct report_group {
-    char *folder, *model, *precision, *backend;
-    int run, imgsz; /* run: which folder; imgsz 0: no model, a baseline */
+    char *folder, *model, *precision, *backend, *metric; /* metric: "" where nothing is scored (edge) */
+    int run, imgsz;                                      /* run: which folder; imgsz 0: no model, a baseline */
     int n_rows, n_ok, n_scored;
     double j, f, jandf, fps_median, latency_ms, memory_mib; /* memory: the most of a row; pool, else GPU, else RSS */
     samples frame_ms;                                       /* of all tracked frames, from the files beside the table */
@@ -27,11 +27,12 @@ typedef struct results_data {
     report_group *groups;
     int n_groups;
     char **folders;
-    json_t **machines; /* NULL: none written */
+    json_t **machines;    /* NULL: none written                        */
+    report_extra *extras; /* what is not of a data set, of each folder */
     int n_folders;
 } results_data;
 
-/* Adds a folder with a table of run or edge. Start with {0}; results_data_free also after a failure. */
+/* Adds a folder with what run, edge, profile, speed or track wrote, at least one of them. Start with {0}; results_data_free also after a failure. */
 sam_status results_add_folder(results_data *d, const char *folder, sam_error *err);
 void results_sum_up(results_data *d); /* figures of the groups */
 void results_data_free(results_data *d);
@@ -42,6 +43,7 @@ typedef struct report_change {
     int n;                       /* rows in both */
     double before, after;
     double change, error; /* mean of the paired differences and its standard error: relative, of J&F absolute */
+    int incomparable;     /* J&F by two metrics; there are no figures then */
     int regressed;        /* worse by more than the limit, and by more than twice the error */
 } report_change;
 

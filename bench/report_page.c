@@ -2,6 +2,8 @@
 #include "report_page.h"
 
 #include "csv.h"
+#include "report_html.h"
+#include "report_parts.h"
 #include "svg_plot.h"
 #include "text_out.h"
 
@@ -9,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PLOTS = 12, MAX_CURVES = 6 };
+enum { MAX_PLOTS = 12, MAX_CURVES = 6, MAX_OPEN_ROWS = 40 };
 
 static const char style[] =
     ":root{color-scheme:light dark;--back:#fff;--text:#1c1c1c;--soft:#666;--line:#ddd;--bad:#b3261e;--good:#1b7f3b}"
@@ -24,7 +26,9 @@ static const char style[] =
     ".good{color:var(--good)}.soft{color:var(--soft)}"
     "svg{max-width:100%;height:auto}.plots,.worst{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;max-width:330px}"
     "figure img{width:100%;border-radius:4px}figcaption{font-size:.82em;color:var(--soft);overflow-wrap:anywhere}"
-    "details{margin:.6em 0}summary{cursor:pointer}";
+    ".cards{display:flex;flex-wrap:wrap;gap:12px;margin:1em 0}.card{border:1px solid var(--line);border-radius:8px;"
+    "padding:10px 14px;display:flex;flex-direction:column;gap:2px;flex:1 1 250px}.card>b{font-size:1.1em}"
+    ".best{font-weight:700}details{margin:.6em 0}summary{cursor:pointer}";
 
 static const char script[] =
     "document.querySelectorAll('table.sort').forEach(function(t){t.querySelectorAll('th').forEach(function(h,c){"
@@ -35,70 +39,26 @@ static const char script[] =
     "d=isNaN(m)||isNaN(n)?(isNaN(m)?isNaN(n)?x.localeCompare(y):1:-1):m-n;return up?d:-d}).forEach(function(r){"
     "b.appendChild(r)})})})});";
 
-/* ---- pieces ---- */
-
-static void words(FILE *to, const char *text)
-{
-    fprintf(to, "<td class=\"l\">");
-    text_html(to, text);
-    fprintf(to, "</td>");
-}
-
-static void figure(FILE *to, int decimals, double x)
-{
-    if (isnan(x))
-        fprintf(to, "<td></td>");
-    else
-        fprintf(to, "<td>%.*f</td>", decimals, x);
-}
-
-/* A header from names parted by '|'; a '<' before one: left aligned. */
-static void table_begin(FILE *to, const char *names)
-{
-    fprintf(to, "<div class=\"scroll\"><table class=\"sort\"><thead><tr>");
-    while (*names) {
-        size_t n = strcspn(names, "|");
-        int left = *names == '<';
-        fprintf(to, left ? "<th class=\"l\">" : "<th>");
-        fprintf(to, "%.*s</th>", (int)n - left, names + left);
-        names += n + (names[n] == '|');
-    }
-    fprintf(to, "</tr></thead><tbody>\n");
-}
-
-static void table_end(FILE *to)
-{
-    fprintf(to, "</tbody></table></div>\n");
-}
-
-static void group_name(const results_data *d, const report_group *g, char *text, size_t n_text)
-{
-    const char *slash = strrchr(g->folder, '/'), *folder = slash && slash[1] ? slash + 1 : g->folder;
-    int n = snprintf(text, n_text, "%s", g->model);
-    if (g->imgsz && (size_t)n < n_text)
-        n += snprintf(text + n, n_text - (size_t)n, " %d %s", g->imgsz, g->precision);
-    if (d->n_folders > 1 && (size_t)n < n_text)
-        snprintf(text + n, n_text - (size_t)n, " (%s)", folder);
-}
-
 /* ---- sections ---- */
 
 static void write_machines(FILE *to, const results_data *d)
 {
+    fprintf(to, "<h2>Machines</h2>\n");
     for (int i = 0; i < d->n_folders; i++) {
-        const char *key;
+        const char *key, *separator = "";
         json_t *value;
+        if (!d->machines[i])
+            continue;
         fprintf(to, "<p><b>");
         text_html(to, d->folders[i]);
         fprintf(to, "</b> <span class=\"soft\">");
-        if (!d->machines[i])
-            fprintf(to, "machine not described");
         json_object_foreach(d->machines[i], key, value)
         {
             const char *text = json_string_value(value);
             if (text && !*text)
                 continue;
-            fprintf(to, " &middot; ");
+            fprintf(to, "%s", separator);
+            separator = " &middot; ";
             text_html(to, key);
             fprintf(to, " ");
             if (text)
@@ -110,33 +70,111 @@ static void write_machines(FILE *to, const results_data *d)
     }
 }
 
-static void write_groups(FILE *to, const results_data *d)
+/* Positions of the groups that are best of all models at something; -1: none. Scores of two metrics have no best. */
+typedef struct winners {
+    int score, speed, memory;
+} winners;
+
+static winners find_winners(const results_data *d)
 {
-    fprintf(to, "<h2>Models</h2>\n");
-    table_begin(
-        to,
-        "<model|px|<type|<backend|<folder|rows|failed|J&amp;F|J|F|fps (median)|memory MiB|ms (mean)|p50 ms|p95 ms|p99 ms");
+    winners w = {-1, -1, -1};
+    const char *metric = NULL;
+    int mixed = 0;
     for (int i = 0; i < d->n_groups; i++) {
         const report_group *g = &d->groups[i];
-        fprintf(to, "<tr>");
-        words(to, g->model);
-        figure(to, 0, g->imgsz ? g->imgsz : NAN);
-        words(to, g->precision);
-        words(to, g->backend);
-        words(to, g->folder);
-        figure(to, 0, g->n_rows);
-        fprintf(to, g->n_rows > g->n_ok ? "<td class=\"bad\">%d</td>" : "<td>%d</td>", g->n_rows - g->n_ok);
-        figure(to, 4, g->jandf);
-        figure(to, 4, g->j);
-        figure(to, 4, g->f);
-        figure(to, 2, g->fps_median);
-        figure(to, 0, g->memory_mib);
-        figure(to, 1, g->latency_ms);
+        if (!g->imgsz) /* a baseline */
+            continue;
+        if (!isnan(g->jandf)) {
+            mixed |= metric && strcmp(metric, g->metric);
+            metric = g->metric;
+            w.score = w.score < 0 || g->jandf > d->groups[w.score].jandf ? i : w.score;
+        }
+        if (!isnan(g->fps_median))
+            w.speed = w.speed < 0 || g->fps_median > d->groups[w.speed].fps_median ? i : w.speed;
+        if (g->memory_mib > 0)
+            w.memory = w.memory < 0 || g->memory_mib < d->groups[w.memory].memory_mib ? i : w.memory;
+    }
+    w.score = mixed ? -1 : w.score;
+    return w;
+}
+
+static void write_card(FILE *to, const results_data *d, int group, const char *title)
+{
+    const report_group *g = &d->groups[group];
+    char name[160];
+    double p95 = samples_quantile(&g->frame_ms, 0, 0.95);
+    html_group(d, g, name, sizeof name);
+    fprintf(to, "<div class=\"card\"><span class=\"soft\">%s</span><b>", title);
+    text_html(to, name);
+    fprintf(to, "</b><span>");
+    if (!isnan(g->jandf))
+        fprintf(to, "J&amp;F&nbsp;<b>%.3f</b> &middot; ", g->jandf);
+    if (!isnan(g->fps_median))
+        fprintf(to, "<b>%.1f</b>&nbsp;fps &middot; ", g->fps_median);
+    if (!isnan(p95))
+        fprintf(to, "p95&nbsp;%.1f&nbsp;ms &middot; ", p95);
+    fprintf(to, "<b>%.0f</b>&nbsp;MiB</span></div>\n", g->memory_mib);
+}
+
+/* The answer: which model, how good, how fast, how much memory. Models that win twice are there once. */
+static void write_answer(FILE *to, const results_data *d, const winners *w)
+{
+    static const char *const titles[] = {"Most accurate", "Fastest", "Least memory"};
+    static const char *const later[] = {"", ", fastest", ", least memory"};
+    const int best[] = {w->score, w->speed, w->memory};
+    fprintf(to, "<div class=\"cards\">\n");
+    for (int i = 0; i < 3; i++) {
+        char title[64];
+        int seen = best[i] < 0;
+        for (int k = 0; k < i; k++)
+            seen |= best[k] == best[i];
+        int n = snprintf(title, sizeof title, "%s", titles[i]);
+        for (int k = i + 1; k < 3; k++)
+            if (best[k] == best[i])
+                n += snprintf(title + n, sizeof title - (size_t)n, "%s", later[k]);
+        if (!seen)
+            write_card(to, d, best[i], title);
+    }
+    fprintf(to, "</div>\n");
+}
+
+static void write_groups(FILE *to, const results_data *d, const winners *w)
+{
+    fprintf(to, "<h2>Models</h2>\n");
+    int several = d->n_folders > 1;
+    char header[256];
+    snprintf(header, sizeof header,
+             "<model|px|<type|%sJ&amp;F|fps (median)|memory MiB|p95 ms|rows|failed|J|F|ms (mean)|"
+             "p50 ms|p99 ms|<metric|<backend",
+             several ? "<folder|" : "");
+    html_table_begin(to, header);
+    for (int i = 0; i < d->n_groups; i++) {
+        const report_group *g = &d->groups[i];
+        double p[3] = {0.5, 0.95, 0.99};
         for (int q = 0; q < 3; q++)
-            figure(to, 1, samples_quantile(&g->frame_ms, 0, q == 0 ? 0.5 : q == 1 ? 0.95 : 0.99));
+            p[q] = samples_quantile(&g->frame_ms, 0, p[q]);
+        fprintf(to, "<tr>");
+        html_words(to, g->model);
+        html_figure(to, 0, g->imgsz ? g->imgsz : NAN);
+        html_words(to, g->precision);
+        if (several)
+            html_words(to, html_folder(d, g->run));
+        html_best(to, 4, g->jandf, i == w->score);
+        html_best(to, 2, g->fps_median, i == w->speed);
+        html_best(to, 0, g->memory_mib > 0 ? g->memory_mib : NAN, i == w->memory);
+        html_figure(to, 1, p[1]);
+        html_figure(to, 0, g->n_rows);
+        fprintf(to, g->n_rows > g->n_ok ? "<td class=\"bad\">%d</td>" : "<td>%d</td>", g->n_rows - g->n_ok);
+        html_figure(to, 4, g->j);
+        html_figure(to, 4, g->f);
+        html_figure(to, 1, g->latency_ms);
+        html_figure(to, 1, p[0]);
+        html_figure(to, 1, p[2]);
+        html_words(to, g->metric);
+        html_words(to, g->backend);
         fprintf(to, "</tr>\n");
     }
-    table_end(to);
+    html_table_end(to);
 }
 
 static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
@@ -154,10 +192,11 @@ static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
                              .x_label = plot ? "peak memory, MiB" : "fps (median)",
                              .y_label = "J&F",
                              .width = 520,
-                             .height = 360};
+                             .height = 360,
+                             .y_span = 0.1};
         for (int i = 0; i < d->n_groups; i++) {
             const report_group *g = &d->groups[i];
-            group_name(d, g, labels[i], sizeof labels[i]);
+            html_group(d, g, labels[i], sizeof labels[i]);
             points[i] = (svg_point){plot ? g->memory_mib : g->fps_median, g->jandf, labels[i], i};
         }
         svg_scatter(to, &f, points, d->n_groups);
@@ -172,29 +211,43 @@ static void write_changes(FILE *to, const report_page *p)
 {
     if (!p->before)
         return;
+    int n_worse = 0;
+    for (int i = 0; i < p->n_changes; i++)
+        n_worse += p->changes[i].regressed;
     fprintf(to, "<h2>Changes</h2>\n<p>");
+    if (!p->n_changes)
+        fprintf(to, "<b class=\"bad\">Nothing to compare:</b> no row in common. ");
+    else if (n_worse)
+        fprintf(to, "<b class=\"bad\">%d of %d measures are worse.</b> ", n_worse, p->n_changes);
+    else
+        fprintf(to, "<b class=\"good\">Nothing is worse.</b> ");
     text_html(to, p->after);
     fprintf(to, " against ");
     text_html(to, p->before);
     fprintf(
         to,
         ", over the rows that both have. Worse: beyond the limit, and by more than twice the standard error.</p>\n");
-    table_begin(to, "<model|<measure|rows|before|after|change|standard error|<verdict");
+    html_table_begin(to, "<model|<measure|rows|before|after|change|standard error|<verdict");
     for (int i = 0; i < p->n_changes; i++) {
         const report_change *c = &p->changes[i];
         int score = !strcmp(c->measure, "J&F");
         fprintf(to, "<tr>");
-        words(to, c->model);
-        words(to, c->measure);
-        figure(to, 0, c->n);
-        figure(to, score ? 4 : 2, c->before);
-        figure(to, score ? 4 : 2, c->after);
+        html_words(to, c->model);
+        html_words(to, !strcmp(c->measure, "memory") ? "memory MiB" : c->measure);
+        if (c->incomparable) {
+            fprintf(to, "<td></td><td></td><td></td><td></td><td></td><td class=\"l soft\">scored by another "
+                        "metric</td></tr>\n");
+            continue;
+        }
+        html_figure(to, 0, c->n);
+        html_figure(to, score ? 4 : 2, c->before);
+        html_figure(to, score ? 4 : 2, c->after);
         fprintf(to, score ? "<td>%+.4f</td><td>%.4f</td>" : "<td>%+.1f %%</td><td>%.1f %%</td>",
                 score ? c->change : 100 * c->change, score ? c->error : 100 * c->error);
         fprintf(to,
                 c->regressed ? "<td class=\"l bad\">worse</td></tr>\n" : "<td class=\"l good\">as good</td></tr>\n");
     }
-    table_end(to);
+    html_table_end(to);
 }
 
 static void write_latency(FILE *to, const results_data *d)
@@ -204,8 +257,8 @@ static void write_latency(FILE *to, const results_data *d)
     for (int i = 0; i < d->n_groups && n < MAX_PLOTS; i++) {
         const report_group *g = &d->groups[i];
         char title[160];
-        group_name(d, g, title, sizeof title);
-        const svg_frame f = {.title = title, .x_label = "ms", .y_label = "frames", .width = 350, .height = 230};
+        html_group(d, g, title, sizeof title);
+        const svg_frame f = {.title = title, .x_label = "ms", .y_label = "frames", .width = 345, .height = 230};
         if (g->frame_ms.n && ++n)
             svg_histogram(to, &f, g->frame_ms.x, (int)g->frame_ms.n, 24);
     }
@@ -244,6 +297,15 @@ static int read_curve(const char *path, double **x, double **y)
     return n;
 }
 
+/* What a baseline does worst teaches nothing about the models beside it. */
+static int is_of_interest(const results_data *d, int group)
+{
+    int n_models = 0;
+    for (int i = 0; i < d->n_groups; i++)
+        n_models += d->groups[i].imgsz > 0;
+    return !n_models || d->groups[group].imgsz > 0;
+}
+
 static int write_curves_of(FILE *to, const results_data *d, int group, const int *order)
 {
     svg_series series[MAX_CURVES];
@@ -262,7 +324,7 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
         series[n] = (svg_series){names[n], x, y, count};
         n++;
     }
-    group_name(d, &d->groups[group], title, sizeof title);
+    html_group(d, &d->groups[group], title, sizeof title);
     const svg_frame f = {
         .title = title, .x_label = "frame", .y_label = "J", .width = 520, .height = 260, .y_from_zero = 1};
     if (n)
@@ -281,7 +343,7 @@ static void write_curves(FILE *to, const results_data *d, const int *order)
         to,
         "<h2>J by frame</h2>\n<p class=\"soft\">The objects with the lowest J of each model.</p>\n<div class=\"plots\">\n");
     for (int g = 0; g < d->n_groups && n < MAX_PLOTS; g++)
-        n += write_curves_of(to, d, g, order);
+        n += is_of_interest(d, g) && write_curves_of(to, d, g, order);
     if (!n)
         fprintf(to, "<p class=\"soft\">No scores of single frames beside these tables.</p>");
     fprintf(to, "</div>\n");
@@ -313,11 +375,11 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
         "orange, ground truth green.</p>\n<div class=\"worst\">\n");
     for (int k = 0; k < d->n_rows && n < p->n_worst; k++) {
         const report_row *r = &d->rows[order[k]];
-        FILE *from = r->worst ? fopen(r->worst, "rb") : NULL;
+        FILE *from = r->worst && is_of_interest(d, r->group) ? fopen(r->worst, "rb") : NULL;
         char name[160], caption[400];
         if (!from)
             continue;
-        group_name(d, &d->groups[r->group], name, sizeof name);
+        html_group(d, &d->groups[r->group], name, sizeof name);
         snprintf(caption, sizeof caption, "%.80s, object %.40s, %s: J %.3f over all frames", r->video, r->object, name,
                  r->j);
         fprintf(to, "<figure><img loading=\"lazy\" alt=\"");
@@ -337,30 +399,37 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
 
 /* ---- tables of everything ---- */
 
+/* A long table is closed until it is asked for. */
+static void details_begin(FILE *to, const char *title, int n_rows)
+{
+    fprintf(to, "<h2>%s</h2>\n<details%s><summary>%d row%s</summary>\n", title, n_rows <= MAX_OPEN_ROWS ? " open" : "",
+            n_rows, n_rows == 1 ? "" : "s");
+}
+
 static void write_rows(FILE *to, const results_data *d)
 {
-    fprintf(to, "<h2>Objects</h2>\n<details%s><summary>%d rows</summary>\n", d->n_rows <= 40 ? " open" : "", d->n_rows);
-    table_begin(to, "<video|<object|<model|J&amp;F|J|F|fps|ms|RSS MiB|GPU MiB|<status");
+    details_begin(to, "Objects", d->n_rows);
+    html_table_begin(to, "<video|<object|<model|J&amp;F|J|F|fps|ms|RSS MiB|GPU MiB|<status");
     for (int i = 0; i < d->n_rows; i++) {
         const report_row *r = &d->rows[i];
         char name[160];
-        group_name(d, &d->groups[r->group], name, sizeof name);
+        html_group(d, &d->groups[r->group], name, sizeof name);
         fprintf(to, "<tr>");
-        words(to, r->video);
-        words(to, r->object);
-        words(to, name);
-        figure(to, 4, r->jandf);
-        figure(to, 4, r->j);
-        figure(to, 4, r->f);
-        figure(to, 2, r->fps);
-        figure(to, 1, r->latency_ms);
-        figure(to, 0, r->rss_mib);
-        figure(to, 0, r->gpu_mib);
+        html_words(to, r->video);
+        html_words(to, r->object);
+        html_words(to, name);
+        html_figure(to, 4, r->jandf);
+        html_figure(to, 4, r->j);
+        html_figure(to, 4, r->f);
+        html_figure(to, 2, r->fps);
+        html_figure(to, 1, r->latency_ms);
+        html_figure(to, 0, r->rss_mib);
+        html_figure(to, 0, r->gpu_mib);
         fprintf(to, r->ok ? "<td class=\"l\">" : "<td class=\"l bad\">");
         text_html(to, r->status);
         fprintf(to, "</td></tr>\n");
     }
-    table_end(to);
+    html_table_end(to);
     fprintf(to, "</details>\n");
 }
 
@@ -374,8 +443,11 @@ static int first_of_video(const results_data *d, int row)
 
 static void write_videos(FILE *to, const results_data *d)
 {
-    fprintf(to, "<h2>Videos</h2>\n");
-    table_begin(to, "<video|<model|objects|J&amp;F|fps|ms");
+    int n_shown = 0;
+    for (int i = 0; i < d->n_rows; i++)
+        n_shown += first_of_video(d, i);
+    details_begin(to, "Videos", n_shown);
+    html_table_begin(to, "<video|<model|objects|J&amp;F|fps|ms");
     for (int i = 0; i < d->n_rows; i++) {
         char name[160];
         double score = 0, fps = 0, ms = 0;
@@ -393,17 +465,18 @@ static void write_videos(FILE *to, const results_data *d)
             fps += isnan(r->fps) ? 0 : r->fps;
             ms += isnan(r->fps) ? 0 : r->latency_ms;
         }
-        group_name(d, &d->groups[d->rows[i].group], name, sizeof name);
+        html_group(d, &d->groups[d->rows[i].group], name, sizeof name);
         fprintf(to, "<tr>");
-        words(to, d->rows[i].video);
-        words(to, name);
-        figure(to, 0, n);
-        figure(to, 4, n_scored ? score / n_scored : NAN);
-        figure(to, 2, n_timed ? fps / n_timed : NAN);
-        figure(to, 1, n_timed ? ms / n_timed : NAN);
+        html_words(to, d->rows[i].video);
+        html_words(to, name);
+        html_figure(to, 0, n);
+        html_figure(to, 4, n_scored ? score / n_scored : NAN);
+        html_figure(to, 2, n_timed ? fps / n_timed : NAN);
+        html_figure(to, 1, n_timed ? ms / n_timed : NAN);
         fprintf(to, "</tr>\n");
     }
-    table_end(to);
+    html_table_end(to);
+    fprintf(to, "</details>\n");
 }
 
 /* Insertion sort: a comparison for qsort could not see the data without a global. */
@@ -433,15 +506,22 @@ sam_status report_write(const report_page *p, const char *path, sam_error *err)
         fprintf(t.to, "</title>\n<style>%s%s</style></head><body>\n<h1>", svg_style, style);
         text_html(t.to, p->title);
         fprintf(t.to, "</h1>\n");
-        write_machines(t.to, p->data);
-        write_groups(t.to, p->data);
-        status = write_scatter(t.to, p->data, err);
+        winners w = find_winners(p->data);
+        write_answer(t.to, p->data, &w);
         write_changes(t.to, p);
-        write_latency(t.to, p->data);
-        write_curves(t.to, p->data, order);
-        write_worst(t.to, p, order);
-        write_videos(t.to, p->data);
-        write_rows(t.to, p->data);
+        if (p->data->n_rows) {
+            write_groups(t.to, p->data, &w);
+            status = write_scatter(t.to, p->data, err);
+            write_latency(t.to, p->data);
+            write_curves(t.to, p->data, order);
+            write_worst(t.to, p, order);
+        }
+        report_parts(t.to, p->data);
+        if (p->data->n_rows) {
+            write_videos(t.to, p->data);
+            write_rows(t.to, p->data);
+        }
+        write_machines(t.to, p->data);
         fprintf(t.to, "<script>%s</script>\n</body></html>\n", script);
         sam_status written = text_close(&t, status == SAM_OK ? err : NULL);
         status = status == SAM_OK ? written : status;

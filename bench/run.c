@@ -167,15 +167,18 @@ static int on_frame(void *user, int n_done, int n_total)
 
 static void say_object(run *r, const result_row *row)
 {
-    char text[RESULT_STATUS_BYTES + 400], score[96] = "not scored";
+    char text[RESULT_STATUS_BYTES + 400], score[96] = "not scored", speed[32] = "", memory[48];
     if (row->scored)
         snprintf(score, sizeof score, "J %.4f  F %.4f  J&F %.4f", row->j, row->f, row->j_and_f);
+    if (row->has_speed && row->imgsz)
+        snprintf(speed, sizeof speed, "  %.2f fps", row->fps);
+    snprintf(memory, sizeof memory, row->gpu_peak_mib > 0 ? "%.0f MiB RSS, %.0f MiB GPU" : "%.0f MiB RSS",
+             row->peak_rss_mib, row->gpu_peak_mib);
     if (!strncmp(row->status, "error", 5)) {
         snprintf(text, sizeof text, "%s, object %s, %s: %s", row->video, row->object, row->model, row->status + 7);
         say(r, stderr, text);
     } else if (!r->options.quiet && strcmp(row->status, "interrupted")) {
-        snprintf(text, sizeof text, "%s/%s  %s  %s  %.2f fps  %.0f MiB", row->video, row->object, row->model, score,
-                 row->fps, row->peak_rss_mib);
+        snprintf(text, sizeof text, "%s/%s  %s  %s%s  %s", row->video, row->object, row->model, score, speed, memory);
         say(r, stdout, text);
     }
 }
@@ -326,7 +329,13 @@ static int finish(run *r)
     sam_error err;
     if (summary_print(&r->table, stdout, &err) != SAM_OK)
         fprintf(stderr, "sambench run: %s\n", err.text);
-    printf("metric %s; the table is %s/%s\n", r->options.metric, r->options.out_dir, RESULTS_FILE);
+    printf("metric %s; the table is %s/%s; %s\n", r->options.metric, r->options.out_dir, RESULTS_FILE,
+           r->share.s.count > 1 ? "`sambench merge` puts the shards together" : "`sambench report` makes a page of it");
+    int n_unscored = summary_unscored(&r->table);
+    if (n_unscored)
+        printf("%d %s no score, since --metric %s counts none of their annotated frames%s\n", n_unscored,
+               n_unscored == 1 ? "row has" : "rows have", r->options.metric,
+               metric_skips_first_last(r->options.metric_kind) ? " (first and last never; `seed` counts all)" : "");
     if (interrupt_requested()) {
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;
@@ -343,6 +352,16 @@ static int finish(run *r)
         fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",
                 r->n_failed);
     return r->n_failed || r->stop ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* The default is in the data set's folder, which may be one to read only. */
+static sam_status make_out_dir(const run_options *o, sam_error *err)
+{
+    sam_error why;
+    sam_status status = folders_make(o->out_dir, &why);
+    return status == SAM_OK
+               ? SAM_OK
+               : fail(err, status, "%s%s", why.text, o->default_out_dir ? "; name another folder with --out_dir" : "");
 }
 
 /* Of several processes each has its own folder and, where there are GPUs, its own of them. */
@@ -377,8 +396,8 @@ static sam_status set_up(run *r, sam_error *err)
     TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox",
                          MODELS_AND_BASELINES, &r->models, err));
     TRY(find_shard(r, err));
-    TRY(folders_make(r->options.out_dir, err));
-    TRY(open_split(r, err));
+    TRY(open_split(r, err)); /* first: a mistyped name does not become a folder */
+    TRY(make_out_dir(&r->options, err));
     TRY(find_weights(r, err));
     TRY(divide(r, err));
     TRY(open_table(r, err));

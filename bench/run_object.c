@@ -36,6 +36,7 @@ typedef struct state {
     image truth;     /* the one scored last               */
     sam_point point;
     sam_box box;
+    uint8_t *bytes;  /* [height, width] the model's mask, once a file needs it as bytes */
     uint8_t *canvas; /* [height, width, 3] for the overlay */
     overlay *overlay;
     follower *follower; /* of a baseline; it has taken the prompt */
@@ -51,6 +52,12 @@ typedef struct state {
     double worst_j;
     int output_failed;
 } state;
+
+/* A frame's mask. */
+typedef struct found {
+    sam_mask mask;        /* the model's; words NULL: it is a baseline's     */
+    const uint8_t *bytes; /* [height, width]; NULL: nobody has asked for them */
+} found;
 
 static double now_ms(void)
 {
@@ -82,22 +89,13 @@ static sam_status read_annotation(const state *s, int annotation, int width, int
                              err);
 }
 
-static int is_empty(const image *mask)
-{
-    size_t n = (size_t)mask->width * (size_t)mask->height;
-    for (size_t i = 0; i < n; i++)
-        if (mask->data[i])
-            return 0;
-    return 1;
-}
-
 /* The first annotation that shows the object is what it is prompted with; it stays in s->shown. */
 static sam_status find_prompt(state *s, sam_error *err)
 {
     const dataset_object *o = s->object;
     for (s->prompt = 0; s->prompt < o->n_annotated; s->prompt++) {
         TRY(read_annotation(s, s->prompt, 0, 0, &s->shown, err));
-        if (!is_empty(&s->shown))
+        if (image_mask_area(&s->shown))
             return SAM_OK;
     }
     return fail(err, SAM_E_FORMAT,
@@ -149,9 +147,29 @@ static sam_status open_overlay(state *s, result_row *row, sam_error *err)
 
 /* ---- what is done with a mask ---- */
 
-/* SA-V has a folder of masks for each object, the other sets one picture for all. */
-static sam_status write_mask(state *s, const char *frame_name, const uint8_t *bits, size_t row_bytes, sam_error *err)
+static mask_view view_of(const state *s, const found *m)
 {
+    return m->mask.words ? (mask_view){.words = m->mask.words}
+                         : (mask_view){.px = m->bytes, .row_bytes = (size_t)s->width};
+}
+
+static sam_status need_bytes(state *s, found *m, sam_error *err)
+{
+    if (m->bytes)
+        return SAM_OK;
+    if (!s->bytes)
+        s->bytes = malloc((size_t)s->width * (size_t)s->height);
+    if (!s->bytes)
+        return fail(err, SAM_E_MEMORY, "out of memory: a mask of %dx%d", s->width, s->height);
+    sam_mask_bytes(&m->mask, s->bytes, (size_t)s->width);
+    m->bytes = s->bytes;
+    return SAM_OK;
+}
+
+/* SA-V has a folder of masks for each object, the other sets one picture for all. */
+static sam_status write_mask(state *s, const char *frame_name, const uint8_t *bytes, sam_error *err)
+{
+    size_t row_bytes = (size_t)s->width;
     char path[PATH_BYTES];
     int by_object = dataset_masks_by_object(s->job->set);
     int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s%s%s.png", s->job->options->out_dir, s->job->entry->name,
@@ -160,8 +178,8 @@ static sam_status write_mask(state *s, const char *frame_name, const uint8_t *bi
         return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
     s->output_failed = 1;
     TRY(folders_make_for(path, err));
-    TRY(by_object ? image_write_mask(path, bits, row_bytes, s->width, s->height, 0, err)
-                  : index_mask_put(path, s->object->value, bits, row_bytes, s->width, s->height, err));
+    TRY(by_object ? image_write_mask(path, bytes, row_bytes, s->width, s->height, 0, err)
+                  : index_mask_put(path, s->object->value, bytes, row_bytes, s->width, s->height, err));
     s->output_failed = 0;
     return SAM_OK;
 }
@@ -186,16 +204,15 @@ static int is_scored(const state *s, int annotation)
 }
 
 /* Scores a mask against annotation s->next and goes on to the one after. */
-static sam_status score_annotated(state *s, const uint8_t *bits, size_t row_bytes, sam_error *err)
+static sam_status score_annotated(state *s, const mask_view *mask, sam_error *err)
 {
     int annotation = s->next++;
     if (!is_scored(s, annotation))
         return SAM_OK;
     TRY(read_annotation(s, annotation, s->width, s->height, &s->truth, err));
     const mask_view truth = {.px = s->truth.data, .row_bytes = (size_t)s->width};
-    const mask_view mask = {.px = bits, .row_bytes = row_bytes};
     frame_score score;
-    TRY(metric_frame(s->score.kind, &truth, &mask, s->width, s->height, &s->scratch, &score, err));
+    TRY(metric_frame(s->score.kind, &truth, mask, s->width, s->height, &s->scratch, &score, err));
     s->frame_j = score.j;
     s->frame_f = score.f;
     return object_score_add(&s->score, &score, err);
@@ -207,6 +224,7 @@ static sam_status settle_before_prompt(state *s, sam_error *err)
     if (!s->prompt)
         return SAM_OK;
     uint8_t *empty = calloc((size_t)s->width, (size_t)s->height);
+    const mask_view nothing = {.px = empty, .row_bytes = (size_t)s->width};
     if (!empty)
         return fail(err, SAM_E_MEMORY, "out of memory: a mask of %dx%d", s->width, s->height);
     sam_status status = SAM_OK;
@@ -215,23 +233,24 @@ static sam_status settle_before_prompt(state *s, sam_error *err)
         char name[256];
         snprintf(name, sizeof name, "%.*s", (int)stem_length(file), file);
         if (s->job->options->save_masks)
-            status = write_mask(s, name, empty, (size_t)s->width, err);
+            status = write_mask(s, name, empty, err);
         if (status == SAM_OK)
-            status = score_annotated(s, empty, (size_t)s->width, err);
+            status = score_annotated(s, &nothing, err);
     }
     free(empty);
     return status;
 }
 
-static sam_status write_overlay(state *s, const frame *f, const sam_mask *mask, sam_error *err)
+static sam_status write_overlay(state *s, const frame *f, found *mask, sam_error *err)
 {
     size_t row_bytes = 3 * (size_t)s->width;
     ask_kind ask = s->job->entry->ask;
     int shows_prompt = f->index == s->object->annotated[s->prompt];
+    TRY(need_bytes(s, mask, err));
     memcpy(s->canvas, f->rgb, row_bytes * (size_t)s->height);
     const overlay_object object = {.id = s->job->object + 1,
-                                   .mask = mask->bits,
-                                   .mask_row_bytes = mask->row_bytes,
+                                   .mask = mask->bytes,
+                                   .mask_row_bytes = (size_t)s->width,
                                    .points = &s->point,
                                    .n_points = shows_prompt && ask == ASK_POINTS,
                                    .box = shows_prompt && ask == ASK_BBOX ? &s->box : NULL};
@@ -252,11 +271,13 @@ static sam_status path_beside(const state *s, const char *kind, const char *suff
 }
 
 /* The frame's line for the report, and its picture if it is the worst so far. */
-static sam_status record_frame(state *s, const frame *f, const sam_mask *mask, sam_error *err)
+static sam_status record_frame(state *s, const frame *f, found *mask, sam_error *err)
 {
     if (!s->record.to)
         return SAM_OK;
-    fprintf(s->record.to, isnan(s->frame_ms) ? "%lld,%s," : "%lld,%s,%.3f", (long long)f->index, f->name, s->frame_ms);
+    fprintf(s->record.to, "%lld,", (long long)f->index);
+    csv_put_field(s->record.to, f->name);
+    fprintf(s->record.to, isnan(s->frame_ms) ? "," : ",%.3f", s->frame_ms);
     if (isnan(s->frame_j))
         fprintf(s->record.to, ",,\n");
     else
@@ -268,11 +289,12 @@ static sam_status record_frame(state *s, const frame *f, const sam_mask *mask, s
     sheet_close(s->worst);
     s->worst = NULL;
     s->worst_j = s->frame_j;
+    TRY(need_bytes(s, mask, err));
     TRY(sheet_open(1, 1, 0, &s->worst, err));
     const sheet_tile tile = {.rgb = f->rgb,
                              .width = f->width,
                              .height = f->height,
-                             .mask = mask->bits,
+                             .mask = mask->bytes,
                              .truth = s->truth.data,
                              .label = label};
     return sheet_add(s->worst, &tile, err);
@@ -306,8 +328,9 @@ static sam_status finish_record(state *s, sam_error *err)
 }
 
 /* Everything that is not timed. */
-static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_error *err)
+static sam_status use_mask(state *s, const frame *f, found *mask, sam_error *err)
 {
+    const mask_view view = view_of(s, mask);
     s->frame_j = s->frame_f = NAN;
     if (s->next < s->n_annotated && s->object->annotated[s->next] == f->index) {
         const char *file = s->object->files.names[s->next];
@@ -316,24 +339,26 @@ static sam_status use_mask(state *s, const frame *f, const sam_mask *mask, sam_e
             return fail(err, SAM_E_FORMAT,
                         "%s: frame %lld is %s, but by its name mask %s belongs to it: number both alike",
                         s->video->frames_dir, (long long)f->index, f->name, file);
-        TRY(score_annotated(s, mask->bits, mask->row_bytes, err));
+        TRY(score_annotated(s, &view, err));
     }
     TRY(record_frame(s, f, mask, err));
-    if (s->job->options->save_masks)
-        TRY(write_mask(s, f->name, mask->bits, mask->row_bytes, err));
+    if (s->job->options->save_masks) {
+        TRY(need_bytes(s, mask, err));
+        TRY(write_mask(s, f->name, mask->bytes, err));
+    }
     return s->overlay ? write_overlay(s, f, mask, err) : SAM_OK;
 }
 
 /* ---- frames ---- */
 
 /* What a baseline makes of a frame. */
-static sam_status follow(state *s, const frame *f, sam_mask *mask, sam_error *err)
+static sam_status follow(state *s, const frame *f, found *mask, sam_error *err)
 {
     if (s->follower)
         follower_track(s->follower, f->rgb);
     else
         TRY(follower_open(s->job->entry->follows, f->rgb, s->shown.data, f->width, f->height, &s->follower, err));
-    *mask = (sam_mask){.bits = follower_mask(s->follower), .row_bytes = (size_t)f->width};
+    mask->bytes = follower_mask(s->follower);
     return SAM_OK;
 }
 
@@ -368,18 +393,18 @@ static sam_status add_stages(state *s, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status segment(state *s, const frame *f, sam_mask *mask, sam_error *err)
+static sam_status segment(state *s, const frame *f, found *mask, sam_error *err)
 {
     sam_session *session = s->job->model->session;
     const sam_frame pixels = {.rgb = f->rgb, .row_bytes = 3 * (size_t)f->width, .index = f->index};
     TRY(sam_push_frame(session, &pixels, err));
     TRY(ahead_push(&s->ahead, session, err));
     TRY(s->n_frames ? sam_track(session, SAM_FORWARD, err) : give_prompt(s, err));
-    return sam_get_mask(session, OBJECT_ID, mask, err);
+    return sam_get_mask(session, OBJECT_ID, &mask->mask, err);
 }
 
 /* From a decoded frame to its mask. */
-static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *err)
+static sam_status predict(state *s, const frame *f, found *mask, sam_error *err)
 {
     int is_prompt = s->n_frames == 0, is_baseline = s->job->entry->follows != BASELINE_NONE;
     double start = now_ms();
@@ -398,7 +423,7 @@ static sam_status predict(state *s, const frame *f, sam_mask *mask, sam_error *e
 
 static sam_status one_frame(state *s, const frame *f, sam_error *err)
 {
-    sam_mask mask;
+    found mask = {.bytes = NULL};
     if (f->width != s->width || f->height != s->height)
         return fail(err, SAM_E_FORMAT, "%s, frame %s: is %dx%d, the first frame is %dx%d", s->video->name, f->name,
                     f->width, f->height, s->width, s->height);
@@ -523,6 +548,7 @@ static void release(state *s)
     text_abandon(&s->record);
     sheet_close(s->worst);
     follower_close(s->follower);
+    free(s->bytes);
     free(s->canvas);
     image_free(&s->shown);
     image_free(&s->truth);

@@ -115,6 +115,9 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
         status = all_of_model(o, name, &files, err);
         at += n + (at[n] == ',');
     }
+    if (interrupt_requested())
+        fprintf(stderr, "sambench speed: interrupted; %s\n",
+                files.table.n_rows ? "the table has what was finished" : "no configuration was finished");
     *n_failed = files.n_failed;
     speed_files_close(&files);
     return status;

@@ -6,7 +6,7 @@
 
 typedef struct totals {
     int n_ok, n_failed, n_scored, n_timed;
-    double frames, j, f, latency_ms, peak_mib;
+    double frames, j, f, latency_ms, rss_mib, gpu_mib;
 } totals;
 
 static int is_filled(const results *r, int row, const char *column)
@@ -25,10 +25,11 @@ static void add_row(const results *r, int row, totals *t, double *fps)
         t->n_failed++;
         return;
     }
-    double peak_mib = results_number(r, row, "cpu_peak_rss_MiB");
+    double rss_mib = results_number(r, row, "cpu_peak_rss_MiB"), gpu_mib = results_number(r, row, "gpu_peak_alloc_MiB");
     t->n_ok++;
     t->frames += results_number(r, row, "frames");
-    t->peak_mib = peak_mib > t->peak_mib ? peak_mib : t->peak_mib;
+    t->rss_mib = rss_mib > t->rss_mib ? rss_mib : t->rss_mib;
+    t->gpu_mib = gpu_mib > t->gpu_mib ? gpu_mib : t->gpu_mib;
     if (is_filled(r, row, "J")) {
         t->n_scored++;
         t->j += results_number(r, row, "J");
@@ -60,6 +61,15 @@ static void print_score(FILE *out, int n, double sum)
         fprintf(out, " %7s", "-");
 }
 
+/* 0: nothing was taken there, or nothing ran. */
+static void print_mib(FILE *out, double mib)
+{
+    if (mib > 0)
+        fprintf(out, " %8.1f", mib);
+    else
+        fprintf(out, " %8s", "-");
+}
+
 static void print_model(FILE *out, const char *model, const totals *t, double *fps)
 {
     fprintf(out, "%-20s %7d %8.0f", model, t->n_ok, t->frames);
@@ -70,7 +80,8 @@ static void print_model(FILE *out, const char *model, const totals *t, double *f
         fprintf(out, " %9.3f %11.1f", median(fps, t->n_timed), t->latency_ms / t->n_timed);
     else
         fprintf(out, " %9s %11s", "-", "-");
-    fprintf(out, " %10.1f", t->peak_mib);
+    print_mib(out, t->rss_mib);
+    print_mib(out, t->gpu_mib);
     if (t->n_failed)
         fprintf(out, "   %d failed or unfinished", t->n_failed);
     fprintf(out, "\n");
@@ -82,8 +93,8 @@ sam_status summary_print(const results *r, FILE *out, sam_error *err)
     double *fps = malloc((size_t)(n_rows + 1) * sizeof *fps);
     if (!fps)
         return fail(err, SAM_E_MEMORY, "out of memory: a summary of %d rows", n_rows);
-    fprintf(out, "%-20s %7s %8s %7s %7s %7s %9s %11s %10s\n", "model", "objects", "frames", "J", "F", "J&F",
-            "fps (med)", "latency ms", "peak MiB");
+    fprintf(out, "%-20s %7s %8s %7s %7s %7s %9s %11s %8s %8s\n", "model", "objects", "frames", "J", "F", "J&F",
+            "fps (med)", "latency ms", "RSS MiB", "GPU MiB");
     for (int first = 0; first < n_rows; first++) {
         const char *model = model_of(r, first);
         int is_new = 1;
@@ -99,4 +110,12 @@ sam_status summary_print(const results *r, FILE *out, sam_error *err)
     }
     free(fps);
     return SAM_OK;
+}
+
+int summary_unscored(const results *r)
+{
+    int n = 0;
+    for (int row = 0; row < r->table.n_rows; row++)
+        n += results_is_ok(r, row) && !is_filled(r, row, "J");
+    return n;
 }

@@ -7,7 +7,10 @@
 #include <stdio.h>
 
 /* Prints a line per model in the table's order: finished and other objects, frames, mean J, F and J&F over the scored
- * objects (as the conventions average), median fps, mean latency and the largest peak of memory. */
+ * objects (as the conventions average), median fps, mean latency and the largest peaks of memory. */
 sam_status summary_print(const results *r, FILE *out, sam_error *err);
+
+/* Finished rows without a score. */
+int summary_unscored(const results *r);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEFT = 64, RIGHT = 16, TOP = 30, BOTTOM = 44, LEGEND_ROW = 17, LETTER = 7 };
+enum { LEFT = 64, RIGHT = 16, TOP = 30, BOTTOM = 44, LEGEND_ROW = 17, LETTER = 7, LABEL_HEIGHT = 13 };
 enum { MARKED = 40 }; /* points at most of a line whose points are marked */
 
 /* Eight colours that stay apart on white and on black, also for the colour-blind (after Okabe and Ito). */
@@ -68,11 +68,16 @@ static void text(FILE *to, double x, double y, const char *anchor, const char *t
 static void ticks(FILE *to, const svg_frame *f, scale x, scale y)
 {
     char label[32];
+    /* Labels that would run into each other are left out. */
+    int wide = LETTER * (2 + snprintf(label, sizeof label, "%.6g", x.high)),
+        n_px = (int)(at_x(f, x, x.step) - at_x(f, x, 0));
+    int every = n_px > 0 ? (wide + n_px - 1) / n_px : 1;
     for (int i = 0; i <= 20 && x.low + i * x.step <= x.high + x.step / 2; i++) {
         double v = x.low + i * x.step, px = at_x(f, x, v);
         fprintf(to, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>\n", px, TOP, f->height - BOTTOM);
         snprintf(label, sizeof label, "%.6g", fabs(v) < x.step * 1e-6 ? 0 : v);
-        text(to, px, f->height - BOTTOM + 16, "middle", label);
+        if (i % every == 0)
+            text(to, px, f->height - BOTTOM + 16, "middle", label);
     }
     for (int i = 0; i <= 20 && y.low + i * y.step <= y.high + y.step / 2; i++) {
         double v = y.low + i * y.step, py = at_y(f, y, v);
@@ -165,6 +170,25 @@ void svg_lines(FILE *to, const svg_frame *f, const svg_series *series, int n, in
     fprintf(to, "</svg>\n");
 }
 
+/* A box that a label takes up, in px. */
+typedef struct label_box {
+    double x0, x1, y;
+} label_box;
+
+/* The nearest height to y at which the label covers none of the n others. */
+static double free_height(const label_box *others, int n, label_box box, double y)
+{
+    for (int step = 0; step < 2 * n + 1; step++) {
+        int taken = 0;
+        box.y = y + (step % 2 ? 1 : -1) * ((step + 1) / 2) * LABEL_HEIGHT;
+        for (int i = 0; i < n; i++)
+            taken |= box.x0 < others[i].x1 && others[i].x0 < box.x1 && fabs(box.y - others[i].y) < LABEL_HEIGHT - 1;
+        if (!taken)
+            return box.y;
+    }
+    return y;
+}
+
 void svg_scatter(FILE *to, const svg_frame *f, const svg_point *points, int n)
 {
     double x0 = 0, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
@@ -174,7 +198,14 @@ void svg_scatter(FILE *to, const svg_frame *f, const svg_point *points, int n)
         widen(points[i].x, &x0, &x1);
         widen(points[i].y, &y0, &y1);
     }
+    double missing = f->y_span - (y1 - y0);
+    if (missing > 0 && y1 >= y0) {
+        y0 -= missing / 2;
+        y1 += missing / 2;
+    }
     scale x = scale_of(x0, x1, 1), y = scale_of(y0, y1, f->y_from_zero);
+    label_box *boxes = malloc((size_t)n * sizeof *boxes + 1);
+    int n_boxes = 0;
     begin(to, f, x, y, 0, 0);
     for (int i = 0; i < n; i++) {
         const svg_point *p = &points[i];
@@ -186,8 +217,15 @@ void svg_scatter(FILE *to, const svg_frame *f, const svg_point *points, int n)
                 p->series % SVG_SERIES, px, py);
         text_html(to, p->label);
         fprintf(to, ": %.6g, %.6g</title></circle></g>\n", p->x, p->y);
-        text(to, px + (right ? -9 : 9), py + 4, right ? "end" : "start", p->label);
+        double wide = LETTER * (double)strlen(p->label), at = px + (right ? -9 : 9);
+        label_box box = {right ? at - wide : at, right ? at : at + wide, py + 4};
+        if (boxes) {
+            box.y = free_height(boxes, n_boxes, box, py + 4);
+            boxes[n_boxes++] = box;
+        }
+        text(to, at, box.y, right ? "end" : "start", p->label);
     }
+    free(boxes);
     fprintf(to, "</svg>\n");
 }
 

@@ -23,6 +23,7 @@ typedef struct svg_frame {
     const char *title, *x_label, *y_label;
     int width, height;
     int y_from_zero;
+    double y_span; /* of the y axis at least: less than that is no difference to be shown large */
 } svg_frame;
 
 /* Each writes one <svg> element, `y` px down in the enclosing one if that is not 0. */

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { EXIT_INTERRUPTED = 130 };
+
 typedef struct track_options {
     model_choice model;
     prompt_choice prompts;
@@ -33,6 +35,7 @@ typedef struct track_run {
     track_files files;
     track_report report;
     track_setting setting;
+    int cut_short; /* not all frames were tracked */
     nvtx ranges;
 } track_run;
 
@@ -132,14 +135,14 @@ static sam_status finish(track_run *r, sam_error *err)
     s->n_threads = model_threads(&r->o->model);
     s->frame_queue_bytes = frames_memory(r->frames);
     s->rss_peak_bytes = process_peak_bytes();
-    TRY(files_finish(&r->files, r->report.n_frames, err));
     if (!r->report.n_frames)
-        return SAM_OK;
-    if (r->o->json)
-        TRY(json_out(r->o->json, report_json(&r->report, s), err));
+        return files_finish(&r->files, 0, err);
+    /* A file that cannot be written does not keep back what was measured. */
     if (!r->o->quiet)
         report_print(&r->report, s, r->o->json && !strcmp(r->o->json, "-") ? stderr : stdout);
-    return SAM_OK;
+    sam_status figures = r->o->json ? json_out(r->o->json, report_json(&r->report, s), err) : SAM_OK;
+    sam_status files = files_finish(&r->files, r->report.n_frames, figures == SAM_OK ? err : NULL);
+    return figures == SAM_OK ? files : figures;
 }
 
 static sam_status track(track_run *r, sam_error *err)
@@ -154,6 +157,7 @@ static sam_status track(track_run *r, sam_error *err)
     sam_status status = track_frames(r, err);
     if (status != SAM_OK && !r->report.n_frames)
         return status;
+    r->cut_short = status != SAM_OK || r->setting.interrupted;
     sam_status written = finish(r, status == SAM_OK ? err : &later);
     return status == SAM_OK ? written : status;
 }
@@ -166,15 +170,19 @@ static int run_track(const track_options *o)
     sam_status status = track(&r, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench track: %s\n", err.text);
-    if (r.report.n_frames && (status != SAM_OK || r.setting.interrupted))
-        fprintf(stderr, "sambench track: stopped after %d frames; what they gave is kept\n", r.report.n_frames);
+    if (r.setting.interrupted && !r.report.n_frames)
+        fprintf(stderr, "sambench track: interrupted before the first frame\n");
+    else if (r.cut_short && r.report.n_frames)
+        fprintf(stderr, "sambench track: %s after %d frame%s; what %s gave is kept\n",
+                r.setting.interrupted ? "interrupted" : "stopped", r.report.n_frames, r.report.n_frames == 1 ? "" : "s",
+                r.report.n_frames == 1 ? "it" : "they");
     clip_close(&r.clip);
     files_close(&r.files);
     report_free(&r.report);
     sam_session_close(r.session);
     sam_model_close(r.model);
     frames_close(r.frames);
-    return status == SAM_OK && !r.setting.interrupted ? 0 : 1;
+    return r.setting.interrupted ? EXIT_INTERRUPTED : status == SAM_OK ? 0 : 1;
 }
 
 static int own_flags(track_options *o, flag *to)
@@ -190,7 +198,7 @@ static int own_flags(track_options *o, flag *to)
          .kind = FLAG_STRING,
          .value = &o->out,
          .meta = "DIR",
-         .help = "Where masks/OBJECT/FRAME.png and overlay.mp4 go (default: nowhere)."},
+         .help = "Where masks/OBJECT/FRAME.png, objects.csv and overlay.mp4 go (default: nowhere)."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,

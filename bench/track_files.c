@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
-
 static sam_status check_writable(const char *folder, sam_error *err)
 {
     if (access(folder, W_OK | X_OK))
@@ -18,19 +16,24 @@ static sam_status check_writable(const char *folder, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status put_path(char path[PATH_BYTES], int n, sam_error *err)
+static sam_status put_path(char path[TRACK_PATH_BYTES], int n, sam_error *err)
 {
-    return n > 0 && n < PATH_BYTES ? SAM_OK : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+    return n > 0 && n < TRACK_PATH_BYTES ? SAM_OK : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
 }
 
 sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err)
 {
-    char path[PATH_BYTES];
+    char path[TRACK_PATH_BYTES];
     f->prompts = prompts;
     f->width = width;
     f->height = height;
     if (f->dump_path)
         TRY(folders_make_for(f->dump_path, err));
+    if (!f->folder && !f->dump_path)
+        return SAM_OK;
+    f->masks = malloc((size_t)prompts->n_objects * (size_t)width * (size_t)height);
+    if (!f->masks)
+        return fail(err, SAM_E_MEMORY, "no memory for %d masks of %d x %d", prompts->n_objects, width, height);
     if (!f->folder)
         return SAM_OK;
     TRY(folders_make(f->folder, err));
@@ -41,6 +44,9 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
         TRY(folders_make(path, err));
         TRY(check_writable(path, err));
     }
+    TRY(put_path(f->figures_path, snprintf(f->figures_path, sizeof f->figures_path, "%s/objects.csv", f->folder), err));
+    TRY(text_open(&f->figures, f->figures_path, err));
+    fprintf(f->figures.to, "frame,name,object,score,iou,area_px,x0,y0,x1,y1\n");
     if (!f->draw)
         return SAM_OK;
     f->pixels = malloc(3 * (size_t)width * (size_t)height);
@@ -53,10 +59,11 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
     return overlay_open(path, &opt, &f->video, err);
 }
 
-static sam_status dump_mask(track_files *f, const frame *at, int id, const sam_mask *m, sam_error *err)
+static sam_status dump_mask(track_files *f, const frame *at, int id, const sam_mask *m, const uint8_t *bytes,
+                            sam_error *err)
 {
     char name[96];
-    const int64_t low_res[2] = {m->logits_px, m->logits_px}, one[1] = {1}, pointer[1] = {256};
+    const int64_t low_res[2] = {m->logits_px, m->logits_px}, one[1] = {1}, pointer[1] = {m->n_pointer};
     int n = snprintf(name, sizeof name, "frame_%05lld/obj_%d/", (long long)at->index, id);
     snprintf(name + n, sizeof name - (size_t)n, "low_res_logits");
     TRY(dump_f32(&f->tensors, name, m->logits, 2, low_res, err));
@@ -65,14 +72,14 @@ static sam_status dump_mask(track_files *f, const frame *at, int id, const sam_m
     snprintf(name + n, sizeof name - (size_t)n, "object_pointer");
     TRY(dump_f32(&f->tensors, name, m->pointer, 1, pointer, err));
     snprintf(name + n, sizeof name - (size_t)n, "mask");
-    return dump_u8(&f->tensors, name, m->bits, m->row_bytes, f->height, f->width, err);
+    return dump_u8(&f->tensors, name, bytes, (size_t)f->width, f->height, f->width, err);
 }
 
 /* What the overlay shows of object i: its mask and the prompts of this frame. */
-static overlay_object shown(const track_files *f, int i, const sam_mask *m, int64_t frame_index)
+static overlay_object shown(const track_files *f, int i, const uint8_t *mask, int64_t frame_index)
 {
     const prompt_object *o = &f->prompts->objects[i];
-    overlay_object show = {.id = (int)o->id, .mask = m->bits, .mask_row_bytes = m->row_bytes};
+    overlay_object show = {.id = (int)o->id, .mask = mask, .mask_row_bytes = (size_t)f->width};
     for (int k = 0; k < o->n_prompts; k++) {
         const prompt *p = &o->prompts[k];
         if (p->frame != frame_index)
@@ -87,25 +94,45 @@ static overlay_object shown(const track_files *f, int i, const sam_mask *m, int6
     return show;
 }
 
+/* A line of OUT/objects.csv; the box of an empty mask is left empty. */
+static void add_figures(FILE *to, const frame *at, int id, const sam_mask *m)
+{
+    fprintf(to, "%lld,%s,%d,%.4f,%.4f,%d", (long long)at->index, at->name, id, (double)m->presence, (double)m->iou,
+            (int)m->area_px);
+    if (m->area_px)
+        fprintf(to, ",%.0f,%.0f,%.0f,%.0f\n", (double)m->box.x0_px, (double)m->box.y0_px, (double)m->box.x1_px,
+                (double)m->box.y1_px);
+    else
+        fprintf(to, ",,,,\n");
+}
+
+static sam_status add_object(track_files *f, const frame *at, int id, const sam_mask *m, uint8_t *bytes, sam_error *err)
+{
+    char path[TRACK_PATH_BYTES];
+    sam_mask_bytes(m, bytes, (size_t)f->width);
+    if (f->folder) {
+        TRY(put_path(path, snprintf(path, sizeof path, "%s/masks/%03d/%s.png", f->folder, id, at->name), err));
+        TRY(image_write_mask(path, bytes, (size_t)f->width, f->width, f->height, 0, err));
+        add_figures(f->figures.to, at, id, m);
+    }
+    return f->dump_path ? dump_mask(f, at, id, m, bytes, err) : SAM_OK;
+}
+
 sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *err)
 {
-    char path[PATH_BYTES];
     int n_shown = 0;
+    if (!f->masks)
+        return SAM_OK;
     for (int i = 0; i < f->prompts->n_objects; i++) {
         int id = (int)f->prompts->objects[i].id;
+        uint8_t *bytes = f->masks + (size_t)i * (size_t)f->width * (size_t)f->height;
         sam_mask m;
         if (!c->started[i])
             continue;
         TRY(sam_get_mask(c->session, id, &m, err));
-        if (f->folder) {
-            int n = snprintf(path, sizeof path, "%s/masks/%03d/%s.png", f->folder, id, at->name);
-            TRY(put_path(path, n, err));
-            TRY(image_write_mask(path, m.bits, m.row_bytes, f->width, f->height, 0, err));
-        }
-        if (f->dump_path)
-            TRY(dump_mask(f, at, id, &m, err));
+        TRY(add_object(f, at, id, &m, bytes, err));
         if (f->video)
-            f->objects[n_shown++] = shown(f, i, &m, at->index);
+            f->objects[n_shown++] = shown(f, i, bytes, at->index);
     }
     if (!f->video)
         return SAM_OK;
@@ -122,6 +149,8 @@ sam_status files_finish(track_files *f, int n_frames, sam_error *err)
         return SAM_OK;
     f->video = NULL;
     sam_status status = video ? overlay_close(video, err) : SAM_OK;
+    if (status == SAM_OK && f->figures.to)
+        status = text_close(&f->figures, err);
     if (status == SAM_OK && f->dump_path)
         status = dump_write(&f->tensors, f->dump_path, err);
     return status;
@@ -130,6 +159,8 @@ sam_status files_finish(track_files *f, int n_frames, sam_error *err)
 void files_close(track_files *f)
 {
     overlay_abandon(f->video);
+    text_abandon(&f->figures);
+    free(f->masks);
     free(f->pixels);
     free(f->objects);
     dump_free(&f->tensors);

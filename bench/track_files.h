@@ -1,10 +1,13 @@
-/* track_files.h - what `track` writes per frame: masks, the overlay video, the dump. */
+/* track_files.h - what `track` writes per frame: masks, their figures, the overlay video, the dump. */
 #ifndef TRACK_FILES_H
 #define TRACK_FILES_H
 
 #include "clip.h"
 #include "dump.h"
 #include "overlay.h"
+#include "text_out.h"
+
+enum { TRACK_PATH_BYTES = 4096 };
 
 /* Set folder, dump_path and draw; the rest starts as 0. */
 typedef struct track_files {
@@ -14,6 +17,9 @@ typedef struct track_files {
     const prompt_file *prompts;
     int width, height;
     overlay *video;
+    text_out figures; /* OUT/objects.csv                    */
+    char figures_path[TRACK_PATH_BYTES];
+    uint8_t *masks;          /* [n_objects, height, width] u8, those of the frame at hand */
     uint8_t *pixels;         /* [height, width, 3] a frame to draw on */
     overlay_object *objects; /* [n_objects]                           */
     dump tensors;
@@ -21,9 +27,10 @@ typedef struct track_files {
 
 /* Makes folders and tries to write, so that a run does not find out at its end. fps 0: not known. */
 sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err);
-/* The masks that the session holds: OUT/masks/001/<frame>.png for object 1, as SA-V has them. */
+/* The masks that the session holds: OUT/masks/001/<frame>.png for object 1, as SA-V has them, and a row in OUT/objects.csv
+ * (docs/columns.md). */
 sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *err);
-/* Completes overlay and dump. `n_frames` 0: there is nothing to write. */
+/* Completes figures, overlay and dump. `n_frames` 0: there is nothing to write. */
 sam_status files_finish(track_files *f, int n_frames, sam_error *err);
 void files_close(track_files *f);
 

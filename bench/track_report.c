@@ -60,6 +60,12 @@ static double per_second(int n, double ms)
     return n && ms > 0 ? 1e3 * n / ms : NAN;
 }
 
+/* NaN where only the prompted frame was tracked: the official figure is of the loop over the others. */
+static double official_fps(const track_report *r)
+{
+    return r->ms.n ? per_second(r->n_frames, r->official_ms) : NAN;
+}
+
 static json_t *number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();
@@ -98,7 +104,7 @@ json_t *report_json(const track_report *r, const track_setting *s)
         s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
         s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
         s->height, "frames", r->n_frames, "objects", s->n_objects, "interrupted", s->interrupted, "steady",
-        steady_json(r), "official_protocol_fps", number(per_second(r->n_frames, r->official_ms)), "end_to_end_fps",
+        steady_json(r), "official_protocol_fps", number(official_fps(r)), "end_to_end_fps",
         number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
         (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries), "allocations_by",
         allocations, "syncs_per_steady_frame", number(per_steady_frame(r, &r->waits)));
@@ -108,19 +114,23 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
 {
     size_t from = steady_from(r), n = r->ms.n - from;
     const sam_stats *b = &r->stats;
-    fprintf(to, "%s, %s, %d px, %s (%s), %d threads: %d frames of %d x %d, %d object%s%s\n", s->model, s->precision,
-            s->image_px, b->backend ? b->backend : "", b->device ? b->device : "", s->n_threads, r->n_frames, s->width,
-            s->height, s->n_objects, s->n_objects == 1 ? "" : "s", s->interrupted ? ", interrupted" : "");
+    fprintf(to, "%s, %s, %d px, %s (%s), %d thread%s: %d frame%s of %d x %d, %d object%s%s\n", s->model, s->precision,
+            s->image_px, b->backend ? b->backend : "", b->device ? b->device : "", s->n_threads,
+            s->n_threads == 1 ? "" : "s", r->n_frames, r->n_frames == 1 ? "" : "s", s->width, s->height, s->n_objects,
+            s->n_objects == 1 ? "" : "s", s->interrupted ? ", interrupted" : "");
     if (n) {
-        fprintf(to, "steady: %.1f ms a frame (p90 %.1f, p99 %.1f; %zu frames%s)\n", samples_quantile(&r->ms, from, 0.5),
-                samples_quantile(&r->ms, from, 0.9), samples_quantile(&r->ms, from, 0.99), n,
+        fprintf(to, "steady: %.1f ms a frame (p90 %.1f, p99 %.1f; %zu frame%s%s)\n",
+                samples_quantile(&r->ms, from, 0.5), samples_quantile(&r->ms, from, 0.9),
+                samples_quantile(&r->ms, from, 0.99), n, n == 1 ? "" : "s",
                 from == r->first_full ? " with a full memory bank" : ", too few for a full memory bank");
         for (int k = 0; k < N_STAGES; k++)
             fprintf(to, "  %-17s %9.2f ms\n", stage_names[k], samples_quantile(&r->stage_ms[k], from, 0.5));
     }
-    fprintf(to,
-            "official protocol: %.2f FPS (tracking alone, frames in memory); end to end: %.2f FPS (decode to mask)\n",
-            per_second(r->n_frames, r->official_ms), per_second(r->n_frames, r->end_to_end_ms));
+    if (n)
+        fprintf(to, "official protocol: %.2f FPS (tracking alone, frames in memory); ", official_fps(r));
+    else
+        fprintf(to, "only the prompted frame, none tracked; ");
+    fprintf(to, "end to end: %.2f FPS (decode to mask)\n", per_second(r->n_frames, r->end_to_end_ms));
     fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
             (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,
             (double)s->rss_peak_bytes / 0x1p20);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEST_IMGSZ = 256, IMGSZ = 1024 };
+enum { TEST_IMGSZ = 256 };
 
 static int flags_what(workload *w, flag *to)
 {
@@ -32,8 +32,8 @@ static int flags_what(workload *w, flag *to)
          .value = &w->models,
          .meta = "NAMES",
          .help =
-             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default "
-             "sam2_tiny_points,edgetam_points)."},
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default " WORKLOAD_MODELS
+             ")."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
          .value = &w->weights_dir,
@@ -136,12 +136,12 @@ sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
 {
     w->verb = verb;
     w->model.device_said = &w->device_said;
-    int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : IMGSZ;
+    TRY(model_list_parse(w->models ? w->models : WORKLOAD_MODELS, MODELS_ONLY, &w->list, err));
+    int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : model_list_px(&w->list);
     if (px % 32)
         return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
                     px / 32 * 32 + 32);
     w->model.image_px = px;
-    TRY(model_list_parse(w->models ? w->models : "sam2_tiny_points,edgetam_points", MODELS_ONLY, &w->list, err));
     TRY(folders_make(w->out_dir, err));
     return find_weights(w, err);
 }

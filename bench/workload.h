@@ -9,6 +9,8 @@
 
 enum { WORKLOAD_MAX_CHECKPOINTS = 16 };
 
+#define WORKLOAD_MODELS "sam2_tiny_points,edgetam_points" /* unless --models says others */
+
 typedef struct workload {
     /* The flags; the verb sets its defaults before parsing. */
     const char *split_dir, *split_name, *models, *weights_dir, *out_dir;

@@ -12,6 +12,7 @@
 #include "device_libraries.h"
 #include "error.h"
 #include "op.h"
+#include "packed_mask.h"
 
 typedef struct backend backend;
 typedef struct images images;
@@ -89,14 +90,14 @@ typedef struct backend_api {
     const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 
     /* Pictures. stage: host rgb -> one of two places, which the caller knows is no longer read (on the CPU: until
-     * preprocess returns, rgb is the place). preprocess: a place -> normalised input [S*S, 3] f32. render: n planes of low-res logits -> cleaned,
-     * at the size of the frame, 0/1, in host memory once `wait` returns. Bits are [height, width] each. */
+     * preprocess returns, rgb is the place). preprocess: a place -> normalised input [S*S, 3] f32. render: n planes of low-res
+     * logits -> masks, cleaned and at the size of the frame, with boxes and areas, in host memory once `wait` returns. */
     sam_status (*images_open)(backend *b, const image_sizes *z, images **out, sam_error *err);
     void (*images_close)(backend *b, images *im);
     size_t (*images_bytes)(const backend *b, const image_sizes *z);
     void (*stage)(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
     const char *(*preprocess)(images *im, void *stream, int place, float *input);
-    const char *(*render)(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
+    const char *(*render)(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
 } backend_api;
 
 struct backend {

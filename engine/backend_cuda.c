@@ -3,6 +3,7 @@
 #include "backend.h"
 
 #include "images_device.h"
+#include "kernels_fit.h"
 
 #include <cuda_runtime_api.h>
 #include <stdio.h>
@@ -23,9 +24,13 @@ typedef struct cuda_stream {
     int recording;
 } cuda_stream;
 
+/* NULL, or what went wrong. The runtime forgets it: launches ask for the last error, and must not find another's. */
 static const char *text(cudaError_t e)
 {
-    return e == cudaSuccess ? NULL : cudaGetErrorString(e);
+    if (e == cudaSuccess)
+        return NULL;
+    cudaGetLastError();
+    return cudaGetErrorString(e);
 }
 
 static cudaStream_t raw(void *stream)
@@ -45,12 +50,20 @@ static sam_status refuse(sam_error *err, const char *what, cudaError_t e)
     int driver = 0, runtime = 0;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
-    if (e == cudaErrorInsufficientDriver || e == cudaErrorNoDevice)
+    int have = driver / 1000, have_minor = driver % 1000 / 10, need = runtime / 1000, need_minor = runtime % 1000 / 10;
+    if (e == cudaErrorInsufficientDriver && !driver)
         return fail(err, SAM_E_DEVICE,
-                    "no usable CUDA device: %s (driver for CUDA %d.%d, this build needs %d.%d); use --device cpu",
-                    driver ? cudaGetErrorString(e) : "no driver is installed", driver / 1000, driver % 1000 / 10,
-                    runtime / 1000, runtime % 1000 / 10);
-    return fail(err, SAM_E_DEVICE, "%s: %s", what, cudaGetErrorString(e));
+                    "no NVIDIA driver is installed; this build needs one for CUDA %d.%d, the CPU backend none", need,
+                    need_minor);
+    if (e == cudaErrorInsufficientDriver)
+        return fail(
+            err, SAM_E_DEVICE,
+            "the NVIDIA driver is for CUDA %d.%d, this build needs %d.%d: update it; the CPU backend needs none", have,
+            have_minor, need, need_minor);
+    if (e == cudaErrorNoDevice)
+        return fail(err, SAM_E_DEVICE,
+                    "the NVIDIA driver finds no GPU, or CUDA_VISIBLE_DEVICES hides it; the CPU backend needs none");
+    return fail(err, SAM_E_DEVICE, "%s: %s", what, text(e));
 }
 
 /* As often as fills a millisecond, and the best of five such: other work only adds. */
@@ -78,36 +91,49 @@ static double cuda_time(void *stream, way_enqueue *enqueue, void *what, const wa
     return ok ? best : -1;
 }
 
+/* A device of this machine that the kernels can run on, made the calling thread's. */
+static sam_status choose_device(int device, struct cudaDeviceProp *properties, sam_error *err)
+{
+    int count = 0;
+    cudaError_t e = cudaGetDeviceCount(&count);
+    if (e != cudaSuccess)
+        return refuse(err, "CUDA", e);
+    if (device < 0 || device >= count)
+        return fail(err, SAM_E_DEVICE, "CUDA device %d: this machine has %d", device, count);
+    if ((e = cudaGetDeviceProperties(properties, device)) != cudaSuccess)
+        return refuse(err, "asking the CUDA device", e);
+    int major = properties->major, minor = properties->minor;
+    if (major < 8)
+        return fail(err, SAM_E_DEVICE, "%s has compute capability %d.%d; 8.0 (Ampere) or later is needed",
+                    properties->name, major, minor);
+    /* cudaFree makes the context. */
+    if ((e = cudaSetDevice(device)) != cudaSuccess || (e = cudaFree(NULL)) != cudaSuccess)
+        return refuse(err, "opening the CUDA device", e);
+    const char *wrong = kernels_fit_cuda();
+    if (wrong)
+        return fail(err, SAM_E_DEVICE,
+                    "%s: this build has no kernels for sm_%d%d (%s); build with -DCUDA_ARCHS=%d%d-real",
+                    properties->name, major, minor, wrong, major, minor);
+    return SAM_OK;
+}
+
 static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error *err)
 {
     struct cudaDeviceProp properties;
     size_t total;
-    int count = 0, integrated = 0;
-    cudaError_t e = cudaGetDeviceCount(&count);
-    if (e != cudaSuccess)
-        return refuse(err, "CUDA", e);
-    if (o->device < 0 || o->device >= count)
-        return fail(err, SAM_E_DEVICE, "CUDA device %d: this machine has %d", o->device, count);
-    if ((e = cudaSetDevice(o->device)) != cudaSuccess ||
-        (e = cudaGetDeviceProperties(&properties, o->device)) != cudaSuccess)
-        return refuse(err, "opening the CUDA device", e);
-    if ((e = cudaDeviceGetAttribute(&integrated, cudaDevAttrIntegrated, o->device)) != cudaSuccess)
-        return refuse(err, "asking the CUDA device", e);
-    if (properties.major < 8)
-        return fail(err, SAM_E_DEVICE, "%s has compute capability %d.%d; 8.0 (Ampere) or later is needed",
-                    properties.name, properties.major, properties.minor);
+    TRY(choose_device(o->device, &properties, err));
     cuda *b = calloc(1, sizeof *b);
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory for the CUDA backend");
     b->base.api = backend_cuda();
-    b->base.integrated = integrated;
+    b->base.integrated = properties.integrated;
     b->ops = op_cuda_select();
     b->device = o->device;
     snprintf(b->name, sizeof b->name, "%.100s, sm_%d%d", properties.name, properties.major, properties.minor);
-    /* cudaFree makes the context, which is not counted as used. */
-    if ((e = cudaFree(NULL)) != cudaSuccess || (e = cudaMemGetInfo(&b->free_at_open, &total)) != cudaSuccess) {
+    cudaError_t e = cudaMemGetInfo(&b->free_at_open, &total); /* the context is not counted as used */
+    if (e != cudaSuccess) {
         free(b);
-        return refuse(err, "opening the CUDA device", e);
+        return refuse(err, "asking the CUDA device for its memory", e);
     }
     device_identity identity = {.name = b->name};
     cudaDriverGetVersion(&identity.driver);
@@ -202,9 +228,10 @@ static const char *cuda_stream_open(backend *b, void **stream)
 {
     const char *wrong = use(b);
     cuda_stream *s = calloc(1, sizeof *s);
+    none(); /* what a session that failed may have left */
     *stream = s;
     if (wrong || !s)
-        return wrong ? wrong : "no memory";
+        return wrong ? wrong : NO_MEMORY;
     return text(cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking));
 }
 
@@ -333,8 +360,6 @@ static const char *cuda_elapsed(backend *b, void *from, void *to, double *ms)
     cudaError_t e = cudaEventElapsedTime(&took, from, to);
     (void)b;
     *ms = (double)took;
-    if (e != cudaSuccess)
-        none();
     return text(e);
 }
 
@@ -432,7 +457,7 @@ static const char *cuda_run_timed(backend *b, op_id op, const op_call *c, double
 
 static sam_status cuda_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
 {
-    static const image_launchers launch = {preprocess_cuda, render_masks_cuda, clean_logits_cuda, raw_of};
+    static const image_launchers launch = {preprocess_cuda, clean_logits_cuda, render_masks_cuda, raw_of};
     return images_open_device(b, &launch, z, out, err);
 }
 

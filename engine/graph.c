@@ -99,7 +99,7 @@ val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols)
     return weight_value(b, s, leaf, rows, 0, rows, cols, DT_F32);
 }
 
-val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols)
+static val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols)
 {
     return weight_value(b, s, leaf, rows, 0, rows, cols, b->matrix);
 }

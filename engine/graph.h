@@ -80,9 +80,8 @@ sam_status build_end(builder *b, sam_error *err); /* the sticky error, or SAM_OK
 void graph_free(graph *g);
 
 /* Values that are not computed by nodes. Shapes are [rows, cols]. */
-val weight_vector(builder *b, scope s, const char *leaf, int count);          /* [1, count] f32                  */
-val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols);   /* [rows, cols] f32: embeddings    */
-val weight_matrix(builder *b, scope s, const char *leaf, int rows, int cols); /* [rows, cols] in the matrix type */
+val weight_vector(builder *b, scope s, const char *leaf, int count);        /* [1, count] f32                  */
+val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols); /* [rows, cols] f32: embeddings    */
 val table(builder *b, const char *name, dtype type, int rows, int cols, derive how); /* computed at open            */
 val state(builder *b, const char *name, int n, int rows, int cols, dtype type);
 val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type);
@@ -104,14 +103,17 @@ val linear(builder *b, val x, int out, scope s);
 val linear_no_bias(builder *b, val x, int out, scope s);
 val linear_rows(builder *b, val x, int first, int out, int all,
                 scope s); /* rows first..first+out of a [all, in] weight, no bias */
+/* x [h*w, C], zero padding; the output's sides are (h + 2 pad - kernel) / stride + 1 and so on. Weight [out, C / groups, k, k]. */
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s);
-val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s); /* kernel 2, stride 2 */
+val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s); /* [h*w, C] -> [2h*2w, out] */
 val layernorm(builder *b, val x, float eps, scope s);
 val add(builder *b, val x, val y);
-val add_scaled(builder *b, val x, val y, float scale);
+val add_scaled(builder *b, val x, val y, float scale); /* x + scale y */
 val mul(builder *b, val x, val y);
 val activation(builder *b, val x, act kind);
+/* softmax(q k^T / sqrt(width of a head)) v; n_keys [1,1] i32 counts the valid rows of k and v, none: all. */
 val attention(builder *b, val q, val k, val v, val n_keys, int heads);
+/* The same within each of `groups` equal stretches of the rows of q, k and v. */
 val attention_groups(builder *b, val q, val k, val v, int heads, int groups);
 val concat_rows(builder *b, val x, val y);
 val slice_rows(builder *b, val x, int first, int count);

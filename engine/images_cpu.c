@@ -90,7 +90,7 @@ void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area,
     clean_logits(logits, side, side, max_hole_area, HOLE_VALUE, max_speck_area, SPECK_VALUE, scratch);
 }
 
-const char *render_cpu(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)
+const char *render_cpu(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host)
 {
     const image_sizes *z = &im->size;
     (void)stream;
@@ -98,7 +98,7 @@ const char *render_cpu(images *im, void *stream, const float *const *logits, int
         memcpy(im->clean, logits[i], (size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
         clean_plane(im->clean, z->low_px, z->max_hole_area, z->max_speck_area, im->components_scratch);
         if (!z->no_overlap) {
-            resample_mask(im->to_frame, im->clean, host_bits[i], im->n_threads);
+            resample_mask(im->to_frame, im->clean, mask_rows(to_host[i]), im->n_threads);
             continue;
         }
         float *plane = im->frame_planes + (size_t)i * (size_t)z->width * (size_t)z->height;
@@ -106,6 +106,8 @@ const char *render_cpu(images *im, void *stream, const float *const *logits, int
         im->planes[i] = plane;
     }
     if (z->no_overlap && n)
-        resolve_overlap(im->planes, host_bits, n, (size_t)z->width * (size_t)z->height, im->n_threads);
+        resolve_overlap(im->planes, to_host, n, z->width, z->height, im->n_threads);
+    for (int i = 0; i < n; i++)
+        packed_mask_measure(to_host[i], z->width, z->height);
     return NULL;
 }

@@ -21,9 +21,9 @@ struct images {
     uint8_t *staging[2]; /* [height, width, 3] host                  */
     void *rgb;           /* the frame; NULL: staging is read in place */
     void *mid;           /* between the two passes of its resize      */
-    float *clean;        /* [max_masks, low, low]                       */
-    void *scratch;       /* of connected components                     */
-    uint8_t *bits;       /* [max_masks, height, width]                  */
+    float *clean;        /* [max_masks, low, low]                     */
+    void *scratch;       /* of connected components                   */
+    packed_mask *masks;  /* max_masks of them, one after the other    */
 };
 
 static size_t frame_px(const image_sizes *z)
@@ -44,7 +44,7 @@ static size_t mid_bytes(const image_sizes *z)
 size_t images_bytes_device(const backend *b, const image_sizes *z)
 {
     return (b->integrated ? 0 : frame_px(z) * 3) + mid_bytes(z) +
-           (size_t)z->max_masks * (low_px(z) * sizeof(float) + frame_px(z)) +
+           (size_t)z->max_masks * (low_px(z) * sizeof(float) + packed_mask_bytes(z->width, z->height)) +
            components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
 }
 
@@ -73,8 +73,6 @@ static sam_status open_all(images *im, sam_error *err)
     const backend_api *api = im->b->api;
     const image_sizes *z = &im->size;
     resample_kind to_input = z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
-    if (z->max_masks > IMAGE_MAX_PLANES)
-        return fail(err, SAM_E_ARG, "%d objects: this backend draws at most %d", z->max_masks, IMAGE_MAX_PLANES);
     TRY(open_axis(im, &im->input_across, to_input, z->width, z->side_px, err));
     TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
     TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
@@ -86,9 +84,9 @@ static sam_status open_all(images *im, sam_error *err)
     im->mid = api->alloc(im->b, mid_bytes(z));
     im->clean = api->alloc(im->b, (size_t)z->max_masks * low_px(z) * sizeof *im->clean);
     im->scratch = api->alloc(im->b, components_cuda_bytes(z->max_masks, z->low_px, z->low_px));
-    im->bits = api->alloc(im->b, (size_t)z->max_masks * frame_px(z));
+    im->masks = api->alloc(im->b, (size_t)z->max_masks * packed_mask_bytes(z->width, z->height));
     if (im->staging[0] && im->staging[1] && (im->rgb || im->b->integrated) && im->mid && im->clean && im->scratch &&
-        im->bits)
+        im->masks)
         return SAM_OK;
     char what[100];
     snprintf(what, sizeof what, "%d x %d frames and %d masks", z->width, z->height, z->max_masks);
@@ -127,7 +125,7 @@ void images_close_device(backend *b, images *im)
     b->api->release(b, im->mid);
     b->api->release(b, im->clean);
     b->api->release(b, im->scratch);
-    b->api->release(b, im->bits);
+    b->api->release(b, im->masks);
     free(im);
 }
 
@@ -148,27 +146,30 @@ const char *preprocess_device(images *im, void *stream, int place, float *input)
                                           3 * (size_t)im->size.width, im->mid, input, im->launch->raw_stream(stream));
 }
 
-const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits)
+/* Masks that are neighbours on the host, as those of a session's objects are, come in one copy. */
+static const char *read_masks(images *im, void *stream, int n, packed_mask *const *to_host)
 {
-    const backend_api *api = im->b->api;
-    const image_sizes *z = &im->size;
-    const float *planes[IMAGE_MAX_PLANES];
-    float *clean[IMAGE_MAX_PLANES];
-    int cleaning = z->max_hole_area > 0 || z->max_speck_area > 0;
+    size_t bytes = packed_mask_bytes(im->size.width, im->size.height);
     const char *wrong = NULL;
-    for (int i = 0; i < n; i++) {
-        clean[i] = im->clean + (size_t)i * low_px(z);
-        planes[i] = cleaning ? clean[i] : logits[i];
-        if (cleaning && !wrong)
-            wrong = api->copy(im->b, stream, clean[i], logits[i], low_px(z) * sizeof *clean[i]);
+    for (int first = 0, end; first < n && !wrong; first = end) {
+        for (end = first + 1; end < n && (char *)to_host[end] == (char *)to_host[end - 1] + bytes;)
+            end++;
+        wrong = im->b->api->read(im->b, stream, to_host[first], (const char *)im->masks + (size_t)first * bytes,
+                                 (size_t)(end - first) * bytes);
     }
-    if (!wrong && cleaning && n)
-        wrong = im->launch->clean_logits(clean, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE,
-                                         z->max_speck_area, SPECK_VALUE, im->scratch, im->launch->raw_stream(stream));
-    if (!wrong && n)
-        wrong = im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, planes, n, z->no_overlap,
-                                         im->bits, im->launch->raw_stream(stream));
-    for (int i = 0; i < n && !wrong; i++)
-        wrong = api->read(im->b, stream, host_bits[i], im->bits + (size_t)i * frame_px(z), frame_px(z));
     return wrong;
+}
+
+const char *render_device(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host)
+{
+    const image_sizes *z = &im->size;
+    void *raw = im->launch->raw_stream(stream);
+    if (!n)
+        return NULL;
+    const char *wrong = im->launch->clean_logits(logits, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE,
+                                                 z->max_speck_area, SPECK_VALUE, im->clean, im->scratch, raw);
+    if (!wrong)
+        wrong = im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, im->clean, n, z->no_overlap,
+                                         im->masks, raw);
+    return wrong ? wrong : read_masks(im, stream, n, to_host);
 }

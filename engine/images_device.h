@@ -9,10 +9,10 @@
 typedef struct image_launchers {
     const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
                               size_t row_bytes, void *mid, float *out, void *stream);
-    const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *const *planes,
-                                int n, int no_overlap, uint8_t *bits, void *stream);
-    const char *(*clean_logits)(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
-                                int max_speck_area, float speck_value, void *scratch, void *stream);
+    const char *(*clean_logits)(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
+                                int max_speck_area, float speck_value, float *out, void *scratch, void *stream);
+    const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *planes, int n,
+                                int no_overlap, packed_mask *masks, void *stream);
     void *(*raw_stream)(void *stream); /* what launchers take, of a backend's stream */
 } image_launchers;
 
@@ -22,6 +22,6 @@ void images_close_device(backend *b, images *im);
 size_t images_bytes_device(const backend *b, const image_sizes *z);
 void stage_device(images *im, int place, const uint8_t *host_rgb, size_t row_bytes);
 const char *preprocess_device(images *im, void *stream, int place, float *input);
-const char *render_device(images *im, void *stream, const float *const *logits, int n, uint8_t *const *host_bits);
+const char *render_device(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
 
 #endif

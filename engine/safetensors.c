@@ -6,6 +6,8 @@
 
 #include "safetensors.h"
 
+#include "mapped_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are mapped as they are in the file: little endian");
@@ -218,36 +219,11 @@ static sam_status parse(const char *path, st_file *f, sam_error *err)
     return read_header(path, private_names->header, (const uint8_t *)text + n, rest - n, f, err);
 }
 
-static sam_status map_file(const char *path, st_file *f, sam_error *err)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(err, SAM_E_IO, "%s: %s", path, strerror(errno));
-    sam_status status = SAM_OK;
-    if (fstat(fd, &st) != 0)
-        status = fail(err, SAM_E_IO, "%s: %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode))
-        status = fail(err, SAM_E_IO, "%s: not a file", path);
-    else if (st.st_size == 0)
-        status = fail(err, SAM_E_FORMAT, "%s: the file is empty", path);
-    else {
-        f->map_bytes = (size_t)st.st_size;
-        f->map = mmap(NULL, f->map_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (f->map == MAP_FAILED) {
-            f->map = NULL;
-            status = fail(err, SAM_E_IO, "%s: cannot map %zu bytes: %s", path, f->map_bytes, strerror(errno));
-        }
-    }
-    close(fd);
-    return status;
-}
-
 sam_status st_open(const char *path, st_file *out, sam_error *err)
 {
     st_file f = {0};
     *out = f;
-    sam_status status = map_file(path, &f, err);
+    sam_status status = file_map(path, &f.map, &f.map_bytes, err);
     if (status == SAM_OK)
         status = parse(path, &f, err);
     if (status != SAM_OK) {
@@ -268,8 +244,7 @@ void st_close(st_file *f)
     }
     free(f->tensors);
     free(f->meta);
-    if (f->map)
-        munmap(f->map, f->map_bytes);
+    file_unmap(f->map, f->map_bytes);
     *f = (st_file){0};
 }
 

@@ -15,11 +15,12 @@
  *
  * A model holds weights and graphs; it does not change after sam_model_open and may be shared by threads. A session
  * is one video (or a series of images): its current frame, prompts, memory bank and scratch; one thread at a time.
- * All memory is taken inside the two *_open calls. Nothing here is global.
+ * All memory is taken inside the two *_open calls; of a GPU's, the driver takes more for the recording that is made of the first
+ * frame with a certain number of objects. Nothing here is global.
  *
  * Every function that can fail returns sam_status and takes a last `sam_error *err`, which may be NULL. On failure
  * outputs are untouched (handles are set to NULL) and err->text says what, where and what was expected. After
- * SAM_E_DEVICE a session only accepts sam_session_close.
+ * SAM_E_DEVICE a session only accepts sam_get_stats and sam_session_close.
  *
  * Pixels: (0,0) is the top left corner of the frame; x to the right, y down, in pixels of the frame given. */
 #ifndef SAM_H
@@ -30,6 +31,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the shared library hides everything else */
 #endif
 
 typedef struct sam_model sam_model;
@@ -105,7 +109,7 @@ typedef struct sam_session_options {
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
 sam_status sam_session_reset(sam_session *s, sam_error *err); /* forget objects and frames, keep the memory */
-void sam_session_close(sam_session *s);
+void sam_session_close(sam_session *s);                       /* NULL is a no-op */
 
 typedef struct sam_frame {
     const uint8_t *rgb; /* [height_px, width_px, 3] u8; borrowed for the call */
@@ -136,7 +140,7 @@ typedef struct sam_prompt_set {
     const sam_box *box;  /* replaces earlier prompts of this object on this frame */
     const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object; video mode */
     size_t mask_row_bytes;
-    const float *logits; /* [sam_logits_px, same] previous low-res logits as mask prompt; image mode */
+    const float *logits; /* as sam_mask.logits of an earlier prediction, which it refines; image mode */
     int single_mask;     /* 1: one mask even for an ambiguous prompt (multimask off)  */
     int replace;         /* 1: forget earlier prompts of this object on this frame    */
 } sam_prompt_set;
@@ -151,17 +155,27 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
 
 sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
 
-typedef struct sam_mask { /* borrowed until the next call on this session                             */
-    const uint8_t *bits;  /* [height_px, width_px] u8, 0 or 1                                         */
-    size_t row_bytes;
+/* Borrowed until this session is given a frame or a prompt, tracks or is reset. Pixel x of a row is bit x % 64 of the row's
+ * word x / 64 (in memory bit x % 8 of byte x / 8), 1 is object; bits beyond the width are 0. sam_mask_bytes unpacks. */
+typedef struct sam_mask {
+    const uint64_t *words; /* [height_px, row_words]                                                  */
+    size_t row_words;      /* (width_px + 63) / 64                                                    */
+    int width_px, height_px;
+    int32_t area_px; /* pixels of the object; 0: the mask is empty                                    */
+    sam_box box;     /* first and last column and row of the object, inclusive; it can be a prompt. Of an empty mask:
+                        width, height, -1, -1, which cannot */
     const float *logits; /* [logits_px, logits_px] f32 as the decoder chose them: no hole filling, no resize */
     int logits_px;
-    const float *pointer; /* [256] f32 object pointer (video mode)                                    */
+    const float *pointer; /* [n_pointer] f32 object pointer (video mode)                              */
+    int n_pointer;        /* 256 in the published models                                              */
     float iou;            /* predicted quality                                                        */
     float presence;       /* object score logit; > 0: the object is visible in this frame             */
     int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
+
+/* As bytes: `to` [height_px, row_bytes] u8 becomes 0 or 1 in the first width_px of each row. */
+void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes);
 
 /* Image mode: the decoder's masks for one prompt on the current frame; 1 mask, or 3 unless p->single_mask. Unlike in
  * video mode, where an ambiguous prompt is resolved by the model, all are returned: best predicted quality is up to
@@ -182,6 +196,9 @@ sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 /* What a session would take, without taking it. Same rules and errors as sam_session_open. */
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -63,7 +63,7 @@ static void *carve(carver *c, size_t bytes)
     return p;
 }
 
-static void carve_object(sam_session *s, object *o, carver *c)
+static void carve_object(sam_session *s, object *o, packed_mask *mask, carver *c)
 {
     const model_size *z = &s->m->size;
     const sam_model_options *mo = &s->m->options;
@@ -80,11 +80,10 @@ static void carve_object(sam_session *s, object *o, carver *c)
         if (prompts)
             prompts[i] = (prompt_record){.points = points};
     }
-    uint8_t *bits = carve(c, (size_t)s->opt.width_px * (size_t)s->opt.height_px);
     float *logits = mirrored ? carve(c, low_res_count(s) * sizeof *logits) : NULL;
     float *pointer = mirrored ? carve(c, (size_t)s->m->config.d_model * sizeof *pointer) : NULL;
     if (o) {
-        *o = (object){.prompts = prompts, .bits = bits, .logits_mirror = logits, .pointer_mirror = pointer};
+        *o = (object){.prompts = prompts, .mask = mask, .logits_mirror = logits, .pointer_mirror = pointer};
         bank_init(&o->bank, size, entries);
     }
 }
@@ -92,22 +91,24 @@ static void carve_object(sam_session *s, object *o, carver *c)
 static void carve_host(sam_session *s, carver *c)
 {
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px, n = (size_t)s->opt.max_objects;
-    size_t side = (size_t)s->m->size.side_px;
+    size_t side = (size_t)s->m->size.side_px, mask_bytes = packed_mask_bytes(s->opt.width_px, s->opt.height_px);
     int video = s->opt.mode == SAM_VIDEO, low = 4 * s->m->size.side;
+    size_t n_masks = video ? n : 3;
     if (!s->b->api->host_memory)
         s->control_block = carve(c, s->control_bytes);
+    char *masks = carve(c, n_masks * mask_bytes);
     s->objects = carve(c, n * sizeof *s->objects);
     for (size_t i = 0; i < n; i++)
-        carve_object(s, s->objects ? &s->objects[i] : NULL, c);
+        carve_object(s, s->objects ? &s->objects[i] : NULL, masks && video ? (void *)(masks + i * mask_bytes) : NULL,
+                     c);
+    for (size_t i = 0; i < n_masks && masks && !video; i++)
+        s->image_masks[i] = (void *)(masks + i * mask_bytes);
     s->host_scores = carve(c, (2 * n + 4) * sizeof(float));
     s->plane = carve(c, (video ? 1 : 3) * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
     if (video) {
         s->video_mask = carve(c, frame * sizeof(float));
         s->mask_image = carve(c, side * side * sizeof(float));
-    } else {
-        for (int i = 0; i < 3; i++)
-            s->image_bits[i] = carve(c, frame);
     }
 }
 
@@ -298,6 +299,24 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     return SAM_OK;
 }
 
+void session_forget_object(const sam_session *s, object *o)
+{
+    o->in_use = o->has_result = 0;
+    bank_clear(&o->bank);
+    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
+    o->direction = SAM_FORWARD;
+    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
+        o->prompts[k].in_use = 0;
+}
+
+/* Objects and current frame. */
+static void session_forget(sam_session *s)
+{
+    for (int i = 0; i < s->opt.max_objects; i++)
+        session_forget_object(s, &s->objects[i]);
+    s->has_frame = s->has_next = 0;
+}
+
 static sam_status open_session(sam_session *s, const sam_session_options *opt, sam_error *err)
 {
     TRY(fill_options(s, opt, err));
@@ -374,26 +393,9 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
     return plan_once(m, &o, out, err);
 }
 
-void session_forget_object(const sam_session *s, object *o)
-{
-    o->in_use = o->has_result = 0;
-    bank_clear(&o->bank);
-    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
-    o->direction = SAM_FORWARD;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
-        o->prompts[k].in_use = 0;
-}
-
-void session_forget(sam_session *s)
-{
-    for (int i = 0; i < s->opt.max_objects; i++)
-        session_forget_object(s, &s->objects[i]);
-    s->has_frame = s->has_next = 0;
-}
-
 sam_status sam_session_reset(sam_session *s, sam_error *err)
 {
-    (void)err;
+    TRY(check_session(s, s->opt.mode, "sam_session_reset", err));
     session_forget(s);
     return SAM_OK;
 }

@@ -30,7 +30,7 @@ typedef struct object {
     int has_result, prompted;
     float iou, score;
     const float *logits, *pointer;
-    uint8_t *bits;        /* [height, width] 0/1, host                             */
+    packed_mask *mask;    /* of the frame's size, host; those of all objects are neighbours */
     float *logits_mirror; /* host copies, where the backend's memory is not the host's */
     float *pointer_mirror;
 } object;
@@ -99,12 +99,12 @@ struct sam_session {
     float *plane;       /* [16T] logits on the host, [3, 16T] in image mode              */
     float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
     void *components_scratch;
-    resample *mask_to_image;   /* mask prompt -> S x S            */
-    resample *mask_to_low_res; /* S x S -> S/4 x S/4, antialiased */
-    float *video_mask;         /* [width * height] of a mask prompt */
-    float *mask_image;         /* [S, S] of a mask prompt           */
-    uint8_t *image_bits[3];    /* image mode: one plane per returned mask */
-    int64_t frame;             /* current frame; has_frame says whether there is one */
+    resample *mask_to_image;     /* mask prompt -> S x S            */
+    resample *mask_to_low_res;   /* S x S -> S/4 x S/4, antialiased */
+    float *video_mask;           /* [width * height] of a mask prompt */
+    float *mask_image;           /* [S, S] of a mask prompt           */
+    packed_mask *image_masks[3]; /* image mode: those returned */
+    int64_t frame;               /* current frame; has_frame says whether there is one */
     int has_frame;
     int failed; /* after SAM_E_DEVICE; `failure` says why */
     sam_error failure;
@@ -124,7 +124,6 @@ static inline const tap *session_listener(const sam_session *s)
     return s->tap.see || s->tap.timed || s->tap.span || s->tap.run ? &s->tap : NULL;
 }
 
-void session_forget(sam_session *s); /* objects and current frame */
 void session_forget_object(const sam_session *s, object *o);
 
 #endif

@@ -191,7 +191,7 @@ float *slot_logits(const sam_session *s, const object *o, int slot)
            ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
 }
 
-float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
+static float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
 {
     size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
     return s->st.pointer_bank + at * (size_t)s->m->config.d_model;
@@ -222,7 +222,7 @@ static const float *view(sam_session *s, const float *from, float *mirror, size_
 sam_status show(sam_session *s, const object *only, sam_error *err)
 {
     const float *planes[1024];
-    uint8_t *bits[1024];
+    packed_mask *masks[1024];
     const char *wrong = NULL;
     int n = 0;
     TRY(mark(s, s->stream, MARK_SHOW, err));
@@ -232,12 +232,12 @@ sam_status show(sam_session *s, const object *only, sam_error *err)
         if (!e || (only && only != o && !s->opt.no_overlap))
             continue;
         planes[n] = slot_logits(s, o, e->slot);
-        bits[n++] = o->bits;
+        masks[n++] = o->mask;
         o->logits = view(s, slot_logits(s, o, e->slot), o->logits_mirror, low_res_count(s), &wrong);
         o->pointer =
             view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
     }
-    wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, bits);
+    wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, masks);
     TRY(device_status(s, "masks", wrong, err));
     TRY(mark(s, s->stream, MARK_SHOWN, err));
     return wait_for_all(s, "masks", err);

@@ -45,9 +45,8 @@ void set_points(sam_session *s, int batch, const sam_point *points, int n, int p
 void set_memories(sam_session *s, int batch, const object *o, int reverse);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
 
-/* Backend addresses of what the bank keeps. */
+/* Backend address of what the bank keeps. */
 float *slot_logits(const sam_session *s, const object *o, int slot);
-float *slot_pointer(const sam_session *s, const object *o, int pointer_slot);
 
 /* Everything enqueued on `stream` so far has happened; counted as a wait on a device. */
 sam_status wait_for_all(sam_session *s, const char *what, sam_error *err);

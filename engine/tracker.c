@@ -32,6 +32,7 @@ static object *free_object(const sam_session *s)
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
     object *o = find_object(s, id);
+    TRY(check_session(s, SAM_VIDEO, "sam_remove_object", err));
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     o->in_use = o->has_result = 0;
@@ -397,26 +398,41 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
+static sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits)
+{
+    const int32_t *box = m->box;
+    return (sam_mask){.words = mask_rows_of(m),
+                      .row_words = mask_row_words(s->opt.width_px),
+                      .width_px = s->opt.width_px,
+                      .height_px = s->opt.height_px,
+                      .area_px = m->area,
+                      .box = {(float)box[0], (float)box[1], (float)box[2], (float)box[3]},
+                      .logits = logits,
+                      .logits_px = 4 * s->m->size.side};
+}
+
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
 {
     const object *o = find_object(s, id);
-    if (s->opt.mode != SAM_VIDEO)
-        return fail(err, SAM_E_STATE,
-                    "sam_get_mask: this session is for images, sam_image_predict returns their masks");
+    TRY(check_session(s, SAM_VIDEO, "sam_get_mask", err));
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
         return fail(err, SAM_E_STATE, "object %d has no mask on frame %lld yet: call sam_prompt or sam_track", (int)id,
                     (long long)s->frame);
-    *out = (sam_mask){.bits = o->bits,
-                      .row_bytes = (size_t)s->opt.width_px,
-                      .logits = o->logits,
-                      .logits_px = 4 * s->m->size.side,
-                      .pointer = o->pointer,
-                      .iou = o->iou,
-                      .presence = o->score,
-                      .prompted = o->prompted};
+    *out = mask_of(s, o->mask, o->logits);
+    out->n_pointer = s->m->config.d_model;
+    out->pointer = o->pointer;
+    out->iou = o->iou;
+    out->presence = o->score;
+    out->prompted = o->prompted;
     return SAM_OK;
+}
+
+void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes)
+{
+    for (size_t y = 0; y < (size_t)m->height_px; y++)
+        mask_unpack(m->words + y * m->row_words, (size_t)m->width_px, to + y * row_bytes);
 }
 
 /* sam2_image_predictor.py, _predict: no gating by the object score; masks come from the logits before clamping. */
@@ -449,7 +465,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     for (int i = 0; i < count; i++)
         planes[i] = first + (size_t)i * n;
     TRY(mark(s, s->stream, MARK_SHOW, err));
-    const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_bits);
+    const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_masks);
     TRY(device_status(s, "masks", wrong, err));
     TRY(mark(s, s->stream, MARK_SHOWN, err));
     TRY(enqueue_scores(s, 1, err));
@@ -457,13 +473,11 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
     for (size_t k = 0; k < (size_t)count * n; k++)
         clamped[k] = fminf(fmaxf(clamped[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
-    for (int i = 0; i < count; i++)
-        masks[i] = (sam_mask){.bits = s->image_bits[i],
-                              .row_bytes = (size_t)s->opt.width_px,
-                              .logits = clamped + (size_t)i * n,
-                              .logits_px = 4 * s->m->size.side,
-                              .iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1],
-                              .presence = s->host_scores[0]};
+    for (int i = 0; i < count; i++) {
+        masks[i] = mask_of(s, s->image_masks[i], clamped + (size_t)i * n);
+        masks[i].iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1];
+        masks[i].presence = s->host_scores[0];
+    }
     *n_masks = count;
     return SAM_OK;
 }

@@ -103,31 +103,3 @@ size_t remove_specks(float *logits, int h, int w, int max_area, float value, voi
 {
     return clean_logits(logits, h, w, 0, 0, max_area, value, scratch);
 }
-
-size_t mask_area(const uint8_t *mask, size_t n_px)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < n_px; i++)
-        n += mask[i] != 0;
-    return n;
-}
-
-int mask_box(const uint8_t *mask, int h, int w, int box[4])
-{
-    box[0] = w, box[1] = h, box[2] = box[3] = -1;
-    for (int y = 0; y < h; y++) {
-        const uint8_t *row = mask + (size_t)y * (size_t)w;
-        int first = 0, last = w - 1;
-        while (first < w && !row[first])
-            first++;
-        if (first == w)
-            continue;
-        while (!row[last])
-            last--;
-        box[0] = first < box[0] ? first : box[0];
-        box[1] = y < box[1] ? y : box[1];
-        box[2] = last > box[2] ? last : box[2];
-        box[3] = y;
-    }
-    return box[3] >= 0;
-}

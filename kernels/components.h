@@ -29,11 +29,4 @@ size_t remove_specks(float *logits, int h, int w, int max_area, float value, voi
 size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_value, int max_speck_area,
                     float speck_value, void *scratch);
 
-/* Number of pixels of mask [n_px] that are not 0. */
-size_t mask_area(const uint8_t *mask, size_t n_px);
-
-/* box = x_min, y_min, x_max, y_max in pixels, inclusive; an empty mask gives w, h, -1, -1 and returns 0. Source: sam2
- * utils/misc.py mask_to_box. */
-int mask_box(const uint8_t *mask, int h, int w, int box[4]);
-
 #endif

@@ -1,4 +1,4 @@
-/* Connected components on CUDA, and boxes of masks; see image_cuda.h and components.h.
+/* Connected components on CUDA; see image_cuda.h and components.h.
  *
  * A forest over pixel indices in which parents come before their children, so that a tree's root is its component's
  * first pixel whatever the order in which trees are joined: results do not depend on it.
@@ -6,9 +6,11 @@
  *   forest_join    a thread per pixel: joins runs with the row above, and with the run to the left where 32 pixels end
  *   forest_count   the first pixel of each run finds its root, adds the run's length to the root's area (integers: any
  *                  order), and the run's pixels become children of the root
- *   components_clean: what is small is replaced;  or components_number, by one block: roots are numbered in order
- *   grid  x 8 warps of a block, z planes;   block 256;   shared 0;   scratch 8 bytes a pixel (parent, area)
- *   traffic about 30 bytes a pixel, all of it in L2 for 256x256: four launches, some 10 us
+ *   components_clean: copies, and what is small is replaced;  or components_number, by one block: roots are numbered in
+ *                  order
+ *   grid  x 8 warps of a block, z planes (CLEAN_PLANES, whose addresses are arguments);   block 256;   shared 0
+ *   scratch 8 bytes a pixel (parent, area);   traffic about 40 bytes a pixel, all of it in L2 for 256x256: four launches,
+ *   some 10 us, and one launch of 8 bytes a pixel where nothing is to be cleaned
  * Joining is lock-free: atomicMin on the larger root's parent; what it finds there instead is joined next. A stale parent
  * read elsewhere is still an ancestor, so no fences are needed. */
 #include "device.cuh"
@@ -18,7 +20,7 @@ enum { LEFT_OUT, BACKGROUND, OBJECT }; /* as in components.c */
 static const unsigned ALL = 0xFFFFFFFFu;
 
 typedef struct planes {
-    float *logits[IMAGE_MAX_PLANES];
+    const float *logits[CLEAN_PLANES];
     const uint8_t *mask; /* or this, one plane */
     int h, w;
     int *parent, *area; /* [n, h*w] */
@@ -136,15 +138,18 @@ __global__ void __launch_bounds__(256) forest_count(planes p)
         parent[at.i] = root; /* others may still walk over it: it stays an ancestor */
 }
 
+/* out [n, h, w] */
 __global__ void __launch_bounds__(256)
-    components_clean(planes p, int max_hole_area, float hole_value, int max_speck_area, float speck_value)
+    components_clean(planes p, int max_hole_area, float hole_value, int max_speck_area, float speck_value, float *out)
 {
     int i = (int)(blockIdx.x * 256 + threadIdx.x);
     if (i >= p.h * p.w)
         return;
-    int kind = kind_at(p, i), max_area = kind == OBJECT ? max_speck_area : max_hole_area;
-    if (kind != LEFT_OUT && plane_of(p.area, p)[plane_of(p.parent, p)[i]] <= max_area)
-        p.logits[blockIdx.z][i] = kind == OBJECT ? speck_value : hole_value;
+    float v = p.logits[blockIdx.z][i];
+    int kind = kind_at(p, i), max_area = kind == OBJECT ? max_speck_area : kind == BACKGROUND ? max_hole_area : 0;
+    if (max_area > 0 && plane_of(p.area, p)[plane_of(p.parent, p)[i]] <= max_area)
+        v = kind == OBJECT ? speck_value : hole_value;
+    out[(size_t)blockIdx.z * (size_t)(p.h * p.w) + (size_t)i] = v;
 }
 
 /* One block of 1024: roots get their numbers, in place of the areas. */
@@ -178,40 +183,6 @@ __global__ void __launch_bounds__(256) components_labels(planes p, int *labels)
         labels[i] = kind_at(p, i) == OBJECT ? p.area[p.parent[i]] : 0;
 }
 
-/* Boxes and areas: a warp per row; traffic the bits once. */
-__global__ void __launch_bounds__(256) boxes_init(int *boxes, int n, int h, int w)
-{
-    int i = (int)(blockIdx.x * 256 + threadIdx.x), part = i % 5;
-    if (i < 5 * n)
-        boxes[i] = part == 0 ? w : part == 1 ? h : part == 4 ? 0 : -1;
-}
-__global__ void __launch_bounds__(256) boxes_grow(const uint8_t *bits, int h, int w, int *boxes)
-{
-    int lane = (int)threadIdx.x % 32, y = (int)(blockIdx.x * 8 + threadIdx.x / 32), first = w, last = -1, area = 0;
-    if (y >= h)
-        return; /* a whole warp */
-    const uint8_t *row = bits + ((size_t)blockIdx.z * (size_t)h + (size_t)y) * (size_t)w;
-    for (int x = lane; x < w; x += 32)
-        if (row[x]) {
-            first = min(first, x);
-            last = x;
-            area++;
-        }
-    for (int apart = 16; apart > 0; apart /= 2) {
-        first = min(first, __shfl_xor_sync(ALL, first, apart));
-        last = max(last, __shfl_xor_sync(ALL, last, apart));
-        area += __shfl_xor_sync(ALL, area, apart);
-    }
-    if (lane || !area)
-        return;
-    int *box = boxes + 5 * blockIdx.z;
-    atomicMin(&box[0], first);
-    atomicMin(&box[1], y);
-    atomicMax(&box[2], last);
-    atomicMax(&box[3], y);
-    atomicAdd(&box[4], area);
-}
-
 static const char *grow(const planes *p, int n, void *stream)
 {
     size_t warps = (size_t)((p->w + 31) / 32) * (size_t)p->h;
@@ -230,19 +201,26 @@ static planes planes_of(int n, int h, int w, void *scratch)
     return p;
 }
 
-const char *CUDA_FN(clean_logits_cuda)(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
-                                       int max_speck_area, float speck_value, void *scratch, void *stream)
+const char *CUDA_FN(clean_logits_cuda)(const float *const *logits, int n, int h, int w, int max_hole_area,
+                                       float hole_value, int max_speck_area, float speck_value, float *out,
+                                       void *scratch, void *stream)
 {
-    if (n < 1 || n > IMAGE_MAX_PLANES || h < 1 || w < 1 || h > 0x7FFFFF00 / w)
-        return "clean_logits: 1 to 128 planes of at most 2^31 pixels";
-    planes p = planes_of(n, h, w, scratch);
-    for (int i = 0; i < n; i++)
-        p.logits[i] = logits[i];
-    const char *wrong = grow(&p, n, stream);
-    dim3 grid((unsigned)((h * w + 255) / 256), 1, (unsigned)n);
-    return wrong ? wrong
-                 : launch(components_clean, grid, 256, 0, stream, p, max_hole_area, hole_value, max_speck_area,
-                          speck_value);
+    const char *wrong = nullptr;
+    if (n < 1 || h < 1 || w < 1 || h > 0x7FFFFF00 / w)
+        return "clean_logits: planes of at most 2^31 pixels";
+    for (int first = 0; first < n && !wrong; first += CLEAN_PLANES) {
+        int m = min(n - first, (int)CLEAN_PLANES);
+        planes p = planes_of(m, h, w, scratch);
+        for (int i = 0; i < m; i++)
+            p.logits[i] = logits[first + i];
+        if (max_hole_area > 0 || max_speck_area > 0)
+            wrong = grow(&p, m, stream);
+        dim3 grid((unsigned)((h * w + 255) / 256), 1, (unsigned)m);
+        if (!wrong)
+            wrong = launch(components_clean, grid, 256, 0, stream, p, max_hole_area, hole_value, max_speck_area,
+                           speck_value, out + (size_t)first * (size_t)h * (size_t)w);
+    }
+    return wrong;
 }
 
 const char *CUDA_FN(components_label_cuda)(const uint8_t *mask, int h, int w, int32_t *labels, int32_t *n_components,
@@ -256,13 +234,4 @@ const char *CUDA_FN(components_label_cuda)(const uint8_t *mask, int h, int w, in
     if (!wrong)
         wrong = launch(components_number, 1, 1024, 0, stream, p, n_components);
     return wrong ? wrong : launch(components_labels, (unsigned)((h * w + 255) / 256), 256, 0, stream, p, labels);
-}
-
-const char *CUDA_FN(mask_boxes_cuda)(const uint8_t *bits, int n, int h, int w, int32_t *boxes, void *stream)
-{
-    if (n < 1 || n > 65535 || h < 1 || w < 1)
-        return "mask_boxes: 1 to 65535 masks";
-    const char *wrong = launch(boxes_init, (unsigned)(5 * n + 255) / 256, 256, 0, stream, boxes, n, h, w);
-    dim3 grid((unsigned)(h + 7) / 8, 1, (unsigned)n);
-    return wrong ? wrong : launch(boxes_grow, grid, 256, 0, stream, bits, h, w, boxes);
 }

@@ -67,6 +67,14 @@ const op_cpu *const *op_cpu_select(const char *wanted, const char **name)
     return NULL;
 }
 
+int op_cpu_level(const char *wanted)
+{
+    const char *name = NULL;
+    if (!op_cpu_select(wanted, &name))
+        return -1;
+    return !strncmp(name, "avx512", 6) ? 2 : !strcmp(name, "avx2");
+}
+
 const char *cpu_features(char *text, size_t n_bytes)
 {
     (void)always;

@@ -2,12 +2,12 @@
  *
  * Everything is enqueued on `stream` (a cudaStream_t) and works on device memory; nothing is allocated and nothing
  * waits. Results are those of resample.h, components.h and resolve_overlap.h bit for bit, where floats are resampled those
- * of their code with fused multiply-adds (all but "baseline"); but planes that shrink (RESAMPLE_ANTIALIAS, for mask
- * prompts) differ in the last bits. Functions return NULL, or what is wrong. */
+ * of their code with fused multiply-adds (all but "baseline"). Functions return NULL, or what is wrong. */
 #ifndef IMAGE_CUDA_H
 #define IMAGE_CUDA_H
 
 #include "op.h"
+#include "packed_mask.h"
 #include "resample_rows.h"
 
 #include <string.h>
@@ -15,8 +15,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { IMAGE_MAX_PLANES = 128 }; /* of one call */
 
 /* Weights of a direction made by resample_axis_open, as one block of memory: fill it on the host, copy it to the device,
  * and describe the copy by image_axis_at. */
@@ -50,32 +48,25 @@ static inline size_t preprocess_cuda_bytes(const resample_axis *across, const re
     return (size_t)down->n_in * (size_t)across->n_out * 3 * (across->fixed ? 1 : 4);
 }
 
-/* n planes [in_h, in_w] f32 (host array of device addresses) -> out [n, out_h, out_w] f32: resample_plane. */
-const char *CUDA_FN(resample_planes_cuda)(const resample_axis *across, const resample_axis *down,
-                                          const float *const *planes, int n, float *out, void *stream);
-/* -> bits [n, out_h, out_w] u8, 1 where the result is > 0: resample_mask; with no_overlap only in the plane that has the
- * highest: resolve_overlap of the resampled planes, which never exist. */
-const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down,
-                                       const float *const *planes, int n, int no_overlap, uint8_t *bits, void *stream);
+/* planes [n, in_h, in_w] f32 -> n masks of out_w x out_h, one after the other, with their boxes and areas: resample_mask of
+ * RESAMPLE_BILINEAR; with no_overlap a pixel is only in the mask of the plane that has the highest: resolve_overlap of the
+ * resampled planes, which never exist. */
+const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
+                                       int n, int no_overlap, packed_mask *masks, void *stream);
 
-/* clean_logits of n planes [h, w] in place (host array of device addresses). scratch: components_cuda_bytes. */
-const char *CUDA_FN(clean_logits_cuda)(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
-                                       int max_speck_area, float speck_value, void *scratch, void *stream);
+enum { CLEAN_PLANES = 128 }; /* of one launch; more are cleaned one batch after the other, in the same scratch */
+/* clean_logits of n planes [h, w] (host array of device addresses) -> out [n, h, w]; areas of 0 only gather them. scratch:
+ * components_cuda_bytes. */
+const char *CUDA_FN(clean_logits_cuda)(const float *const *logits, int n, int h, int w, int max_hole_area,
+                                       float hole_value, int max_speck_area, float speck_value, float *out,
+                                       void *scratch, void *stream);
 /* components_label of mask [h, w] u8 -> labels [h, w] i32; *n_components is in device memory. */
 const char *CUDA_FN(components_label_cuda)(const uint8_t *mask, int h, int w, int32_t *labels, int32_t *n_components,
                                            void *scratch, void *stream);
 static inline size_t components_cuda_bytes(int n, int h, int w)
 {
-    return (size_t)n * (size_t)h * (size_t)w * 8;
+    return (size_t)(n < CLEAN_PLANES ? n : CLEAN_PLANES) * (size_t)h * (size_t)w * 8;
 }
-
-/* mask_box and mask_area: bits [n, h, w] u8 -> boxes [n, 5] i32: x_min, y_min, x_max, y_max (inclusive; w, h, -1, -1 when
- * empty) and the number of pixels. */
-const char *CUDA_FN(mask_boxes_cuda)(const uint8_t *bits, int n, int h, int w, int32_t *boxes, void *stream);
-
-/* resolve_overlap: k planes [n_px] f32 -> k planes [n_px] u8 (host arrays of device addresses). */
-const char *CUDA_FN(resolve_overlap_cuda)(const float *const *logits, uint8_t *const *masks, int k, size_t n_px,
-                                          void *stream);
 
 #ifdef __cplusplus
 }

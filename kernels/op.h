@@ -151,6 +151,8 @@ const op_cuda *const *CUDA_FN(op_cuda_select)(void);
 /* The CPU code for this machine: the best instruction set compiled in that it has, or the one called `variant`
  * (NULL: best). Returns NULL if there is no such one or the machine lacks it. *name is its name. */
 const op_cpu *const *op_cpu_select(const char *variant, const char **name);
+/* For code that bf16 instructions would not change: 0 baseline, 1 avx2, 2 avx512; -1: this machine lacks the variant. */
+int op_cpu_level(const char *variant);
 const char *cpu_features(char *text, size_t n_bytes); /* "avx2 fma avx512f avx512_bf16", for people */
 
 static inline size_t dtype_bytes(dtype t)

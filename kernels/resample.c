@@ -1,11 +1,14 @@
 /* Resampling in two passes: across all input rows into `mid`, then down. */
 #include "resample_rows.h"
 
+#include "packed_mask.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_PX = 256 }; /* what the second pass keeps on the stack before the values are finished */
+/* What the second pass keeps on the stack before the values are finished; whole words of a packed mask. */
+enum { CHUNK_PX = 256 };
 
 static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
 
@@ -34,17 +37,15 @@ static int is_plane(resample_kind kind)
 
 int resample_select(resample *r, const char *variant)
 {
-    const char *name = NULL;
-    if (!op_cpu_select(variant, &name))
-        return 0;
-    r->rows = &resample_rows_baseline;
+    static const resample_rows *const levels[] = {&resample_rows_baseline,
 #ifdef __x86_64__
-    if (!strcmp(name, "avx2"))
-        r->rows = &resample_rows_avx2;
-    else if (!strncmp(name, "avx512", 6)) /* bf16 instructions would change nothing here */
-        r->rows = &resample_rows_avx512;
+                                                  &resample_rows_avx2, &resample_rows_avx512
 #endif
-    return 1;
+    };
+    int level = op_cpu_level(variant);
+    if (level >= 0)
+        r->rows = levels[level];
+    return level >= 0;
 }
 
 static void fill_grey(float grey[256][3])
@@ -191,18 +192,20 @@ void resample_plane(resample *r, const float *plane, float *out, int n_threads)
         down_plane(r, mid, stride, y, 0, out + (size_t)y * n, n);
 }
 
-void resample_mask(resample *r, const float *plane, uint8_t *out, int n_threads)
+void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_threads)
 {
     assert(is_plane(r->kind) && n_threads > 0);
-    size_t stride, n = r->mid_row;
+    size_t stride, n = r->mid_row, row_words = mask_row_words(r->across.n_out);
     const float *mid = across(r, plane, (size_t)r->across.n_in * sizeof *plane, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         for (size_t x = 0; x < n; x += CHUNK_PX) {
             float chunk[CHUNK_PX];
+            uint8_t above[CHUNK_PX];
             size_t m = n - x < CHUNK_PX ? n - x : CHUNK_PX;
             down_plane(r, mid, stride, y, x, chunk, m);
-            r->rows->threshold(chunk, out + (size_t)y * n + x, m);
+            r->rows->threshold(chunk, above, m);
+            mask_pack(above, m, 0, rows + (size_t)y * row_words + x / 64);
         }
 }
 

@@ -38,8 +38,8 @@ void resample_rgb(resample *r, const uint8_t *rgb, size_t row_bytes, uint8_t *ou
 void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, float *out, int n_threads);
 /* RESAMPLE_ANTIALIAS, RESAMPLE_BILINEAR: plane [in_h,in_w] f32 -> out [out_h,out_w] f32. */
 void resample_plane(resample *r, const float *plane, float *out, int n_threads);
-/* The same, but out [out_h,out_w] u8 is 1 where the result is > 0 (not where it is NaN), else 0. */
-void resample_mask(resample *r, const float *plane, uint8_t *out, int n_threads);
+/* The same as a mask: 1 where the result is > 0 (not where it is NaN). rows [out_h, mask_row_words(out_w)]: packed_mask.h. */
+void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_threads);
 
 /* rgb [n_px,3] u8 -> out [n_px,3] f32: (x/255 - mean)/std with the mean (0.485, 0.456, 0.406) and standard deviation
  * (0.229, 0.224, 0.225) of SAM 2. */

@@ -1,9 +1,9 @@
-/* Works through blocks of pixels, all objects of one before the next, so that the running best stays in the cache. */
+/* Works through blocks of a row, all objects of one before the next, so that the running best stays in the cache. */
 #include "resolve_overlap.h"
 
 #include <assert.h>
 
-enum { BLOCK_PX = 1024 };
+enum { BLOCK_PX = 1024 }; /* whole words of a packed mask */
 
 /* `|` and `&` instead of `||` and `&&`: without branches the loop vectorises. */
 static inline int beats(float challenger, float best)
@@ -11,10 +11,13 @@ static inline int beats(float challenger, float best)
     return (challenger > best) | ((challenger != challenger) & (best == best));
 }
 
-static void resolve_block(const float *const *logits, uint8_t *const *masks, int k, size_t start, size_t n)
+/* n pixels from `start` of a plane on, which are those from word `at` of a mask's rows on. */
+static void resolve_block(const float *const *logits, packed_mask *const *masks, int k, size_t start, size_t n,
+                          size_t at)
 {
     float best[BLOCK_PX];
     int winner[BLOCK_PX];
+    uint8_t mask[BLOCK_PX];
     for (size_t i = 0; i < n; i++) {
         best[i] = logits[0][start + i];
         winner[i] = 0;
@@ -30,20 +33,20 @@ static void resolve_block(const float *const *logits, uint8_t *const *masks, int
         }
     }
     for (int o = 0; o < k; o++) {
-        uint8_t *mask = masks[o] + start;
 #pragma omp simd
         for (size_t i = 0; i < n; i++)
             mask[i] = (uint8_t)((winner[i] == o) & (best[i] > 0));
+        mask_pack(mask, n, 0, mask_rows(masks[o]) + at);
     }
 }
 
-void resolve_overlap(const float *const *logits, uint8_t *const *masks, int k, size_t n_px, int n_threads)
+void resolve_overlap(const float *const *logits, packed_mask *const *masks, int k, int w, int h, int n_threads)
 {
-    assert(k > 0 && n_threads > 0);
-    int64_t n_blocks = (int64_t)((n_px + BLOCK_PX - 1) / BLOCK_PX);
+    assert(k > 0 && w > 0 && n_threads > 0);
+    size_t n = (size_t)w, row_words = mask_row_words(w);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
-    for (int64_t b = 0; b < n_blocks; b++) {
-        size_t start = (size_t)b * BLOCK_PX;
-        resolve_block(logits, masks, k, start, n_px - start < BLOCK_PX ? n_px - start : BLOCK_PX);
-    }
+    for (int y = 0; y < h; y++)
+        for (size_t x = 0; x < n; x += BLOCK_PX)
+            resolve_block(logits, masks, k, (size_t)y * n + x, n - x < BLOCK_PX ? n - x : BLOCK_PX,
+                          (size_t)y * row_words + x / 64);
 }

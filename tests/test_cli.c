@@ -3,12 +3,14 @@
 #include "small_model.h"
 #include "synthetic_clip.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -108,6 +110,9 @@ static const wrong_case wrong_cases[] = {
     {TRACK "--box 30,10,20,20", 1, "expected x0 <= x1"},
     {TRACK "--frame 3 --point 1,1", 1, "object 1 has a prompt on frame 3, but the clip"},
     {TRACK "--frames 2 --frame 2 --point 1,1", 1, "has the frames 0 to 1"},
+    {TRACK "--point 1,1 --frame 2", 2, "--frame: no --point, --box or --mask follows"},
+    {TRACK "--point 1,1 --frames 1", 0, "only the prompted frame, none tracked; end to end"},
+    {TRACK "--point 1,1 --frames 2 --threads 1", 0, "1 thread: 2 frames of 160 x 120"},
     {TRACK "--start_frame 9 --point 1,1", 1, "start_frame 9, but the clip"},
     {TRACK "--reverse --point 1,1", 1, "reverse from frame 0 has nowhere to go; give --start_frame"},
     {TRACK "--prompts @/late.json", 1, "object 3 has a prompt on frame 7"},
@@ -142,6 +147,8 @@ static const wrong_case wrong_cases[] = {
     {IMAGE "--point 1,1 --out @/notes.txt", 1, "a file has that name"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --mem_limit 20M", 1, "the limit is 20 MiB"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --width 0", 2, "--width: 0 is out of range"},
+    {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"},
+    {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"}, /* nor did that make it */
     {"doctor --now", 2, "unknown flag --now"},
 };
 
@@ -157,6 +164,20 @@ static void says_what_is_wrong(void **state)
             printf("WRONG, %d: expected exit %d and '%s'\n", ++n_failed, w->code, w->part);
     }
     assert_int_equal(n_failed, 0);
+}
+
+/* By the system's own reason, not by that of a later look. */
+static void says_why_a_folder_cannot_be_made(void **state)
+{
+    (void)state;
+    static command_result r;
+    if (!mkdir("/sys/nowhere", 0777))
+        fail_msg("/sys/nowhere could be made");
+    const char *why = strerror(errno);
+    run(&r, TRACK "--point 1,1 --out /sys/nowhere");
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.text, why));
+    printf("/sys/nowhere: %s\n", why);
 }
 
 /* Without CUDA, in the build or the machine, --device cuda is refused and auto says that it is the CPU, and why. */
@@ -240,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_questions_about_itself),
         cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(says_why_a_folder_cannot_be_made),
         cmocka_unit_test(says_what_the_device_is),
         cmocka_unit_test(plans_memory),
     };

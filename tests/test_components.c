@@ -212,37 +212,9 @@ static void test_nan_stays(void **state)
     field_close(f);
 }
 
-static void test_area_and_box(void **state)
-{
-    (void)state;
-    uint32_t seed = 11;
-    for (int s = 0; s < N_SIZES; s++) {
-        field *f = field_open(sizes[s][0], sizes[s][1]);
-        for (int pattern = 0; pattern < PATTERNS; pattern++) {
-            int want[4] = {f->w, f->h, -1, -1}, box[4];
-            size_t area = 0;
-            draw(f, pattern, &seed);
-            for (int i = 0; i < f->h * f->w; i++) {
-                int y = i / f->w, x = i % f->w;
-                if (!f->mask[i])
-                    continue;
-                area++;
-                want[0] = x < want[0] ? x : want[0];
-                want[1] = y < want[1] ? y : want[1];
-                want[2] = x > want[2] ? x : want[2];
-                want[3] = y > want[3] ? y : want[3];
-            }
-            assert_int_equal(mask_area(f->mask, (size_t)(f->h * f->w)), area);
-            assert_int_equal(mask_box(f->mask, f->h, f->w, box), area > 0);
-            assert_memory_equal(box, want, sizeof box);
-        }
-        field_close(f);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_labels), cmocka_unit_test(test_cleaning),
-                                       cmocka_unit_test(test_nan_stays), cmocka_unit_test(test_area_and_box)};
+                                       cmocka_unit_test(test_nan_stays)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

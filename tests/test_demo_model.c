@@ -156,9 +156,9 @@ static void step(sam_session *session, const scenario *s, int i, int t, object_s
     for (int o = 0; o < s->n_objects; o++) {
         must(sam_get_mask(session, o + 1, &mask, &err), &err);
         const mask_view truth = {.px = the_clip.masks[o] + (size_t)t * N_PX, .row_bytes = W};
-        const mask_view found = {.px = mask.bits, .row_bytes = mask.row_bytes};
-        for (int y = 0; bits && y < H; y++)
-            memcpy(bits + (size_t)o * N_PX + y * W, mask.bits + (size_t)y * mask.row_bytes, W);
+        const mask_view found = {.words = mask.words};
+        if (bits)
+            sam_mask_bytes(&mask, bits + (size_t)o * N_PX, W);
         if (i == 0 || !is_scored(s, t))
             continue;
         must(metric_frame(METRIC_SAV, &truth, &found, W, H, &scratch, &score, &err), &err);

@@ -1,12 +1,13 @@
 /* How a session drives a device, proven on the emulated one: what it waits for and takes, that results do not depend on
  * when queued work happens, and what follows a failure. What the kernels compute is test_emulated_model's business. */
-#include "allocations.h"
+#include "alloc_count.h"
 #include "backend_emu.h"
 #include "model.h"
 #include "tiny_model.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -60,18 +61,35 @@ static void track(sam_session *s)
 /* ---- waits and memory --------------------------------------------------------------------------------------------- */
 
 static int working;
-static allocations by_engine;
+static long by_engine; /* allocations; stays 0 where they cannot be counted */
+
+static void stop_counting(void)
+{
+    long n = alloc_count_end().own;
+    by_engine += n > 0 ? n : 0;
+}
 
 /* What the emulator takes while it works is not the engine's. */
 static void on_work(int begins)
 {
-    if (begins && !working++) {
-        allocations now = allocations_end();
-        by_engine.own += now.own;
-        by_engine.by_libraries += now.by_libraries;
-    } else if (!begins && !--working) {
-        allocations_begin();
-    }
+    if (begins && !working++)
+        stop_counting();
+    else if (!begins && !--working)
+        alloc_count_begin();
+}
+
+/* A frame, tracked; counts what the engine takes for it. */
+static void counted_frame(sam_session *s, int64_t t, sam_direction direction)
+{
+    sam_error err;
+    emu_on_work(on_work);
+    alloc_count_begin();
+    tiny_push(s, W, H, t);
+    sam_status status = sam_track(s, direction, &err);
+    stop_counting();
+    emu_on_work(NULL);
+    if (status != SAM_OK)
+        fail_msg("%s", err.text);
 }
 
 static void test_steady_frames(void **state)
@@ -86,21 +104,13 @@ static void test_steady_frames(void **state)
         prompt_all(s, n_objects);
         track(s);
         long waits = 0, taken = 0, runs = 0;
-        by_engine = (allocations){0};
         for (int t = 1; t < FRAMES; t++) {
             emu_device before = emu;
-            emu_on_work(on_work);
-            allocations_begin();
-            tiny_push(s, W, H, t);
-            track(s);
-            on_work(1);
-            on_work(0);
-            allocations_end();
-            emu_on_work(NULL);
+            counted_frame(s, t, SAM_FORWARD);
             assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
             assert_int_equal(stats.waits, emu.n_waits - before.n_waits);
             if (t < 3) { /* recordings are made */
-                by_engine = (allocations){0};
+                by_engine = 0;
                 continue;
             }
             waits += emu.n_waits - before.n_waits;
@@ -109,15 +119,58 @@ static void test_steady_frames(void **state)
         }
         printf("%d objects, %d steady frames: %ld waits, %ld allocations of the device, %ld of the heap, %ld operators "
                "enqueued one by one\n",
-               n_objects, FRAMES - 3, waits, taken, by_engine.own, runs);
+               n_objects, FRAMES - 3, waits, taken, by_engine, runs);
         assert_int_equal(waits, FRAMES - 3);
         assert_int_equal(taken, 0);
-        assert_int_equal(by_engine.own, 0);
+        assert_int_equal(by_engine, 0);
         sam_session_close(s);
         sam_model_close(m);
         assert_int_equal(emu.n_allocs, 0);
         assert_int_equal(emu.n_host_allocs, 0);
     }
+}
+
+/* What changes in the middle of a video costs no wait and, once recorded, no memory: an object more, a correction, the other
+ * way through time, an object less. */
+static void test_changes(void **state)
+{
+    (void)state;
+    static const char *const what[] = {"an object more", "a correction", "in reverse", "an object less"};
+    emu = (emu_device){.order = EMU_LATE};
+    sam_model *m = open_model(TINY_SAM21);
+    sam_session *s = open_session(m, MAX_OBJECTS);
+    const sam_point click = {50, 20, 1};
+    sam_stats stats;
+    sam_direction way = SAM_FORWARD;
+    int64_t t = 0;
+    tiny_push(s, W, H, t);
+    prompt_all(s, 1);
+    for (int change = 0; change < 5; change++) {
+        for (int k = 0; k < 3; k++) {
+            t += way == SAM_FORWARD ? 1 : -1;
+            by_engine = 0;
+            emu_device before = emu;
+            counted_frame(s, t, way);
+            assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+            printf("%s, frame %d: %d waits, %ld allocations of the device, %ld of the heap, %ld replays\n",
+                   change ? what[change - 1] : "one object", k, stats.waits, emu.n_taken - before.n_taken, by_engine,
+                   emu.n_replays - before.n_replays);
+            assert_int_equal(stats.waits, 1);
+            assert_int_equal(emu.n_taken, before.n_taken);
+            if (k == 2) { /* the encoder has a recording for each of two places */
+                assert_int_equal(by_engine, 0);
+                assert_int_equal(emu.n_replays - before.n_replays, 2);
+            }
+        }
+        if (change == 0 || change == 1)
+            assert_int_equal(
+                sam_prompt(s, change == 0 ? 3 : 1, &(sam_prompt_set){.points = &click, .n_points = 1}, NULL), SAM_OK);
+        way = change == 2 ? SAM_REVERSE : way;
+        if (change == 3)
+            assert_int_equal(sam_remove_object(s, 3, NULL), SAM_OK);
+    }
+    sam_session_close(s);
+    sam_model_close(m);
 }
 
 /* ---- order -------------------------------------------------------------------------------------------------------- */
@@ -126,6 +179,8 @@ typedef struct outcome {
     float logits[FRAMES][MAX_OBJECTS][LOGITS];
     float presence[FRAMES][MAX_OBJECTS], iou[FRAMES][MAX_OBJECTS];
     uint8_t bits[FRAMES][MAX_OBJECTS][W * H];
+    sam_box box[FRAMES][MAX_OBJECTS];
+    int32_t area[FRAMES][MAX_OBJECTS];
 } outcome;
 
 static void take_masks(sam_session *s, int frame, outcome *out)
@@ -135,7 +190,9 @@ static void take_masks(sam_session *s, int frame, outcome *out)
         assert_int_equal(sam_get_mask(s, k + 1, &mask, NULL), SAM_OK);
         assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
         memcpy(out->logits[frame][k], mask.logits, sizeof out->logits[frame][k]);
-        memcpy(out->bits[frame][k], mask.bits, sizeof out->bits[frame][k]);
+        sam_mask_bytes(&mask, out->bits[frame][k], W);
+        out->box[frame][k] = mask.box;
+        out->area[frame][k] = mask.area_px;
         out->presence[frame][k] = mask.presence;
         out->iou[frame][k] = mask.iou;
     }
@@ -253,6 +310,74 @@ static void test_overlap(void **state)
     assert_true(!stats.overlap && stats.state_bytes == plain.state_bytes && stats.scratch_bytes == plain.scratch_bytes);
     sam_session_close(s);
     sam_model_close(m);
+}
+
+/* ---- masks -------------------------------------------------------------------------------------------------------- */
+
+enum { MANY = 131, LOW = 16 };
+
+/* All of MANY planes, each from its own place, into neighbouring masks but for one gap. */
+static void render_many(const backend_api *api, const image_sizes *z, const float *planes, char *room)
+{
+    sam_error err;
+    backend *b;
+    images *im;
+    void *stream, *on_device;
+    const float *list[MANY];
+    packed_mask *masks[MANY];
+    size_t bytes = packed_mask_bytes(W, H), n_bytes = (size_t)MANY * LOW * LOW * sizeof *planes;
+    assert_int_equal(api->open(&(sam_model_options){.n_threads = 1}, &b, &err), SAM_OK);
+    assert_int_equal(api->images_open(b, z, &im, &err), SAM_OK);
+    assert_null(api->stream_open(b, &stream));
+    on_device = api->alloc(b, n_bytes);
+    assert_non_null(on_device);
+    assert_null(api->write(b, stream, on_device, planes, n_bytes));
+    for (int i = 0; i < MANY; i++) {
+        list[i] = (const float *)on_device + (size_t)(MANY - 1 - i) * LOW * LOW;
+        masks[i] = (packed_mask *)(void *)(room + (size_t)(i + (i > 50)) * bytes);
+    }
+    assert_null(api->render(im, stream, list, MANY, masks));
+    assert_null(api->wait(b, stream));
+    api->release(b, on_device);
+    api->stream_close(b, stream);
+    api->images_close(b, im);
+    api->close(b);
+}
+
+static void test_many_masks(void **state)
+{
+    (void)state;
+    static float planes[MANY * LOW * LOW];
+    if (op_cpu_level(NULL) < 1)
+        skip(); /* no fused multiply-adds to compare with */
+    size_t n_bytes = (MANY + 1) * packed_mask_bytes(W, H);
+    char *want = calloc(1, n_bytes), *got = calloc(1, n_bytes);
+    uint32_t seed = 4;
+    assert_true(want && got);
+    for (size_t i = 0; i < sizeof planes / sizeof *planes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        planes[i] = i < LOW * LOW ? -1 : (float)(seed >> 8 & 255) - 150; /* the last of the list is empty */
+    }
+    for (int way = 0; way < 4; way++) {
+        const image_sizes z = {.width = W,
+                               .height = H,
+                               .side_px = 4 * LOW,
+                               .low_px = LOW,
+                               .max_masks = MANY,
+                               .no_overlap = way & 1,
+                               .max_hole_area = way & 2 ? 4 : 0,
+                               .n_threads = 1};
+        emu = (emu_device){.order = EMU_LATE};
+        render_many(&backend_cpu, &z, planes, want);
+        render_many(&backend_emu, &z, planes, got);
+        assert_memory_equal(got, want, n_bytes);
+        const packed_mask *last = (packed_mask *)(void *)(got + n_bytes - packed_mask_bytes(W, H));
+        assert_int_equal(last->area, 0);
+    }
+    assert_true(!emu.n_allocs && !emu.n_host_allocs);
+    printf("%d masks in a call, cleaned or not, overlapping or not: as on the CPU\n", MANY);
+    free(want);
+    free(got);
 }
 
 /* ---- taps --------------------------------------------------------------------------------------------------------- */
@@ -391,7 +516,11 @@ static void check_fault(sam_model *m, long n, int launch, int check, const char 
     for (int i = 0; i < n_says; i++)
         expect_text(&err, SAM_E_DEVICE, &says[i], 1);
     printf("%s\n", err.text);
-    assert_int_equal(try_frame(s, 0, &later), SAM_E_DEVICE);
+    sam_mask mask; /* that of the last frame is gone: nobody may take what is there for this frame's */
+    const sam_status refused[] = {try_frame(s, 0, &later), sam_get_mask(s, 1, &mask, &later),
+                                  sam_remove_object(s, 1, &later), sam_session_reset(s, &later)};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(refused[i], SAM_E_DEVICE);
     assert_non_null(strstr(later.text, err.text));
     if (!launch) { /* the device is lost for others too */
         sam_session *other = NULL;
@@ -425,9 +554,11 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_order_of_work), cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_taps),          cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),    cmocka_unit_test(test_order_of_work),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks), cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),
     };
+    alloc_count_watch(1);
     tiny_models_make(&models);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tiny_models_remove(&models);

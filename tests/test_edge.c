@@ -78,6 +78,8 @@ static void both_phases(void **state)
               "edge --split_dir @/split --models sam2_tiny_points,sam2_tiny_bbox --isolate_models "
               "--enable_cudnn_tuning --out_dir @/plain" FLAGS);
     check_metadata("plain/preprocessed/metadata.json", 0);
+    assert_non_null(strstr(result.text, "   RSS MiB    GPU MiB   pool MiB\n"));
+    assert_non_null(strstr(result.text, "          -          -\n")); /* no GPU, no shared pool */
     csv_table t = table("plain");
     assert_int_equal(t.n_rows, 4);
     for (int row = 0; row < 4; row++)
@@ -284,6 +286,57 @@ static void nothing_to_prompt_with_is_told(void **state)
               "edge --split_dir @/empty --models sam2_tiny_points --out_dir @/empty_out" FLAGS);
 }
 
+/* Names beside those of the documented layout: one that metadata cannot hold, and an object and a video that cannot run. None
+ * takes a place or a result from the others. */
+static void odd_videos_do_not_disturb_the_others(void **state)
+{
+    (void)state;
+    static const uint8_t empty[96 * 64];
+    static const char *const videos[] = {"a b, \"c\" \xc3\xbc", "lat\xe9in", "one", "plain"};
+    for (int i = 0; i < 4; i++)
+        sav_video_make(&tree, "odd", videos[i], i == 2 ? 1 : 5);
+    for (int t = 0; t < 5; t += 2) {
+        char path[128];
+        snprintf(path, sizeof path, "odd/Annotations_6fps/plain/001/%05d.png", t);
+        tree_gray(&tree, path, empty, 96, 64);
+    }
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/odd --models sam2_tiny_points --preprocess_frames --out_dir @/odd_out" FLAGS);
+    assert_non_null(strstr(result.text, "lat\xe9in is left out: the name is not UTF-8"));
+    assert_non_null(strstr(result.text, "plain/001 is left out: "));
+    assert_non_null(strstr(result.text, "one/000  sam2_tiny_points  no frame to track after the prompted one"));
+    json_t *json = verb_json(&tree, "odd_out/preprocessed/metadata.json");
+    assert_int_equal(json_array_size(json_object_get(json, "videos")), 4);
+    documented_fields(json, "edge.md", NULL);
+    json_decref(json);
+    csv_table t = table("odd_out");
+    assert_int_equal(t.n_rows, 5);
+    for (int row = 0; row < 5; row++) {
+        assert_string_equal(table_cell(&t, row, "video"), videos[row < 2 ? 0 : row < 4 ? 2 : 3]);
+        assert_string_equal(table_cell(&t, row, "status"), "ok");
+        assert_int_equal(table_number(&t, row, "frames"), row == 2 || row == 3 ? 1 : 5);
+        assert_int_equal(table_number(&t, row, "prepared_frames"), 1);
+    }
+    csv_close(&t);
+}
+
+/* Ctrl-C while setting up: the parent says so, and names no table that is not there. */
+static void an_interrupted_setup_is_said(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "stopped/edge_progress.json"));
+    pid_t parent = verb_start(&tree, "edge --split_dir @/split --models sam2_tiny_points --out_dir @/stopped" FLAGS);
+    pid_t child = worker(path, "setup", "");
+    assert_true(child > 0);
+    kill(child, SIGINT);
+    kill(parent, SIGINT);
+    assert_int_equal(verb_end(parent), 130);
+    assert_non_null(strstr(messages(), "interrupted; --resume with the same flags goes on from here"));
+    assert_null(strstr(messages(), "jetson_benchmark_summary.csv"));
+    assert_int_not_equal(access(tree_path(&tree, "stopped/jetson_benchmark_summary.csv"), F_OK), 0);
+}
+
 static void presets_and_wrong_use(void **state)
 {
     (void)state;
@@ -337,6 +390,8 @@ int main(void)
         cmocka_unit_test(a_killed_setup_leaves_one_model_cold),
         cmocka_unit_test(a_killed_run_is_resumed),
         cmocka_unit_test(nothing_to_prompt_with_is_told),
+        cmocka_unit_test(odd_videos_do_not_disturb_the_others),
+        cmocka_unit_test(an_interrupted_setup_is_said),
         cmocka_unit_test(presets_and_wrong_use),
         cmocka_unit_test(shared_memory_is_recognised),
     };

@@ -36,7 +36,7 @@ static void take_masks(sam_session *s, int frame, outcome *out)
         assert_int_equal(sam_get_mask(s, k + 1, &mask, NULL), SAM_OK);
         assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
         memcpy(out->logits[frame][k], mask.logits, sizeof out->logits[frame][k]);
-        memcpy(out->bits[frame][k], mask.bits, sizeof out->bits[frame][k]);
+        sam_mask_bytes(&mask, out->bits[frame][k], W);
         out->presence[frame][k] = mask.presence;
     }
 }

@@ -1,4 +1,5 @@
 /* The verb eval from its command line: what it writes, and that each thing that can be wrong is named. */
+#include "documented.h"
 #include "flags.h"
 #include "temp_tree.h"
 
@@ -84,6 +85,9 @@ static void writes_json_and_csv(void **state)
     assert_int_equal(run_eval(BASE "--csv @/out.csv --per_frame"), 0);
     json_t *root = json_load_file(tree_path(&tree, "out.json"), 0, NULL);
     assert_non_null(root);
+    static const char *const by_name[] = {"objects", NULL};
+    documented_keys(root, "files.md", "## `eval --json");
+    documented_fields(root, "files.md", by_name);
     const char *metric;
     double j, f, j_and_f, j_object;
     json_t *per_frame;
@@ -98,6 +102,9 @@ static void writes_json_and_csv(void **state)
     assert_int_equal(json_array_size(per_frame), 3);
     assert_int_equal(json_object_size(json_object_get(root, "objects")), 2);
     json_decref(root);
+    csv_table table = documented_table(&tree, "out.csv", "files.md", "**`eval --csv");
+    assert_int_equal(table.n_rows, 3);
+    csv_close(&table);
     char text[512];
     FILE *csv = fopen(tree_path(&tree, "out.csv"), "rb");
     assert_non_null(csv);
@@ -160,7 +167,8 @@ static const bad_case bad_cases[] = {
     {"--gt @/gt --pred @/pred --metric iou --json @/x", "'iou' is not one of davis|sav|vos_benchmark|seed", NULL, NULL,
      NULL},
     {"--gt @/gt --metric sav --json @/x", "--pred DIR is required", NULL, NULL, NULL},
-    {"--gt @/gt --pred @/pred --metric sav --json @/none/x.json", "none/x.json: cannot be written", NULL, NULL, NULL},
+    {"--gt @/gt --pred @/pred --metric sav --json @/list.txt/x.json",
+     "list.txt: this folder cannot be made: a file has", NULL, "list.txt", "video_0\n"},
     {"--gt @/gt --pred @/pred --metric sav --json /dev/full", "/dev/full: cannot be written: No space", NULL, NULL,
      NULL},
 };

@@ -116,90 +116,121 @@ static void frames(void **state)
     printf("%zu frames, identical\n", COUNT(kinds) * COUNT(sizes));
 }
 
+/* n planes of noise with a few NaN, and what the CPU makes of them. */
+typedef struct mask_case {
+    float *planes, *resized;
+    const float **list;        /* [n] planes of `resized`            */
+    packed_mask *want, *apart; /* n of each; apart: without overlap  */
+    packed_mask **each;        /* [n] those of `apart`               */
+} mask_case;
+
+static packed_mask *nth(packed_mask *first, int i, int w, int h)
+{
+    return (packed_mask *)(void *)((char *)first + (size_t)i * packed_mask_bytes(w, h));
+}
+
+/* z: in_w, in_h, out_w, out_h */
+static void case_open(mask_case *c, resample *r, int n, const int *z, uint32_t seed)
+{
+    size_t n_in = (size_t)z[0] * (size_t)z[1], n_out = (size_t)z[2] * (size_t)z[3], count = (size_t)n;
+    c->planes = take(count * n_in * sizeof *c->planes);
+    c->resized = take(count * n_out * sizeof *c->resized);
+    c->list = take(count * sizeof *c->list);
+    c->want = take(count * packed_mask_bytes(z[2], z[3]));
+    c->apart = take(count * packed_mask_bytes(z[2], z[3]));
+    c->each = take(count * sizeof *c->each);
+    for (size_t k = 0; k < count * n_in; k++)
+        c->planes[k] = k % 41 == 40 ? NAN : ((float)(next_random(&seed) % 4096) - 2300.0f) / 300.0f;
+    for (int o = 0; o < n; o++) {
+        packed_mask *m = nth(c->want, o, z[2], z[3]);
+        float *to = c->resized + (size_t)o * n_out;
+        c->list[o] = to;
+        c->each[o] = nth(c->apart, o, z[2], z[3]);
+        resample_plane(r, c->planes + (size_t)o * n_in, to, 1);
+        resample_mask(r, c->planes + (size_t)o * n_in, mask_rows(m), 1);
+        packed_mask_measure(m, z[2], z[3]);
+    }
+    resolve_overlap(c->list, c->each, n, z[2], z[3], 1);
+    for (int o = 0; o < n; o++)
+        packed_mask_measure(c->each[o], z[2], z[3]);
+}
+
+static void case_close(mask_case *c)
+{
+    free(c->planes);
+    free(c->resized);
+    free((void *)c->list);
+    free(c->want);
+    free(c->apart);
+    free((void *)c->each);
+}
+
+static void check_masks(int n, const int *z, uint32_t seed)
+{
+    resample *r = resample_open(RESAMPLE_BILINEAR, z[0], z[1], z[2], z[3]);
+    assert_non_null(r);
+    if (resample_select(r, "avx2")) { /* else there is no code with fused multiply-adds to compare with */
+        size_t bytes = (size_t)n * packed_mask_bytes(z[2], z[3]);
+        packed_mask *got = take(bytes);
+        mask_case c;
+        axes a;
+        case_open(&c, r, n, z, seed);
+        axes_open(&a, RESAMPLE_BILINEAR, z[0], z[1], z[2], z[3]);
+        for (unsigned s = 0; s < N_SEEDS; s++) {
+            emu_seed(s);
+            memset(got, 0xFF, bytes);
+            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 0, got, NULL));
+            assert_memory_equal(got, c.want, bytes);
+            memset(got, 0xFF, bytes);
+            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 1, got, NULL));
+            assert_memory_equal(got, c.apart, bytes);
+        }
+        axes_close(&a);
+        case_close(&c);
+        free(got);
+    }
+    resample_close(r);
+}
+
 static void masks(void **state)
 {
     (void)state;
-    static const resample_kind kinds[] = {RESAMPLE_BILINEAR, RESAMPLE_ANTIALIAS};
-    for (size_t i = 0; i < COUNT(kinds) * COUNT(sizes); i++) {
-        const int *z = sizes[i / COUNT(kinds)];
-        resample_kind kind = kinds[i % COUNT(kinds)];
-        resample *r = resample_open(kind, z[0], z[1], z[2], z[3]);
-        assert_non_null(r);
-        if (!resample_select(r, "avx2")) {
-            resample_close(r);
-            continue;
-        }
-        int n = (int)(i % MAX_PLANES) + 1;
-        size_t n_in = (size_t)z[0] * (size_t)z[1], n_out = (size_t)z[2] * (size_t)z[3];
-        float *planes = take((size_t)n * n_in * sizeof *planes), *want = take((size_t)n * n_out * sizeof *want);
-        float *got = take((size_t)n * n_out * sizeof *got);
-        uint8_t *bits = take((size_t)n * n_out), *want_bits = take((size_t)n * n_out), *apart = take((size_t)n * n_out);
-        const float *list[MAX_PLANES], *resized[MAX_PLANES];
-        uint8_t *each[MAX_PLANES];
-        uint32_t seed = (uint32_t)i + 1;
-        for (size_t k = 0; k < (size_t)n * n_in; k++)
-            planes[k] = k % 41 == 40 ? NAN : ((float)(next_random(&seed) % 4096) - 2000.0f) / 300.0f;
-        for (int o = 0; o < n; o++) {
-            list[o] = planes + (size_t)o * n_in;
-            resized[o] = want + (size_t)o * n_out;
-            each[o] = apart + (size_t)o * n_out;
-            resample_plane(r, list[o], want + (size_t)o * n_out, 1);
-            resample_mask(r, list[o], want_bits + (size_t)o * n_out, 1);
-        }
-        resolve_overlap(resized, each, n, n_out, 1);
-        axes a;
-        axes_open(&a, kind, z[0], z[1], z[2], z[3]);
-        for (unsigned s = 0; s < N_SEEDS; s++) {
-            emu_seed(s);
-            succeeds(CUDA_FN(resample_planes_cuda)(&a.device[0], &a.device[1], list, n, got, NULL));
-            /* Shrinking, the CPU adds eight taps at a time in another way. NaNs differ in their sign bits. */
-            double allowed = kind == RESAMPLE_ANTIALIAS ? 2e-6 : ROUNDING;
-            for (size_t k = 0; k < (size_t)n * n_out; k++)
-                if (!(fabs((double)got[k] - (double)want[k]) <= allowed || (isnan(got[k]) && isnan(want[k]))))
-                    fail_msg("kind %d, %dx%d to %dx%d, value %zu: got %.9g, want %.9g", kind, z[0], z[1], z[2], z[3], k,
-                             (double)got[k], (double)want[k]);
-            if (kind == RESAMPLE_ANTIALIAS)
-                continue;
-            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], list, n, 0, bits, NULL));
-            assert_memory_equal(bits, want_bits, (size_t)n * n_out);
-            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], list, n, 1, bits, NULL));
-            assert_memory_equal(bits, apart, (size_t)n * n_out);
-        }
-        axes_close(&a);
-        resample_close(r);
-        free(planes);
-        free(want);
-        free(got);
-        free(bits);
-        free(want_bits);
-        free(apart);
-    }
-    printf("%zu sets of planes, masks identical\n", COUNT(kinds) * COUNT(sizes));
+    static const int wide[][4] = {{20, 6, 257, 13}, {16, 16, 256, 9}, {9, 5, 255, 8}, {30, 4, 600, 3},
+                                  {8, 8, 64, 17},   {8, 8, 65, 16},   {5, 9, 2, 90},  {8, 8, 1, 33}};
+    int n_sets = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++, n_sets++)
+        check_masks((int)(i % MAX_PLANES) + 1, sizes[i], (uint32_t)i + 1);
+    for (size_t i = 0; i < COUNT(wide); i++, n_sets++)
+        check_masks((int)(i % MAX_PLANES) + 1, wide[i], (uint32_t)i + 100);
+    printf("%d sets of planes, packed masks, boxes and areas identical, with and without overlap\n", n_sets);
 }
 
-static void overlap(void **state)
+/* Empty and full masks, and one pixel in each corner. */
+static void extents(void **state)
 {
     (void)state;
-    enum { PX = 1000 };
-    float *logits = take(MAX_PLANES * PX * sizeof *logits);
-    uint8_t *want = take(MAX_PLANES * PX), *got = take(MAX_PLANES * PX);
-    const float *list[MAX_PLANES];
-    uint8_t *to_want[MAX_PLANES], *to_got[MAX_PLANES];
-    uint32_t seed = 3;
-    for (size_t i = 0; i < MAX_PLANES * PX; i++) /* few values: many are equal */
-        logits[i] = i % 29 == 28 ? NAN : (float)(next_random(&seed) % 7) - 3.0f;
-    for (int o = 0; o < MAX_PLANES; o++) {
-        list[o] = logits + o * PX;
-        to_want[o] = want + o * PX;
-        to_got[o] = got + o * PX;
+    enum { W = 300, H = 11, N = 6 };
+    static float planes[N][H * W];
+    static const int at[N] = {-1, -1, 0, W - 1, (H - 1) * W, H * W - 1};
+    packed_mask *got = take(N * packed_mask_bytes(W, H));
+    axes a;
+    axes_open(&a, RESAMPLE_BILINEAR, W, H, W, H);
+    for (int i = 0; i < N; i++)
+        for (int p = 0; p < H * W; p++)
+            planes[i][p] = i == 1 || p == at[i] ? 1 : -1;
+    for (unsigned s = 0; s < N_SEEDS; s++) {
+        emu_seed(s);
+        memset(got, 0xFF, N * packed_mask_bytes(W, H));
+        succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], planes[0], N, 0, got, NULL));
+        for (int i = 0; i < N; i++) {
+            const packed_mask *m = nth(got, i, W, H);
+            int x = at[i] % W, y = at[i] / W;
+            const int32_t none[4] = {W, H, -1, -1}, all[4] = {0, 0, W - 1, H - 1}, one[4] = {x, y, x, y};
+            assert_memory_equal(m->box, i == 0 ? none : i == 1 ? all : one, sizeof one);
+            assert_int_equal(m->area, i == 0 ? 0 : i == 1 ? W * H : 1);
+        }
     }
-    for (int k = 1; k <= MAX_PLANES; k++) {
-        resolve_overlap(list, to_want, k, PX, 1);
-        succeeds(CUDA_FN(resolve_overlap_cuda)(list, to_got, k, PX, NULL));
-        assert_memory_equal(got, want, (size_t)k * PX);
-    }
-    free(logits);
-    free(want);
+    axes_close(&a);
     free(got);
 }
 
@@ -267,7 +298,8 @@ static void cleaning(void **state)
     for (size_t i = 0; i < COUNT(shapes) * PATTERNS; i++) {
         int h = shapes[i / PATTERNS][0], w = shapes[i / PATTERNS][1], n = (int)(i % 3) + 1;
         size_t n_px = (size_t)h * (size_t)w, bytes = (size_t)n * n_px * sizeof(float);
-        float *logits = take(bytes), *want = take(bytes), *got = take(bytes), *list[3];
+        float *logits = take(bytes), *want = take(bytes), *got = take(bytes);
+        const float *list[3];
         void *scratch = take(components_cuda_bytes(n, h, w)), *host_scratch = take(components_scratch_bytes(h, w));
         for (size_t p = 0; p < (size_t)n * n_px; p++) {
             int at = (int)(p % n_px);
@@ -282,10 +314,10 @@ static void cleaning(void **state)
             n_changed += clean_logits(want + (size_t)o * n_px, h, w, hole, 10, speck, -10, host_scratch);
         for (unsigned s = 0; s < N_SEEDS; s++) {
             emu_seed(s);
-            memcpy(got, logits, bytes);
+            memset(got, 0xFF, bytes);
             for (int o = 0; o < n; o++)
-                list[o] = got + (size_t)o * n_px;
-            succeeds(CUDA_FN(clean_logits_cuda)(list, n, h, w, hole, 10, speck, -10, scratch, NULL));
+                list[o] = logits + (size_t)o * n_px;
+            succeeds(CUDA_FN(clean_logits_cuda)(list, n, h, w, hole, 10, speck, -10, got, scratch, NULL));
             assert_memory_equal(got, want, bytes);
         }
         free(logits);
@@ -297,45 +329,55 @@ static void cleaning(void **state)
     printf("%zu pixels changed, identical\n", n_changed);
 }
 
-static void boxes(void **state)
+/* More than a launch takes the addresses of. */
+static void many_planes(void **state)
 {
     (void)state;
-    uint32_t seed = 5;
-    for (size_t i = 0; i < COUNT(shapes); i++) {
-        int h = shapes[i][0], w = shapes[i][1], box[4], got[3 * 5];
-        size_t n_px = (size_t)h * (size_t)w;
-        uint8_t *bits = take(3 * n_px);
-        for (size_t p = 0; p < 3 * n_px; p++) /* the first is empty, the second has few pixels */
-            bits[p] = p >= n_px && next_random(&seed) % (p < 2 * n_px ? 97 : 2) == 0;
-        for (unsigned s = 0; s < N_SEEDS; s++) {
-            emu_seed(s);
-            succeeds(CUDA_FN(mask_boxes_cuda)(bits, 3, h, w, got, NULL));
-            for (int o = 0; o < 3; o++) {
-                mask_box(bits + (size_t)o * n_px, h, w, box);
-                assert_memory_equal(got + 5 * o, box, sizeof box);
-                assert_int_equal(got[5 * o + 4], mask_area(bits + (size_t)o * n_px, n_px));
-            }
-        }
-        free(bits);
+    enum { N = 2 * CLEAN_PLANES + 3, SIDE = 9, PX = SIDE * SIDE, HOLE = 3 };
+    static const int z[4] = {SIDE, SIDE, 40, 21};
+    static float logits[N][PX], want[N][PX], got[N][PX];
+    const float *list[N];
+    uint32_t seed = 21;
+    size_t n_changed = 0;
+    void *scratch = take(components_cuda_bytes(N, SIDE, SIDE)), *host = take(components_scratch_bytes(SIDE, SIDE));
+    for (int o = 0; o < N; o++) {
+        list[N - 1 - o] = logits[o]; /* from anywhere: in another order than they lie in */
+        for (int p = 0; p < PX; p++)
+            logits[o][p] = next_random(&seed) % 3 ? 1.0f + (float)o : -1;
     }
+    for (int o = 0; o < N; o++) {
+        memcpy(want[o], list[o], sizeof want[o]);
+        n_changed += clean_logits(want[o], SIDE, SIDE, HOLE, 0.1f, 0, 0, host);
+    }
+    for (unsigned s = 0; s < N_SEEDS; s++) {
+        emu_seed(s);
+        memset(got, 0xFF, sizeof got);
+        succeeds(CUDA_FN(clean_logits_cuda)(list, N, SIDE, SIDE, HOLE, 0.1f, 0, 0, got[0], scratch, NULL));
+        assert_memory_equal(got, want, sizeof got);
+    }
+    free(scratch);
+    free(host);
+    check_masks(N, z, 5);
+    printf("%d planes: %zu pixels changed, identical; masks identical\n", N, n_changed);
 }
 
 static void refusals(void **state)
 {
     (void)state;
-    float plane = 0, *list[1] = {&plane};
-    uint8_t mask = 0, *masks_of[1] = {&mask};
-    resample_axis a = {0};
-    assert_non_null(CUDA_FN(resolve_overlap_cuda)((const float *const *)list, masks_of, 129, 1, NULL));
-    assert_non_null(CUDA_FN(clean_logits_cuda)(list, 0, 1, 1, 1, 0, 1, 0, NULL, NULL));
-    assert_non_null(CUDA_FN(render_masks_cuda)(&a, &a, (const float *const *)list, 1, 0, &mask, NULL));
+    float plane = 0;
+    const float *list[1] = {&plane};
+    packed_mask mask;
+    resample_axis a = {0}, shrinks = {.weight = &plane, .taps = 3};
+    assert_non_null(CUDA_FN(clean_logits_cuda)(list, 0, 1, 1, 1, 0, 1, 0, &plane, NULL, NULL));
+    assert_non_null(CUDA_FN(render_masks_cuda)(&a, &a, &plane, 1, 0, &mask, NULL));
+    assert_non_null(CUDA_FN(render_masks_cuda)(&shrinks, &shrinks, &plane, 1, 0, &mask, NULL));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames),   cmocka_unit_test(masks),    cmocka_unit_test(overlap), cmocka_unit_test(labels),
-        cmocka_unit_test(cleaning), cmocka_unit_test(refusals), cmocka_unit_test(boxes),
+        cmocka_unit_test(frames),   cmocka_unit_test(masks),       cmocka_unit_test(extents),  cmocka_unit_test(labels),
+        cmocka_unit_test(cleaning), cmocka_unit_test(many_planes), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

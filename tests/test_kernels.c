@@ -51,6 +51,8 @@ static void figures_agree(void **state)
     assert_non_null(strstr(result.text, "attention"));
     json_t *list = verb_json(&tree, "k.json"), *ceilings, *frame;
     assert_int_equal(json_array_size(list), 1);
+    documented_keys(json_array_get(list, 0), "kernels.md", "`--json FILE` is a list");
+    documented_fields(list, "kernels.md", NULL);
     const json_t *model = json_array_get(list, 0), *k;
     ceilings = json_object_get(model, "ceilings");
     frame = json_object_get(model, "frame");

@@ -62,6 +62,21 @@ static void baselines_where_they_are_taken(void **state)
     model_list_free(&l);
 }
 
+static void knows_the_size_models_were_made_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *names;
+        int px;
+    } lists[] = {{"demo_points,demo_mask", 256}, {"demo_points,edgetam_points", 1024}, {"sam2_tiny_bbox", 1024}};
+    for (size_t i = 0; i < 3; i++) {
+        model_list l = {0};
+        assert_int_equal(model_list_parse(lists[i].names, MODELS_ONLY, &l, NULL), SAM_OK);
+        assert_int_equal(model_list_px(&l), lists[i].px);
+        model_list_free(&l);
+    }
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -92,6 +107,8 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads_names), cmocka_unit_test(aliases_count_once),
-                                       cmocka_unit_test(baselines_where_they_are_taken), cmocka_unit_test(refuses)};
+                                       cmocka_unit_test(baselines_where_they_are_taken),
+                                       cmocka_unit_test(knows_the_size_models_were_made_for),
+                                       cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

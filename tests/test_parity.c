@@ -170,8 +170,7 @@ static void record(run *r, int frame)
         memcpy(to->pointer, m.pointer, sizeof to->pointer);
         to->score = m.presence;
         to->iou = m.iou;
-        for (int y = 0; y < H; y++)
-            memcpy(to->bits + (size_t)y * W, m.bits + (size_t)y * m.row_bytes, W);
+        sam_mask_bytes(&m, to->bits, W);
     }
     r->order[r->n_order++ % MAX_FRAMES] = frame;
 }
@@ -435,7 +434,9 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     for (int i = 0; i < n_masks; i++) {
         memcpy(logits + (size_t)i * LOW * LOW, masks[i].logits, LOW * LOW * sizeof(float));
         iou[i] = masks[i].iou;
-        raise(&w->mask, 1 - mask_iou(ref, "image/obj_1/mask.bits", (size_t)i, masks[i].bits));
+        static uint8_t bits[W * H];
+        sam_mask_bytes(&masks[i], bits, W);
+        raise(&w->mask, 1 - mask_iou(ref, "image/obj_1/mask.bits", (size_t)i, bits));
         if (!strcmp(ref->name, "image_point") && iou[i] > best) {
             best = iou[i];
             memcpy(previous_logits, masks[i].logits, sizeof previous_logits);

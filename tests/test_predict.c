@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "backend_paper.h"
+#include "documented.h"
 #include "frame_calls.h"
 #include "predict.h"
 #include "small_model.h"
@@ -236,6 +237,8 @@ static void the_verb_prints_and_writes(void **state)
     snprintf(flags, sizeof flags, "%s/p.json", tree.root);
     json_t *root = json_load_file(flags, 0, &where), *devices = json_object_get(root, "devices");
     assert_int_equal(json_array_size(devices), n_gpu_devices);
+    documented_keys(root, "files.md", "## `plan --predict");
+    documented_fields(root, "files.md", NULL);
     assert_string_equal(json_string_value(json_object_get(root, "precision")), "bf16");
     for (size_t i = 0; i < json_array_size(devices); i++) {
         json_t *d = json_array_get(devices, i), *stages = json_object_get(d, "stages");
@@ -248,19 +251,21 @@ static void the_verb_prints_and_writes(void **state)
 
 static void the_verb_refuses(void **state)
 {
-    static const char *const wrong[][2] = {
-        {"--predict GTX1080", "--predict GTX1080: expected all, or some of RTX 3060"},
-        {"--predict H200,", ""},
-        {"--predict ,", "expected all, or some of"},
-        {"--json x.json", "--json is of --predict"},
+    static const struct {
+        const char *flags, *says;
+        int code;
+    } wrong[] = {
+        {"--predict GTX1080", "--predict GTX1080: expected all, or some of RTX 3060", 1},
+        {"--predict H200,", "", 0},
+        {"--predict ,", "expected all, or some of", 1},
+        {"--json x.json", "--json is of --predict", 2},
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         command_result r;
-        run(&r, wrong[i][0]);
-        assert_int_equal(r.code, *wrong[i][1] ? 1 : 0);
-        if (*wrong[i][1])
-            assert_non_null(strstr(r.text, wrong[i][1]));
+        run(&r, wrong[i].flags);
+        assert_int_equal(r.code, wrong[i].code);
+        assert_non_null(strstr(r.text, wrong[i].says));
     }
 }
 

@@ -93,6 +93,9 @@ static const char *const stages[] = {"frame",          "encode", "memory_attenti
 
 static void check_summary(void)
 {
+    json_t *machine = verb_json(&tree, "out/machine.json");
+    documented_keys(machine, "report.md", "machine.json has");
+    json_decref(machine);
     csv_table t = documented_table(&tree, "out/profile_summary.csv", "profile.md", "**profile_summary.csv**");
     double sum = 0;
     assert_int_equal(t.n_rows, 7);
@@ -220,6 +223,11 @@ static void other_tools_run_the_same_command(void **state)
 static void wrong_use_is_told(void **state)
 {
     (void)state;
+    /* A clip of the prompted frame alone has nothing to time; no file is named that is not there. */
+    sav_video_make(&tree, "one", "clip", 1);
+    verb_line(&result, &tree, 1, PROFILE "--split_dir @/one --out_dir @/one_out");
+    assert_non_null(strstr(result.text, "no frame to track after the prompted one"));
+    assert_null(strstr(result.text, "profile_summary.csv"));
     verb_says(&tree, 2, "--split_dir is missing", PROFILE "--out_dir @/none");
     verb_says(&tree, 2, "no model is called 'resnet'", "profile --test_mode --models resnet --out_dir @/none");
     verb_says(&tree, 0, "examples", "profile --help");

@@ -1,5 +1,6 @@
 /* The verb report over real runs: what is in the page, the comparison of two runs, and the page in a browser. */
 #include "image_io.h"
+#include "svg_plot.h"
 #include "verb_line.h"
 
 #include <setjmp.h>
@@ -82,7 +83,7 @@ static void a_run_becomes_a_page(void **state)
     assert_true(worst.width >= 300);
     image_free(&worst);
     json_t *json = verb_json(&tree, "out/machine.json");
-    documented_fields(json, "report.md", NULL);
+    documented_keys(json, "report.md", "machine.json has");
     json_decref(json);
     json = verb_json(&tree, "out/sav_benchmark_settings.json");
     documented_fields(json, "columns.md", NULL);
@@ -150,6 +151,17 @@ static void regressions_are_found(void **state)
     assert_non_null(strstr(result.text, "-0.0500"));
     tree_text(&tree, "other/sav_benchmark_summary.csv",
               TABLE_HEAD "x,000,edgetam_points,512,bf16,5,200,300,0.5,0.5,0.5,cpu,ok\n");
+    /* Scores by two conventions are not compared, nor is one of them the best. */
+    tree_text(
+        &tree, "sav/sav_benchmark_summary.csv",
+        "video,object,model,imgsz,precision,fps,JandF,J,F,metric,status\nv,0,edgetam_points,512,bf16,9,0.9,0.9,0.9,sav,ok\n");
+    tree_text(
+        &tree, "seed/sav_benchmark_summary.csv",
+        "video,object,model,imgsz,precision,fps,JandF,J,F,metric,status\nv,0,edgetam_points,512,bf16,9,0.5,0.5,0.5,seed,ok\n");
+    verb_line(&result, &tree, 0, "report @/seed --baseline @/sav --fail_on_regression --out @/r.html");
+    assert_non_null(strstr(result.text, "not compared: the two runs were scored by different metrics"));
+    assert_non_null(strstr(read_page("r.html"), "scored by another metric"));
+    assert_null(strstr(page, "Most accurate"));
     verb_says(&tree, 1, "no row in common", "report @/other --baseline @/base --fail_on_regression --out @/r.html");
 }
 
@@ -168,6 +180,99 @@ static void several_folders_and_failed_rows(void **state)
     assert_null(strstr(text, "<b>,"));
     assert_non_null(strstr(text, "<td>555</td>")); /* one pool, counted once */
     assert_non_null(strstr(text, "edgetam_points 512 bf16 (board)"));
+    /* The answer comes first, and best figures are marked. */
+    assert_non_null(strstr(text, "Most accurate, least memory</span><b>sam2_tiny_points 1024 fp32 (base)</b>"));
+    assert_non_null(strstr(text, "Fastest</span><b>edgetam_points 512 bf16 (board)</b>"));
+    assert_true(strstr(text, "Most accurate") < strstr(text, "<h2>Models</h2>"));
+    assert_true(strstr(text, "<h2>Models</h2>") < strstr(text, "<h2>Machines</h2>"));
+    assert_non_null(strstr(text, "<td class=\"best\">20.00</td>"));
+    /* Where nothing is shared, what other programs took is not the model's. */
+    tree_text(&tree, "a/out/jetson_benchmark_summary.csv",
+              "video,object,model,imgsz,precision,fps,latency_ms,memory_kind,cpu_peak_rss_MiB,gpu_peak_alloc_MiB,"
+              "pool_peak_MiB,backend,status\nv,0,edgetam_points,512,bf16,20,50,cpu,301,0,555,cpu,ok\n");
+    tree_text(&tree, "b/out/sav_benchmark_summary.csv",
+              TABLE_HEAD "v,0,edgetam_points,512,bf16,21,50,302,0.5,0.5,0.5,cpu,ok\n");
+    verb_line(&result, &tree, 0, "report @/a/out @/b/out --out @/same_name.html");
+    text = read_page("same_name.html");
+    assert_non_null(strstr(text, ">301</td>"));
+    assert_null(strstr(text, ">555</td>"));
+    assert_non_null(strstr(text, "/a/out)"));
+    assert_non_null(strstr(text, "/b/out)"));
+}
+
+/* Folders of all verbs on one page, and of one that scores nothing. */
+static void other_verbs_are_on_the_page(void **state)
+{
+    (void)state;
+    tree_text(&tree, "timed/profile_summary.csv",
+              "model,imgsz,precision,backend,device,stage,n,median_ms\nm_points,512,bf16,cpu,x,frame,3,70.5\n"
+              "m_points,512,bf16,cpu,x,encode,3,51.25\nn_points,512,bf16,cpu,x,encode,3,61.25\n");
+    tree_text(&tree, "timed/component_speed.csv",
+              "model,imgsz,precision,objects,backend,device,component,median_ms,status\n"
+              "m,512,bf16,1,cpu,x,frame,80.5,ok\nm,512,bf16,1,cpu,x,image_encoder,44.5,ok\n"
+              "m,512,bf16,2,cpu,x,frame,90.5,ok\nm,512,fp16,2,,,,,no memory\n");
+    tree_text(
+        &tree, "timed/figures.json",
+        "{\"model\": \"m\", \"input\": \"clip<1>.mp4\", \"imgsz\": 512, \"frames\": 9, \"objects\": 2,"
+        " \"steady\": {\"ms_per_frame\": 33.25}, \"official_protocol_fps\": null, \"rss_peak_bytes\": 104857600}");
+    verb_line(&result, &tree, 0, "report @/timed --out @/timed.html");
+    const char *text = read_page("timed.html");
+    assert_non_null(strstr(text, "<th>frame</th><th>encode</th></tr>"));
+    assert_non_null(strstr(text, "<td>70.50</td><td>51.25</td></tr>"));
+    assert_non_null(strstr(text, "<td></td><td>61.25</td></tr>"));
+    assert_non_null(strstr(text, "<td>80.50</td><td>44.50</td><td class=\"l\">ok</td></tr>"));
+    assert_non_null(strstr(text, "<td></td><td></td><td class=\"l\">no memory</td></tr>"));
+    assert_non_null(strstr(text, "clip&lt;1&gt;.mp4"));
+    assert_non_null(strstr(text, "<td>33.2</td>"));
+    assert_non_null(strstr(text, "<td>100</td>"));
+    assert_null(strstr(text, "<h2>Models</h2>"));
+    verb_line(&result, &tree, 0, "report @/base @/timed --out @/mixed.html");
+    assert_non_null(strstr(read_page("mixed.html"), "<h2>Models</h2>"));
+    assert_non_null(strstr(page, "<h2>Components</h2>"));
+    tree_text(&tree, "shards/shard_0_of_2/sav_benchmark_summary.csv", TABLE_HEAD);
+    verb_says(&tree, 1, "holds shards that are not merged; run `sambench merge", "report @/shards --out @/x.html");
+}
+
+/* What a plot writes, until the next one. */
+static const char *plot(int is_scatter)
+{
+    static char *svg;
+    static size_t n;
+    const svg_frame f = {.title = "t", .x_label = "x", .y_label = "y", .width = 345, .height = 230, .y_span = 0.1};
+    const svg_point points[] = {{9, 0.701, "one", 0}, {9, 0.702, "two", 1}, {3, 0.703, "three", 2}};
+    free(svg);
+    FILE *to = open_memstream(&svg, &n);
+    if (is_scatter)
+        svg_scatter(to, &f, points, 3);
+    else
+        svg_histogram(to, &f, (const double[]){0, 1490}, 2, 24);
+    fclose(to);
+    return svg;
+}
+
+static double height_of(const char *svg, const char *label)
+{
+    const char *at = strstr(svg, label), *y = NULL;
+    for (const char *p = svg; p && p < at; p = strstr(p + 1, " y=\""))
+        y = p;
+    assert_true(at && y);
+    return strtod(y + 4, NULL);
+}
+
+static void labels_stay_apart(void **state)
+{
+    (void)state;
+    const char *svg = plot(0);
+    assert_non_null(strstr(svg, ">1200</text>"));
+    assert_non_null(strstr(svg, ">1600</text>"));
+    assert_null(strstr(svg, ">1400</text>"));
+    svg = plot(1);
+    double apart = height_of(svg, ">one</text>") - height_of(svg, ">two</text>");
+    printf("labels of two points at one place: %g px apart\n", apart);
+    assert_true(apart >= 12 || apart <= -12);
+    /* An axis that covers 0.1 at least: 0.001 is hardly seen. */
+    assert_non_null(strstr(svg, ">0.76</text>"));
+    assert_non_null(strstr(svg, ">0.64</text>"));
 }
 
 /* ---- in a real browser ---- */
@@ -271,7 +376,8 @@ static void wrong_use_is_told(void **state)
     (void)state;
     verb_says(&tree, 2, "give the result folders first", "report");
     verb_says(&tree, 2, "needs --baseline", "report @/base --fail_on_regression");
-    verb_says(&tree, 1, "has neither", "report @/split --out @/x.html");
+    verb_says(&tree, 1, "no results here: expected sav_benchmark_summary.csv (run)", "report @/split --out @/x.html");
+    verb_says(&tree, 1, "nowhere: no such folder", "report @/nowhere --out @/x.html");
     verb_says(&tree, 0, "fail_on_regression", "report --help");
 }
 
@@ -294,9 +400,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_becomes_a_page),  cmocka_unit_test(frames_add_up_to_their_row),
-        cmocka_unit_test(regressions_are_found), cmocka_unit_test(several_folders_and_failed_rows),
-        cmocka_unit_test(a_browser_shows_it),    cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(a_run_becomes_a_page),        cmocka_unit_test(frames_add_up_to_their_row),
+        cmocka_unit_test(regressions_are_found),       cmocka_unit_test(several_folders_and_failed_rows),
+        cmocka_unit_test(other_verbs_are_on_the_page), cmocka_unit_test(labels_stay_apart),
+        cmocka_unit_test(a_browser_shows_it),          cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "op.h"
+#include "packed_mask.h"
 #include "resample_fixtures.h"
 
 #include <math.h>
@@ -111,7 +112,9 @@ static void test_float_is_torch(void **state)
         resample_kind kind = float_cases[k].kind;
         int w = float_cases[k].in_w, h = float_cases[k].in_h, is_rgb = kind == RESAMPLE_RGB_ANTIALIAS;
         size_t size = (size_t)float_cases[k].out_w * (size_t)float_cases[k].out_h * (is_rgb ? 3 : 1);
-        uint8_t *rgb = make_rgb(w, h, 0), *mask = take(size);
+        uint8_t *rgb = make_rgb(w, h, 0), *mask = take((size_t)float_cases[k].out_w);
+        size_t row_words = mask_row_words(float_cases[k].out_w), out_w = (size_t)float_cases[k].out_w;
+        uint64_t *rows = take((size_t)float_cases[k].out_h * row_words * 8);
         float *plane = make_plane(w, h), *out = take(size * sizeof *out);
         resample *r = resample_open(kind, w, h, float_cases[k].out_w, float_cases[k].out_h);
         assert_non_null(r);
@@ -123,10 +126,13 @@ static void test_float_is_torch(void **state)
                 resample_rgb_normalised(r, rgb, 3 * (size_t)w, out, n_threads);
             } else {
                 resample_plane(r, plane, out, n_threads);
-                resample_mask(r, plane, mask, n_threads);
+                resample_mask(r, plane, rows, n_threads);
                 size_t n_wrong = 0;
-                for (size_t i = 0; i < size; i++)
-                    n_wrong += mask[i] != (out[i] > 0);
+                for (size_t i = 0; i < size; i++) {
+                    if (i % out_w == 0)
+                        mask_unpack(rows + i / out_w * row_words, out_w, mask);
+                    n_wrong += mask[i % out_w] != (out[i] > 0);
+                }
                 assert_int_equal(n_wrong, 0);
             }
             double e = worst_error(out, size, float_cases[k].sample);
@@ -136,7 +142,7 @@ static void test_float_is_torch(void **state)
             worst[kind] = e > worst[kind] ? e : worst[kind];
         }
         resample_close(r);
-        free(rgb), free(mask), free(plane), free(out);
+        free(rgb), free(mask), free(rows), free(plane), free(out);
     }
     printf("torch: worst error antialiased RGB (normalised) %.2g, antialiased plane %.2g, bilinear plane %.2g\n",
            worst[RESAMPLE_RGB_ANTIALIAS], worst[RESAMPLE_ANTIALIAS], worst[RESAMPLE_BILINEAR]);
@@ -146,14 +152,14 @@ static void test_nan_is_no_object(void **state)
 {
     (void)state;
     float plane[4] = {NAN, 1, 1, 1}, out[16];
-    uint8_t mask[16];
+    uint64_t rows[4];
     resample *r = resample_open(RESAMPLE_BILINEAR, 2, 2, 4, 4);
     assert_non_null(r);
     resample_plane(r, plane, out, 1);
-    resample_mask(r, plane, mask, 1);
+    resample_mask(r, plane, rows, 1);
     assert_true(isnan(out[0]));
-    assert_int_equal(mask[0], 0);
-    assert_int_equal(mask[15], 1);
+    assert_int_equal(rows[0] & 1, 0);
+    assert_int_equal(rows[3], 15);
     resample_close(r);
 }
 

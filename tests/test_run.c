@@ -310,6 +310,36 @@ static void short_clips_are_not_scored(void **state)
     assert_int_equal(number(&t, 0, "processed_end_frame"), 3);
     assert_string_equal(cell(&t, 0, "J"), "");
     assert_non_null(strstr(cell(&t, 0, "status"), "ok: not scored"));
+    assert_non_null(strstr(messages, "1 row has no score, since --metric sav counts none of their annotated frames"));
+    assert_non_null(strstr(messages, "  RSS MiB  GPU MiB\n"));
+    assert_non_null(strstr(messages, " MiB RSS\n"));
+    csv_close(&t);
+}
+
+/* A frame's name may hold what a table must quote. */
+static void frame_names_are_quoted(void **state)
+{
+    (void)state;
+    csv_table t;
+    sam_error err;
+    write_video("names", "clip", 3);
+    for (int at = 0; at < 3; at++) {
+        char from[2][256], to[256];
+        snprintf(from[0], sizeof from[0], "%s", tree_path(&tree, "names/JPEGImages_24fps/clip/%05d.png", at));
+        snprintf(from[1], sizeof from[1], "%s", tree_path(&tree, "names/Annotations_6fps/clip/000/%05d.png", at));
+        for (int i = 0; i < 2; i++) {
+            const char *slash = strrchr(from[i], '/');
+            snprintf(to, sizeof to, "%.*s/\"a\", %d.png", (int)(slash - from[i]), from[i], at);
+            assert_true(!rename(from[i], to) || (i && at % 2));
+        }
+    }
+    expect(
+        0,
+        "run --split_dir @/names --models baseline_copy --out_dir @/names_out --limit_objects 1 --metric seed" FLAGS);
+    assert_null(strstr(messages, " fps  "));
+    assert_int_equal(csv_read(&t, tree_path(&tree, "names_out/frames/clip__obj000__baseline_copy.csv"), &err), SAM_OK);
+    assert_int_equal(t.n_rows, 3);
+    assert_string_equal(csv_cell(&t, 2, 1), "\"a\", 2");
     csv_close(&t);
 }
 
@@ -630,6 +660,7 @@ int main(void)
         cmocka_unit_test(short_clips_are_not_scored),
         cmocka_unit_test(resume_repeats_nothing),
         cmocka_unit_test(late_objects_are_prompted_where_they_appear),
+        cmocka_unit_test(frame_names_are_quoted),
         cmocka_unit_test(test_mode_needs_nothing),
         cmocka_unit_test(baselines_need_no_model),
         cmocka_unit_test(davis_layout),

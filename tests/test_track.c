@@ -1,6 +1,7 @@
 /* sambench track and image run a small model on generated frames: what they write, and the order things are done in.
  * The weights are random, so masks mean nothing here; that equal requests give equal bytes does. */
 #include "command.h"
+#include "documented.h"
 #include "image_io.h"
 #include "listing.h"
 #include "safetensors.h"
@@ -99,6 +100,41 @@ static int same_frame(const st_file *a, const st_file *b, int frame)
     return same;
 }
 
+/* Every row of OUT/objects.csv says of a written mask what the mask says. */
+static void check_objects(const char *path, int n_frames, int n_objects)
+{
+    csv_table t = documented_table(&tree, path, "columns.md", "OUT/objects.csv");
+    image mask = {0};
+    sam_error err;
+    int n_empty = 0;
+    assert_int_equal(t.n_rows, n_frames * n_objects);
+    for (int r = 0; r < t.n_rows; r++) {
+        int w = SYNTHETIC_WIDTH, h = SYNTHETIC_HEIGHT, area = 0, x0 = w, y0 = h, x1 = -1, y1 = -1;
+        char want[80] = "0,,,,", got[80];
+        const char *png = tree_path(&tree, "out/deep/masks/%03d/%s.png", atoi(csv_cell(&t, r, 2)), csv_cell(&t, r, 1));
+        assert_int_equal(image_read_mask(png, &mask, &err), SAM_OK);
+        for (int i = 0; i < w * h; i++)
+            if (mask.data[i]) {
+                area++;
+                x0 = i % w < x0 ? i % w : x0;
+                x1 = i % w > x1 ? i % w : x1;
+                y0 = i / w < y0 ? i / w : y0;
+                y1 = i / w;
+            }
+        if (area)
+            snprintf(want, sizeof want, "%d,%d,%d,%d,%d", area, x0, y0, x1, y1);
+        n_empty += !area;
+        snprintf(got, sizeof got, "%s,%s,%s,%s,%s", csv_cell(&t, r, 5), csv_cell(&t, r, 6), csv_cell(&t, r, 7),
+                 csv_cell(&t, r, 8), csv_cell(&t, r, 9));
+        assert_string_equal(got, want);
+        assert_int_equal(atoi(csv_cell(&t, r, 0)), r / n_objects);
+        assert_true(*csv_cell(&t, r, 3) && *csv_cell(&t, r, 4));
+    }
+    printf("%d rows of objects.csv, %d of empty masks\n", t.n_rows, n_empty);
+    csv_close(&t);
+    image_free(&mask);
+}
+
 static void writes_masks_overlay_dump_and_figures(void **state)
 {
     (void)state;
@@ -130,8 +166,11 @@ static void writes_masks_overlay_dump_and_figures(void **state)
     st_close(&dump);
     image_free(&mask);
     assert_true(path_is_file(tree_path(&tree, "out/deep/overlay.mp4")));
+    check_objects("out/deep/objects.csv", 10, 2);
 
     json_t *root = json_load_file(tree_path(&tree, "figures.json"), 0, NULL);
+    documented_keys(root, "files.md", "## `track --json");
+    documented_fields(root, "files.md", NULL);
     const char *model, *backend, *device, *precision;
     int imgsz, frames, objects, steady_frames, full_bank, interrupted;
     double ms, p90, p99, stage[5], official, end_to_end, waits;
@@ -340,7 +379,7 @@ static void keeps_results_when_interrupted(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_equal(WEXITSTATUS(status), 130);
     json_t *root = json_load_file(json, 0, NULL);
     int interrupted, frames;
     assert_int_equal(json_unpack(root, "{s:b, s:i}", "interrupted", &interrupted, "frames", &frames), 0);

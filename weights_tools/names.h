@@ -12,10 +12,9 @@ sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err
 /* Building blocks. The name is made like by printf. Refused memory sticks to the set. */
 void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void want_linear(tensor_set *s, int n_out, int n_in, const char *where); /* weight [out, in], bias [out] */
-void want_conv(tensor_set *s, int n_out, int n_in, int kernel, const char *where);
+void want_conv(tensor_set *s, int n_out, int n_in, int kernel,
+               const char *where);                       /* weight [out, in, k, k], bias [out] */
 void want_norm(tensor_set *s, int n, const char *where); /* weight [n], bias [n] */
-void want_one(tensor_set *s, int n, const char *name);   /* [1, n] */
 
 /* A name made like by printf; its text lives until the end of the caller's full expression. */
 #define NAME_MAX_BYTES 160
@@ -24,10 +23,7 @@ typedef struct scope {
 } scope;
 scope names_at(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Everything of SAM 2 except the trunk of its image encoder; EdgeTAM shares it. */
-void names_before_trunk(tensor_set *s, const model_config *c);
-void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4]);
-
+/* What EdgeTAM has in place of Hiera, and besides SAM 2. */
 void names_repvit(tensor_set *s, const model_config *c);
 void names_perceiver(tensor_set *s, const model_config *c);
 

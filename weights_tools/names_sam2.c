@@ -18,7 +18,8 @@ void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, .
     tensor_set_add(s, name, ST_F32, n_dims, shape, NULL);
 }
 
-void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
+/* weight [out, in], bias [out] */
+static void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
 {
     want(s, 2, SHAPE(n_out, n_in), "%s.weight", where);
     want(s, 1, SHAPE(n_out), "%s.bias", where);
@@ -36,7 +37,7 @@ void want_norm(tensor_set *s, int n, const char *where)
     want(s, 1, SHAPE(n), "%s.bias", where);
 }
 
-void want_one(tensor_set *s, int n, const char *name)
+static void want_one(tensor_set *s, int n, const char *name)
 {
     want(s, 2, SHAPE(1, n), "%s", name);
 }
@@ -199,7 +200,8 @@ static void mask_decoder(tensor_set *s, int d)
 
 /* -------------------------------------------------------------------------------------------- models ---- */
 
-void names_before_trunk(tensor_set *s, const model_config *c)
+/* SAM 2 without the trunk of its image encoder, which EdgeTAM shares, in two parts: what comes before it in the state dict. */
+static void names_before_trunk(tensor_set *s, const model_config *c)
 {
     const int d = c->d_model;
     want(s, 4, SHAPE(NUM_MASKMEM, 1, 1, MEM_DIM), "maskmem_tpos_enc");
@@ -210,7 +212,7 @@ void names_before_trunk(tensor_set *s, const model_config *c)
         want_one(s, MEM_DIM, "no_obj_embed_spatial");
 }
 
-void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4])
+static void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4])
 {
     const int d = c->d_model;
     fpn(s, d, neck_channels);

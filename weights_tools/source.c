@@ -1,43 +1,8 @@
 #include "source.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "mapped_file.h"
 #include "torch_file.h"
 #include "zip.h"
-
-static sam_status map(source *s, sam_error *err)
-{
-    struct stat st;
-    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(err, SAM_E_IO, "%s: %s", s->path, strerror(errno));
-    sam_status status = SAM_OK;
-    if (fstat(fd, &st) != 0)
-        status = fail(err, SAM_E_IO, "%s: %s", s->path, strerror(errno));
-    else if (S_ISDIR(st.st_mode))
-        status = fail(err, SAM_E_IO, "%s: is a folder; name the file in it (model.safetensors)", s->path);
-    else if (!S_ISREG(st.st_mode))
-        status = fail(err, SAM_E_IO, "%s: not a file", s->path);
-    else if (st.st_size == 0)
-        status = fail(err, SAM_E_FORMAT, "%s: the file is empty", s->path);
-    else {
-        void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (at == MAP_FAILED)
-            status =
-                fail(err, SAM_E_IO, "%s: cannot map %lld bytes: %s", s->path, (long long)st.st_size, strerror(errno));
-        else {
-            s->bytes = at;
-            s->n_bytes = (size_t)st.st_size;
-        }
-    }
-    close(fd);
-    return status;
-}
 
 static sam_status read_safetensors(source *s, sam_error *err)
 {
@@ -69,7 +34,9 @@ static sam_status read_any(source *s, sam_error *err)
 sam_status source_open(const char *path, source *out, sam_error *err)
 {
     *out = (source){.path = path};
-    sam_status status = map(out, err);
+    void *bytes = NULL;
+    sam_status status = file_map(path, &bytes, &out->n_bytes, err);
+    out->bytes = bytes;
     if (status == SAM_OK)
         status = read_any(out, err);
     if (status != SAM_OK)
@@ -81,7 +48,6 @@ void source_close(source *s)
 {
     tensor_set_free(&s->tensors);
     st_close(&s->file);
-    if (s->bytes)
-        munmap((void *)(uintptr_t)s->bytes, s->n_bytes);
+    file_unmap((void *)(uintptr_t)s->bytes, s->n_bytes);
     *s = (source){0};
 }

@@ -13,7 +13,7 @@ void repvit(builder *b, const model_config *c, val image, int side_px, val stage
 /* fpn.c: neck. Fills level[0..2] at strides 4, 8, 16, each d_model wide. side_px / 4 is the side of stage[0]. */
 void fpn(builder *b, const model_config *c, const val stage[4], int side_px, val level[3], scope w);
 
-/* memory_attention.c. x [T, d_model] raw features; memory, memory_key [M, mem_dim]; counts from memory_gather. */
+/* memory_attention.c. x [T, d_model] raw features; what memory_gather gathered: mem and key [M, mem_dim], counts [1,1]. */
 typedef struct memory_tokens {
     val mem, key, n_keys, n_rotated; /* key = mem + position; M = capacity, n_keys are valid, n_rotated turn */
     int tokens_per_frame;

@@ -4,10 +4,9 @@
  * enlarged fourfold with the encoder's fine features, and each mask token weighs its channels into a mask. */
 #include "blocks.h"
 
-#define HEADS           8
-#define EPS             1e-5f
-#define N_MASKS         4
-#define N_OUTPUT_TOKENS (2 + N_MASKS)
+#define HEADS   8
+#define EPS     1e-5f
+#define N_MASKS 4
 
 /* n_keys: how many rows of k and v are valid; none: all. */
 static val attend(builder *b, val q, val k, val v, val n_keys, int width, scope w)

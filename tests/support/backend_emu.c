@@ -51,14 +51,14 @@ typedef struct command {
         } preprocess;
         struct {
             const resample_axis *across, *down;
-            const float *planes[IMAGE_MAX_PLANES];
+            const float *planes;
             int n, no_overlap;
-            uint8_t *bits;
+            packed_mask *masks;
         } render;
         struct {
-            float *planes[IMAGE_MAX_PLANES];
+            const float *const *logits;
             int n, h, w, max_hole_area, max_speck_area;
-            float hole_value, speck_value;
+            float hole_value, speck_value, *out;
             void *scratch;
         } clean;
     };
@@ -226,10 +226,10 @@ static void *emu_in_place(backend *b, void *host)
 
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const uint8_t *rgb,
                                 size_t row_bytes, void *mid, float *out, void *stream);
-const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *const *planes,
-                                  int n, int no_overlap, uint8_t *bits, void *stream);
-const char *clean_logits_cuda_emu(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
-                                  int max_speck_area, float speck_value, void *scratch, void *stream);
+const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *planes, int n,
+                                  int no_overlap, packed_mask *masks, void *stream);
+const char *clean_logits_cuda_emu(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
+                                  int max_speck_area, float speck_value, float *out, void *scratch, void *stream);
 
 static const op_cuda *op_of(op_id op)
 {
@@ -269,10 +269,10 @@ static const char *happen(stream *s, command *c)
                                    c->preprocess.mid, c->preprocess.out, NULL);
     case RENDER:
         return render_masks_cuda_emu(c->render.across, c->render.down, c->render.planes, c->render.n,
-                                     c->render.no_overlap, c->render.bits, NULL);
+                                     c->render.no_overlap, c->render.masks, NULL);
     case CLEAN:
-        return clean_logits_cuda_emu(c->clean.planes, c->clean.n, c->clean.h, c->clean.w, c->clean.max_hole_area,
-                                     c->clean.hole_value, c->clean.max_speck_area, c->clean.speck_value,
+        return clean_logits_cuda_emu(c->clean.logits, c->clean.n, c->clean.h, c->clean.w, c->clean.max_hole_area,
+                                     c->clean.hole_value, c->clean.max_speck_area, c->clean.speck_value, c->clean.out,
                                      c->clean.scratch, NULL);
     }
     return NULL;
@@ -566,24 +566,35 @@ static const char *queue_preprocess(const resample_axis *across, const resample_
     return added(stream_);
 }
 
-static const char *queue_render(const resample_axis *across, const resample_axis *down, const float *const *planes,
-                                int n, int no_overlap, uint8_t *bits, void *stream_)
+static const char *queue_render(const resample_axis *across, const resample_axis *down, const float *planes, int n,
+                                int no_overlap, packed_mask *masks, void *stream_)
 {
     command *c = add(stream_, RENDER);
     c->render.across = across;
     c->render.down = down;
-    memcpy(c->render.planes, planes, (size_t)n * sizeof *planes);
+    c->render.planes = planes;
     c->render.n = n;
     c->render.no_overlap = no_overlap;
-    c->render.bits = bits;
+    c->render.masks = masks;
     return added(stream_);
 }
 
-static const char *queue_clean(float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
-                               int max_speck_area, float speck_value, void *scratch, void *stream_)
+/* Launchers take the addresses with them; here they stay where they are for the next few calls. */
+static const float *const *keep_addresses(const float *const *logits, int n)
+{
+    enum { LISTS = 8, LONGEST = 1024 };
+    static const float *kept[LISTS][LONGEST];
+    static int next;
+    assert(n <= LONGEST);
+    next = (next + 1) % LISTS;
+    return memcpy(kept[next], logits, (size_t)n * sizeof *logits);
+}
+
+static const char *queue_clean(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
+                               int max_speck_area, float speck_value, float *out, void *scratch, void *stream_)
 {
     command *c = add(stream_, CLEAN);
-    memcpy(c->clean.planes, logits, (size_t)n * sizeof *logits);
+    c->clean.logits = keep_addresses(logits, n);
     c->clean.n = n;
     c->clean.h = h;
     c->clean.w = w;
@@ -591,6 +602,7 @@ static const char *queue_clean(float *const *logits, int n, int h, int w, int ma
     c->clean.hole_value = hole_value;
     c->clean.max_speck_area = max_speck_area;
     c->clean.speck_value = speck_value;
+    c->clean.out = out;
     c->clean.scratch = scratch;
     return added(stream_);
 }
@@ -602,7 +614,7 @@ static void *raw_stream(void *stream_)
 
 static sam_status emu_images_open(backend *b, const image_sizes *z, images **out, sam_error *err)
 {
-    static const image_launchers launch = {queue_preprocess, queue_render, queue_clean, raw_stream};
+    static const image_launchers launch = {queue_preprocess, queue_clean, queue_render, raw_stream};
     return images_open_device(b, &launch, z, out, err);
 }
 
@@ -619,6 +631,8 @@ static double emu_time(void *stream, way_enqueue *enqueue, void *what, const way
 
 static sam_status emu_open(const sam_model_options *o, backend **out, sam_error *err)
 {
+    if (fault && emu.stays_lost)
+        return fail(err, SAM_E_DEVICE, "opening the emulated device: %s", fault);
     backend *b = calloc(1, sizeof *b);
     *out = b;
     if (!b)

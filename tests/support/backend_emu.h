@@ -27,6 +27,7 @@ typedef struct emu_device {
     size_t bytes;                          /* of device memory, now      */
     long n_taken;                          /* calls of alloc, host_alloc */
     long n_waits, n_runs, n_happened, n_replays;
+    int stays_lost;               /* 1: after a fault opening fails too, as in a process whose CUDA context is broken */
     const char *cublaslt, *cudnn; /* files of pretended libraries for models that are opened from now on; NULL: none */
 } emu_device;
 extern emu_device emu;

@@ -14,14 +14,12 @@ static void must(int ok, const char *what)
     abort();
 }
 
-void command(command_result *r, const char *format, ...)
+/* start, then what format and args say. */
+static void run(command_result *r, const char *start, const char *format, va_list args)
 {
     char line[4096], rest[512];
-    int at = snprintf(line, sizeof line, "%s/", BUILD_DIR);
-    va_list args;
-    va_start(args, format);
+    int at = snprintf(line, sizeof line, "%s", start);
     int n = vsnprintf(line + at, sizeof line - (size_t)at, format, args);
-    va_end(args);
     must(n > 0 && (size_t)(at + n) + 6 < sizeof line, format);
     strcat(line, " 2>&1");
     fflush(NULL);
@@ -33,4 +31,20 @@ void command(command_result *r, const char *format, ...)
     int status = pclose(p);
     r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     printf("$ %s\n%s[exit %d]\n", line, r->text, r->code);
+}
+
+void command(command_result *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    run(r, BUILD_DIR "/", format, args);
+    va_end(args);
+}
+
+void shell(command_result *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    run(r, "", format, args);
+    va_end(args);
 }

@@ -1,4 +1,4 @@
-/* command.h - runs the built programs, as a user does. */
+/* command.h - runs the built programs, and others, as a user does. */
 #ifndef COMMAND_H
 #define COMMAND_H
 
@@ -11,5 +11,7 @@ typedef struct command_result {
 
 /* Runs BUILD_DIR/<formatted> in a shell with standard error joined to standard output. */
 void command(command_result *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with <formatted> as it is. */
+void shell(command_result *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -74,6 +74,17 @@ csv_table documented_table(temp_tree *t, const char *path, const char *doc, cons
     return table;
 }
 
+void documented_keys(const json_t *json, const char *doc, const char *marker)
+{
+    const char *names[DOCUMENTED_COLUMNS];
+    int n = documented_names(doc, marker, names);
+    for (int i = 0; i < n; i++)
+        if (!json_object_get(json, names[i]))
+            fail_msg("docs/%s, %s: %s is not in the file", doc, marker, names[i]);
+    if ((size_t)n != json_object_size(json))
+        fail_msg("docs/%s, %s: %d keys, in the file %zu", doc, marker, n, json_object_size(json));
+}
+
 static int is_word(const char *text, const char *word)
 {
     size_t n = strlen(word);

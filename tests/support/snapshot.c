@@ -3,11 +3,42 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
+
+void check_mask(const sam_mask *m)
+{
+    int w = m->width_px, h = m->height_px, area = 0, x0 = w, y0 = h, x1 = -1, y1 = -1;
+    size_t row_bytes = (size_t)w + 3;
+    uint8_t *bytes = malloc(row_bytes * (size_t)h);
+    assert_non_null(bytes);
+    memset(bytes, 7, row_bytes * (size_t)h);
+    sam_mask_bytes(m, bytes, row_bytes);
+    for (int y = 0; y < h; y++) {
+        const uint64_t *words = m->words + (size_t)y * m->row_words;
+        const uint8_t *row = bytes + (size_t)y * row_bytes;
+        for (int x = 0; x < 64 * (int)m->row_words; x++)
+            assert_int_equal(words[x / 64] >> x % 64 & 1, x < w ? row[x] : 0);
+        for (int x = 0; x < w; x++) {
+            if (!row[x])
+                continue;
+            area++;
+            x0 = x < x0 ? x : x0;
+            x1 = x > x1 ? x : x1;
+            y0 = y < y0 ? y : y0;
+            y1 = y;
+        }
+        assert_true(row[w] == 7 && row[w + 1] == 7 && row[w + 2] == 7);
+    }
+    const sam_box box = {(float)x0, (float)y0, (float)x1, (float)y1};
+    assert_int_equal(m->area_px, area);
+    assert_memory_equal(&m->box, &box, sizeof box);
+    free(bytes);
+}
 
 void snapshot_take(sam_session *s, int32_t object, int width, int height, snapshot *out)
 {
@@ -24,14 +55,13 @@ void snapshot_take(sam_session *s, int32_t object, int width, int height, snapsh
     out->presence = m.presence;
     out->prompted = m.prompted;
     out->n_bits = (size_t)width * (size_t)height;
-    for (int y = 0; y < height; y++)
-        memcpy(out->bits + (size_t)y * (size_t)width, m.bits + (size_t)y * m.row_bytes, (size_t)width);
+    assert_true(m.width_px == width && m.height_px == height);
+    sam_mask_bytes(&m, out->bits, (size_t)width);
     for (int i = 0; i < out->n_logits; i++)
         assert_true(isfinite(out->logits[i]));
     for (int i = 0; i < SNAPSHOT_POINTER; i++)
         assert_true(isfinite(out->pointer[i]));
-    for (size_t i = 0; i < out->n_bits; i++)
-        assert_true(out->bits[i] <= 1);
+    check_mask(&m);
     assert_true(isfinite(out->iou) && isfinite(out->presence));
 }
 

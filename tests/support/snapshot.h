@@ -17,6 +17,8 @@ typedef struct snapshot {
     size_t n_bits;
 } snapshot;
 
+/* That words, bytes, box and area of a mask are of one mask. */
+void check_mask(const sam_mask *m);
 /* sam_get_mask of a session of width x height; must succeed, and be finite. */
 void snapshot_take(sam_session *s, int32_t object, int width, int height, snapshot *out);
 /* 1: bit by bit the same. */

@@ -150,19 +150,21 @@ static int grow(const char *path, tensors *set)
     return complete;
 }
 
-void tiny_model_write(const char *path, tiny_family family)
+void tiny_model_write(const char *path, tiny_family family, const char *name)
 {
     const st_meta meta[] = {{"config", tiny_config[family]},
                             {"family", family == TINY_EDGETAM ? "edgetam" : "sam2"},
-                            {"name", tiny_names[family]}};
+                            {"name", name},
+                            {"format_version", "1"}};
+    const size_t n_meta = sizeof meta / sizeof *meta;
     tensors *set = calloc(1, sizeof *set);
     assert_non_null(set);
     add_tensor(set, "no_mem_pos_enc", 1, 32);
     do
-        tiny_file_write(path, set->t, set->count, meta, 3);
+        tiny_file_write(path, set->t, set->count, meta, n_meta);
     while (!grow(path, set));
     fill_all(set);
-    tiny_file_write(path, set->t, set->count, meta, 3);
+    tiny_file_write(path, set->t, set->count, meta, n_meta);
     for (size_t i = 0; i < set->count; i++) {
         free((void *)(uintptr_t)set->t[i].name);
         free((void *)(uintptr_t)set->t[i].data);
@@ -175,7 +177,7 @@ void tiny_models_make(tiny_models *t)
     temp_dir_make(&t->dir);
     for (int f = 0; f < TINY_COUNT; f++) {
         temp_dir_file(&t->dir, tiny_names[f], t->path[f], sizeof t->path[f]);
-        tiny_model_write(t->path[f], (tiny_family)f);
+        tiny_model_write(t->path[f], (tiny_family)f, tiny_names[f]);
     }
 }
 

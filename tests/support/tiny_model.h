@@ -16,9 +16,9 @@ enum { TINY_PX = 64 }; /* default input side; multiples of 32 work */
 extern const char *const tiny_config[TINY_COUNT]; /* the "config" text of the file */
 extern const char *const tiny_names[TINY_COUNT];
 
-/* A model file with random weights that depend on the tensors' names only. Asserts. Tensors are the ones the engine's own
+/* A model file called `name` inside, with random weights that depend on the tensors' names only. Asserts. Tensors are the ones the engine's own
  * graphs ask for: which those ought to be is tested elsewhere, against the official code. */
-void tiny_model_write(const char *path, tiny_family family);
+void tiny_model_write(const char *path, tiny_family family, const char *name);
 
 /* A safetensors file of matrices, without st_write's wait for the disk. Data NULL: zeros. */
 void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta);

@@ -156,6 +156,15 @@ def resumed_runs_end_alike(folder):
     worst = max((a["net"][k].float() - b["net"][k].float()).abs().max().item() for k in a["net"])
     check("stopped and resumed, it has the same weights", a["step"] == b["step"] == 4 and worst == 0.0,
           f"largest difference {worst:g}")
+    mean = os.path.join(folder, "mean.pt")
+    ends = [os.path.join(d, "demo.pt") for d in (whole, parts)]
+    done = subprocess.run([sys.executable, os.path.join(HERE, "average.py"), *ends, "--out", mean], capture_output=True,
+                          text=True)
+    a, b = (model.load_weights(e) for e in ends)
+    m = model.load_weights(mean) if done.returncode == 0 else a
+    equal = all(torch.equal(((a[k] + b[k]) / 2).half(), m[k].half()) for k in a)
+    moved = max((a[k] - b[k]).abs().max().item() for k in a)
+    check("average.py gives the mean of two ends", moved > 0 and equal, f"the ends are up to {moved:.2g} apart")
     left = [f for _, _, files in os.walk(folder) for f in files if f.endswith(".partial")]
     check("nothing half-written is left", not left, " ".join(left))
 
@@ -202,6 +211,8 @@ def wrong_arguments_give_one_line(folder):
         "--minutes 0": ["train.py", "--out", none, "--minutes", "0"],
         "--decay 0": ["train.py", "--out", none, "--decay", "0"],
         "--out where no folder can be": ["train.py", "--out", os.path.join(broken, "x"), "--processes", "1"],
+        "average: one checkpoint": ["average.py", broken, "--out", none],
+        "average: broken weights": ["average.py", broken, broken, "--out", none],
         "score: broken weights": ["score.py", "--weights", broken, "--split", folder],
         "score: no data set": ["score.py", "--weights", broken, "--split", none],
     }

@@ -88,18 +88,19 @@ def _first_prompt(truth, kind, generator, rng):
     return prompts.click(truth, generator, centred=rng.random() < 0.6)
 
 
-def clip_loss(net, recorder, frames, masks, rng, generator, with_images=False, seen_by=None):
+def clip_loss(net, recorder, frames, masks, rng, generator, with_images=False, kinds=(0.45, 0.3, 0.25), seen_by=None):
     """frames [B, T, 3, S, S], masks [B, K, T, S, S]: prompt in the first frame, then track; mean loss over frames.
 
-    `with_images`: every frame is learnt from as an image too, which costs little once it is encoded. `seen_by`: the net
-    whose image encoder is used, if not this one's. Returns the loss, IoU on the prompted frame and on tracked ones."""
+    `with_images`: every frame is learnt from as an image too, which costs little once it is encoded.
+    `kinds`: how often the first prompt is a click, a box, a mask. `seen_by`: the net whose image encoder is used, if not
+    this one's. Returns the loss, IoU on the prompted frame and on tracked ones."""
     b, n_frames = frames.shape[:2]
     k = masks.shape[1]
     features = encode(seen_by or net, frames.flatten(0, 1))
     owner = torch.arange(b, device=frames.device).repeat_interleave(k)
     run = Tracked(net, recorder, features, n_frames, owner, masks.flatten(0, 1), generator)
     truth = run.masks[:, 0].cpu()
-    kind = rng.choice(["point", "box", "mask"], p=[0.45, 0.3, 0.25])
+    kind = rng.choice(["point", "box", "mask"], p=kinds)
     if kind == "mask":
         mask = prompts.rough_mask(truth, generator) if rng.random() < 0.4 else truth[:, None].float()
         run.step(0, mask=mask.to(frames.device), scored=False)

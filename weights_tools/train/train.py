@@ -11,10 +11,10 @@ made.
 
 The plan is a list of phases KIND+PX:STEPS. `image` treats frames as images of their own, `clip` tracks with memory
 through large motion, `video` through motion as in the held-out clips, `mixed` tracks
-among things of one look side by side and learns from every frame as an image too, `fine` does so at half the rate.
-Of --model edgetam, `distil` teaches the image encoder alone to find the features that --teacher finds, and `memory`
-the perceiver and memory attention alone to make of the teacher's memories what it makes of them. The learning rate of
-the last --decay steps of the plan falls to zero. A longer or shorter plan may be given when resuming, as long as the
+among things of one look side by side and learns from every frame as an image too, `fine` does so at half the rate and
+with more boxes. Of --model edgetam, `distil` teaches the image encoder alone to find the features that --teacher finds,
+and `memory` the perceiver and memory attention alone to make of the teacher's memories what it makes of them. The
+learning rate of the last --decay steps of the plan falls to zero. A longer or shorter plan may be given when resuming, as long as the
 phases already done stay: so the end can be chosen late.
 
 On the CPU one process with one thread works per core and gradients are averaged, which for a model of this size is much
@@ -40,7 +40,8 @@ import model
 import track
 from muon import Optimizer
 
-PLAN = "image64:1000,image128:400,clip128:1350,video128:750,video256:250,mixed192:350,mixed256:120"
+PLAN = ("image64:1000,image128:400,clip128:1350,video128:750,video256:250,mixed192:350,mixed256:120,"
+        "fine192:900,fine256:620")
 EDGE_PLAN = "distil128:600,distil256:100,memory256:240"
 # Of one step and process: clips, frames of each, objects of each; steps that share clips; and the learning rate.
 SIZES = {"distil128": (8, 2, 1), "distil": (4, 2, 1), "memory": (1, 6, 3), "image64": (8, 4, 4), "image": (4, 2, 4),
@@ -49,7 +50,7 @@ REUSE = {"distil": 2, "memory": 3, "image": 3, "clip": 2, "video": 2, "mixed": 2
 RATES = {"distil": 1.5e-3, "memory": 6e-4, "image": 1e-3, "clip": 7e-4, "video": 6e-4, "mixed": 6e-4, "fine": 3e-4}
 track_with_images = functools.partial(track.clip_loss, with_images=True)
 LOSS = {"image": track.image_loss, "clip": track.clip_loss, "video": track.clip_loss, "mixed": track_with_images,
-        "fine": track_with_images}
+        "fine": functools.partial(track_with_images, kinds=(0.35, 0.45, 0.2))}
 MOTION = {"distil": "crowded", "memory": "crowded", "image": "any", "clip": "growing", "video": "even", "mixed": "crowded",
           "fine": "crowded"}
 WARM_UP = 100
@@ -90,8 +91,8 @@ def arguments(argv=None):
     p.add_argument("--teacher", metavar="FILE", help="demo.pt of a trained sam2.1, or the same converted: edgetam "
                    "begins with what both have, and imitates it in distil")
     p.add_argument("--plan", type=plan_of, metavar="PHASES", help=f"default {PLAN}, of edgetam {EDGE_PLAN}")
-    p.add_argument("--decay", type=positive, default=300, metavar="STEPS",
-                   help="the learning rate falls to zero over the last STEPS (default 300)")
+    p.add_argument("--decay", type=positive, metavar="STEPS",
+                   help="the learning rate falls to zero over the last STEPS (default 550, of edgetam 120)")
     p.add_argument("--minutes", type=float, metavar="N", help="stop after N minutes, to be resumed")
     p.add_argument("--processes", type=positive, metavar="N", help="default: cores on the CPU, 1 on a GPU")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
@@ -101,6 +102,8 @@ def arguments(argv=None):
     o = p.parse_args(argv)
     if o.plan is None:
         o.plan = plan_of(EDGE_PLAN if o.model == model.EDGETAM else PLAN)
+    if o.decay is None:
+        o.decay = 120 if o.model == model.EDGETAM else 550
     check_model(p, o)
     has_state = os.path.exists(os.path.join(o.out, "state.pt"))
     if o.resume and not has_state:
