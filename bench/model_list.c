@@ -7,7 +7,7 @@
 
 #define VALID_NAMES                                                                                                    \
     "sam2_{tiny,small,base,large}_{points,bbox,mask}, sam2.0_{tiny,small,base,large}_{points,bbox,mask}, "             \
-    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}"
+    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}, edgetam_demo_{points,bbox,mask}"
 
 enum { DEMO_PX = 256, PUBLISHED_PX = 1024 };
 
@@ -24,6 +24,7 @@ static const struct {
     {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
     {"edgetam", "edgetam", "edgetam"},
     {"demo", "sam2_demo", "sam2.1_hiera_demo"},
+    {"edgetam_demo", "demo_edgetam", "edgetam_demo"},
 };
 
 static const struct {

@@ -3,7 +3,7 @@
  *   sam2_{tiny,small,base,large}_{points,bbox,mask}      SAM 2.1; sam2.1_... is the same
  *   sam2.0_{tiny,small,base,large}_{points,bbox,mask}    the older checkpoints
  *   edgetam_{points,bbox,mask}
- *   demo_{points,bbox,mask}                              the model that comes with the project, models/
+ *   demo_, edgetam_demo_{points,bbox,mask}               the models that come with the project, models/
  *   baseline_copy, baseline_colour                       no model (baselines.h), shown the mask */
 #ifndef MODEL_LIST_H
 #define MODEL_LIST_H

@@ -29,7 +29,7 @@ static void describe_what(flag *f, run_options *o)
          .value = &o->models,
          .meta = "NAMES",
          .help =
-             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask; baseline_copy, "
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask; baseline_copy, "
              "baseline_colour: no model (default sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,
@@ -133,7 +133,7 @@ static void describe_how(flag *f, run_options *o)
          .min = 64,
          .max = MAX_IMGSZ,
          .help =
-             "Side of the model's input, a multiple of 32 (default: what the model was made for, 1024, demo: 256; test_mode: 256)."},
+             "Side of the model's input, a multiple of 32 (default: what the model was made for, 1024, demos: 256; test_mode: 256)."},
         {.name = "precision",
          .kind = FLAG_CHOICE,
          .value = &o->model.precision,

@@ -26,6 +26,7 @@ static const struct known_names {
     {"sam2_hiera_large", "sam2_l.pt", "sam2-hiera-large"},
     {"edgetam", NULL, "EdgeTAM-hf"},
     {"sam2.1_hiera_demo", NULL, NULL},
+    {"edgetam_demo", NULL, NULL},
 };
 
 typedef enum find_rank { RANK_OFFICIAL, RANK_CONVERTED, RANK_HUGGING_FACE, RANK_ULTRALYTICS, RANK_NONE } find_rank;

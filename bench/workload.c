@@ -32,7 +32,7 @@ static int flags_what(workload *w, flag *to)
          .value = &w->models,
          .meta = "NAMES",
          .help =
-             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, each with _points, _bbox or _mask (default " WORKLOAD_MODELS
+             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default " WORKLOAD_MODELS
              ")."},
         {.name = "weights_dir",
          .kind = FLAG_STRING,

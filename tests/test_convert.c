@@ -90,7 +90,7 @@ static void from_torch(void **state)
 static void from_official_safetensors(void **state)
 {
     (void)state;
-    static const char *const models[] = {"edgetam", "sam2_tiny", "sam2.1_t"};
+    static const char *const models[] = {"edgetam", "edgetam_demo", "sam2_tiny", "sam2.1_t"};
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         const random_options opt = {.model = models[i], .seed = 101, .half = 1, .official = 1};
         assert_int_equal(convert_random(&opt, in_path, NULL, NULL), SAM_OK);
@@ -266,6 +266,7 @@ static void model_names(void **state)
         {"SAM2.1_Base", "sam2.1_hiera_base_plus"},
         {"sam2_l", "sam2_hiera_large"},
         {"EdgeTAM", "edgetam"},
+        {"edgetam_demo", "edgetam_demo"},
         {"sam2", NULL},
         {"sam2.1_", NULL},
         {"sam2.1_tinyx", NULL},

@@ -1,6 +1,6 @@
-/* The model that comes with the project, models/demo_sam2.1.safetensors, on generated clips of fixed seeds: prompts, tracking
- * and scoring from end to end with weights whose decisions matter. J&F must be what was recorded for this file, in every
- * precision; tests/demo_model.json is remade by `build/tests/test_demo_model --record` after the file has changed. */
+/* The models that come with the project on generated clips of fixed seeds: prompts, tracking and scoring from end to end with
+ * weights whose decisions matter. J&F must be what was recorded for the file, in every precision; after a file has
+ * changed, `build/tests/test_demo_model --record` remakes its record. */
 #include "backend_emu.h"
 #include "digest.h"
 #include "metrics.h"
@@ -19,8 +19,15 @@
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
-#define MODEL_FILE  SOURCE_DIR "/models/demo_sam2.1.safetensors"
-#define RECORD_FILE SOURCE_DIR "/tests/demo_model.json"
+typedef struct demo {
+    const char *model, *record; /* files */
+} demo;
+
+static const demo demos[] = {
+    {SOURCE_DIR "/models/demo_sam2.1.safetensors", SOURCE_DIR "/tests/demo_model.json"},
+    {SOURCE_DIR "/models/demo_edgetam.safetensors", SOURCE_DIR "/tests/demo_edgetam.json"},
+};
+static const demo *the_demo; /* the one in hand */
 
 enum { W = 320, H = 240, N_PX = W * H, FRAMES = 24, SEED = 41, MAX_CLIPS = 12, EMULATED_PX = 128, EMULATED_FRAMES = 3 };
 
@@ -194,7 +201,8 @@ static sam_model *open_model(const backend_api *api, sam_dtype compute, const ch
                                        .n_threads = 1, /* more spin where other tests run */
                                        .image_px = px,
                                        .cpu_variant = variant};
-    must(api ? model_open_on(api, MODEL_FILE, &options, &m, &err) : sam_model_open(MODEL_FILE, &options, &m, &err),
+    must(api ? model_open_on(api, the_demo->model, &options, &m, &err)
+             : sam_model_open(the_demo->model, &options, &m, &err),
          &err);
     return m;
 }
@@ -204,7 +212,7 @@ static sam_model *open_model(const backend_api *api, sam_dtype compute, const ch
 static void model_digest(char text[DIGEST_TEXT])
 {
     sam_error err;
-    FILE *f = fopen(MODEL_FILE, "rb");
+    FILE *f = fopen(the_demo->model, "rb");
     assert_non_null(f);
     assert_int_equal(fseek(f, 0, SEEK_END), 0);
     size_t n = (size_t)ftell(f);
@@ -233,10 +241,28 @@ static json_t *record_scenario(sam_model *m, const scenario *s)
     return json_pack("{s:i, s:f}", "clip", chosen, "JandF_fp32", round(best * 1e5) / 1e5);
 }
 
+/* Whether the record is of this file; *root is the record, NULL if it cannot be read. */
+static int is_recorded(json_t **root, json_error_t *why)
+{
+    char digest[DIGEST_TEXT];
+    model_digest(digest);
+    *root = json_load_file(the_demo->record, 0, why);
+    const char *known = json_string_value(json_object_get(*root, "model_sha256"));
+    return known && !strcmp(known, digest);
+}
+
 static int record(void)
 {
     char digest[DIGEST_TEXT];
-    json_t *all = json_object();
+    json_error_t why;
+    json_t *old, *all;
+    int is_same = is_recorded(&old, &why);
+    json_decref(old);
+    if (is_same) {
+        printf("%s is of this model already\n", the_demo->record);
+        return 0;
+    }
+    all = json_object();
     sam_model *m = open_model(NULL, SAM_F32, NULL, 0);
     for (int i = 0; i < N_SCENARIOS; i++)
         json_object_set_new(all, scenarios[i].name, record_scenario(m, &scenarios[i]));
@@ -244,9 +270,9 @@ static int record(void)
     model_digest(digest);
     json_t *root = json_pack("{s:s, s:s, s:o}", "made_by", "build/tests/test_demo_model --record", "model_sha256",
                              digest, "scenarios", all);
-    int failed = json_dump_file(root, RECORD_FILE, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    int failed = json_dump_file(root, the_demo->record, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     json_decref(root);
-    printf("%s %s\n", RECORD_FILE, failed ? "cannot be written" : "is written");
+    printf("%s %s\n", the_demo->record, failed ? "cannot be written" : "is written");
     return failed != 0;
 }
 
@@ -255,15 +281,13 @@ static json_t *recorded; /* "scenarios" */
 static int read_record(void **state)
 {
     (void)state;
-    char digest[DIGEST_TEXT];
     json_error_t why;
-    json_t *root = json_load_file(RECORD_FILE, 0, &why);
+    json_t *root;
+    int is_same = is_recorded(&root, &why);
     if (!root)
-        fail_msg("%s: %s; make it with build/tests/test_demo_model --record", RECORD_FILE, why.text);
-    model_digest(digest);
-    const char *known = json_string_value(json_object_get(root, "model_sha256"));
-    if (!known || strcmp(known, digest))
-        fail_msg("%s is of another model file; remake it with build/tests/test_demo_model --record", RECORD_FILE);
+        fail_msg("%s: %s; make it with build/tests/test_demo_model --record", the_demo->record, why.text);
+    if (!is_same)
+        fail_msg("%s is of another model file; remake it with build/tests/test_demo_model --record", the_demo->record);
     recorded = json_incref(json_object_get(root, "scenarios"));
     json_decref(root);
     return 0;
@@ -356,21 +380,29 @@ static void emulated_cuda_scores_alike(void **state)
     }
 }
 
-int main(int argc, char **argv)
+static int run_all(void)
 {
-    FILE *f = fopen(MODEL_FILE, "rb");
-    if (!f) {
-        printf("skipped: %s is not here\n", MODEL_FILE);
-        return 0;
-    }
-    fclose(f);
-    if (argc == 2 && !strcmp(argv[1], "--record"))
-        return record();
     struct CMUnitTest tests[N_SCENARIOS + 2];
     for (int i = 0; i < N_SCENARIOS; i++)
         tests[i] =
             (struct CMUnitTest){scenarios[i].name, scenario_scores_as_recorded, NULL, NULL, (void *)&scenarios[i]};
     tests[N_SCENARIOS] = (struct CMUnitTest)cmocka_unit_test(plain_c_scores_alike);
     tests[N_SCENARIOS + 1] = (struct CMUnitTest)cmocka_unit_test(emulated_cuda_scores_alike);
-    return cmocka_run_group_tests(tests, read_record, forget_record);
+    return cmocka_run_group_tests_name(the_demo->model, tests, read_record, forget_record);
+}
+
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    for (size_t i = 0; i < sizeof demos / sizeof *demos; i++) {
+        the_demo = &demos[i];
+        FILE *f = fopen(the_demo->model, "rb");
+        if (!f) {
+            printf("skipped: %s is not here\n", the_demo->model);
+            continue;
+        }
+        fclose(f);
+        failed += argc == 2 && !strcmp(argv[1], "--record") ? record() : run_all();
+    }
+    return failed != 0;
 }

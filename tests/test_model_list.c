@@ -53,6 +53,10 @@ static void baselines_where_they_are_taken(void **state)
     assert_string_equal(l.entries[1].checkpoint, "sam2.1_hiera_demo");
     assert_true(l.entries[2].follows == BASELINE_COPY);
     model_list_free(&l);
+    assert_int_equal(model_list_parse("edgetam_demo_points,demo_edgetam_points", MODELS_ONLY, &l, &err), SAM_OK);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.entries[0].checkpoint, "edgetam_demo");
+    model_list_free(&l);
     assert_int_equal(model_list_parse("demo_mask,baseline_copy", MODELS_ONLY, &l, &err), SAM_E_ARG);
     assert_non_null(strstr(err.text, "baseline_copy is no model"));
     model_list_free(&l);

@@ -1,6 +1,6 @@
 /* model_config.c - numbers from facebookresearch/sam2 sam2/configs/{sam2.1,sam2}/ (SAM 2.0 and 2.1 have the same
- * image encoders), from facebookresearch/EdgeTAM sam2/configs/edgetam.yaml with timm's repvit_m1, and, for the demo model
- * that this project trains itself, from weights_tools/train/model.py. */
+ * image encoders), from facebookresearch/EdgeTAM sam2/configs/edgetam.yaml with timm's repvit_m1, and, for the demo models
+ * that this project trains itself, from weights_tools/train/{model,edgetam}.py. */
 #include "model_config.h"
 
 #include <ctype.h>
@@ -13,11 +13,7 @@
 #define LARGE     144, 2, {2, 6, 36, 4}, {23, 33, 43}, {8, 4, 16, 8}, 7
 #define DEMO      24, 1, {1, 2, 4, 1}, {4, 5, 6}, {8, 4, 8, 4}, 8
 #define OFFICIAL  1024, 256, 2048
-#define NO_REPVIT                                                                                                      \
-    {0},                                                                                                               \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+#define NO_REPVIT {0}, {0}, 0, 0
 
 const model_config model_configs[] = {
     {"sam2.1_hiera_tiny", "sam2", "2.1", TRUNK_HIERA, TINY, NO_REPVIT, 4, OFFICIAL, 1},
@@ -35,10 +31,24 @@ const model_config model_configs[] = {
      .trunk = TRUNK_REPVIT,
      .widths = {48, 96, 192, 384},
      .depths = {2, 2, 14, 2},
+     .latents = 256,
+     .window_grid = 16,
      .memory_attention_layers = 2,
      .image_px = 1024,
      .d_model = 256,
      .memory_attention_mlp = 2048},
+    {.name = "edgetam_demo",
+     .family = "edgetam",
+     .version = "1",
+     .trunk = TRUNK_REPVIT,
+     .widths = {48, 64, 96, 160},
+     .depths = {1, 2, 7, 1},
+     .latents = 64,
+     .window_grid = 8,
+     .memory_attention_layers = 2,
+     .image_px = 256,
+     .d_model = 128,
+     .memory_attention_mlp = 256},
 };
 const size_t n_model_configs = sizeof model_configs / sizeof model_configs[0];
 
@@ -78,15 +88,19 @@ static const char *size_of(const char *word)
 
 sam_status model_config_find(const char *name, const model_config **out, sam_error *err)
 {
-    const char *at = name, *prefix = NULL;
+    const char *at = name, *prefix = NULL, *edgetam = NULL;
     if (strcasecmp(name, "edgetam") == 0)
+        edgetam = "";
+    else if (strcasecmp(name, "edgetam_demo") == 0)
+        edgetam = "_demo";
+    if (edgetam)
         prefix = "edgetam";
     else if (skip(&at, "sam2.1"))
         prefix = "sam2.1_hiera_";
     else if (skip(&at, "sam2"))
         prefix = "sam2_hiera_";
     skip(&at, "hiera");
-    const char *size = prefix && strcmp(prefix, "edgetam") == 0 ? "" : size_of(at);
+    const char *size = edgetam ? edgetam : size_of(at);
     for (size_t i = 0; prefix && size && i < n_model_configs; i++) {
         const char *candidate = model_configs[i].name;
         size_t n = strlen(prefix);
@@ -98,7 +112,7 @@ sam_status model_config_find(const char *name, const model_config **out, sam_err
     return fail(
         err, SAM_E_ARG,
         "unknown model %.60s: expected sam2.1_hiera_ or sam2_hiera_ followed by tiny, small, base_plus or large, "
-        "sam2.1_hiera_demo or edgetam",
+        "sam2.1_hiera_demo, edgetam or edgetam_demo",
         name);
 }
 
@@ -122,13 +136,13 @@ static json_t *hiera_json(const model_config *c)
 static json_t *repvit_json(const model_config *c)
 {
     const int neck[4] = {c->widths[3], c->widths[2], c->widths[1], c->widths[0]};
-    const int grid = 16; /* windows of 4 x 4 on the 64 x 64 memory: one 2D latent each */
+    const int side = c->image_px / 16, grid = c->window_grid; /* one 2D latent to a window of the side x side memory */
     json_t *j = json_pack("{s:s, s:o, s:o, s:o, s:i}", "trunk", "repvit", "widths", ints(c->widths, 4), "depths",
                           ints(c->depths, 4), "neck_channels", ints(neck, 4), "mlp_ratio", REPVIT_MLP_RATIO);
-    json_t *perceiver = json_pack(
-        "{s:i, s:i, s:i, s:i, s:i, s:i, s:[i,i], s:[i,i]}", "perceiver_depth", PERCEIVER_DEPTH, "perceiver_latents",
-        PERCEIVER_LATENTS, "perceiver_latents_2d", PERCEIVER_LATENTS, "perceiver_window_grid", grid, "perceiver_heads",
-        1, "perceiver_ff_mult", PERCEIVER_FF_MULT, "rope_q_sizes", 64, 64, "rope_k_sizes", grid, grid);
+    json_t *perceiver = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:[i,i], s:[i,i]}", "perceiver_depth",
+                                  PERCEIVER_DEPTH, "perceiver_latents", c->latents, "perceiver_latents_2d", grid * grid,
+                                  "perceiver_window_grid", grid, "perceiver_heads", 1, "perceiver_ff_mult",
+                                  PERCEIVER_FF_MULT, "rope_q_sizes", side, side, "rope_k_sizes", grid, grid);
     json_object_update(j, perceiver);
     json_decref(perceiver);
     return j;

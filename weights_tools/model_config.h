@@ -15,8 +15,8 @@ typedef struct model_config {
     /* Hiera (sam2/configs/.../sam2*_hiera_*.yaml). Width and heads double with every stage. */
     int embed_dim, num_heads;
     int stages[4], global_att_blocks[3], window_spec[4], window_pos_embed_bkg_px;
-    /* RepViT (timm repvit_m1) */
-    int widths[4], depths[4];
+    /* RepViT (timm repvit_m1), and EdgeTAM's perceiver: tokens without a place, windows along a side of the memory */
+    int widths[4], depths[4], latents, window_grid;
     int memory_attention_layers;
     int image_px, d_model, memory_attention_mlp; /* side of the input, channels of features and decoder */
     int is_21; /* SAM 2.1: no_obj_embed_spatial, and object pointers carry their age */
@@ -30,12 +30,11 @@ enum { /* equal in all of them */
        NUM_MASKMEM = 7,
        MAX_OBJ_PTRS = 16,
        PERCEIVER_DEPTH = 2,
-       PERCEIVER_LATENTS = 256,
        PERCEIVER_FF_MULT = 4,
        REPVIT_MLP_RATIO = 2
 };
 
-/* Takes the official name (sam2.1_hiera_tiny) or sam2.1_hiera_demo, and shorter ones
+/* Takes the official name (sam2.1_hiera_tiny), sam2.1_hiera_demo or edgetam_demo, and shorter ones
  * (sam2.1_tiny, sam2.1_t, sam2_b+, sam2.1-hiera-large). */
 sam_status model_config_find(const char *name, const model_config **out, sam_error *err);
 

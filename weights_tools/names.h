@@ -25,7 +25,7 @@ scope names_at(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What EdgeTAM has in place of Hiera, and besides SAM 2. */
 void names_repvit(tensor_set *s, const model_config *c);
-void names_perceiver(tensor_set *s);
+void names_perceiver(tensor_set *s, const model_config *c);
 
 #define SHAPE(...)                                                                                                     \
     (const int64_t[])                                                                                                  \

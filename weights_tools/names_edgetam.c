@@ -79,10 +79,10 @@ static void feed_forward(tensor_set *s, int layer, const char *name)
     want(s, 2, SHAPE(MEM_DIM, PERCEIVER_FF_MULT * MEM_DIM), "spatial_perceiver.layers.%d.%s.3.weight", layer, name);
 }
 
-void names_perceiver(tensor_set *s)
+void names_perceiver(tensor_set *s, const model_config *c)
 {
-    want(s, 2, SHAPE(PERCEIVER_LATENTS, MEM_DIM), "spatial_perceiver.latents");
-    want(s, 2, SHAPE(PERCEIVER_LATENTS, MEM_DIM), "spatial_perceiver.latents_2d");
+    want(s, 2, SHAPE(c->latents, MEM_DIM), "spatial_perceiver.latents");
+    want(s, 2, SHAPE(c->window_grid * c->window_grid, MEM_DIM), "spatial_perceiver.latents_2d");
     for (int i = 0; i < PERCEIVER_DEPTH; i++) {
         norm(s, i, "attn.norm_x");
         norm(s, i, "attn.norm_latents");

@@ -238,7 +238,7 @@ sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err
         const int neck[4] = {c->widths[3], c->widths[2], c->widths[1], c->widths[0]};
         names_repvit(out, c);
         names_after_trunk(out, c, neck);
-        names_perceiver(out);
+        names_perceiver(out, c);
     }
     sam_status status = tensor_set_index(out, c->name, err);
     if (status != SAM_OK)

@@ -1,4 +1,4 @@
-"""The demo model in the official PyTorch code and in sambench: the same J&F on the same clips?
+"""A demo model in the official PyTorch code and in sambench: the same J&F on the same clips?
 
     build/sambench synth --out held_out --clips 12 --seed 0
     python tests/parity/demo_jandf.py --weights models/demo_sam2.1.safetensors --split held_out --sambench build/sambench
@@ -21,14 +21,21 @@ import score  # noqa: E402
 KINDS = ("points", "bbox", "mask")
 
 
+def name_of(weights):
+    """What --models calls it."""
+    state = score.model.load_weights(weights)
+    return "edgetam_demo" if score.model.kind_of(state) == score.model.EDGETAM else "demo"
+
+
 def ours(o, kinds):
     """{(kind, video/object): J&F in points} from sambench's table."""
+    name = name_of(o.weights)
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "weights")
         os.mkdir(weights)
         os.symlink(os.path.abspath(o.weights), os.path.join(weights, "demo.safetensors"))
         command = [o.sambench, "run", "--split_dir", o.split, "--weights_dir", weights, "--out_dir", folder, "--quiet",
-                   "--models", ",".join(f"demo_{k}" for k in kinds), "--device", "cpu", "--precision", "fp32"]
+                   "--models", ",".join(f"{name}_{k}" for k in kinds), "--device", "cpu", "--precision", "fp32"]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError as e:
@@ -37,7 +44,7 @@ def ours(o, kinds):
             sys.exit(f"{' '.join(command)}:\n{done.stderr.strip()}")
         with open(os.path.join(folder, "sav_benchmark_summary.csv"), newline="") as f:
             rows = list(csv.DictReader(f))
-    return {(r["model"].removeprefix("demo_"), f"{r['video']}/{r['object']}"): 100 * float(r["JandF"]) for r in rows}
+    return {(r["model"].removeprefix(f"{name}_"), f"{r['video']}/{r['object']}"): 100 * float(r["JandF"]) for r in rows}
 
 
 def theirs(o, kinds):
@@ -51,7 +58,7 @@ def theirs(o, kinds):
 
 
 def main():
-    p = argparse.ArgumentParser(description="J&F of the demo model: sambench against the official PyTorch code.")
+    p = argparse.ArgumentParser(description="J&F of a demo model: sambench against the official PyTorch code.")
     p.add_argument("--weights", required=True, metavar="FILE", help="converted, .safetensors")
     p.add_argument("--split", required=True, metavar="DIR", help="clips in SA-V layout, as `sambench synth` writes them")
     p.add_argument("--sambench", default="build/sambench", metavar="FILE")

@@ -1,8 +1,9 @@
-"""The demo model: the official SAM 2.1 classes with smaller numbers, and its checkpoints.
+"""The demo models: the official SAM 2.1 classes with smaller numbers, the same with EdgeTAM's parts, and checkpoints.
 
-Everything comes from the PyPI package `sam2` (facebookresearch/sam2). CONFIG is what samconvert writes into the converted
-file, so the engine needs no code for this size. Two widths that the official `_build_sam_heads` hard codes for 256
-channels follow d_model here, as they do in the engine: the decoder's MLP (8 d_model) and the IoU head (d_model).
+Everything comes from the PyPI package `sam2` (facebookresearch/sam2), but for what edgetam.py has. CONFIGS is what samconvert
+writes into the converted files, so the engine needs no code for these sizes. Two widths that the official
+`_build_sam_heads` hard codes for 256 channels follow d_model here, as they do in the engine: the decoder's MLP (8 d_model)
+and the IoU head (d_model).
 """
 import json
 import os
@@ -10,6 +11,9 @@ import sys
 
 import torch
 
+import edgetam
+
+SAM21, EDGETAM = "sam2.1", "edgetam"
 CONFIG = {
     "version": "2.1",
     "image_size": 256,
@@ -32,19 +36,16 @@ CONFIG = {
     "sigmoid_scale": 20,
     "sigmoid_bias": -10,
 }
-NAME = "sam2.1_hiera_demo"
+CONFIGS = {SAM21: CONFIG, EDGETAM: {**CONFIG, **edgetam.CHANGES}}
 LOCAL_BIAS = 2.0  # how sharply memory attention looks at its own place at first
 FEATURE_SCALE = 6.0  # standard deviation of the features that the decoder has learnt from before clips begin
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def _image_encoder():
+def _hiera(c):
     from sam2.modeling.backbones.hieradet import Hiera
-    from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
-    from sam2.modeling.position_encoding import PositionEmbeddingSine
 
-    c, d = CONFIG, CONFIG["d_model"]
-    trunk = Hiera(
+    return Hiera(
         embed_dim=c["embed_dim"],
         num_heads=c["num_heads"],
         stages=c["stages"],
@@ -53,43 +54,53 @@ def _image_encoder():
         window_pos_embed_bkg_spatial_size=c["window_pos_embed_bkg_spatial_size"],
         q_pool=c["q_pool"],
     )
+
+
+def _image_encoder(c):
+    from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
+    from sam2.modeling.position_encoding import PositionEmbeddingSine
+
+    d = c["d_model"]
+    trunk = _hiera(c) if c["trunk"] == "hiera" else edgetam.RepViT(c["widths"], c["depths"])
     neck = FpnNeck(
         position_encoding=PositionEmbeddingSine(num_pos_feats=d, normalize=True, scale=None, temperature=10000),
         d_model=d,
-        backbone_channel_list=[c["embed_dim"] * m for m in (8, 4, 2, 1)],
+        backbone_channel_list=trunk.channel_list,
         fpn_top_down_levels=[2, 3],
         fpn_interp_model="nearest",
     )
     return ImageEncoder(trunk=trunk, neck=neck, scalp=1)
 
 
-def _memory_attention(side):
+def _memory_attention(c, side):
     from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
     from sam2.modeling.sam.transformer import RoPEAttention
 
-    d = CONFIG["d_model"]
+    d = c["d_model"]
     rope = dict(rope_theta=10000.0, feat_sizes=(side, side), embedding_dim=d, num_heads=1, downsample_rate=1, dropout=0.0)
+    if c["trunk"] == "hiera":
+        cross_attention = RoPEAttention(rope_k_repeat=True, kv_in_dim=c["mem_dim"], **rope)
+    else:
+        cross_attention = edgetam.cross_attention(c, **rope)
     layer = MemoryAttentionLayer(
         activation="relu",
-        dim_feedforward=CONFIG["memory_attention_mlp"],
+        dim_feedforward=c["memory_attention_mlp"],
         dropout=0.0,
         pos_enc_at_attn=False,
         self_attention=RoPEAttention(**rope),
         d_model=d,
         pos_enc_at_cross_attn_keys=True,
         pos_enc_at_cross_attn_queries=False,
-        cross_attention=RoPEAttention(rope_k_repeat=True, kv_in_dim=CONFIG["mem_dim"], **rope),
+        cross_attention=cross_attention,
     )
-    return MemoryAttention(
-        d_model=d, pos_enc_at_input=True, layer=layer, num_layers=CONFIG["memory_attention_layers"]
-    )
+    return MemoryAttention(d_model=d, pos_enc_at_input=True, layer=layer, num_layers=c["memory_attention_layers"])
 
 
-def _memory_encoder():
+def _memory_encoder(c):
     from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
     from sam2.modeling.position_encoding import PositionEmbeddingSine
 
-    d, m = CONFIG["d_model"], CONFIG["mem_dim"]
+    d, m = c["d_model"], c["mem_dim"]
     block = CXBlock(dim=d, kernel_size=7, padding=3, layer_scale_init_value=0.1, use_dwconv=True)
     return MemoryEncoder(
         out_dim=m,
@@ -127,7 +138,7 @@ def _with_our_heads(base):
     return Demo
 
 
-def build(image_px, predictor=False):
+def build(image_px, predictor=False, kind=SAM21):
     """The model for a side of `image_px`, with fresh weights: to train, or as the official video predictor."""
     try:
         if predictor:
@@ -136,26 +147,27 @@ def build(image_px, predictor=False):
             from sam2.modeling.sam2_base import SAM2Base as base
     except ImportError as e:
         sys.exit(f"{e}: install the official package (pip install sam2), or put its checkout on PYTHONPATH")
-    c = CONFIG
-    net = _with_our_heads(base)(
-        image_encoder=_image_encoder(),
-        memory_attention=_memory_attention(image_px // 16),
-        memory_encoder=_memory_encoder(),
+    c = CONFIGS[kind]
+    base = _with_our_heads(edgetam.with_perceiver(base) if kind == EDGETAM else base)
+    net = base(
+        image_encoder=_image_encoder(c),
+        memory_attention=_memory_attention(c, image_px // 16),
+        memory_encoder=_memory_encoder(c),
         num_maskmem=c["num_maskmem"],
         image_size=image_px,
         sigmoid_scale_for_mem_enc=float(c["sigmoid_scale"]),
         sigmoid_bias_for_mem_enc=float(c["sigmoid_bias"]),
         use_mask_input_as_output_without_sam=True,
         directly_add_no_mem_embed=True,
-        no_obj_embed_spatial=True,
+        no_obj_embed_spatial=c["no_obj_embed_spatial"],
         use_high_res_features_in_sam=True,
         multimask_output_in_sam=True,
         iou_prediction_use_sigmoid=True,
         max_obj_ptrs_in_encoder=c["max_obj_ptrs"],
         use_obj_ptrs_in_encoder=True,
-        add_tpos_enc_to_obj_ptrs=True,
-        proj_tpos_enc_in_obj_ptrs=True,
-        use_signed_tpos_enc_to_obj_ptrs=True,
+        add_tpos_enc_to_obj_ptrs=c["object_pointer_time_encoding"],
+        proj_tpos_enc_in_obj_ptrs=c["object_pointer_time_encoding"],
+        use_signed_tpos_enc_to_obj_ptrs=c["object_pointer_time_encoding"],
         only_obj_ptrs_in_the_past_for_eval=True,
         pred_obj_scores=True,
         pred_obj_scores_mlp=True,
@@ -173,7 +185,28 @@ def build(image_px, predictor=False):
         ),
         **({"fill_hole_area": 8} if predictor else {}),
     )
+    if kind == EDGETAM:
+        net.spatial_perceiver = edgetam.Perceiver(
+            c["mem_dim"], c["perceiver_depth"], c["perceiver_latents"], c["perceiver_window_grid"]
+        )
     return net
+
+
+def open_trained(path, image_px, predictor=False, kind=None):
+    """`build` with the weights of a file that load_weights reads; one line and out if they do not fit. `kind`: what it must be."""
+    state = load_weights(path)
+    kind = kind or kind_of(state)
+    net = build(image_px, predictor, kind)
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as e:
+        sys.exit(f"{path}: does not fit the demo model {kind}: {str(e).splitlines()[1].strip()}")
+    return net
+
+
+def kind_of(state):
+    """Which of the demo models a state dict belongs to."""
+    return EDGETAM if any(name.startswith("spatial_perceiver.") for name in state) else SAM21
 
 
 def initialise(net):
@@ -241,9 +274,10 @@ def load_weights(path):
             header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
             data = bytearray(f.read())
         header.pop("__metadata__", None)
-        return {
+        state = {
             name: torch.frombuffer(data[slice(*t["data_offsets"])], dtype=types[t["dtype"]]).view(t["shape"]).float()
             for name, t in header.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as e:
         sys.exit(f"{path}: cannot be read as safetensors: {e}")
+    return edgetam.unfolded(state) if kind_of(state) == EDGETAM else state

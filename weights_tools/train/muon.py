@@ -29,7 +29,7 @@ def _orthogonalised(x):
 
 class Optimizer:
     """step(rate): AdamW at `rate`, Muon at MUON_RATE times that; a Muon step's elements have a root mean square of 0.2 of its rate,
-    as AdamW's do."""
+    as AdamW's do. What has no gradient stays as it is."""
 
     def __init__(self, net, rank, processes):
         self.rank, self.processes = rank, processes
@@ -50,6 +50,7 @@ class Optimizer:
         self.adam.step()
         steps = [torch.zeros_like(p) for p in self.matrices]
         for (rows, cols), members in self.groups.items():
+            members = [i for i in members if self.matrices[i].grad is not None]
             for i in members:
                 self.momentum[i].lerp_(self.matrices[i].grad, 1 - MOMENTUM)
             mine = members[self.rank :: self.processes]
@@ -67,6 +68,8 @@ class Optimizer:
             dist.all_reduce(flat)
             steps = [f.view_as(s) for f, s in zip(flat.split([s.numel() for s in steps]), steps)]
         for p, s in zip(self.matrices, steps):
+            if p.grad is None:
+                continue
             p.mul_(1 - MUON_RATE * rate * WEIGHT_DECAY).sub_(s, alpha=MUON_RATE * rate)
 
     def state_dict(self):

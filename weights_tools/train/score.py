@@ -125,13 +125,7 @@ def open_predictor(weights, px):
     import sam2.utils.misc
 
     sam2.utils.misc.get_connected_components = components
-    net = model.build(px, predictor=True)
-    state = model.load_weights(weights)
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as e:
-        sys.exit(f"{weights}: does not fit the demo model: {str(e).splitlines()[1].strip()}")
-    return net.eval()
+    return model.open_trained(weights, px, predictor=True).eval()
 
 
 def quiet():

@@ -1,7 +1,8 @@
-"""Checks the training program in about a minute, without pytest: python weights_tools/train/selftest.py
+"""Checks the training program in about two minutes on a quiet core, without pytest: python weights_tools/train/selftest.py
 
-Clips are the same whatever was made before them, their masks fit their frames, simulated users point at objects, a run
-that was stopped and resumed ends with the same weights as one that was not, and wrong arguments give one line."""
+Clips are the same whatever was made before them, their masks fit their frames, simulated users point at objects, RepViT
+computes the same in all its forms, the perceiver's tokens see what they should, a run that was stopped and resumed ends with
+the same weights as one that was not, imitation changes the image encoder alone, and wrong arguments give one line."""
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 import clips
+import edgetam
 import model
 import prompts
 import score
@@ -87,6 +89,53 @@ def components_are_connected():
     check("holes are measured", found == (3, 3, 12, 0) and len(labels.unique()) == 3, str(found))
 
 
+def random_trunk():
+    trunk = edgetam.RepViT([16, 24, 32, 40], [1, 2, 1, 1])
+    for name, value in trunk.state_dict().items():
+        if "bn.running" in name or name.endswith("bn.bias"):
+            value.copy_(torch.rand_like(value) + (0.5 if name.endswith("var") else -0.5))
+    return trunk.eval()
+
+
+def trunks_agree():
+    torch.manual_seed(1)
+    trunk, picture = random_trunk(), torch.rand(2, 3, 64, 64)
+    folded = {}
+    for name, module in trunk.named_modules():
+        at = f"image_encoder.trunk.{name}"
+        if isinstance(module, edgetam.TokenMixer):
+            folded[f"{at}.conv.weight"], folded[f"{at}.conv.bias"] = module.folded()
+        if isinstance(module, edgetam.ConvNorm) and ".token_mixer." not in name:
+            folded[f"{at}.weight"], folded[f"{at}.bias"] = module.folded()
+        if name.endswith((".fc1", ".fc2")):
+            folded[f"{at}.weight"], folded[f"{at}.bias"] = module.weight, module.bias
+    again = random_trunk()
+    again.load_state_dict({k.removeprefix("image_encoder.trunk."): v for k, v in edgetam.unfolded(folded).items()})
+    with torch.no_grad():
+        expected, found = trunk(picture), again(picture)
+        for module in trunk.modules():  # every branch by itself, statistics as they are
+            module.training = not isinstance(module, torch.nn.BatchNorm2d)
+        branches = trunk(picture)
+    for what, other in (("a converted trunk", found), ("a trunk in training form", branches)):
+        worst = max(((a - b).abs().max() / a.abs().max()).item() for a, b in zip(expected, other))
+        check(f"{what} computes the same", worst < 1e-5, f"largest difference {worst:.1e} of the largest value")
+    check("strides are 4 to 32", [x.shape[-1] for x in expected] == [16, 8, 4, 2])
+
+
+def tokens_see_their_windows():
+    torch.manual_seed(1)
+    perceiver = edgetam.Perceiver(16, 2, 3, 4)
+    memory = torch.randn(2, 16, 8, 8)
+    changed = memory.clone()
+    changed[1, :, 2:4, 6:8] += 1.0  # window (1, 3) of the second object
+    with torch.no_grad():
+        (a, places), (b, _) = (perceiver(m, torch.zeros_like(memory)) for m in (memory, changed))
+    different = (a != b).any(-1)
+    check("tokens without a place see everything, the others one window", a.shape == (2, 3 + 16, 16) and
+          different[1, :3].all() and different[1, 3:].nonzero().tolist() == [[7]] and not different[0].any())
+    check("tokens without a place have none", not places[:, :3].any() and bool(places[:, 3:].any(-1).all()))
+
+
 def train(out, *more):
     command = [sys.executable, "-W", "ignore", os.path.join(HERE, "train.py"), "--out", out, *more]
     return subprocess.run(command, capture_output=True, text=True)
@@ -120,6 +169,30 @@ def resumed_runs_end_alike(folder):
     check("nothing half-written is left", not left, " ".join(left))
 
 
+def edgetam_learns_from_its_teacher(folder):
+    """The teacher is what resumed_runs_end_alike has made."""
+    teacher = os.path.join(folder, "whole", "demo.pt")
+    whole, parts = (os.path.join(folder, name) for name in ("edge_whole", "edge_parts"))
+    shared = ["--device", "cpu", "--processes", "1", "--decay", "2", "--model", "edgetam", "--teacher", teacher]
+    plan = ["--plan", "distil128:1,memory128:2"]
+    done = train(whole, *shared, *plan)
+    check("imitation ends well", done.returncode == 0, done.stderr.strip()[-200:])
+    a, b = (model.load(os.path.join(d, "demo.pt"))["model"] for d in (whole, os.path.join(folder, "whole")))
+    decoder = [k for k in a if k.startswith(("sam_mask_decoder.", "memory_encoder."))]
+    check("the decoder is the teacher's", len(decoder) > 100 and all(torch.equal(a[k], b[k]) for k in decoder))
+    check("the image encoder's statistics are of its own phase", all(a[k] == 1 for k in a if k.endswith("num_batches_tracked")))
+    train(parts, *shared, *plan, "--minutes", "0.0001")
+    check("another model is not resumed", "has edgetam" in train(parts, "--device", "cpu", "--processes", "1", "--resume").stderr)
+    train(parts, *shared, *plan, "--resume")
+    a, b = (model.load(os.path.join(d, "state.pt")) for d in (whole, parts))
+    worst = max((a["net"][k].float() - b["net"][k].float()).abs().max().item() for k in a["net"])
+    check("stopped and resumed, it has the same weights", a["step"] == b["step"] == 3 and worst == 0.0,
+          f"largest difference {worst:g}")
+    done = train(os.path.join(folder, "none"), *shared[:-1], os.path.join(whole, "demo.pt"), "--plan", "distil128:1")
+    check("a teacher that is no sam2.1 is refused", "does not fit" in done.stderr and "Traceback" not in done.stderr,
+          done.stderr.strip()[-160:])
+
+
 def wrong_arguments_give_one_line(folder):
     broken = os.path.join(folder, "broken.pt")
     with open(broken, "wb") as f:
@@ -128,6 +201,12 @@ def wrong_arguments_give_one_line(folder):
     cases = {
         "--plan of nonsense": ["train.py", "--out", none, "--plan", "walk128:3"],
         "--plan with an odd side": ["train.py", "--out", none, "--plan", "clip100:3"],
+        "a side that edgetam's windows do not divide": ["train.py", "--out", none, "--model", "edgetam", "--plan",
+                                                        "clip192:3"],
+        "imitation without a teacher": ["train.py", "--out", none, "--model", "edgetam", "--plan", "distil128:3"],
+        "imitation by sam2.1": ["train.py", "--out", none, "--plan", "distil128:3"],
+        "a broken teacher": ["train.py", "--out", none, "--model", "edgetam", "--teacher", broken, "--processes", "1",
+                             "--plan", "distil128:1"],
         "--resume without a run": ["train.py", "--out", none, "--resume"],
         "--minutes 0": ["train.py", "--out", none, "--minutes", "0"],
         "--decay 0": ["train.py", "--out", none, "--decay", "0"],
@@ -152,8 +231,11 @@ def main():
     users_point_at_objects()
     scores_are_those_of_the_metric()
     components_are_connected()
+    trunks_agree()
+    tokens_see_their_windows()
     with tempfile.TemporaryDirectory() as folder:
         resumed_runs_end_alike(folder)
+        edgetam_learns_from_its_teacher(folder)
         wrong_arguments_give_one_line(folder)
     print(f"{check.failed} failed" if check.failed else "all good")
     sys.exit(check.failed > 0)

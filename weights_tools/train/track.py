@@ -3,6 +3,7 @@
 Objects are a batch: every object of every clip goes through the same frame, with the same kind of prompt, at once."""
 import torch
 
+import inherit
 import prompts
 from losses import decoder_loss, feature_loss
 from model import MEAN, STD
@@ -24,11 +25,14 @@ class Recorder:
         self.last = masks, iou, score
 
 
+def _seen(net, frames):
+    mean, std = (torch.tensor(v, device=frames.device)[:, None, None] for v in (MEAN, STD))
+    return net.forward_image((frames - mean) / std)
+
+
 def encode(net, frames):
     """frames [N, 3, S, S] in 0..1 -> (features, positions) per level as [HW, N, C], sizes."""
-    mean, std = (torch.tensor(v, device=frames.device)[:, None, None] for v in (MEAN, STD))
-    out = net.forward_image((frames - mean) / std)
-    _, feats, positions, sizes = net._prepare_backbone_features(out)
+    _, feats, positions, sizes = net._prepare_backbone_features(_seen(net, frames))
     return feats, positions, sizes
 
 
@@ -84,15 +88,15 @@ def _first_prompt(truth, kind, generator, rng):
     return prompts.click(truth, generator, centred=rng.random() < 0.6)
 
 
-def clip_loss(net, recorder, frames, masks, rng, generator, with_images=False, kinds=(0.45, 0.3, 0.25)):
+def clip_loss(net, recorder, frames, masks, rng, generator, with_images=False, kinds=(0.45, 0.3, 0.25), seen_by=None):
     """frames [B, T, 3, S, S], masks [B, K, T, S, S]: prompt in the first frame, then track; mean loss over frames.
 
     `with_images`: every frame is learnt from as an image too, which costs little once it is encoded.
-    `kinds`: how often the first prompt is a click, a box, a mask.
-    Returns the loss, IoU on the prompted frame and on tracked ones."""
+    `kinds`: how often the first prompt is a click, a box, a mask. `seen_by`: the net whose image encoder is used, if not
+    this one's. Returns the loss, IoU on the prompted frame and on tracked ones."""
     b, n_frames = frames.shape[:2]
     k = masks.shape[1]
-    features = encode(net, frames.flatten(0, 1))
+    features = encode(seen_by or net, frames.flatten(0, 1))
     owner = torch.arange(b, device=frames.device).repeat_interleave(k)
     run = Tracked(net, recorder, features, n_frames, owner, masks.flatten(0, 1), generator)
     truth = run.masks[:, 0].cpu()
@@ -124,6 +128,35 @@ def image_loss(net, recorder, frames, masks, rng, generator):
     """The same arguments; every frame is an image of its own, with a prompt and corrections."""
     features = encode(net, frames.flatten(0, 1))
     return _summary(_as_images(net, recorder, features, masks, rng, generator))
+
+
+def _unlike(found, wanted):
+    """How far from what was wanted, squared, in units of its variance."""
+    return (found - wanted).square().mean() / wanted.var()
+
+
+def encoder_imitation_loss(net, teacher, frames):
+    """How unlike the teacher's the three levels of features of `frames` [N, 3, S, S] are."""
+    with torch.no_grad():
+        wanted = _seen(teacher, frames)["backbone_fpn"]
+    found = _seen(net, frames)["backbone_fpn"]
+    return sum(map(_unlike, found, wanted)) / len(wanted)
+
+
+def watch(teacher, recorder, net, frames, masks, rng, generator):
+    """Lets the teacher track through clips that `net` sees: the arguments of its memory attention, and the results."""
+    calls = []
+    hook = teacher.memory_attention.register_forward_hook(lambda m, a, named, out: calls.append((named, out)),
+                                                          with_kwargs=True)
+    with torch.no_grad():
+        clip_loss(teacher, recorder, frames, masks, rng, generator, seen_by=net)
+    hook.remove()
+    return calls
+
+
+def memory_imitation_loss(net, calls):
+    """How unlike the teacher's the features are that EdgeTAM's memory attention makes of the teacher's memories."""
+    return sum(_unlike(inherit.attend(net, **named), out) for named, out in calls) / len(calls)
 
 
 def _as_images(net, recorder, features, masks, rng, generator):
