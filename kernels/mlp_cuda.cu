@@ -309,8 +309,10 @@ static __device__ __forceinline__ void store_hidden(unsigned char *sH, const flo
     }
 }
 
-/* WN warps share 16 MT rows: each takes HB / WN of the hidden units and D / WN of the columns. */
-template <class T, int D, int MT, int WN> __global__ void __launch_bounds__(WN == 1 ? 128 : 256) mlp_rows(perceptron p)
+/* WN warps share 16 MT rows: each takes HB / WN of the hidden units and D / WN of the columns. The bound of 3 blocks (168
+ * registers) is there because ptxas of itself stops at 128 registers for D = 64 and spills. */
+template <class T, int D, int MT, int WN>
+__global__ void __launch_bounds__(WN == 1 ? 128 : 256, D == 64 && MT == 1 ? 3 : 0) mlp_rows(perceptron p)
 {
     const int HB = hidden_step<D>(), N1 = HB / WN, N2 = D / WN;
     static_assert(N1 % 16 == 0 && N2 % 16 == 0, "a warp takes pairs of 8 columns");
