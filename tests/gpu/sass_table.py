@@ -17,7 +17,7 @@ import sys
 
 # A scheduler's cycles for one HMMA.16816 with f32 sums (2048 multiply-adds), and what a multiprocessor holds.
 #   sm_87: 256 multiply-adds a cycle and scheduler, as sm_80 (NVIDIA A100 whitepaper); Orin at the same rate is inferred from
-#          a measured bf16 product that half the rate would not allow (bench/devices.c).
+#          a measured bf16 product that half the rate would not allow (bench/measure/devices.c).
 #   sm_89: GeForce, 64 with f32 sums (NVIDIA Ada whitepaper: 165.2 TFLOP/s of an RTX 4090).
 #   sm_90: 512 by wgmma; mma.sync reaches about 62 % of that (arXiv 2402.13499, 2501.12084).
 TARGETS = {
