@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
-#define SPECK_VALUE (-0.1f)
-
 struct images {
     backend *b;
     image_sizes size;

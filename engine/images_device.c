@@ -1,11 +1,10 @@
 #include "images_device.h"
 
+#include "components.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HOLE_VALUE  0.1f /* sam2 utils/misc.py, fill_holes_in_mask_scores */
-#define SPECK_VALUE (-0.1f)
 
 /* A direction of a resize: weights on the host, and described where they lie on the device. */
 typedef struct axis {

@@ -93,13 +93,3 @@ size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_v
     }
     return n_changed;
 }
-
-size_t fill_holes(float *logits, int h, int w, int max_area, float value, void *scratch)
-{
-    return clean_logits(logits, h, w, max_area, value, 0, 0, scratch);
-}
-
-size_t remove_specks(float *logits, int h, int w, int max_area, float value, void *scratch)
-{
-    return clean_logits(logits, h, w, 0, 0, max_area, value, scratch);
-}

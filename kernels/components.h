@@ -12,21 +12,19 @@
  * Labels are not those of the official CUDA code, the partition is. */
 int components_label(const uint8_t *mask, int h, int w, int32_t *labels);
 
-/* Bytes that the functions below need in `scratch` (aligned for int32_t). */
+/* Bytes that clean_logits needs in `scratch` (aligned for int32_t). */
 size_t components_scratch_bytes(int h, int w);
 
-/* Background (logit <= 0) components of at most max_area pixels become `value`. Source: sam2 utils/misc.py
- * fill_holes_in_mask_scores, with value 0.1 and max_area 8 in the video predictor. A NaN is not background.
- * Returns the number of pixels changed; max_area 0 changes nothing. */
-size_t fill_holes(float *logits, int h, int w, int max_area, float value, void *scratch);
-
-/* Object (logit > 0) components of at most max_area pixels become `value`. A NaN is not object. */
-size_t remove_specks(float *logits, int h, int w, int max_area, float value, void *scratch);
-
-/* Both at once, both judged on the logits as they came: a speck that a filled hole would join is still removed.
- * Source: sam2 utils/transforms.py SAM2Transforms.postprocess_masks (image predictor, mask threshold 0), whose values
- * are hole_value 10 and speck_value -10; both areas are 0 there by default. */
+/* Background (logit <= 0) components of at most max_hole_area pixels become hole_value, object (logit > 0) components of at
+ * most max_speck_area pixels speck_value; a NaN is neither. Both are judged on the logits as they came: a speck that a filled
+ * hole would join is still removed. Returns the number of pixels changed; an area of 0 changes nothing.
+ * Sources: sam2 utils/misc.py fill_holes_in_mask_scores (video predictor: area 8, value 0.1, no specks) and
+ * utils/transforms.py SAM2Transforms.postprocess_masks (image predictor: areas 0, values 10 and -10). */
 size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_value, int max_speck_area,
                     float speck_value, void *scratch);
+
+/* The tracker's: that of the video predictor, and its mirror image. */
+#define HOLE_VALUE  0.1f
+#define SPECK_VALUE (-0.1f)
 
 #endif

@@ -4,8 +4,8 @@
  * tests/emu/emu.h, which runs kernels without a GPU; so a kernel uses only what is here or in the list there:
  *   threadIdx blockIdx blockDim gridDim, __syncthreads (_or _and _count), barrier_sync(id, n), __syncwarp,
  *   __shfl_sync __shfl_xor_sync __shfl_up_sync __shfl_down_sync, __ballot_sync __any_sync __all_sync,
- *   atomicAdd Max Min Or Exch CAS, __threadfence, rsqrtf, __fmul_rn __fadd_rn __fdiv_rn, __popc __clz __ffs, min max,
- *   uint2 uint4 float2 float4 dim3 and C's math.h.
+ *   atomicAdd Max Min Or, __threadfence, rsqrtf, __fmul_rn __fadd_rn __fdiv_rn, __popc __clz __ffs, min max,
+ *   uint2 uint4 float2 dim3 and C's math.h.
  *
  *   launch(kernel, grid, block, shared_bytes, stream, args...)   NULL, or what is wrong
  *   copy_async, fill_async                device memory, in stream order; the same result

@@ -173,9 +173,9 @@ static size_t check_cleaning(field *f, int what, int max_area, uint32_t *seed)
     if (what & 2)
         want += expect(f, 1, max_area + 1, -10);
     if (what == 1)
-        got = fill_holes(f->logits, f->h, f->w, max_area, 0.1f, f->scratch);
+        got = clean_logits(f->logits, f->h, f->w, max_area, 0.1f, 0, 0, f->scratch);
     else if (what == 2)
-        got = remove_specks(f->logits, f->h, f->w, max_area + 1, -10, f->scratch);
+        got = clean_logits(f->logits, f->h, f->w, 0, 0, max_area + 1, -10, f->scratch);
     else
         got = clean_logits(f->logits, f->h, f->w, max_area, 0.1f, max_area + 1, -10, f->scratch);
     assert_int_equal(got, want);

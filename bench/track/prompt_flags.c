@@ -227,15 +227,3 @@ int prompts_max_prompted_frames(const prompt_file *p)
     }
     return most;
 }
-
-int prompts_first_frame(const prompt_file *p)
-{
-    int first = -1;
-    for (int i = 0; i < p->n_objects; i++)
-        for (int k = 0; k < p->objects[i].n_prompts; k++) {
-            const prompt *q = &p->objects[i].prompts[k];
-            if (q->when == PROMPT_BEFORE && (first < 0 || q->frame < first))
-                first = q->frame;
-        }
-    return first;
-}

@@ -30,6 +30,5 @@ void prompt_choice_free(prompt_choice *c);
 /* What a model has to be opened for. */
 int prompts_max_points(const prompt_file *p);          /* clicks for one object on one frame, at least 1 */
 int prompts_max_prompted_frames(const prompt_file *p); /* frames with prompts for one object             */
-int prompts_first_frame(const prompt_file *p);         /* with a prompt given before tracking; -1: there is none */
 
 #endif

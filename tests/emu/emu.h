@@ -41,9 +41,6 @@ struct alignas(16) uint4 {
 struct alignas(8) float2 {
     float x, y;
 };
-struct alignas(16) float4 {
-    float x, y, z, w;
-};
 struct uint3 {
     unsigned x, y, z;
 };
@@ -65,10 +62,6 @@ static inline float2 make_float2(float x, float y)
 {
     return {x, y};
 }
-static inline float4 make_float4(float x, float y, float z, float w)
-{
-    return {x, y, z, w};
-}
 
 /* Running kernels ------------------------------------------------------------------------------------------------ */
 
@@ -82,7 +75,6 @@ extern uint3 emu_thread_index; /* of the running thread */
 #define blockIdx  emu_grid.block_index
 #define blockDim  emu_grid.block
 #define gridDim   emu_grid.grid
-#define warpSize  32
 
 const char *emu_run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void *), void *user);
 
@@ -192,19 +184,6 @@ template <class T> static inline T atomicOr(T *p, T v)
 {
     T old = *p;
     *p = old | v;
-    return old;
-}
-template <class T> static inline T atomicExch(T *p, T v)
-{
-    T old = *p;
-    *p = v;
-    return old;
-}
-template <class T> static inline T atomicCAS(T *p, T expected, T v)
-{
-    T old = *p;
-    if (old == expected)
-        *p = v;
     return old;
 }
 static inline void __threadfence(void)
@@ -342,12 +321,6 @@ static inline void ldmatrix_x4_trans(uint32_t *r, const void *row, EMU_SITE)
 
 /* Arithmetic --------------------------------------------------------------------------------------------------------- */
 
-static inline int __float_as_int(float f)
-{
-    int i;
-    memcpy(&i, &f, 4);
-    return i;
-}
 static inline float __int_as_float(int i)
 {
     float f;
@@ -403,10 +376,6 @@ static inline int __clz(int v)
 static inline int __ffs(int v)
 {
     return __builtin_ffs(v);
-}
-template <class T> static inline T __ldg(const T *p)
-{
-    return *p;
 }
 template <class T> static inline T min(T a, T b)
 {
