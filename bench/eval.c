@@ -152,6 +152,7 @@ static json_t *object_json(const eval_options *o, const eval_object *object)
 static sam_status write_json(const eval_options *o, const eval_results *results, const global_result *g, int n_videos,
                              const listing *skipped, sam_error *err)
 {
+    TRY(strcmp(o->json, "-") ? folders_make_for(o->json, err) : SAM_OK);
     json_t *objects = json_object(), *dropped = json_array();
     int broken = 0;
     for (int i = 0; i < results->n; i++) {
@@ -169,7 +170,6 @@ static sam_status write_json(const eval_options *o, const eval_results *results,
         json_decref(root);
         root = NULL;
     }
-    TRY(strcmp(o->json, "-") ? folders_make_for(o->json, err) : SAM_OK);
     return json_out(o->json, root, err);
 }
 
