@@ -71,7 +71,8 @@ fatbin: setup
 	cmake --build $(BUILD)-fatbin --target kernels_cuda --clean-first -j$(JOBS) > $(BUILD)-fatbin/ptxas.log 2>&1 || \
 	  { grep -E 'error|Error' $(BUILD)-fatbin/ptxas.log; exit 1; }
 	mkdir -p docs/results
-	tests/gpu/kernel_table.py $(BUILD)-fatbin/ptxas.log > docs/results/kernels.md; tail -1 docs/results/kernels.md
+	tests/gpu/kernel_table.py $(BUILD)-fatbin/ptxas.log > docs/results/kernels.md; status=$$?; \
+	  tail -1 docs/results/kernels.md; exit $$status
 
 predicted: all
 	tests/gpu/predicted.py $(BUILD) docs

@@ -225,8 +225,8 @@ static __device__ __forceinline__ void copy_pixels(unsigned char *sX, const conv
     }
 }
 
-/* The bound of 8 blocks (64 registers): of itself ptxas stops at 56 for 48 outputs and spills. */
-template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128, BN == 48 ? 8 : 0) conv_product(conv p)
+/* The bound of 7 blocks (72 registers): of itself ptxas stops at 56 for 48 outputs and spills. */
+template <class T, int BN, bool CHUNKS> __global__ void __launch_bounds__(128, BN == 48 ? 7 : 0) conv_product(conv p)
 {
     const int X_BYTES = tile_bytes<DEPTH>(TILE_ROWS), STAGE_BYTES = X_BYTES + tile_bytes<DEPTH>(BN);
     unsigned char *sStages = dynamic_shared();

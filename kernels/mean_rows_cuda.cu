@@ -106,7 +106,7 @@ static __device__ __forceinline__ float sum_tapped(const mean &p, const float *p
     return tapped;
 }
 
-__global__ void __launch_bounds__(256) mean_whole(mean p)
+__global__ void __launch_bounds__(256, 4) mean_whole(mean p)
 {
     SHARED(float, sMean, [MOST_COLUMNS]);
     SHARED(float, sHidden, [MOST_HIDDEN]);

@@ -47,10 +47,12 @@ def shape(text):
         bm, bn, warps_m, warps_n, stages, _ = number
         return 32 * warps_m * warps_n, max(stages * (bm + bn) * 64, bm // warps_m * (bn + 8) * 4)
     if text.startswith("mlp_rows"):
-        d, tiles = number
-        chunks = d // 8 if d % 64 == 0 else d // 8 | 1
-        rows = 64 * tiles
-        return 128, max((rows + 64) * chunks * 16 + d * 128, rows * (d + 8) * 4)
+        d, tiles, share = number  # a width of the tile, row tiles of a warp, warps that share rows
+        warps, hidden = (4, 8)[share > 1], 96 if d == 48 else 64
+        rows = 16 * tiles * warps // share
+        row = lambda width: 16 * (width // 8 if width % 64 == 0 else width // 8 | 1)  # noqa: E731
+        tiled = (rows + hidden) * row(d) + d * row(hidden) + (rows * row(hidden) if share > 1 else 0)
+        return 32 * warps, max(tiled, rows * (d + 8) * 4)
     if text.startswith("conv_product"):
         return 128, max(2 * (64 + number[0]) * 80, 256 * (number[0] + 8))
     if text.startswith("select_object"):
