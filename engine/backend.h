@@ -14,6 +14,7 @@
 #include "nv12.h"
 #include "op.h"
 #include "packed_mask.h"
+#include "resample.h"
 
 typedef struct backend backend;
 typedef struct images images;
@@ -24,9 +25,10 @@ typedef struct image_sizes {
     int side_px;       /* of the network's input                                */
     int low_px;        /* side of the low-res logits                            */
     int max_masks;     /* rendered at once                                      */
-    int antialias;     /* 1: resize as the official image predictor does, 0: as the video predictor */
-    int no_overlap;    /* 1: a pixel belongs to the mask with the highest logit */
-    int prepared;      /* 1: frames may be the network's input as half precision */
+    resample_kind
+        to_input; /* RESAMPLE_PIL_BICUBIC as the official video predictor, or RESAMPLE_RGB_ANTIALIAS as the image one */
+    int no_overlap; /* 1: a pixel belongs to the mask with the highest logit */
+    int prepared;   /* 1: frames may be the network's input as half precision */
     int max_hole_area, max_speck_area;
     int n_threads; /* of the host */
 } image_sizes;

@@ -24,16 +24,10 @@ static size_t frame_planes_bytes(const image_sizes *z)
     return z->no_overlap ? (size_t)z->max_masks * (size_t)z->width * (size_t)z->height * sizeof(float) : 0;
 }
 
-static resample_kind to_input_kind(const image_sizes *z)
-{
-    return z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
-}
-
 size_t images_bytes_cpu(const backend *b, const image_sizes *z)
 {
     (void)b;
-    return sizeof(images) +
-           resample_bytes(to_input_kind(z), z->width, z->height, z->side_px, z->side_px, z->n_threads) +
+    return sizeof(images) + resample_bytes(z->to_input, z->width, z->height, z->side_px, z->side_px, z->n_threads) +
            resample_bytes(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height, 0) +
            (size_t)z->low_px * (size_t)z->low_px * sizeof(float) + components_scratch_bytes(z->low_px, z->low_px) +
            frame_planes_bytes(z) + (size_t)z->max_masks * sizeof(float *);
@@ -47,7 +41,7 @@ sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_e
     im->b = b;
     im->size = *z;
     im->n_threads = z->n_threads;
-    im->to_input = resample_open(to_input_kind(z), z->width, z->height, z->side_px, z->side_px);
+    im->to_input = resample_open(z->to_input, z->width, z->height, z->side_px, z->side_px);
     im->to_frame = resample_open(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height);
     im->clean = malloc((size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
     im->components_scratch = malloc(components_scratch_bytes(z->low_px, z->low_px));

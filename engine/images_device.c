@@ -64,19 +64,14 @@ static size_t low_px(const image_sizes *z)
 
 static size_t mid_bytes(const image_sizes *z)
 {
-    return (size_t)z->height * (size_t)z->side_px * 3 * (z->antialias ? sizeof(float) : 1);
-}
-
-static resample_kind to_input_kind(const image_sizes *z)
-{
-    return z->antialias ? RESAMPLE_RGB_ANTIALIAS : RESAMPLE_PIL_BICUBIC;
+    return (size_t)z->height * (size_t)z->side_px * 3 * (z->to_input == RESAMPLE_RGB_ANTIALIAS ? sizeof(float) : 1);
 }
 
 /* The weights of the four directions, which the host has, too. */
 static size_t axes_bytes(const image_sizes *z)
 {
-    return resample_axis_bytes(to_input_kind(z), z->width, z->side_px) +
-           resample_axis_bytes(to_input_kind(z), z->height, z->side_px) +
+    return resample_axis_bytes(z->to_input, z->width, z->side_px) +
+           resample_axis_bytes(z->to_input, z->height, z->side_px) +
            resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->width) +
            resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->height);
 }
@@ -118,9 +113,8 @@ static sam_status open_all(images *im, sam_error *err)
 {
     const backend_api *api = im->b->api;
     const image_sizes *z = &im->size;
-    resample_kind to_input = to_input_kind(z);
-    TRY(open_axis(im, &im->input_across, to_input, z->width, z->side_px, err));
-    TRY(open_axis(im, &im->input_down, to_input, z->height, z->side_px, err));
+    TRY(open_axis(im, &im->input_across, z->to_input, z->width, z->side_px, err));
+    TRY(open_axis(im, &im->input_down, z->to_input, z->height, z->side_px, err));
     TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
     TRY(open_axis(im, &im->frame_down, RESAMPLE_BILINEAR, z->low_px, z->height, err));
     im->staging[0] = api->host_alloc(im->b, place_bytes(z));

@@ -120,7 +120,7 @@ static image_sizes picture_sizes(const sam_session *s)
                          .side_px = s->m->size.side_px,
                          .low_px = 4 * s->m->size.side,
                          .max_masks = video ? s->opt.max_objects : 3,
-                         .antialias = !video,
+                         .to_input = video ? RESAMPLE_PIL_BICUBIC : RESAMPLE_RGB_ANTIALIAS,
                          .no_overlap = video && s->opt.no_overlap,
                          .prepared = s->opt.prepared_frames,
                          .max_hole_area = s->opt.fill_hole_area,
