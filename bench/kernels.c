@@ -1,6 +1,7 @@
 /* kernels.c - the verb `kernels`: every distinct operator call of a frame timed by itself, with caches cold and warm,
  * beside what the device can copy and multiply. */
 #include "folders.h"
+#include "input_flags.h"
 #include "interrupt.h"
 #include "json_out.h"
 #include "kernels_files.h"
@@ -77,19 +78,8 @@ static sam_status kernels(const kernels_options *o, json_t *list, int *n_failed,
 static int own_flags(kernels_options *o, flag *to)
 {
     const flag flags[] = {
-        {.name = "models",
-         .kind = FLAG_STRING,
-         .choices = "list",
-         .value = &o->models,
-         .meta = "NAMES",
-         .required = 1,
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, searched in --weights_dir; or weights files."},
-        {.name = "weights_dir",
-         .kind = FLAG_STRING,
-         .value = &o->weights_dir,
-         .meta = "DIR",
-         .help =
-             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        checkpoints_flag(&o->models),
+        weights_dir_flag(&o->weights_dir),
         {.name = "filter",
          .kind = FLAG_STRING,
          .value = &o->filter,

@@ -1,6 +1,7 @@
 /* monitor.c - the verb `monitor`: memory, load, temperature and power of machine, GPU and a process, as they change. */
 #include "child.h"
 #include "clip.h"
+#include "clock.h"
 #include "csv_row.h"
 #include "flags.h"
 #include "folders.h"

@@ -1,6 +1,7 @@
 /* speed.c - the verb `speed`: the components of a model timed apart, for any list of models, image sizes, precisions and
  * numbers of objects, each in a session of its own. */
 #include "folders.h"
+#include "input_flags.h"
 #include "interrupt.h"
 #include "speed_files.h"
 #include "speed_run.h"
@@ -128,19 +129,8 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
 static int list_flags(speed_options *o, flag *to)
 {
     const flag flags[] = {
-        {.name = "models",
-         .kind = FLAG_STRING,
-         .choices = "list",
-         .value = &o->models,
-         .meta = "NAMES",
-         .required = 1,
-         .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, searched in --weights_dir; or weights files."},
-        {.name = "weights_dir",
-         .kind = FLAG_STRING,
-         .value = &o->weights_dir,
-         .meta = "DIR",
-         .help =
-             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        checkpoints_flag(&o->models),
+        weights_dir_flag(&o->weights_dir),
         {.name = "sizes",
          .kind = FLAG_STRING,
          .choices = "list",

@@ -1,5 +1,6 @@
 /* track.c - the verb `track`: prompts and a clip in, masks, an overlay video and figures out. */
 #include "alloc_count.h"
+#include "clock.h"
 #include "folders.h"
 #include "interrupt.h"
 #include "json_out.h"

@@ -3,6 +3,7 @@
 #include "edge.h"
 
 #include "clip.h"
+#include "clock.h"
 #include "folders.h"
 #include "frame_store.h"
 #include "interrupt.h"

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,20 @@ sam_status csv_open(csv_table *t, const char *path, const char *const *columns, 
     if (status != SAM_OK)
         csv_close(t);
     return status;
+}
+
+const char *csv_text(const csv_table *t, int row, const char *column)
+{
+    int c = csv_column(t, column);
+    return c < 0 ? "" : csv_cell(t, row, c);
+}
+
+double csv_number(const csv_table *t, int row, const char *column)
+{
+    char *rest;
+    const char *text = csv_text(t, row, column);
+    double x = strtod(text, &rest);
+    return rest == text ? NAN : x;
 }
 
 sam_status csv_read(csv_table *t, const char *path, sam_error *err)

@@ -37,6 +37,9 @@ void csv_put_field(FILE *out, const char *text);
 
 const char *csv_cell(const csv_table *t, int row, int column);
 int csv_column(const csv_table *t, const char *name); /* -1: no such column */
+/* A cell by its column's name: "", or NaN, where there is no such column, or no number. */
+const char *csv_text(const csv_table *t, int row, const char *column);
+double csv_number(const csv_table *t, int row, const char *column);
 
 /* The first row whose leading `n_keys` columns equal `keys`, or -1: what --resume asks before it repeats work. */
 int csv_find(const csv_table *t, const char *const *keys, int n_keys);

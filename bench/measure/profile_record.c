@@ -3,6 +3,7 @@
 
 #include "atomic_file.h"
 #include "clip.h"
+#include "clock.h"
 #include "text_out.h"
 
 #include <stdlib.h>

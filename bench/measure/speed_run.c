@@ -2,6 +2,7 @@
 #include "speed_run.h"
 
 #include "clip.h"
+#include "clock.h"
 #include "noise_clip.h"
 #include "process_memory.h"
 #include "tap.h"

@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "clip.h"
+#include "clock.h"
 
 enum { N_RANDOM = 1 << 14 }; /* words; longer operands repeat them */
 

@@ -3,6 +3,7 @@
  * A slot is free, being filled (by the thread), ready (in the ring, in order of delivery) or lent (to the caller). */
 #include "frames.h"
 
+#include "clock.h"
 #include "frames_decoder.h"
 
 #include <assert.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum {
     DEFAULT_PREFETCH = 600,
@@ -54,13 +54,6 @@ struct frame_source {
     int *block; /* [n_slots] slots of the thread's reverse block */
 };
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
 /* Takes `wanted` free slots to s->block, fewer when the caller holds so many that it would wait for ever. Returns how
@@ -102,7 +95,7 @@ static void free_picture(picture *p)
 /* Decodes frame `index` into a slot that nobody else looks at. */
 static sam_status fill(decoder *d, int64_t index, slot *into, int *end, sam_error *err)
 {
-    double begin = now_ms();
+    double begin = clock_ms();
     TRY(d->read(d, index, &into->pixels, end, err));
     if (*end)
         return SAM_OK;
@@ -117,7 +110,7 @@ static sam_status fill(decoder *d, int64_t index, slot *into, int *end, sam_erro
                                     .nv12 = p->yuv},
                           .index = index,
                           .name = d->name(d, index, into->name),
-                          .decode_ms = now_ms() - begin};
+                          .decode_ms = clock_ms() - begin};
     return SAM_OK;
 }
 

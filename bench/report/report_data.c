@@ -20,30 +20,16 @@ static char *copy(const char *text)
     return to ? memcpy(to, text, n) : NULL;
 }
 
-static const char *cell(const csv_table *t, int row, const char *column)
-{
-    int c = csv_column(t, column);
-    return c < 0 ? "" : csv_cell(t, row, c);
-}
-
-static double number(const csv_table *t, int row, const char *column)
-{
-    char *rest;
-    const char *text = cell(t, row, column);
-    double x = strtod(text, &rest);
-    return rest == text ? NAN : x;
-}
-
 /* ---- reading ---- */
 
 static int find_group(results_data *d, const csv_table *t, int row, sam_error *err)
 {
-    const char *model = cell(t, row, "model"), *precision = cell(t, row, "precision");
-    int run = d->n_folders - 1, imgsz = (int)number(t, row, "imgsz");
+    const char *model = csv_text(t, row, "model"), *precision = csv_text(t, row, "precision");
+    int run = d->n_folders - 1, imgsz = (int)csv_number(t, row, "imgsz");
     for (int g = 0; g < d->n_groups; g++) {
         const report_group *p = &d->groups[g];
         if (p->run == run && p->imgsz == imgsz && !strcmp(p->model, model) && !strcmp(p->precision, precision) &&
-            !strcmp(p->metric, cell(t, row, "metric")))
+            !strcmp(p->metric, csv_text(t, row, "metric")))
             return g;
     }
     report_group *more = realloc(d->groups, (size_t)(d->n_groups + 1) * sizeof *more);
@@ -55,8 +41,8 @@ static int find_group(results_data *d, const csv_table *t, int row, sam_error *e
     more[d->n_groups] = (report_group){.folder = copy(d->folders[run]),
                                        .model = copy(model),
                                        .precision = copy(precision),
-                                       .backend = copy(cell(t, row, "backend")),
-                                       .metric = copy(cell(t, row, "metric")),
+                                       .backend = copy(csv_text(t, row, "backend")),
+                                       .metric = copy(csv_text(t, row, "metric")),
                                        .run = run,
                                        .imgsz = imgsz};
     report_group *g = &more[d->n_groups++];
@@ -71,7 +57,8 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
 {
     char path[4096];
     listing shards = {0};
-    const char *video = cell(t, row, "video"), *object = cell(t, row, "object"), *model = cell(t, row, "model");
+    const char *video = csv_text(t, row, "video"), *object = csv_text(t, row, "object"),
+               *model = csv_text(t, row, "model");
     if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
         return copy(path);
     char *found = NULL;
@@ -102,24 +89,24 @@ static sam_status add_row(results_data *d, const csv_table *t, int row, const ch
         d->rows = more;
         d->row_capacity = capacity;
     }
-    const char *status = cell(t, row, "status");
+    const char *status = csv_text(t, row, "status");
     report_row *r = &d->rows[d->n_rows++];
-    *r = (report_row){.video = copy(cell(t, row, "video")),
-                      .object = copy(cell(t, row, "object")),
-                      .status = copy(status),
-                      .frames = beside(folder, t, row, "frames", "csv"),
-                      .worst = beside(folder, t, row, "worst", "png"),
-                      .group = group,
-                      .ok = status_is_ok(status),
-                      .fps = number(t, row, "fps"),
-                      .latency_ms = number(t, row, "latency_ms"),
-                      .j = number(t, row, "J"),
-                      .f = number(t, row, "F"),
-                      .jandf = number(t, row, "JandF"),
-                      .rss_mib = number(t, row, "cpu_peak_rss_MiB"),
-                      .gpu_mib = number(t, row, "gpu_peak_alloc_MiB"),
-                      .pool_mib =
-                          strcmp(cell(t, row, "memory_kind"), "unified") ? NAN : number(t, row, "pool_peak_MiB")};
+    *r = (report_row){
+        .video = copy(csv_text(t, row, "video")),
+        .object = copy(csv_text(t, row, "object")),
+        .status = copy(status),
+        .frames = beside(folder, t, row, "frames", "csv"),
+        .worst = beside(folder, t, row, "worst", "png"),
+        .group = group,
+        .ok = status_is_ok(status),
+        .fps = csv_number(t, row, "fps"),
+        .latency_ms = csv_number(t, row, "latency_ms"),
+        .j = csv_number(t, row, "J"),
+        .f = csv_number(t, row, "F"),
+        .jandf = csv_number(t, row, "JandF"),
+        .rss_mib = csv_number(t, row, "cpu_peak_rss_MiB"),
+        .gpu_mib = csv_number(t, row, "gpu_peak_alloc_MiB"),
+        .pool_mib = strcmp(csv_text(t, row, "memory_kind"), "unified") ? NAN : csv_number(t, row, "pool_peak_MiB")};
     return r->video && r->object && r->status ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory");
 }
 
@@ -231,7 +218,7 @@ static void add_frames(report_group *g, const char *path)
     if (!path || csv_read(&t, path, NULL) != SAM_OK)
         return;
     for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
-        double ms = number(&t, r, "ms");
+        double ms = csv_number(&t, r, "ms");
         if (!isnan(ms))
             samples_add(&g->frame_ms, ms, NULL);
     }

@@ -18,20 +18,6 @@ static const struct {
     {"Components", "Each timed apart, median ms, from sambench speed.", "component"},
 };
 
-static const char *cell(const csv_table *t, int row, const char *column)
-{
-    int c = csv_column(t, column);
-    return c < 0 ? "" : csv_cell(t, row, c);
-}
-
-static double number(const csv_table *t, int row, const char *column)
-{
-    char *rest;
-    const char *text = cell(t, row, column);
-    double x = strtod(text, &rest);
-    return rest == text ? NAN : x;
-}
-
 /* Names of the parts over all folders, in their order. */
 static int part_names(const results_data *d, int which, const char *names[MAX_PARTS])
 {
@@ -39,7 +25,7 @@ static int part_names(const results_data *d, int which, const char *names[MAX_PA
     for (int run = 0; run < d->n_folders; run++) {
         const csv_table *t = &d->extras[run].tables[which];
         for (int row = 0; row < t->n_rows; row++) {
-            const char *name = cell(t, row, sections[which].part);
+            const char *name = csv_text(t, row, sections[which].part);
             int known = !*name || n == MAX_PARTS;
             for (int i = 0; i < n; i++)
                 known |= !strcmp(names[i], name);
@@ -54,7 +40,7 @@ static int same_configuration(const csv_table *t, int a, int b)
 {
     static const char *const keys[] = {"model", "imgsz", "precision", "objects", "backend", "device"};
     for (int i = 0; i < 6; i++)
-        if (strcmp(cell(t, a, keys[i]), cell(t, b, keys[i])))
+        if (strcmp(csv_text(t, a, keys[i]), csv_text(t, b, keys[i])))
             return 0;
     return 1;
 }
@@ -68,20 +54,20 @@ static void configurations(FILE *to, const results_data *d, int which, int run, 
             ms[i] = NAN;
         for (next = row; next < t->n_rows && same_configuration(t, row, next); next++)
             for (int i = 0; i < n; i++)
-                if (!strcmp(cell(t, next, sections[which].part), names[i]))
-                    ms[i] = number(t, next, "median_ms");
+                if (!strcmp(csv_text(t, next, sections[which].part), names[i]))
+                    ms[i] = csv_number(t, next, "median_ms");
         fprintf(to, "<tr>");
-        html_words(to, cell(t, row, "model"));
-        html_figure(to, 0, number(t, row, "imgsz"));
-        html_words(to, cell(t, row, "precision"));
+        html_words(to, csv_text(t, row, "model"));
+        html_figure(to, 0, csv_number(t, row, "imgsz"));
+        html_words(to, csv_text(t, row, "precision"));
         if (which == EXTRA_SPEED)
-            html_figure(to, 0, number(t, row, "objects"));
-        html_words(to, cell(t, row, "backend"));
+            html_figure(to, 0, csv_number(t, row, "objects"));
+        html_words(to, csv_text(t, row, "backend"));
         html_words(to, html_folder(d, run));
         for (int i = 0; i < n; i++)
             html_figure(to, 2, ms[i]);
         if (which == EXTRA_SPEED)
-            html_words(to, cell(t, row, "status"));
+            html_words(to, csv_text(t, row, "status"));
         fprintf(to, "</tr>\n");
     }
 }

@@ -2,6 +2,7 @@
 #include "object_pass.h"
 
 #include "clip.h"
+#include "clock.h"
 #include "prompts.h"
 
 #include <limits.h>

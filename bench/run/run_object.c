@@ -1,6 +1,7 @@
 /* run_object.c - see run_object.h. */
 #include "run_object.h"
 
+#include "clock.h"
 #include "contact_sheet.h"
 #include "folders.h"
 #include "frames_ahead.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { OBJECT_ID = 1, PATH_BYTES = 4096 };
 
@@ -58,13 +58,6 @@ typedef struct found {
     sam_mask mask;        /* the model's; words NULL: it is a baseline's     */
     const uint8_t *bytes; /* [height, width]; NULL: nobody has asked for them */
 } found;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- before the first frame ---- */
 
@@ -410,9 +403,9 @@ static sam_status segment(state *s, const frame *f, found *mask, sam_error *err)
 static sam_status predict(state *s, const frame *f, found *mask, sam_error *err)
 {
     int is_prompt = s->n_frames == 0, is_baseline = s->job->entry->follows != BASELINE_NONE;
-    double start = now_ms();
+    double start = clock_ms();
     TRY(is_baseline ? follow(s, f, mask, err) : segment(s, f, mask, err));
-    double ms = now_ms() - start;
+    double ms = clock_ms() - start;
     s->frame_ms = is_baseline ? NAN : ms; /* a column of speeds is one of models */
     s->n_frames++;
     s->total_ms += ms;
@@ -446,9 +439,9 @@ static sam_status all_frames(state *s, int *interrupted, sam_error *err)
                               .end = s->clip_end};
     for (;;) {
         const frame *f;
-        double start = now_ms();
+        double start = clock_ms();
         TRY(ahead_next(&s->ahead, &f, err));
-        s->total_ms += now_ms() - start;
+        s->total_ms += clock_ms() - start;
         if (!f)
             break;
         sam_status status = one_frame(s, f, err);

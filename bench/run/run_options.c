@@ -1,6 +1,7 @@
 /* run_options.c - see run_options.h. */
 #include "run_options.h"
 
+#include "input_flags.h"
 #include "listing.h"
 
 #include <stdlib.h>
@@ -11,18 +12,8 @@ enum { N_FLAGS = 25 + N_SESSION_FLAGS + N_LIBRARY_FLAGS, TEST_IMGSZ = 256, MAX_I
 static void describe_what(flag *f, run_options *o)
 {
     const flag table[] = {
-        {.name = "split_dir",
-         .kind = FLAG_STRING,
-         .value = &o->split_dir,
-         .meta = "DIR",
-         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
-                 "--test_mode."},
-        {.name = "split_name",
-         .kind = FLAG_STRING,
-         .value = &o->split_name,
-         .meta = "NAME",
-         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
-                 "annotated one is taken (default sav_val)."},
+        split_dir_flag(&o->split_dir),
+        split_name_flag(&o->split_name),
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
@@ -31,12 +22,7 @@ static void describe_what(flag *f, run_options *o)
          .help =
              "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask; baseline_copy, "
              "baseline_colour: no model (default sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
-        {.name = "weights_dir",
-         .kind = FLAG_STRING,
-         .value = &o->weights_dir,
-         .meta = "DIR",
-         .help =
-             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        weights_dir_flag(&o->weights_dir),
         {.name = "out_dir",
          .kind = FLAG_STRING,
          .value = &o->out_dir,

@@ -1,23 +1,17 @@
 /* warm_model.c - see warm_model.h. */
 #include "warm_model.h"
 
+#include "clock.h"
+
 #include <string.h>
-#include <time.h>
 
 enum { FRAMES_THAT_COUNT = 16 }; /* of longer clips the model does not see the length */
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static sam_status open_model(warm_model *w, sam_error *err)
 {
-    double start = now_ms();
+    double start = clock_ms();
     TRY(model_open(w->verb, &w->choice, 0, 0, &w->model, err));
-    w->model_ms = now_ms() - start;
+    w->model_ms = clock_ms() - start;
     return SAM_OK;
 }
 
@@ -65,9 +59,9 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, int 
                                    .overlap = w->choice.overlap,
                                    .prepared_frames = prepared_frames,
                                    .check_kernels = w->choice.check_kernels};
-    double start = now_ms();
+    double start = clock_ms();
     TRY(sam_session_open(w->model, &o, &w->session, err));
-    w->session_ms = now_ms() - start;
+    w->session_ms = clock_ms() - start;
     if (!w->said_overlap)
         session_say_overlap(w->verb, &w->choice, w->session);
     w->said_overlap = 1;

@@ -2,6 +2,7 @@
 #include "workload.h"
 
 #include "folders.h"
+#include "input_flags.h"
 #include "test_mode.h"
 #include "weights_search.h"
 
@@ -14,18 +15,8 @@ enum { TEST_IMGSZ = 256 };
 static int flags_what(workload *w, flag *to)
 {
     const flag flags[] = {
-        {.name = "split_dir",
-         .kind = FLAG_STRING,
-         .value = &w->split_dir,
-         .meta = "DIR",
-         .help = "Annotated videos: the root of SA-V val, test or train, DAVIS, MOSE or YouTube-VOS. Required unless "
-                 "--test_mode."},
-        {.name = "split_name",
-         .kind = FLAG_STRING,
-         .value = &w->split_name,
-         .meta = "NAME",
-         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
-                 "annotated one is taken (default sav_val)."},
+        split_dir_flag(&w->split_dir),
+        split_name_flag(&w->split_name),
         {.name = "models",
          .kind = FLAG_STRING,
          .choices = "list",
@@ -34,12 +25,7 @@ static int flags_what(workload *w, flag *to)
          .help =
              "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default " WORKLOAD_MODELS
              ")."},
-        {.name = "weights_dir",
-         .kind = FLAG_STRING,
-         .value = &w->weights_dir,
-         .meta = "DIR",
-         .help =
-             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."},
+        weights_dir_flag(&w->weights_dir),
         {.name = "out_dir",
          .kind = FLAG_STRING,
          .value = &w->out_dir,
@@ -132,7 +118,7 @@ const char *workload_weights(const workload *w, const model_entry *e)
     return NULL;
 }
 
-sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
+static sam_status open_models(workload *w, const char *verb, sam_error *err)
 {
     w->verb = verb;
     w->model.device_said = &w->device_said;
@@ -148,7 +134,7 @@ sam_status workload_open_models(workload *w, const char *verb, sam_error *err)
 
 /* ---- split ---- */
 
-sam_status workload_open_split(workload *w, sam_error *err)
+static sam_status open_split(workload *w, sam_error *err)
 {
     const char *folder = w->split_dir;
     if (!w->test_mode && !w->split_dir)
@@ -170,8 +156,8 @@ sam_status workload_open_split(workload *w, sam_error *err)
 
 sam_status workload_open(workload *w, const char *verb, sam_error *err)
 {
-    TRY(workload_open_models(w, verb, err));
-    return workload_open_split(w, err);
+    TRY(open_models(w, verb, err));
+    return open_split(w, err);
 }
 
 void workload_close(workload *w)

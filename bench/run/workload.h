@@ -35,9 +35,6 @@ int workload_flags(workload *w, flag *to);
 /* Checks the flags, makes out_dir, and opens models (by name) and split. With --test_mode both are made in
  * out_dir: a clip and, without --weights_dir, random weights (test_mode.h). workload_close also after a failure. */
 sam_status workload_open(workload *w, const char *verb, sam_error *err);
-/* The parts of it. */
-sam_status workload_open_models(workload *w, const char *verb, sam_error *err);
-sam_status workload_open_split(workload *w, sam_error *err);
 void workload_close(workload *w);
 
 /* The weights file of an entry of w->list. */

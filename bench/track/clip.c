@@ -1,18 +1,11 @@
 #include "clip.h"
 
+#include "clock.h"
 #include "image_io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-double clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- before anything runs ----------------------------------------------------------------------------------------- */
 

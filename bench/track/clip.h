@@ -50,6 +50,4 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err);
 void clip_release(clip *c, clip_result *r);
 void clip_close(clip *c);
 
-double clock_ms(void); /* only grows */
-
 #endif
