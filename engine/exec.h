@@ -31,9 +31,10 @@ typedef struct program {
 
 /* Plans the scratch of `c` for max_objects: p->scratch_bytes is what the arena must hold. */
 sam_status program_plan(program *p, const compiled *c, int max_objects, sam_error *err);
-/* Fills in addresses and lets operators take what they need. `state` has one address per state of `s`. */
+/* Fills in addresses and lets operators take what they need. `state` has one address per state of `s`; pools have
+ * more_slots slots beyond those they were declared with. */
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
-                        int max_objects, void *stream, sam_error *err);
+                        int max_objects, int more_slots, void *stream, sam_error *err);
 void program_free(program *p);
 /* Enqueues the graph for n_objects (1 .. max_objects) in the per-object values. Allocates nothing. With a tap that
  * sees values or times, waits for each node. SAM_E_DEVICE names graph and node. */

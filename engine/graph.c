@@ -112,7 +112,8 @@ val table(builder *b, const char *name, dtype type, int rows, int cols, derive h
     return new_value(b, (value){.name = "", .storage = IN_WEIGHT, .t = b->w->entry[index].t, .index = index});
 }
 
-enum { PLAIN, POOL, CONTROL };
+/* What a state is: a control, or of as many slots. */
+enum { CONTROL = -1, PLAIN = 0 };
 
 static int state_index(builder *b, const char *name, tensor t, int kind)
 {
@@ -122,7 +123,7 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
             continue;
         tensor have = s->def[i].t;
         if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type ||
-            s->def[i].pool != (kind == POOL)) {
+            s->def[i].pool != (kind > 0 ? kind : 0)) {
             int same = have.n == t.n && have.rows == t.rows && have.cols == t.cols;
             fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d]%s elsewhere", b->g->name,
                  name, t.n, t.rows, t.cols, have.n, have.rows, have.cols, same ? " of another type or pooling" : "");
@@ -135,7 +136,7 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
         return -1;
     }
     state_def *d = &s->def[s->count];
-    *d = (state_def){.t = t, .pool = kind == POOL, .control = kind == CONTROL};
+    *d = (state_def){.t = t, .pool = kind > 0 ? kind : 0, .control = kind == CONTROL};
     snprintf(d->name, sizeof d->name, "%s", name);
     return s->count++;
 }
@@ -155,9 +156,9 @@ val state(builder *b, const char *name, int n, int rows, int cols, dtype type)
     return state_value(b, name, (tensor){.type = type, .n = n, .rows = rows, .cols = cols}, PLAIN);
 }
 
-val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type)
+val state_pool(builder *b, const char *name, int n_slots, int rows_per_slot, int cols, dtype type)
 {
-    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = rows_per_object, .cols = cols}, POOL);
+    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = n_slots * rows_per_slot, .cols = cols}, n_slots);
 }
 
 val control(builder *b, const char *name, int rows, int cols, dtype type)
@@ -200,7 +201,7 @@ val output(builder *b, val v, const char *name, int n)
 void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type)
 {
     val y = apply(b, OP_scatter_rows, (val[]){x, slot}, 2, (op_attr){.count = n_slots, .type = type});
-    become_state(b, y, pool, 1, POOL);
+    become_state(b, y, pool, 1, n_slots);
 }
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */

@@ -19,8 +19,8 @@ model_size size_of_model(const model_config *c, int side_px, int max_points, int
                         .max_prompt_tokens = max_points + 3, /* two box corners and the padding point */
                         .max_frames = max_prompted + recent,
                         .max_pointers = max_prompted + pointers,
-                        .bank_slots = max_prompted + (1 + N_GUARDED) * recent + 1,
-                        .pointer_slots = max_prompted + (1 + N_GUARDED) * pointers + 1,
+                        .bank_slots = max_prompted + (1 + N_GUARDED) * recent + 2,
+                        .pointer_slots = max_prompted + (1 + N_GUARDED) * pointers + 2,
                         .memory_tokens = c->latents_2d ? c->latents + c->latents_2d : side * side};
 }
 
@@ -90,13 +90,13 @@ static void attend(builder *b, const model_config *c, const model_size *z)
                                table(b, "(no position)", DT_F32, c->latents, c->mem_dim,
                                      (derive){.fill = fill_zeros, .args = {(double)c->latents * c->mem_dim}}),
                                position);
-    val in[] = {state_pool(b, "bank", z->bank_slots * z->memory_tokens, c->mem_dim, DT_BF16),
+    val in[] = {state_pool(b, "bank", z->bank_slots, z->memory_tokens, c->mem_dim, DT_BF16),
                 position,
                 weight_rows(b, root(), "maskmem_tpos_enc", c->num_maskmem, c->mem_dim),
                 control(b, "memory_slots", z->max_frames, 1, DT_I32),
                 control(b, "memory_ages", z->max_frames, 1, DT_I32),
                 control(b, "n_memories", 1, 1, DT_I32),
-                state_pool(b, "pointer_bank", z->pointer_slots, c->d_model, DT_F32),
+                state_pool(b, "pointer_bank", z->pointer_slots, 1, c->d_model, DT_F32),
                 control(b, "pointer_slots", z->max_pointers, 1, DT_I32),
                 control(b, "n_pointers", 1, 1, DT_I32),
                 pointer_position};

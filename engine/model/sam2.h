@@ -12,8 +12,8 @@ typedef struct model_size {
     int max_prompt_tokens; /* clicks, box corners and the padding point           */
     int max_frames;        /* memory frames attended: prompted + recent            */
     int max_pointers;      /* pointers attended                                    */
-    int bank_slots;        /* memory frames kept per object                        */
-    int pointer_slots;     /* pointers kept per object                             */
+    int bank_slots;        /* memory frames kept per object, without history       */
+    int pointer_slots;     /* pointers kept per object, without history            */
     int memory_tokens;     /* per frame: T, or the perceiver's latents             */
 } model_size;
 
