@@ -139,6 +139,9 @@ class Official:
         self.net = official.build(args.model, args.imgsz, predictor_file)
         official.load_hash_weights(self.net, args.model, args.seed, "stable")
         self.probe = make_reference.Decisions(self.net)
+        # Before the first prompt of a video there is no pointer to promote the bf16 memories, and float32 weights refuse them.
+        self.net.memory_attention.register_forward_pre_hook(
+            lambda _, a, k: (a, {**k, "memory": k["memory"].float(), "memory_pos": k["memory_pos"].float()}), with_kwargs=True)
         self.frames, self.features = frames, {}
         forward = type(self.net)._get_image_feature
         images = official.network_input(frames, args.imgsz)
