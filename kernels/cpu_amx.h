@@ -141,5 +141,35 @@ static inline void amx_dot(amx_tiles *x, int c, int a, int b)
     }
 }
 
+#else /* so that code around them compiles in every variant; where HAVE_AMX is 0 nothing calls them */
+
+typedef struct amx_tiles {
+    char none;
+} amx_tiles;
+AMX_INLINE void amx_begin(amx_tiles *x)
+{
+    (void)x;
+}
+AMX_INLINE void amx_end(amx_tiles *x)
+{
+    (void)x;
+}
+AMX_INLINE void amx_zero(amx_tiles *x, int t)
+{
+    (void)x, (void)t;
+}
+AMX_INLINE void amx_load(amx_tiles *x, int t, const void *from, size_t stride)
+{
+    (void)x, (void)t, (void)from, (void)stride;
+}
+AMX_INLINE void amx_store(amx_tiles *x, int t, void *to, size_t stride)
+{
+    (void)x, (void)t, (void)to, (void)stride;
+}
+AMX_INLINE void amx_dot(amx_tiles *x, int c, int a, int b)
+{
+    (void)x, (void)c, (void)a, (void)b;
+}
+
 #endif
 #endif

@@ -1,5 +1,4 @@
-/* The C twin of the tile unit (kernels/cpu_amx.h) against float64.
- */
+/* The C twin of the tile unit (kernels/cpu_amx.h) against float64. */
 #define CPU_AMX_TWIN
 #include "cpu_amx.h"
 
@@ -107,8 +106,8 @@ static void special_values(void **state)
     amx_store(&x, 4, out, sizeof out[0]);
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
-            assert_true(isnan(out[i][j]) == (i == 2 || j == 4));
-            assert_true(isinf(out[i][j]) == (i == 5 && j != 4));
+            assert_true(!isnan(out[i][j]) == (i != 2 && j != 4));
+            assert_true(!isinf(out[i][j]) == (i != 5 || j == 4));
             assert_true(i != 7 || j == 4 || out[i][j] == 0);
         }
 }
