@@ -6,6 +6,7 @@
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
+#include "object_pass.h"
 #include "progress.h"
 #include "run_object.h"
 #include "run_shard.h"
@@ -219,7 +220,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
     sam_status status = run_object(&job, &row, &fatal, &job_err);
-    r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
+    r->frames_done += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
     r->stop |= fatal;
     TRY(add_row(r, &row, err));
     if (status != SAM_E_DEVICE)
@@ -284,7 +285,7 @@ static int pending(run *r, const checkpoint *c, int64_t *n_frames)
                 if (!is_asked(c, e) || is_finished(r, video, object, e))
                     continue;
                 n++;
-                *n_frames += run_job_planned(&r->options, v, &v->objects[object]);
+                *n_frames += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
             }
         }
     }
