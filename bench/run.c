@@ -14,6 +14,7 @@
 #include "test_mode.h"
 #include "weights_search.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,9 +171,9 @@ static int on_frame(void *user, int n_done, int n_total)
 static void say_object(run *r, const result_row *row)
 {
     char text[RESULT_STATUS_BYTES + 400], score[96] = "not scored", speed[32] = "", memory[48];
-    if (row->scored)
+    if (!isnan(row->j))
         snprintf(score, sizeof score, "J %.4f  F %.4f  J&F %.4f", row->j, row->f, row->j_and_f);
-    if (row->has_speed && row->imgsz)
+    if (!isnan(row->fps))
         snprintf(speed, sizeof speed, "  %.2f fps", row->fps);
     snprintf(memory, sizeof memory, row->gpu_peak_mib > 0 ? "%.0f MiB RSS, %.0f MiB GPU" : "%.0f MiB RSS",
              row->peak_rss_mib, row->gpu_peak_mib);
@@ -238,12 +239,15 @@ static sam_status run_broken_video(run *r, const warm_model *m, int video, const
 {
     for (int i = 0; i < r->models.n; i++) {
         const model_entry *e = &r->models.entries[i];
-        result_row row = {.video = r->set.videos[video].name,
-                          .object = "",
-                          .model = e->name,
-                          .precision = m->model ? model_precision(&r->options.model) : "",
-                          .metric = r->options.metric,
-                          .imgsz = m->model ? sam_model_image_px(m->model) : 0};
+        result_row row;
+        results_clear_row(&row);
+        row.video = r->set.videos[video].name;
+        row.model = e->name;
+        row.metric = r->options.metric;
+        if (m->model) {
+            row.precision = model_precision(&r->options.model);
+            row.imgsz = sam_model_image_px(m->model);
+        }
         snprintf(row.status, sizeof row.status, "error: %s", why->text);
         if (is_asked(c, e))
             TRY(add_row(r, &row, err));

@@ -2,7 +2,6 @@
  * row written after each. What is being worked on is in edge_progress.json, for the parent if this process is killed. */
 #include "edge.h"
 
-#include "csv_row.h"
 #include "interrupt.h"
 #include "object_pass.h"
 #include "pass_record.h"
@@ -11,7 +10,6 @@
 #include "spread.h"
 #include "unified.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,44 +57,50 @@ static int is_interrupted(void *user, int n_done, int n_total)
     return interrupt_requested();
 }
 
-static void add_memory(csv_row *r, const job *j, const sam_stats *s)
+static void fill_memory(edge_row *r, const job *j, const sam_stats *s)
 {
-    double planned = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
-    double rss = (double)process_peak_bytes() / 0x1p20, pool = j->available_before - j->least_available;
-    row_text(r, memory_kind_name(j->kind));
-    row_number(r, 1, rss);
-    row_number(r, 1, (double)s->device_bytes / 0x1p20);
-    row_number(r, 1, j->kind == MEMORY_DISCRETE ? NAN : pool > 0 ? pool : 0);
-    row_number(r, 1, planned);
+    double pool = j->available_before - j->least_available;
+    r->memory_kind = memory_kind_name(j->kind);
+    r->peak_rss_mib = (double)process_peak_bytes() / 0x1p20;
+    r->gpu_peak_mib = (double)s->device_bytes / 0x1p20;
+    if (j->kind != MEMORY_DISCRETE)
+        r->pool_peak_mib = pool > 0 ? pool : 0;
+    r->planned_mib = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
+}
+
+static void fill_speed(edge_row *r, const pass_time *t)
+{
+    spread ms = spread_of(&t->ms, 0);
+    r->prompt_ms = t->prompt_ms;
+    if (!ms.n)
+        return;
+    r->fps = 1e3 / ms.mean;
+    r->latency_ms = ms.mean;
+    r->p50_ms = ms.median;
+    r->p95_ms = ms.p95;
+    r->p99_ms = ms.p99;
+    r->stddev_ms = ms.stddev;
+    for (int k = 0; k < PASS_STAGES; k++)
+        r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
 
 static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
 {
-    spread ms = spread_of(&j->times.ms, 0);
-    int tracked = ms.n > 0;
-    csv_row r = {.n = 0};
-    row_text(&r, at->video);
-    row_text(&r, at->object);
-    row_text(&r, j->entry->name);
-    row_int(&r, j->o->w.model.image_px);
-    row_text(&r, model_precision(&j->o->w.model));
-    row_int(&r, p->n_frames);
-    const double speed[] = {1e3 / ms.mean, ms.mean, ms.median, ms.p95, ms.p99, ms.stddev};
-    for (int i = 0; i < 6; i++)
-        row_number(&r, 3, tracked ? speed[i] : NAN);
-    row_number(&r, 3, j->times.prompt_ms);
-    row_number(&r, 3, p->total_ms > 0 ? 1e3 * p->n_frames / p->total_ms : NAN);
-    for (int k = 0; k < PASS_STAGES; k++)
-        row_number(&r, 3, tracked ? spread_of(&j->times.stages[k], 0).mean : NAN);
-    add_memory(&r, j, &p->stats);
-    row_number(&r, 1, j->model->model_ms);
-    row_number(&r, 1, j->model->session_ms);
-    row_number(&r, 1, p->setup_ms + j->model->model_ms);
-    row_int(&r, at->prepared != NULL);
-    row_text(&r, p->stats.backend);
-    row_text(&r, p->stats.device);
-    row_text(&r, p->stopped ? "interrupted" : "ok");
-    return csv_add(t, r.values, err);
+    edge_row r;
+    edge_row_begin(&r, j->o, at->video, at->object, j->entry->name);
+    r.frames = p->n_frames;
+    fill_speed(&r, &j->times);
+    fill_memory(&r, j, &p->stats);
+    if (p->total_ms > 0)
+        r.e2e_fps = 1e3 * p->n_frames / p->total_ms;
+    r.model_ms = j->model->model_ms;
+    r.session_ms = j->model->session_ms;
+    r.setup_ms = p->setup_ms + j->model->model_ms;
+    r.prepared = at->prepared != NULL;
+    r.backend = p->stats.backend;
+    r.device = p->stats.device;
+    r.status = p->stopped ? "interrupted" : "ok";
+    return edge_table_add(t, &r, err);
 }
 
 static int find_named(const char *name, const dataset *set, int video)

@@ -10,6 +10,7 @@
 #include "process_memory.h"
 #include "spread.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,12 +34,12 @@ static void attach(watch *w, const run_job *job)
                  .overlay = {.out_dir = o->out_dir}};
     w->all[w->n++] = pass_score_observer(&w->score);
     w->all[w->n++] = pass_time_observer(&w->times);
-    if (o->save_frames)
-        w->all[w->n++] = pass_record_observer(&w->record);
     if (o->save_masks)
         w->all[w->n++] = pass_masks_observer(&w->masks);
     if (o->save_overlays)
         w->all[w->n++] = pass_overlay_observer(&w->overlay);
+    if (o->save_frames)
+        w->all[w->n++] = pass_record_observer(&w->record);
 }
 
 static void release(watch *w)
@@ -53,52 +54,55 @@ static void release(watch *w)
 
 static void fill_speed(const watch *w, const pass_result *p, result_row *row)
 {
-    double mean[PASS_STAGES];
     spread ms = spread_of(&w->times.ms, 0);
-    row->has_speed = ms.n > 0;
+    double *const stages[PASS_STAGES] = {&row->encode_ms, &row->memory_attention_ms, &row->mask_decoder_ms,
+                                         &row->memory_encoder_ms, &row->post_ms};
     row->e2e_fps = p->total_ms > 0 ? p->n_frames * 1e3 / p->total_ms : 0;
-    row->decode_ms = p->n_frames ? w->times.decode_ms / p->n_frames : 0;
-    if (!row->has_speed)
+    row->decode_ms = w->times.decode_ms / p->n_frames;
+    if (!ms.n)
         return;
     row->latency_ms = ms.mean;
     row->fps = ms.mean > 0 ? 1e3 / ms.mean : 0;
     for (int k = 0; k < PASS_STAGES; k++)
-        mean[k] = spread_of(&w->times.stages[k], 0).mean;
-    row->encode_ms = mean[0];
-    row->memory_attention_ms = mean[1];
-    row->mask_decoder_ms = mean[2];
-    row->memory_encoder_ms = mean[3];
-    row->post_ms = mean[4];
+        *stages[k] = spread_of(&w->times.stages[k], 0).mean;
 }
 
 static void fill_score(const pass_score *s, result_row *row)
 {
     object_result r;
     object_score_conclude(&s->score, &r);
-    row->scored = r.scored;
-    row->j = r.j;
-    row->f = r.f;
-    row->j_and_f = r.j_and_f;
     snprintf(row->status, sizeof row->status, "ok");
-    if (!r.scored)
+    if (r.scored) {
+        row->j = r.j;
+        row->f = r.f;
+        row->j_and_f = r.j_and_f;
+    } else {
         snprintf(row->status, sizeof row->status,
                  "ok: not scored, by --metric %s none of the clip's %d annotated frames "
                  "counts",
                  metric_name(s->score.kind), s->before + s->n_annotated);
+    }
 }
 
+/* What was measured, if a frame was tracked. */
 static void fill_row(const warm_model *m, const watch *w, const pass_result *p, result_row *row)
 {
-    row->frames = p->n_frames;
-    row->end_frame = p->n_frames ? p->first + p->n_frames : 0;
-    row->input_h = p->height;
-    row->input_w = p->width;
-    row->setup_ms = m->model_ms + m->session_ms;
-    row->peak_rss_mib = (double)process_peak_bytes() / (1 << 20);
+    double rss_mib = (double)process_peak_bytes() / (1 << 20);
     if (p->stats.backend) {
         snprintf(row->backend, sizeof row->backend, "%s", p->stats.backend);
         snprintf(row->device, sizeof row->device, "%s", p->stats.device);
-        row->gpu_peak_mib = (double)p->stats.device_bytes / 0x1p20;
+    }
+    if (!p->n_frames)
+        return;
+    row->frames = p->n_frames;
+    row->end_frame = p->first + p->n_frames;
+    row->input_h = p->height;
+    row->input_w = p->width;
+    row->gpu_peak_mib = (double)p->stats.device_bytes / 0x1p20;
+    row->peak_rss_mib = rss_mib > 0 ? rss_mib : NAN;
+    if (m->model) {
+        row->infer_px = row->imgsz;
+        row->setup_ms = m->model_ms + m->session_ms;
     }
     fill_speed(w, p, row);
 }
@@ -119,13 +123,15 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
     pass_result result;
     sam_error local;
     err = err ? err : &local;
-    *row = (result_row){.video = v->name,
-                        .object = v->objects[job->object].name,
-                        .model = job->entry->name,
-                        .precision = job->entry->follows ? "" : model_precision(&options->model),
-                        .metric = options->metric};
-    if (job->model->model)
+    results_clear_row(row);
+    row->video = v->name;
+    row->object = v->objects[job->object].name;
+    row->model = job->entry->name;
+    row->metric = options->metric;
+    if (job->model->model) {
+        row->precision = model_precision(&options->model);
         row->imgsz = sam_model_image_px(job->model->model);
+    }
     attach(&w, job);
     const object_pass pass = {.set = job->set,
                               .video = job->video,
