@@ -208,24 +208,6 @@ static int run_file(const char *model, const char *file, int history)
     return n_incomplete;
 }
 
-static void test_sam21(void **state)
-{
-    (void)state;
-    assert_int_equal(run_file("sam2.1_tiny", "sam2.1_tiny", 0), 0);
-}
-
-static void test_sam20(void **state)
-{
-    (void)state;
-    assert_int_equal(run_file("sam2_tiny", "sam2_tiny", 0), 0);
-}
-
-static void test_edgetam(void **state)
-{
-    (void)state;
-    assert_int_equal(run_file("edgetam", "edgetam", 0), 0);
-}
-
 /* The sequences that users met first, over 25 frames. */
 static void test_named(void **state)
 {
@@ -241,8 +223,6 @@ static void test_no_history(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sam21), cmocka_unit_test(test_sam20),
-                                       cmocka_unit_test(test_edgetam), cmocka_unit_test(test_named),
-                                       cmocka_unit_test(test_no_history)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_named), cmocka_unit_test(test_no_history)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

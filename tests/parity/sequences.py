@@ -297,6 +297,9 @@ def write_fixtures(args, n_frames, kept):
 
 def run_ours(args, sequences, frames, folder):
     height, width = frames[0].shape[:2]
+    sequences = [s for s in sequences if not os.path.exists(os.path.join(folder, s[0] + ".safetensors"))]
+    if not sequences:
+        return
     clip = os.path.join(folder, "clip.rgb")
     with open(clip, "wb") as f:
         f.write(b"".join(x.tobytes() for x in frames))
@@ -337,6 +340,7 @@ def main():
     ap.add_argument("--steps", metavar="FILE", help="the sequences of this file instead")
     ap.add_argument("--fixtures", metavar="FILE", help="store those that agree, without near ties, there")
     ap.add_argument("--keep", type=int, default=4, metavar="N", help="fixtures at most (default %(default)s)")
+    ap.add_argument("--ours", metavar="DIR", help="keep what the engine gave there; what is there is not made again")
     ap.add_argument("--replay", default="build/tests/replay_steps", metavar="PROGRAM")
     ap.add_argument("--verbose", action="store_true", help="errors of every output")
     official.add_arguments(ap)
@@ -359,7 +363,9 @@ def main():
     net = Official(args, predictor_file, frames)
     n_bad = n_outputs = n_incomplete = 0
     worst, kept = {}, []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.ours or temporary
+        os.makedirs(folder, exist_ok=True)
         run_ours(args, sequences, frames, folder)
         for name, steps in sequences:
             outputs, ties = net.run(steps)
