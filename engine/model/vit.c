@@ -2,6 +2,7 @@
  * facebookresearch/segment-anything modeling/image_encoder.py. */
 #include "vit.h"
 
+#include "blocks.h"
 #include "position.h"
 
 #include <math.h>
@@ -22,16 +23,10 @@ static val attend(builder *b, const vit_config *c, val x, int side, int window, 
     return linear(b, apply(b, OP_window_attention, in, 4, a), width, at(w, "proj"));
 }
 
-static val feed_forward(builder *b, val x, int width, scope w)
-{
-    val h = activation(b, linear(b, x, 4 * width, at(w, "lin1")), ACT_GELU);
-    return linear(b, h, width, at(w, "lin2"));
-}
-
 static val block(builder *b, const vit_config *c, val x, int side, int window, scope w)
 {
     x = add(b, x, attend(b, c, layernorm(b, x, EPS, at(w, "norm1")), side, window, at(w, "attn")));
-    return add(b, x, feed_forward(b, layernorm(b, x, EPS, at(w, "norm2")), c->embed_dim, at(w, "mlp")));
+    return add(b, x, mlp_block(b, layernorm(b, x, EPS, at(w, "norm2")), 4 * c->embed_dim, ACT_GELU, at(w, "mlp")));
 }
 
 /* Convolutions without bias; LayerNorm2d is the norm of a row. */
