@@ -324,8 +324,9 @@ static sam_status warm_programs(sam_session *s, sam_error *err)
 {
     if (!s->b->api->warm)
         return SAM_OK;
-    for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(program_warm(&s->programs[id], err));
+    for (int id = 0; id < s->m->p->n_graphs; id++)
+        if (predictor_runs(s->m->p, s->opt.mode, id))
+            TRY(program_warm(&s->programs[id], err));
     memset(s->state_arena, 0, s->state_bytes);
     return SAM_OK;
 }
