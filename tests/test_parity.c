@@ -354,15 +354,18 @@ typedef struct features {
 static void see(void *user, const char *graph, const char *name, int n_objects, const tensor *t)
 {
     static const struct {
-        const char *graph, *name, *reference;
-    } watched[] = {{"first", "pix_feat", "features/image_embed"},  /* SAM 2 */
-                   {"encode", "features", "features/image_embed"}, /* SAM v1 */
-                   {"encode", "high_res_0", "features/high_res_0"},
-                   {"encode", "high_res_1", "features/high_res_1"}};
+        const char *family, *graph, *name, *reference;
+    } watched[] = {{"sam2", "first", "pix_feat", "features/image_embed"},
+                   {"sam_", "encode", "features", "features/image_embed"},
+                   {"edge", "first", "pix_feat", "features/image_embed"},
+                   {"", "encode", "high_res_0", "features/high_res_0"},
+                   {"", "encode", "high_res_1", "features/high_res_1"}};
     const features *f = user;
+    const char *model = text_of(f->ref->settings, "model");
     (void)n_objects;
-    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++)
-        if (!strcmp(graph, watched[i].graph) && !strcmp(name, watched[i].name)) {
+    for (size_t i = 0; t->type == DT_F32 && i < sizeof watched / sizeof watched[0]; i++)
+        if (!strncmp(model, watched[i].family, strlen(watched[i].family)) && !strcmp(graph, watched[i].graph) &&
+            !strcmp(name, watched[i].name)) {
             double error = tensor_error(f->ref, watched[i].reference, t->data, (size_t)t->rows * (size_t)t->cols, NULL);
             if (error < 0)
                 continue;

@@ -2,6 +2,7 @@
 #include "op_test.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static int best_of(const op_case *t, int n)
 {
