@@ -20,7 +20,7 @@ static void find_parts(const tensor_set *file, const st_tensor *wanted, const re
 {
     *p = (parts){.n = 1, .row = -1, .expected = {*wanted, *wanted}};
     if (r->naming == NAMING_HF) {
-        hf_source_of(wanted->name, r->config->trunk == TRUNK_REPVIT, &p->hf);
+        hf_source_of(wanted->name, r->config->trunk, &p->hf);
         p->expected[0].name = p->hf.name;
         p->row = p->hf.row;
         if (p->row >= 0)
@@ -109,7 +109,7 @@ static sam_status refuse(const char *path, const tensor_set *file, sam_error *er
                     n_prefix, (int)(n_prefix < 60 ? n_prefix : 60), inner->name);
     return fail(
         err, SAM_E_FORMAT,
-        "%s: its %zu tensors (first: %s%.100s) are not those of SAM 2, SAM 2.1 or EdgeTAM; what is close to one: "
+        "%s: its %zu tensors (first: %s%.100s) are not those of SAM, SAM 2, SAM 2.1 or EdgeTAM; what is close to one: "
         "samconvert convert --model NAME says what differs",
         path, file->n_tensors, file->prefix, file->n_tensors ? file->tensors[0].name : "none");
 }
