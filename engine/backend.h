@@ -21,10 +21,12 @@ typedef struct images images;
 
 /* What a session does with pictures. */
 typedef struct image_sizes {
-    int width, height; /* of the frame                                          */
-    int side_px;       /* of the network's input                                */
-    int low_px;        /* side of the low-res logits                            */
-    int max_masks;     /* rendered at once                                      */
+    int width, height;                /* of the frame                                          */
+    int side_px;                      /* of the network's input                                */
+    int covered_across, covered_down; /* of it, from the top left; the rest is zeros  */
+    int masks_by_input; /* 1: logits are enlarged to side_px and cut there before they become masks of the frame */
+    int low_px;         /* side of the low-res logits                            */
+    int max_masks;      /* rendered at once                                      */
     resample_kind
         to_input; /* RESAMPLE_PIL_BICUBIC as the official video predictor, or RESAMPLE_RGB_ANTIALIAS as the image one */
     int no_overlap; /* 1: a pixel belongs to the mask with the highest logit */
@@ -90,6 +92,9 @@ typedef struct backend_api {
     const char *(*bind)(backend *b, op_id op, const op_call *c, void **bound);
     void (*unbind)(backend *b, op_id op, void *bound);
     const char *(*run)(backend *b, op_id op, const op_call *c);
+    /* Optional: runs what `bind` prepared, so that libraries take and keep now what they otherwise would on first use.
+     * Outputs are written. */
+    const char *(*warm)(backend *b, op_id op, const op_call *c);
     /* Optional: runs, waits, and says by the device's own events how long that took. */
     const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 
