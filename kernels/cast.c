@@ -4,9 +4,9 @@
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    if (!is_float(in[0].type) || !is_float(a->type))
+    if (!is_float(in[ONLY_X].type) || !is_float(a->type))
         return "both types must be f32, bf16 or f16";
-    out[0] = shaped(a->type, in[0].n, in[0].rows, in[0].cols);
+    out[0] = shaped(a->type, in[ONLY_X].n, in[ONLY_X].rows, in[ONLY_X].cols);
     return NULL;
 }
 
@@ -16,4 +16,4 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
     return cost_of(in, 1, out, 1, 0);
 }
 
-const op_def op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .infer = infer, .cost = cost};
+const op_def op_cast = {.name = "cast", .n_in = ONLY_INPUTS, .n_out = 1, .infer = infer, .cost = cost};

@@ -3,6 +3,7 @@
 #define SHAPE_H
 
 #include "op.h"
+#include "operands.h"
 
 #include <stdbool.h>
 
