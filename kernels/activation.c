@@ -1,5 +1,6 @@
 /* activation: y = act(x), element by element.
  *   x [n, R, C]    ->    [n, R, C], attr.type or like x.    attr: act, type. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

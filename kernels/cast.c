@@ -1,5 +1,6 @@
 /* cast: the same numbers in another type; bf16 and f16 rounded to nearest even, NaN stays NaN, overflow is infinite.
  *   x [n, R, C] f32|bf16|f16    ->    [n, R, C] of attr.type (required, a float type). */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -1,5 +1,6 @@
 /* concat_rows: the rows of a, then the rows of b.
  *   a [n|1, A, C]    b [n|1, B, C]    ->    [n, A+B, C], attr.type or like a.    attr: type. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -3,6 +3,7 @@
  *   attr.first = 0:  score > 0 ? x : y          attr.first = 1:  score > 0 ? x : x + y          attr: first, type
  * What is not chosen does not matter, even NaN. A NaN score means absent. Source: no_obj_ptr (first 0) and
  * no_obj_embed_spatial (first 1) in sam2 modeling/sam2_base.py. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -2,6 +2,7 @@
  *   x [n, R, C]    gain, bias [1, 1, C] f32    plus? [n|1, R, C]
  *   ->    y [n, R, C], attr.type or like x;    with plus also y + plus, of y's shape and type
  * attr: eps, act, type. Statistics in f32, two passes (not E[x^2] - E[x]^2: it cancels). The variance is over C. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -7,6 +7,7 @@
  * a multiple of C: column c uses the table's column c mod C.
  * attr.groups G > 0: each row has weights of its own. x [n, X, I], w [1, G*O, I], b? [1, 1, G*O]  ->  [n, G, O], row g
  * from row attr.first + g of x and rows g*O .. of w; neither residual nor turns. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer_groups(const tensor *in, const op_attr *a, tensor *out)

@@ -1,6 +1,7 @@
 /* mask_product: each of K vectors against every pixel: the decoder's masks.
  *   hyper [n|1, K, C]    x [n|1, R, C]    ->    hyper x^T [n, K, R] f32
  * f32 accumulation. Source: sam2 modeling/sam/mask_decoder.py predict_masks (hyper_in @ upscaled_embedding). */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

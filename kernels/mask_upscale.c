@@ -3,6 +3,7 @@
  * v = logits enlarged k times, bilinear, pixel centres aligned (align_corners false), edges repeated;
  * out = (binarise ? v > 0 : sigmoid(v)) * scale + bias.    attr: h, w, kernel = k, scale, bias, type.
  * Source: sam2 modeling/sam2_base.py _forward_sam_heads (F.interpolate) and _encode_new_memory. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -1,6 +1,7 @@
 /* max_pool: the maximum of each 2x2 block of an image, stride 2.
  *   x [n, h*w, C]    ->    [n, (h/2)*(w/2), C], attr.type or like x.    attr: h, w (even), type.
  * A NaN in a block is its maximum. Source: the query pooling of Hiera (sam2 modeling/backbones/hieradet.py do_pool). */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

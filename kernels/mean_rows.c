@@ -6,6 +6,7 @@
  *   ->    [n, 1, C], attr.type or like x.    attr: type; with taps h, w, R = h * w.
  * Sums in double on the CPU, in f32 level by level on a device; between the products f32. With taps, what is not finite in
  * a column of x makes its mean a NaN. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *check_taps(const tensor *in, const op_attr *a)

@@ -9,6 +9,7 @@
  * row 0; n_keys = n_frames*T + n_pointers*G rows are written, the others left as they are. n_rotated = n_frames*T.
  * attr: count = T; type of mem and key_in (default f32). S and A are capacities; bank and pointers are any float type.
  * Source: sam2 modeling/sam2_base.py _prepare_memory_conditioned_features. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

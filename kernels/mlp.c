@@ -9,6 +9,7 @@
  * x, w1, w2, residual, taps and gate all bf16 or all f16 (in f32, and on the CPU, two linears do as well); sums in f32, u
  * and the hidden values rounded to x's type. C and H are multiples of 8, C at most 224.
  * attr: act, eps; with taps h, w, R = h * w. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *check_taps(const tensor *in, const op_attr *a)

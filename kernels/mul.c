@@ -1,6 +1,7 @@
 /* mul: out = x * y.
  *   x [n|1, R, C]    y [n|1, R|1, C]    ->    [n, R, C], attr.type or like x
  * Either input may be shared by the objects of the other. In f32, rounded once. attr: type. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

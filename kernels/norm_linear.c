@@ -3,6 +3,7 @@
  *   ->    y [n, R, O], layernorm(x) [n, R, C], both of x's type
  * x, w and plus all bf16 or all f16; u and the norm (layernorm.c) are rounded to x's type once, sums in f32. C is a multiple
  * of 8, at most 512.    attr: act, eps. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -5,6 +5,7 @@
  *   gain?, bias? [1, 1, C] f32: norm is layernorm (layernorm.c) with them and attr.eps, else nothing
  *   ->    [n, 2h*2w, C], attr.type or like x
  * attr: h, w (x's grid), act, eps, type. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

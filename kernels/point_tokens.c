@@ -5,6 +5,7 @@
  * Label -1: the not_a_point embedding alone. Below -1: zeros, an unused slot. Above 3: the position code alone.
  * attr: scale = S, the image side; type (default f32).
  * Source: sam2 modeling/sam/prompt_encoder.py _embed_points, modeling/position_encoding.py PositionEmbeddingRandom. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

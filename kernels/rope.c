@@ -3,6 +3,7 @@
  * Row r uses i = r mod period: copied if i < start or r >= n_rotated, else turned by table row i - start, whose columns
  * are (cos, sin) of each pair:  y[2c] = x[2c] cos - x[2c+1] sin,  y[2c+1] = x[2c] sin + x[2c+1] cos.
  * attr: period (0: R), start, type; P = period - start. Source: sam2 modeling/position_encoding.py apply_rotary_enc. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -1,6 +1,7 @@
 /* scatter_rows: each batch into its slot of a pool; the other slots stay as they are.
  *   x [n, R, C]  slot [n, 1, 1] i32    ->    pool [1, S*R, C] in attr.type or like x.    attr: count = S, type.
  * Batch i becomes rows slot[i]*R .. of the pool. Slots differ from each other (asserted on the CPU: within the pool). */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

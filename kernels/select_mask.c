@@ -7,6 +7,7 @@
  * mode bit 1 (gate): unless score > 0, the logits are all -1024. Without a score there is nothing to gate.
  * attr: scale = delta (0.05), bias = threshold (0.98; 0: mask 0 always is stable enough, as in SAM v1).
  * Source: sam2 modeling/sam/mask_decoder.py _dynamic_multimask_via_stability, modeling/sam2_base.py _forward_sam_heads. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

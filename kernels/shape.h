@@ -3,7 +3,6 @@
 #define SHAPE_H
 
 #include "op.h"
-#include "operands.h"
 
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
 /* slice_rows: rows first .. first + count - 1 of each batch.
  *   x [n, R, C]    ->    [n, count, C], attr.type or like x.    attr: first, count, type. x may be i32 (copied). */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -2,6 +2,7 @@
  *   ages [n, A, 1] f32    ->    [n, A, count], attr.type or f32.    attr: count (even), type
  * half = count / 2, d_i = 10000^(2 floor(i/2) / half):  column i < half is sin(age / d_i), column half + i cos(age / d_i).
  * Source: sam2 modeling/sam2_utils.py get_1d_sine_pe. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

@@ -1,6 +1,7 @@
 /* upsample_add: out = x + y, with y enlarged twice by repeating its pixels.
  *   x [n|1, 2h*2w, C]    y [n|1, h*w, C]    ->    [n, 2h*2w, C], attr.type or like x.    attr: h, w (y's grid), type.
  * Source: the top-down path of sam2 modeling/backbones/image_encoder.py FpnNeck. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)

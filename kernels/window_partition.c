@@ -2,6 +2,7 @@
  *   x [n, h*w, C]    ->    [n, h*w, C], attr.type or like x.    attr: h, w, window (divides both), type.
  * Output row ((wy * w/window + wx) * window + y) * window + x is pixel (wy * window + y, wx * window + x).
  * Source: sam2 modeling/backbones/utils.py window_partition, without padding. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
