@@ -137,7 +137,7 @@ static int run_random(const arguments *a)
     return done(status, &err);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     static const struct {
         const char *name;
@@ -161,4 +161,14 @@ int main(int argc, char **argv)
             return wrong ? wrong : commands[i].run(&a);
         }
     return usage("unknown command ", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    sam_error err;
+    int code = run(argc, argv);
+    if (stream_end(stdout, "standard output", &err) == SAM_OK)
+        return code;
+    fprintf(stderr, "samconvert: %s\n", err.text);
+    return code ? code : EXIT_FAILED;
 }

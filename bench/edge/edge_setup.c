@@ -7,6 +7,7 @@
 #include "folders.h"
 #include "frame_store.h"
 #include "interrupt.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "object_pass.h"
 
@@ -54,7 +55,7 @@ static json_t *check_video(edge_options *o, int video, int *n_valid, int *n_obje
     }
     for (int i = 0; i < v->n_objects; i++) {
         int valid;
-        json_array_append_new(objects, check_object(o, video, i, &valid));
+        json_add(&objects, check_object(o, video, i, &valid));
         *n_valid += valid;
         ++*n_objects;
     }
@@ -134,8 +135,8 @@ static json_t *tune(const edge_options *o, const model_choice *choice, int *best
         if (time_threads(choice, counts[i], &ms, &scratch, &why) != SAM_OK)
             continue;
         int fits = scratch <= (size_t)o->w.model.workspace_mb << 20;
-        json_array_append_new(candidates, json_pack("{s:i,s:f,s:I,s:b}", "threads", counts[i], "ms", ms,
-                                                    "scratch_bytes", (json_int_t)scratch, "fits_workspace", fits));
+        json_add(&candidates, json_pack("{s:i,s:f,s:I,s:b}", "threads", counts[i], "ms", ms, "scratch_bytes",
+                                        (json_int_t)scratch, "fits_workspace", fits));
         if (fits && (!*best_threads || ms < best)) {
             best = ms;
             *best_threads = counts[i];
@@ -237,7 +238,9 @@ static sam_status prepare_frames(edge_options *o, json_t *videos, sam_error *err
         json_t *video = json_array_get(videos, (size_t)v);
         sam_status one = prepare_video(o, m, v, name, sizeof name, &why);
         if (one == SAM_OK)
-            json_object_set_new(video, "prepared", json_string(name));
+            status = json_object_set_new(video, "prepared", json_string(name))
+                         ? fail(err, SAM_E_MEMORY, "out of memory: prepared frames of %s", o->w.set.videos[v].name)
+                         : SAM_OK;
         else if (one == SAM_E_IO) /* a full disk would stop all others too */
             status = fail(err, one, "%s", why.text);
         else
@@ -269,13 +272,13 @@ sam_status edge_setup(edge_options *o, sam_error *err)
     TRY(folders_make_for(path, err));
     json_t *videos = json_array(), *models = json_array();
     for (int v = 0; v < o->w.set.n_videos; v++)
-        json_array_append_new(videos, check_video(o, v, &n_valid, &n_objects));
+        json_add(&videos, check_video(o, v, &n_valid, &n_objects));
     double scanned = clock_ms();
     sam_status status = SAM_OK;
     for (int i = 0; i < o->w.list.n && n_valid && status == SAM_OK && !interrupt_requested(); i++) {
         const model_entry *e = &o->w.list.entries[i];
         status = edge_say_where(o, "setup", "", "", e->name, err);
-        json_array_append_new(models, prepare_model(o, e));
+        json_add(&models, prepare_model(o, e));
     }
     double warmed = clock_ms();
     if (status == SAM_OK && o->preprocess_frames && n_valid && !is_cold(o, EDGE_FRAMES)) {

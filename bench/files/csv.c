@@ -1,7 +1,7 @@
 /* csv.c - results tables; see csv.h. */
 #include "csv.h"
 
-#include "atomic_file.h"
+#include "text_out.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -134,20 +134,12 @@ static void put_row(FILE *out, char *const *row, int n)
 
 sam_status csv_save(const csv_table *t, sam_error *err)
 {
-    char *text = NULL;
-    size_t n_text = 0;
-    FILE *out = open_memstream(&text, &n_text);
-    if (!out)
-        return fail(err, SAM_E_MEMORY, "%s: out of memory", t->path);
-    put_row(out, t->columns, t->n_columns);
+    text_out text;
+    TRY(text_open(&text, t->path, err));
+    put_row(text.to, t->columns, t->n_columns);
     for (int r = 0; r < t->n_rows; r++)
-        put_row(out, t->cells + (size_t)r * t->n_columns, t->n_columns);
-    int broken = ferror(out);
-    broken |= fclose(out) != 0;
-    sam_status status =
-        broken ? fail(err, SAM_E_MEMORY, "%s: out of memory", t->path) : atomic_file_write(t->path, text, n_text, err);
-    free(text);
-    return status;
+        put_row(text.to, t->cells + (size_t)r * t->n_columns, t->n_columns);
+    return text_close(&text, err);
 }
 
 sam_status csv_add(csv_table *t, const char *const *values, sam_error *err)
