@@ -5,7 +5,7 @@
 #include "edge.h"
 
 #include "child.h"
-#include "folders.h"
+#include "folder_lock.h"
 #include "interrupt.h"
 #include "json_out.h"
 #include "machine.h"
@@ -243,8 +243,9 @@ static sam_status begin_table(const edge_options *o, sam_error *err)
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
+    folder_lock lock = {0};
     TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
-    sam_status status = folders_make(o->w.out_dir, err);
+    sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
     /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
@@ -266,6 +267,7 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
         printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
     model_list_free(&list);
+    folder_lock_free(&lock);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* main.c - sambench: finds the verb and calls it. */
+#include "stream_end.h"
 #include "verbs.h"
 
 #include <stdio.h>

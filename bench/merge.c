@@ -1,7 +1,7 @@
 /* merge.c - the verb `merge`: the tables of several processes into one, and what is missing or twice, by name. */
 #include "csv.h"
 #include "flags.h"
-#include "folders.h"
+#include "folder_lock.h"
 #include "json_out.h"
 #include "listing.h"
 #include "results.h"
@@ -211,6 +211,7 @@ static sam_status check_shards(merge *m, sam_error *err)
 
 static int merge_all(merge *m, sam_error *err)
 {
+    folder_lock lock = {0};
     sam_status status = SAM_OK;
     for (int f = 0; f < m->n_folders && status == SAM_OK; f++)
         status = add_table(m, m->folders[f], err);
@@ -219,13 +220,14 @@ static int merge_all(merge *m, sam_error *err)
     if (status == SAM_OK && !m->opened)
         status = fail(err, SAM_E_IO, "%s: no %s in it or its shards", m->folders[0], m->o->table);
     if (status == SAM_OK)
-        status = folders_make(m->o->out, err);
+        status = folder_lock_take(&lock, m->o->out, err);
     int bad = m->n_twice || (m->n_missing && !m->o->allow_missing);
     if (status == SAM_OK && !bad) {
         status = csv_save(&m->all, err);
         if (status == SAM_OK)
             printf("%d rows of %d tables: %s\n", m->all.n_rows, m->n_folders, m->all.path);
     }
+    folder_lock_free(&lock);
     if (status != SAM_OK) {
         fprintf(stderr, "sambench merge: %s\n", err->text);
         return 1;

@@ -3,7 +3,7 @@
  * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
  * it. A failing object gets a row that says why, and the run goes on. */
 #include "dataset_root.h"
-#include "folders.h"
+#include "folder_lock.h"
 #include "interrupt.h"
 #include "machine.h"
 #include "progress.h"
@@ -37,6 +37,7 @@ typedef struct run {
     run_shard share;
     char *shard_dir; /* storage of out_dir where there are several shards */
     results table;
+    folder_lock lock; /* of out_dir */
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
     int n_failed, device_said;
@@ -356,13 +357,14 @@ static int finish(run *r)
 }
 
 /* The default is in the data set's folder, which may be one to read only. */
-static sam_status make_out_dir(const run_options *o, sam_error *err)
+static sam_status make_out_dir(folder_lock *l, const run_options *o, sam_error *err)
 {
     sam_error why;
-    sam_status status = folders_make(o->out_dir, &why);
+    sam_status status = folder_lock_take(l, o->out_dir, &why);
     return status == SAM_OK
                ? SAM_OK
-               : fail(err, status, "%s%s", why.text, o->default_out_dir ? "; name another folder with --out_dir" : "");
+               : fail(err, status, "%s%s", why.text,
+                      o->default_out_dir && status == SAM_E_IO ? "; name another folder with --out_dir" : "");
 }
 
 /* Of several processes each has its own folder and, where there are GPUs, its own of them. */
@@ -398,7 +400,7 @@ static sam_status set_up(run *r, sam_error *err)
                          MODELS_AND_BASELINES, &r->models, err));
     TRY(find_shard(r, err));
     TRY(open_split(r, err)); /* first: a mistyped name does not become a folder */
-    TRY(make_out_dir(&r->options, err));
+    TRY(make_out_dir(&r->lock, &r->options, err));
     TRY(find_weights(r, err));
     TRY(divide(r, err));
     TRY(open_table(r, err));
@@ -416,6 +418,7 @@ static void run_free(run *r)
     free(r->split_dir);
     free(r->shard_dir);
     run_shard_free(&r->share);
+    folder_lock_free(&r->lock);
 }
 
 static int run_main(int argc, char **argv)

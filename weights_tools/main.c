@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "digest.h"
 #include "inspect.h"
+#include "stream_end.h"
 
 static const char help[] =
     "samconvert makes the weights files that sambench opens from those that are published.\n"

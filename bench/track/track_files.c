@@ -36,7 +36,7 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
         return fail(err, SAM_E_MEMORY, "no memory for %d masks of %d x %d", prompts->n_objects, width, height);
     if (!f->folder)
         return SAM_OK;
-    TRY(folders_make(f->folder, err));
+    TRY(folder_lock_take(&f->lock, f->folder, err));
     TRY(check_writable(f->folder, err));
     for (int i = 0; i < prompts->n_objects; i++) {
         int n = snprintf(path, sizeof path, "%s/masks/%03d", f->folder, (int)prompts->objects[i].id);
@@ -164,4 +164,5 @@ void files_close(track_files *f)
     free(f->pixels);
     free(f->objects);
     dump_free(&f->tensors);
+    folder_lock_free(&f->lock);
 }
