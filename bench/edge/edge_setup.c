@@ -41,14 +41,12 @@ static json_t *check_object(edge_options *o, int video, int object, int *valid)
 static json_t *check_video(edge_options *o, int video, int *n_valid, int *n_objects)
 {
     sam_error why;
-    json_t *objects = json_array(), *name;
     const dataset_video *v = &o->w.set.videos[video];
+    json_t *objects = json_array(), *name = json_text(v->name), *exact = json_string(v->name);
     sam_status status = dataset_find_objects(&o->w.set, video, &why);
-    name = json_string(v->name);
-    if (!name) { /* phase B finds the video by this name */
-        name = json_string("");
+    if (!exact) /* phase B finds the video by this name */
         status = fail(&why, SAM_E_FORMAT, "the name is not UTF-8, as the metadata must be: rename the video");
-    }
+    json_decref(exact);
     if (status != SAM_OK) {
         fprintf(stderr, "sambench edge: %s is left out: %s\n", v->name, why.text);
         return json_pack("{s:o,s:s,s:o}", "name", name, "why", why.text, "objects", objects);
@@ -236,6 +234,8 @@ static sam_status prepare_frames(edge_options *o, json_t *videos, sam_error *err
         char name[256];
         sam_error why;
         json_t *video = json_array_get(videos, (size_t)v);
+        if (json_object_get(video, "why")) /* left out */
+            continue;
         sam_status one = prepare_video(o, m, v, name, sizeof name, &why);
         if (one == SAM_OK)
             status = json_object_set_new(video, "prepared", json_string(name))
@@ -286,10 +286,11 @@ sam_status edge_setup(edge_options *o, sam_error *err)
         if (status == SAM_OK)
             status = prepare_frames(o, videos, err);
     }
-    json_t *all = json_pack("{s:i,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "settings",
-                            edge_settings(o, o->w.set.root), "n_objects", n_objects, "n_valid_masks", n_valid, "videos",
-                            videos, "models", models, "setup_ms", "scan", scanned - start, "warmup_and_tuning",
-                            warmed - scanned, "prepare_frames", clock_ms() - warmed);
+    json_t *all =
+        json_pack("{s:i,s:s,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "left_out", o->cold ? o->cold : "",
+                  "settings", edge_settings(o, o->w.set.root), "n_objects", n_objects, "n_valid_masks", n_valid,
+                  "videos", videos, "models", models, "setup_ms", "scan", scanned - start, "warmup_and_tuning",
+                  warmed - scanned, "prepare_frames", clock_ms() - warmed);
     if (status == SAM_OK && !interrupt_requested())
         status = json_out(path, all, err);
     else
