@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "machine.h"
+#include "resume.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -261,10 +262,10 @@ static sam_status measure(const edge_options *o, const model_list *list, int arg
     return edge_sum_up(o, list, n_failed, err);
 }
 
-static sam_status begin_table(const edge_options *o, sam_error *err)
+static sam_status begin_table(edge_options *o, const model_list *list, sam_error *err)
 {
     int n_kept;
-    TRY(edge_table_begin(o, &n_kept, err));
+    TRY(edge_table_begin(o, list, &n_kept, err));
     if (o->resume)
         fprintf(stderr, "sambench edge: --resume: %d finished rows taken over\n", n_kept);
     return SAM_OK;
@@ -280,11 +281,11 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
         status = machine_write(o->w.out_dir, err);
     /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
     if (status == SAM_OK && o->resume && !o->skip_inference)
-        status = begin_table(o, err);
+        status = begin_table(o, &list, err);
     if (status == SAM_OK && !o->skip_setup && !(o->resume && is_set_up(o, &list)))
         status = set_up(o, argc, argv, interrupted, err);
     if (status == SAM_OK && !o->resume && !o->skip_inference && !*interrupted)
-        status = begin_table(o, err);
+        status = begin_table(o, &list, err);
     int measured = status == SAM_OK && !o->skip_inference && !*interrupted;
     if (measured)
         status = measure(o, &list, argc, argv, interrupted, n_failed, err);
@@ -296,6 +297,8 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
     if (status == SAM_OK && (o->skip_inference || measured))
         printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
+    if (o->kept_earlier && !count_rows(o))
+        resume_abandon(o->w.out_dir, EDGE_SUMMARY, EDGE_SETTINGS);
     model_list_free(&list);
     folder_lock_free(&lock);
     return status;

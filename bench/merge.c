@@ -2,6 +2,7 @@
 #include "csv.h"
 #include "flags.h"
 #include "folder_lock.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 #include "results.h"
@@ -109,8 +110,13 @@ static sam_status add_row(merge *m, const csv_table *t, int row, const char *fol
 /* Tables must agree in their columns; the first one's are taken. */
 static sam_status open_all(merge *m, const csv_table *first, sam_error *err)
 {
+    static const char *const needed[] = {"video", "object", "model", "status"};
     if (m->opened)
         return SAM_OK;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (csv_column(first, needed[i]) < 0)
+            return fail(err, SAM_E_FORMAT, "%s: has no column '%s': is it cut short, or no table of results?",
+                        first->path, needed[i]);
     char *path = NULL;
     TRY(path_join(&path, m->o->out, m->o->table, err));
     sam_status status = csv_open(&m->all, path, (const char *const *)first->columns, first->n_columns, 0, err);
@@ -154,6 +160,21 @@ static sam_status add_table(merge *m, const char *folder, sam_error *err)
 
 /* ---- what should be there ---- */
 
+/* Names that are not UTF-8 are escaped in JSON (json_text). */
+static int find_escaped(const csv_table *t, const char *const *keys)
+{
+    int found = 0;
+    for (int r = 0; r < t->n_rows && !found && strstr(keys[0], "\\x"); r++) {
+        found = 1;
+        for (int k = 0; k < N_KEYS && found; k++) {
+            json_t *text = json_text(csv_cell(t, r, k));
+            found = text && !strcmp(json_string_value(text), keys[k]);
+            json_decref(text);
+        }
+    }
+    return found;
+}
+
 /* Rows that a shard set out to do; which shard of how many it is goes to *index and *count. */
 static void check_expected(merge *m, const json_t *shard)
 {
@@ -167,7 +188,7 @@ static void check_expected(merge *m, const json_t *shard)
             keys[k] = json_string_value(json_array_get(row, k));
             complete &= keys[k] != NULL;
         }
-        if (complete && csv_find(&m->all, keys, N_KEYS) < 0)
+        if (complete && csv_find(&m->all, keys, N_KEYS) < 0 && !find_escaped(&m->all, keys))
             name_row("missing", keys, "", &m->n_missing);
     }
 }

@@ -12,6 +12,7 @@
 #include "run_shard.h"
 #include "summary.h"
 #include "test_mode.h"
+#include "weights_mark.h"
 #include "weights_search.h"
 
 #include <math.h>
@@ -141,8 +142,17 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
                                           {"frame_format", model_frame_format(&o->model)}};
-    int renamed;
-    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
+    char marks[MAX_MODELS][WEIGHTS_MARK_BYTES];
+    setting weights[MAX_MODELS];
+    int renamed, n_weights = 0;
+    for (int i = 0; i < r->n_checkpoints; i++) {
+        if (!r->checkpoints[i].weights)
+            continue;
+        TRY(weights_mark(r->checkpoints[i].weights, marks[n_weights], err));
+        weights[n_weights] = (setting){r->checkpoints[i].name, marks[n_weights]};
+        n_weights++;
+    }
+    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err));
     if (renamed)
         fprintf(stderr, "sambench run: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->out_dir, RESULTS_PREVIOUS);

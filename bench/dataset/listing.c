@@ -205,7 +205,8 @@ static sam_status read_entries(DIR *dir, const char *folder, const char *suffixe
         struct dirent *entry = readdir(dir);
         if (!entry)
             return errno ? fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno)) : SAM_OK;
-        if (entry->d_name[0] == '.' || (suffixes && !has_suffix(entry->d_name, suffixes)))
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "__MACOSX") ||
+            (suffixes && !has_suffix(entry->d_name, suffixes)))
             continue;
         char *path;
         TRY(path_join(&path, folder, entry->d_name, err));

@@ -31,7 +31,8 @@ typedef struct edge_options {
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
     int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
-    int device_lost; /* by this process */
+    int device_lost;  /* by this process */
+    int kept_earlier; /* an earlier table has become the previous one */
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */
@@ -58,7 +59,7 @@ sam_status edge_say_where(const edge_options *o, const char *phase, const char *
                           const char *model, sam_error *err);
 
 /* Starts the table; with --resume it has the good rows of the one that is there, *n_kept. */
-sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err);
+sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept, sam_error *err);
 /* The table, with the rows it has. */
 sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err);
 /* A row of the table. An empty cell is CSV_NONE, NaN or NULL (csv_layout.h). */

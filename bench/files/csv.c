@@ -48,6 +48,11 @@ int csv_column(const csv_table *t, const char *name)
     return -1;
 }
 
+int status_is_ok(const char *status)
+{
+    return !strcmp(status, "ok") || !strncmp(status, "ok:", 3);
+}
+
 int csv_find(const csv_table *t, const char *const *keys, int n_keys)
 {
     for (int row = 0; row < t->n_rows; row++) {
@@ -326,9 +331,10 @@ sam_status csv_read(csv_table *t, const char *path, sam_error *err)
         columns[n_columns++] = text;
         text += strlen(text) + 1;
     }
-    sam_status status = complete && r.last_in_row && !memchr(bytes, 0, n)
-                            ? csv_open(t, path, columns, n_columns, 1, err)
-                            : fail(err, SAM_E_FORMAT, "%s: does not begin with a row of column names", path);
+    sam_status status =
+        complete && r.last_in_row && !memchr(bytes, 0, n) && memchr(bytes, '\n', n)
+            ? csv_open(t, path, columns, n_columns, 1, err)
+            : fail(err, SAM_E_FORMAT, "%s: does not begin with a whole row of column names; is it cut short?", path);
     free(bytes);
     return status;
 }

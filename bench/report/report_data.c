@@ -212,11 +212,17 @@ double results_memory_mib(const report_row *r)
 }
 
 /* The times of a row's tracked frames. */
-static void add_frames(report_group *g, const char *path)
+static void add_frames(results_data *d, report_group *g, const char *path)
 {
     csv_table t = {0};
-    if (!path || csv_read(&t, path, NULL) != SAM_OK)
+    sam_error why;
+    if (!path)
         return;
+    if (csv_read(&t, path, &why) != SAM_OK) {
+        if (!d->n_unreadable++)
+            d->unreadable = why;
+        return;
+    }
     for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
         double ms = csv_number(&t, r, "ms");
         if (!isnan(ms))
@@ -225,7 +231,7 @@ static void add_frames(report_group *g, const char *path)
     csv_close(&t);
 }
 
-static void add_to_group(report_group *g, const report_row *r, samples *fps)
+static void add_to_group(results_data *d, report_group *g, const report_row *r, samples *fps)
 {
     g->n_rows++;
     if (!r->ok)
@@ -243,7 +249,7 @@ static void add_to_group(report_group *g, const report_row *r, samples *fps)
     }
     double memory = results_memory_mib(r);
     g->memory_mib = memory > g->memory_mib ? memory : g->memory_mib;
-    add_frames(g, r->frames);
+    add_frames(d, g, r->frames);
 }
 
 void results_sum_up(results_data *d)
@@ -253,7 +259,7 @@ void results_sum_up(results_data *d)
         samples fps = {0};
         for (int i = 0; i < d->n_rows; i++)
             if (d->rows[i].group == k)
-                add_to_group(g, &d->rows[i], &fps);
+                add_to_group(d, g, &d->rows[i], &fps);
         g->j = g->n_scored ? g->j / g->n_scored : NAN;
         g->f = g->n_scored ? g->f / g->n_scored : NAN;
         g->jandf = g->n_scored ? g->jandf / g->n_scored : NAN;
