@@ -10,6 +10,7 @@
 #include "json_out.h"
 #include "machine.h"
 #include "resume.h"
+#include "text_start.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     char path[4096];
     json_error_t why;
     TRY(edge_prepared(o, EDGE_METADATA, path, sizeof path, err));
-    json_t *json = json_load_file(path, 0, &why);
+    json_t *json = json_read_file(path, 0, &why);
     if (!json)
         return fail(err, SAM_E_FORMAT, "%s: %s; run without --skip_setup", path, why.text);
     json_t *settings = json_object_get(json, "settings");
@@ -108,7 +109,7 @@ static sam_status bury(const edge_options *o, const child_end *end, sam_error *e
     char path[4096], how[160], status[200];
     csv_table t = {0};
     TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
-    json_t *at = json_load_file(path, 0, NULL);
+    json_t *at = json_read_file(path, 0, NULL);
     const char *video = json_string_value(json_object_get(at, "video")),
                *object = json_string_value(json_object_get(at, "object"));
     const char *model = json_string_value(json_object_get(at, "model"));
@@ -187,7 +188,7 @@ static int leave_out(const edge_options *o, const child_end *end, char *cold, si
     size_t n = strlen(cold);
     if (edge_out(o, EDGE_PROGRESS, path, sizeof path, err) != SAM_OK)
         return 0;
-    json_t *at = json_load_file(path, 0, NULL);
+    json_t *at = json_read_file(path, 0, NULL);
     const char *name = json_string_value(json_object_get(at, "model"));
     int known = name && !strstr(cold, name) && snprintf(cold + n, n_cold - n, "%s%s", n ? "|" : "", name) > 0 &&
                 n + strlen(name) + 1 < n_cold;

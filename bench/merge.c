@@ -7,6 +7,7 @@
 #include "listing.h"
 #include "results.h"
 #include "run_shard.h"
+#include "text_start.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static sam_status add_argument(merge *m, const char *folder, sam_error *err)
     int before = m->n_folders, index, count;
     if (!path_is_folder(folder))
         return fail(err, SAM_E_IO, "%s: is no folder", folder);
-    TRY(listing_read(folder, NULL, &names, err));
+    TRY(listing_scan(folder, NULL, &names, err));
     sam_status status = SAM_OK;
     for (int i = 0; i < names.n && status == SAM_OK; i++) {
         char *path = NULL;
@@ -200,7 +201,7 @@ static sam_status check_shards(merge *m, sam_error *err)
     for (int f = 0; f < m->n_folders; f++) {
         char *path = NULL;
         TRY(path_join(&path, m->folders[f], SHARD_FILE, err));
-        json_t *shard = json_load_file(path, 0, NULL);
+        json_t *shard = json_read_file(path, 0, NULL);
         free(path);
         int of = (int)json_integer_value(json_object_get(shard, "count"));
         int index = (int)json_integer_value(json_object_get(shard, "index"));

@@ -201,6 +201,16 @@ static sam_status read_header(const char *path, json_t *header, const uint8_t *d
     return SAM_OK;
 }
 
+/* What a server sends in place of a file begins with a tag. */
+static int is_page(const char *bytes, size_t n)
+{
+    size_t at = 0;
+    while (at < n && strchr(" \t\r\n", bytes[at]) && bytes[at])
+        at++;
+    return at + 1 < n && bytes[at] == '<' &&
+           (bytes[at + 1] == '!' || bytes[at + 1] == 'h' || bytes[at + 1] == 'H' || bytes[at + 1] == '?');
+}
+
 static sam_status parse(const char *path, st_file *f, sam_error *err)
 {
     uint64_t n;
@@ -208,6 +218,9 @@ static sam_status parse(const char *path, st_file *f, sam_error *err)
         return fail(err, SAM_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", path, f->map_bytes);
     memcpy(&n, f->map, LENGTH_SIZE);
     size_t rest = f->map_bytes - LENGTH_SIZE;
+    if (is_page(f->map, f->map_bytes))
+        return fail(err, SAM_E_FORMAT,
+                    "%s: is a web page, no weights: a download that was refused or moved; get it again", path);
     if (n > HEADER_MAX || n > rest)
         return fail(err, SAM_E_FORMAT,
                     "%s: not a safetensors file, or cut short: header of %llu bytes in a file of %zu", path,

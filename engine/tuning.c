@@ -2,6 +2,7 @@
 
 #include "atomic_file.h"
 #include "json_build.h"
+#include "text_start.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -102,7 +103,7 @@ static json_t *read_file(tuning *t)
         snprintf(t->note, sizeof t->note, "tuning cache %.200s is ignored: not a file of at most 16 MiB", t->path);
         return NULL;
     }
-    json_t *file = json_load_file(t->path, JSON_REJECT_DUPLICATES, &error);
+    json_t *file = json_read_file(t->path, JSON_REJECT_DUPLICATES, &error);
     if (file && file_is_sound(file))
         return file;
     if (file)

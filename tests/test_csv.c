@@ -261,9 +261,27 @@ static void memory_that_runs_out_while_saving_loses_no_row(void **state)
 }
 #endif
 
+/* As spreadsheets save it; and a header that is cut short is no table. */
+static void a_byte_order_mark_is_no_name(void **state)
+{
+    (void)state;
+    csv_table t = {0};
+    sam_error err = {0};
+    write_text("\xef\xbb\xbfvideo,object,note\r\na,001,x\r\n", 31);
+    assert_int_equal(csv_read(&t, path, &err), SAM_OK);
+    assert_string_equal(t.columns[0], "video");
+    assert_string_equal(csv_text(&t, 0, "video"), "a");
+    csv_close(&t);
+    write_text("video,obj", 9);
+    assert_int_equal(csv_read(&t, path, &err), SAM_E_FORMAT);
+    print_message("%s\n", err.text);
+    assert_non_null(strstr(err.text, "cut short"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_byte_order_mark_is_no_name, set_up),
 #ifndef __SANITIZE_ADDRESS__
         cmocka_unit_test_setup(memory_that_runs_out_while_saving_loses_no_row, set_up),
 #endif

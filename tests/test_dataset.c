@@ -509,6 +509,33 @@ static void a_bad_video_does_not_stop_the_others(void **state)
     dataset_close(&d);
 }
 
+/* A name that was given is a list, or an error that says which lists there are; never all videos. */
+static void a_misspelt_list_is_told(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err = {0};
+    add_sav("set", "a", 1);
+    tree_text(&tree, "set/sav_val.txt",
+              "\xef\xbb\xbf"
+              "a\n"); /* with a byte order mark */
+    tree_text(&tree, "set/README.txt", "read me");
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_vla", .split_required = 1}, &err),
+                     SAM_E_ARG);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "there are sav_val"));
+    assert_null(strstr(err.text, "README"));
+    dataset_close(&d);
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_val", .split_required = 1}, &err),
+                     SAM_OK);
+    assert_string_equal(d.videos[0].name, "a");
+    dataset_close(&d);
+    tree_remove(&tree, "set/sav_val.txt");
+    tree_text(&tree, "set/notes.txt", "x");
+    assert_int_equal(open_set(&d, "", &(dataset_options){.split_name = "set", .split_required = 1}, &err), SAM_OK);
+    dataset_close(&d);
+}
+
 /* What a link to nothing stood for is missed, not left out. */
 static void links_to_nothing_are_errors(void **state)
 {
@@ -613,6 +640,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_folder_is_recognised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_count_as_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_video_does_not_stop_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_misspelt_list_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_to_nothing_are_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_wrong_in_masks, set_up, tear_down),
         cmocka_unit_test(a_real_clip),

@@ -317,6 +317,15 @@ static sam_status find_video(const dataset *d, dataset_video *v, const char *nam
     return d->layout == DATASET_SAV ? find_object_folders(d, v, err) : find_index_masks(v, err);
 }
 
+/* The name is the folder's, so it need not be a list's. */
+static int is_named(const char *root, const char *name)
+{
+    size_t n_root = strlen(root), n = strlen(name);
+    while (n_root && root[n_root - 1] == '/')
+        n_root--;
+    return n_root > n && root[n_root - n - 1] == '/' && !strncmp(root + n_root - n, name, n);
+}
+
 static sam_status find_videos(dataset *d, const dataset_options *o, const char *frames_root, const char *masks_root,
                               listing *names, sam_error *err)
 {
@@ -324,7 +333,7 @@ static sam_status find_videos(dataset *d, const dataset_options *o, const char *
     sam_error first = {0};
     TRY(dataset_list_find(d->root, o->split_name, &d->list_file, err));
     dataset_lists(d->root, lists, sizeof lists);
-    if (!d->list_file && o->split_required && lists[0])
+    if (!d->list_file && o->split_required && lists[0] && !is_named(d->root, o->split_name))
         return fail(err, SAM_E_ARG, "--split_name %.60s: %.200s has no such list; there are %s", o->split_name, d->root,
                     lists);
     TRY(d->list_file ? read_list(d, names, err) : scan_videos(d, frames_root, masks_root, names, err));

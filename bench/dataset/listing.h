@@ -19,6 +19,9 @@ int name_compare(const char *x, const char *y);
  * that cannot be read and a link to nothing are SAM_E_IO, an empty result is not an error. */
 sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err);
 
+/* The same of a folder that is searched: what cannot be looked at, and links to nothing (caches have them), are left out. */
+sam_status listing_scan(const char *folder, const char *suffixes, listing *out, sam_error *err);
+
 /* The nonempty lines of a text file, without white space around them; repeated lines once. SAM_E_FORMAT for a file over
  * 16 MiB or with a zero byte. */
 sam_status listing_read_lines(const char *path, listing *out, sam_error *err);

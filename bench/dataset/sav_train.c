@@ -1,6 +1,7 @@
 #include "sav_train.h"
 
 #include "rle.h"
+#include "text_start.h"
 
 #include <limits.h>
 #include <math.h>
@@ -178,7 +179,7 @@ sam_status sav_train_open(const char *path, sav_train **out, sam_error *err)
         free(t);
         return fail(err, SAM_E_MEMORY, "%s: out of memory", path);
     }
-    t->root = json_load_file(path, 0, &why);
+    t->root = json_read_file(path, 0, &why);
     sam_status status = t->root ? check(t, err) : fail(err, SAM_E_FORMAT, "%s, line %d: %s", path, why.line, why.text);
     if (status != SAM_OK) {
         sav_train_close(t);

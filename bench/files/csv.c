@@ -2,6 +2,7 @@
 #include "csv.h"
 
 #include "text_out.h"
+#include "text_start.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -225,7 +226,7 @@ static sam_status check_header(const csv_table *t, const char *const *fields, sa
 
 static sam_status parse_table(csv_table *t, const char *bytes, size_t n, sam_error *err)
 {
-    reader r = {bytes, bytes + n, 1, 0};
+    reader r = {bytes + text_start(bytes, n), bytes + n, 1, 0};
     const char **fields = calloc((size_t)t->n_columns, sizeof *fields);
     char *text = malloc(n + (size_t)t->n_columns + 2);
     sam_status status = SAM_OK;
@@ -323,7 +324,7 @@ sam_status csv_read(csv_table *t, const char *path, sam_error *err)
     }
     size_t n = fread(bytes, 1, MAX_HEADER, file);
     fclose(file);
-    reader r = {bytes, bytes + n, 1, 0};
+    reader r = {bytes + text_start(bytes, n), bytes + n, 1, 0};
     char *text = bytes + MAX_HEADER;
     int n_columns = 0, complete = n > 0;
     while (complete && n_columns < MAX_COLUMNS && !r.last_in_row) {

@@ -5,6 +5,7 @@
 #include "listing.h"
 #include "machine.h"
 #include "results.h"
+#include "text_start.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
     if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
         return copy(path);
     char *found = NULL;
-    if (listing_read(folder, NULL, &shards, NULL) != SAM_OK)
+    if (listing_scan(folder, NULL, &shards, NULL) != SAM_OK)
         return NULL;
     for (int i = 0; i < shards.n && !found; i++) {
         if (strncmp(shards.names[i], "shard_", 6))
@@ -129,7 +130,7 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     machines[d->n_folders] = NULL;
     extras[d->n_folders++] = (report_extra){0};
     TRY(path_join(&path, folder, MACHINE_FILE, err));
-    machines[d->n_folders - 1] = json_load_file(path, 0, NULL);
+    machines[d->n_folders - 1] = json_read_file(path, 0, NULL);
     free(path);
     return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
                                   : fail(err, SAM_E_IO, "%s: no such folder", folder);
@@ -139,7 +140,7 @@ static sam_status no_results(const char *folder, sam_error *err)
 {
     listing below = {0};
     int n_shards = 0;
-    if (listing_read(folder, NULL, &below, NULL) == SAM_OK)
+    if (listing_scan(folder, NULL, &below, NULL) == SAM_OK)
         for (int i = 0; i < below.n; i++)
             n_shards += !strncmp(below.names[i], "shard_", 6);
     listing_free(&below);

@@ -4,6 +4,7 @@
 #include "history.h"
 #include "json_build.h"
 #include "listing.h"
+#include "text_start.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -39,7 +40,7 @@ static sam_status write_settings(const char *path, const resume_table *r, const 
 static sam_status read_settings(const char *path, json_t **json, sam_error *err)
 {
     json_error_t why;
-    *json = json_load_file(path, 0, &why);
+    *json = json_read_file(path, 0, &why);
     return *json ? SAM_OK
                  : fail(err, SAM_E_FORMAT, "%s: %s; without it --resume cannot tell how the table was made", path,
                         why.text);

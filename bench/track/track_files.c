@@ -1,5 +1,6 @@
 #include "track_files.h"
 
+#include "csv.h"
 #include "folders.h"
 #include "image_io.h"
 
@@ -97,8 +98,9 @@ static overlay_object shown(const track_files *f, int i, const uint8_t *mask, in
 /* A line of OUT/objects.csv; the box of an empty mask is left empty. */
 static void add_figures(FILE *to, const frame *at, int id, const sam_mask *m)
 {
-    fprintf(to, "%lld,%s,%d,%.4f,%.4f,%d", (long long)at->index, at->name, id, (double)m->presence, (double)m->iou,
-            (int)m->area_px);
+    fprintf(to, "%lld,", (long long)at->index);
+    csv_put_field(to, at->name);
+    fprintf(to, ",%d,%.4f,%.4f,%d", id, (double)m->presence, (double)m->iou, (int)m->area_px);
     if (m->area_px)
         fprintf(to, ",%.0f,%.0f,%.0f,%.0f\n", (double)m->box.x0_px, (double)m->box.y0_px, (double)m->box.x1_px,
                 (double)m->box.y1_px);
