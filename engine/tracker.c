@@ -2,6 +2,7 @@
  * its own memory. A prompt on a frame that its object has not been tracked through makes it a conditioning frame, predicted
  * without memory; on any other it is a correction, predicted with memory. Tracked frames keep nothing but their latest
  * result; conditioning frames keep theirs, also when they are corrected. */
+#include "result_check.h"
 #include "steps.h"
 
 #include <math.h>
@@ -49,9 +50,10 @@ static void show_entry(object *o, const bank_entry *e)
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
 
-static sam_status check_point(const sam_session *s, float x, float y, const char *what, sam_error *err)
+/* `slack`: how far outside is still inside. Detectors give boxes a fraction of a pixel beyond the frame. */
+static sam_status check_point(const sam_session *s, float x, float y, float slack, const char *what, sam_error *err)
 {
-    if (!(x >= 0 && y >= 0 && x <= (float)s->opt.width_px && y <= (float)s->opt.height_px))
+    if (!(x >= -slack && y >= -slack && x <= (float)s->opt.width_px + slack && y <= (float)s->opt.height_px + slack))
         return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame", what, (double)x, (double)y,
                     s->opt.width_px, s->opt.height_px);
     return SAM_OK;
@@ -74,13 +76,13 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
     for (int i = 0; i < p->n_points; i++) {
-        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, "point", err));
+        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, 0, "point", err));
         if (p->points[i].label != 0 && p->points[i].label != 1)
             return fail(err, SAM_E_ARG, "label %d: expected 1 (object) or 0 (background)", (int)p->points[i].label);
     }
     if (p->box) {
-        TRY(check_point(s, p->box->x0_px, p->box->y0_px, "box corner", err));
-        TRY(check_point(s, p->box->x1_px, p->box->y1_px, "box corner", err));
+        TRY(check_point(s, p->box->x0_px, p->box->y0_px, 1, "box corner", err));
+        TRY(check_point(s, p->box->x1_px, p->box->y1_px, 1, "box corner", err));
         if (p->box->x1_px < p->box->x0_px || p->box->y1_px < p->box->y0_px)
             return fail(err, SAM_E_ARG, "box (%g, %g, %g, %g): expected x0 <= x1 and y0 <= y1", (double)p->box->x0_px,
                         (double)p->box->y0_px, (double)p->box->x1_px, (double)p->box->y1_px);
@@ -324,7 +326,8 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     e->incomplete = incomplete;
     TRY(keep_prompted(s, o, e, err));
     show_entry(o, e);
-    return show(s, o, err);
+    TRY(show(s, o, err));
+    return check_results(s, err);
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
@@ -404,7 +407,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         e->iou = s->host_scores[s->opt.max_objects + i];
         show_entry(batch[i], e);
     }
-    return SAM_OK;
+    return check_results(s, err);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
@@ -484,6 +487,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     TRY(enqueue_scores(s, 1, err));
     TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
+    TRY(check_values(s, "the masks are", clamped, (size_t)count * n, err)); /* clamping would hide it */
     float limit = s->m->p->logit_limit;
     for (size_t k = 0; limit > 0 && k < (size_t)count * n; k++)
         clamped[k] = fminf(fmaxf(clamped[k], -limit), limit);
