@@ -495,8 +495,8 @@ static const op_cpu *with_instructions(op_id op)
 {
 #ifdef __x86_64__
     extern const op_cpu attention_cpu_avx2amx, window_attention_cpu_avx2amx;
-    static const op_cpu *const table[OP_COUNT] = {[OP_attention] = &attention_cpu_avx2amx,
-                                                  [OP_window_attention] = &window_attention_cpu_avx2amx};
+    static const op_cpu *const table[OP_COUNT] = {
+        [OP_attention] = &attention_cpu_avx2amx, [OP_window_attention] = &window_attention_cpu_avx2amx};
     cpu_facts here = cpu_facts_here();
     return here.avx2 && here.amx == here.amx_allowed ? table[op] : NULL;
 #else
