@@ -74,28 +74,41 @@ static inline void amx_pad_queries(int nv, vec *q, size_t n_words)
     }
 }
 
+/* Block [16 pairs of keys][16 columns] of V as words from `from` on: n keys and n_columns columns there are (`whole`: 32 and
+ * 16), zeros beyond them. */
+INLINE void amx_value_block(bool whole, const uint16_t *from, size_t stride, size_t n, size_t n_columns, vec *block)
+{
+    UNROLL_ROWS
+    for (size_t i = 0; i < LANES; i++, from += 2 * stride) {
+        hvec key[2] = {{0}, {0}};
+        for (size_t odd = 0; odd < 2; odd++) {
+            if (whole)
+                memcpy(&key[odd], from + odd * stride, sizeof(hvec));
+            for (size_t d = 0; !whole && 2 * i + odd < n && d < n_columns && d < LANES; d++)
+                key[odd][d] = from[odd * stride + d];
+        }
+        block[i] = (vec)(vec_widen(key[0]) | vec_widen(key[1]) << 16);
+    }
+}
 /* V^T of keys first..first+n-1. A vector holds 16 pairs of keys of one column. */
 INLINE void amx_turn_values(const rows *v, int first, size_t n, uint16_t *to)
 {
-    size_t dv = (size_t)v->width;
     shuffles shuffle;
     shuffles_init(&shuffle);
-    for (size_t d = 0; d < dv; d += AMX_ROWS)
-        for (size_t key = 0; key < n; key += 2 * LANES) {
-            size_t bytes = (dv - d < AMX_ROWS ? dv - d : AMX_ROWS) * sizeof(uint16_t);
+    for (size_t key = 0; key < n; key += 2 * LANES) {
+        const uint16_t *from = row_at(v, first + (int)key);
+        for (size_t d = 0; d < (size_t)v->width; d += AMX_ROWS) {
+            size_t left = (size_t)v->width - d;
             vec block[LANES];
-            for (size_t i = 0; i < LANES; i++) {
-                hvec low = {0}, high = {0};
-                if (key + 2 * i < n)
-                    memcpy(&low, (const uint16_t *)row_at(v, first + (int)(key + 2 * i)) + d, bytes);
-                if (key + 2 * i + 1 < n)
-                    memcpy(&high, (const uint16_t *)row_at(v, first + (int)(key + 2 * i + 1)) + d, bytes);
-                block[i] = (vec)(__builtin_convertvector(low, uvec) | __builtin_convertvector(high, uvec) << 16);
-            }
+            if (n - key >= 2 * LANES && left >= LANES)
+                amx_value_block(true, from + d, v->stride, n - key, left, block);
+            else
+                amx_value_block(false, from + d, v->stride, n - key, left, block);
             transpose(&shuffle, block);
             for (size_t i = 0; i < LANES; i++)
                 memcpy(to + (d + i) * AMX_KEYS + key, &block[i], sizeof block[i]);
         }
+    }
 }
 
 /* Keys first..first+n-1 for tiles. `tail` has room for AMX_KEYS rows of at least 64 bytes. */
