@@ -189,6 +189,19 @@ static void not_finite(void **state)
     }
 }
 
+/* A query whose scores are all -infinity has no weights: NaN, in its row alone. */
+static void no_weights(void **state)
+{
+    (void)state;
+    for (int half = 0; half < 2; half++) {
+        op_case t = attention_case("no weights", half ? DT_BF16 : DT_F32, (shape){1, 1, 20, 150, 1, 32, 8, 0});
+        for (size_t r = 0; r < 150; r++)
+            set_value(&t.in[1], r * 32, 0.5 + random_uniform(&t));
+        set_value(&t.in[0], 3 * 32, -INFINITY);
+        op_check(&t);
+    }
+}
+
 /* q, k and v as columns of wider tensors: side by side in one, or wherever they lie. */
 static void columns(void **state)
 {
@@ -255,6 +268,7 @@ int main(void)
         cmocka_unit_test(shapes),       cmocka_unit_test(types),      cmocka_unit_test(valid_keys),
         cmocka_unit_test(large_scores), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
         cmocka_unit_test(tiles),        cmocka_unit_test(columns),    cmocka_unit_test(tile_products),
+        cmocka_unit_test(no_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
