@@ -56,7 +56,8 @@ class Peer:
 
     def __init__(self, a, name, model, log):
         script, _, compiled = name.partition("_")
-        if script not in ("official", "transformers", "graph") or compiled not in ("", "compile") or (script, compiled) == ("graph", "compile"):
+        ways = {**compare_cpu.WAYS, ("graph", ""): []}
+        if "--runtime" in ways.get((script, compiled), ["--runtime"]):
             sys.exit(f"--peers {name}: unknown, see --help")
         argv = [a.python, os.path.join(HERE, script + "_speed.py"), "--model", model, "--input", a.input, "--imgsz",
                 str(a.imgsz), "--precision", a.precision, "--frames", str(a.frames), "--device", a.device, "--serve"]

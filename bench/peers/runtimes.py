@@ -83,7 +83,8 @@ def _open(runtime, path, n_threads, precision):
     import openvino as ov
 
     model = ov.Core().compile_model(path, "CPU", {
-        "INFERENCE_NUM_THREADS": n_threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": {"bf16": "bf16"}.get(precision, "f32")})
+        "INFERENCE_NUM_THREADS": n_threads, "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"})
     names = [i.get_any_name() for i in model.inputs]
     return lambda arrays: list(model({n: arrays[int(n[1:])] for n in names}).values())
 
@@ -123,7 +124,8 @@ def _in_runtime(name, module, runtime, n_threads, precision):
 
     def forward(*args, **kwargs):
         leaves, spec = pytree.tree_flatten((args, kwargs))
-        tensors = [x.detach().float().contiguous() if x.is_floating_point() else x for x in leaves if isinstance(x, torch.Tensor)]
+        tensors = [x.detach().float().contiguous() if x.is_floating_point() else x
+                   for x in leaves if isinstance(x, torch.Tensor)]
         key = tuple((tuple(x.shape), x.dtype) if isinstance(x, torch.Tensor) else x for x in leaves) + (spec,)
         if key not in chosen:
             part = _Flat(module, plain, leaves, spec)
