@@ -45,7 +45,8 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
         const char *graph, *name, *dumped;
     } kept[] = {{"encode", "high_res_0", "features/high_res_0"},
                 {"encode", "high_res_1", "features/high_res_1"},
-                {"first", "pix_feat", "features/image_embed"}};
+                {"image", "image_embed", "features/image_embed"},
+                {"image_mask", "image_embed", "features/image_embed"}};
     image_run *r = user;
     (void)n_objects;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -121,7 +122,7 @@ static sam_status predict(image_run *r, const prompt_object *o, sam_mask masks[M
                           .box = p->has_box ? &p->box : NULL,
                           .logits = logits,
                           .single_mask = !wants_multimask(r->o, p)};
-    sam_status status = sam_image_predict(r->session, &set, masks, n_masks, &cause);
+    sam_status status = sam_image_predict(r->session, &set, 1, masks, n_masks, &cause);
     free(logits);
     return status == SAM_OK ? SAM_OK : fail(err, status, "object %d: %s", (int)o->id, cause.text);
 }

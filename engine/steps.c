@@ -210,7 +210,8 @@ void clean_low_res(const sam_session *s, float *logits)
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
 {
     size_t bytes = (size_t)n * sizeof(float);
-    TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    if (s->st.score)
+        TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
     return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 
@@ -226,8 +227,8 @@ static const float *view(sam_session *s, const float *from, float *mirror, size_
 
 sam_status show(sam_session *s, const object *only, sam_error *err)
 {
-    const float *planes[1024];
-    packed_mask *masks[1024];
+    const float *planes[MAX_OBJECTS];
+    packed_mask *masks[MAX_OBJECTS];
     const char *wrong = NULL;
     int n = 0;
     TRY(mark(s, s->stream, MARK_SHOW, err));
