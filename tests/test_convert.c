@@ -31,8 +31,8 @@ static void write_bytes(const char *path, const byte_buffer *b)
 
 static void weights(const char *model, int half, tensor_set *out)
 {
-    const model_config *c;
-    assert_int_equal(model_config_find(model, &c, NULL), SAM_OK);
+    const known_model *c;
+    assert_int_equal(known_model_find(model, &c, NULL), SAM_OK);
     assert_int_equal(hash_weights(c, 101, HASH_STABLE, half, out, NULL), SAM_OK);
 }
 
@@ -282,8 +282,8 @@ static void model_names(void **state)
         {"edgetam_t", NULL},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const model_config *c = NULL;
-        sam_status status = model_config_find(names[i][0], &c, NULL);
+        const known_model *c = NULL;
+        sam_status status = known_model_find(names[i][0], &c, NULL);
         assert_int_equal(status, names[i][1] ? SAM_OK : SAM_E_ARG);
         if (names[i][1])
             assert_string_equal(c->name, names[i][1]);

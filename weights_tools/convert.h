@@ -6,7 +6,7 @@
  *   format_version  "1"
  *   family          "sam2" or "edgetam"
  *   name            "sam2.1_hiera_tiny"
- *   config          JSON object with the numbers the graph is built from (model_config.c)
+ *   config          JSON object with the numbers the graph is built from (known_models.c)
  *   source_name     file name of the input; of random weights their recipe
  *   source_sha256   of the input file; of random weights their digest
  * Nothing here reads the environment. */

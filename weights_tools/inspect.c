@@ -22,7 +22,7 @@ static void print_recognised(const source *s, FILE *to)
         fprintf(to, "family: unknown (%s)\n", why.text);
         return;
     }
-    char *config = model_config_json(r.config);
+    char *config = known_model_json(r.config);
     fprintf(to, "family: %s\nname: %s\nnaming: %s\nconfig: %s\n", r.config->family, r.config->name,
             r.naming == NAMING_META ? "official" : "Hugging Face", config ? config : "");
     free(config);

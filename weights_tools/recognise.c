@@ -58,7 +58,7 @@ static size_t count_fitting(const tensor_set *file, const tensor_set *wanted, co
     return n;
 }
 
-static sam_status consider(const tensor_set *file, const model_config *c, recognised *best, double *best_share,
+static sam_status consider(const tensor_set *file, const known_model *c, recognised *best, double *best_share,
                            sam_error *err)
 {
     tensor_set wanted;
@@ -79,15 +79,15 @@ static sam_status consider(const tensor_set *file, const model_config *c, recogn
 
 sam_status recognise(const char *path, const tensor_set *file, const char *model, recognised *out, sam_error *err)
 {
-    const model_config *only = NULL;
+    const known_model *only = NULL;
     const double enough = 1.0; /* half of what a perfect fit reaches */
     double share = 0.0;
     recognised best = {.config = NULL};
     if (model)
-        TRY(model_config_find(model, &only, err));
-    for (size_t i = 0; i < n_model_configs; i++)
-        if (!only || only == &model_configs[i])
-            TRY(consider(file, &model_configs[i], &best, &share, err));
+        TRY(known_model_find(model, &only, err));
+    for (size_t i = 0; i < n_known_models; i++)
+        if (!only || only == &known_models[i])
+            TRY(consider(file, &known_models[i], &best, &share, err));
     if (only && !best.config)
         best.config = only;
     if (!best.config || (!only && share < enough))
@@ -196,7 +196,7 @@ static sam_status check_shared(assembly *a, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status report(const assembly *a, const model_config *c, sam_error *err)
+static sam_status report(const assembly *a, const known_model *c, sam_error *err)
 {
     const struct {
         const complaints *c;
