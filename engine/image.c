@@ -70,8 +70,8 @@ static const float *first_logits(const sam_session *s, int i, const sam_prompt_s
 
 static sam_status render_sets(sam_session *s, const sam_prompt_set *p, int n, sam_error *err)
 {
-    const float *planes[MOST * MAX_OBJECTS];
-    packed_mask *masks[MOST * MAX_OBJECTS];
+    const float *planes[MOST * SESSION_OBJECTS];
+    packed_mask *masks[MOST * SESSION_OBJECTS];
     int count = 0;
     for (int i = 0; i < n; i++)
         for (int k = 0; k < n_masks_of(&p[i]); k++, count++) {
@@ -87,15 +87,16 @@ static sam_status render_sets(sam_session *s, const sam_prompt_set *p, int n, sa
 static sam_status read_sets(sam_session *s, const sam_prompt_set *p, int n, float *ious, sam_error *err)
 {
     size_t plane = low_res_count(s);
+    float limit = s->m->p->logit_limit;
     TRY(enqueue_scores(s, n, err));
     TRY(enqueue_read(s, ious, s->st.ious, 4 * (size_t)n * sizeof *ious, err));
     for (int i = 0; i < n; i++)
         TRY(enqueue_read(s, s->plane + MOST * (size_t)i * plane, first_logits(s, i, &p[i]),
                          (size_t)n_masks_of(&p[i]) * plane * sizeof(float), err));
     TRY(wait_for_all(s, "masks", err));
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && limit > 0; i++)
         for (size_t k = 0, at = MOST * (size_t)i * plane; k < (size_t)n_masks_of(&p[i]) * plane; k++, at++)
-            s->plane[at] = fminf(fmaxf(s->plane[at], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
+            s->plane[at] = fminf(fmaxf(s->plane[at], -limit), limit);
     return SAM_OK;
 }
 

@@ -15,7 +15,8 @@ static double outside(const sam_session *s, float x, float y)
 static sam_status check_point(const sam_session *s, float x, float y, const char *what, sam_error *err)
 {
     if (!isfinite(x) || !isfinite(y))
-        return fail(err, SAM_E_ARG, "%s (%g, %g) is no place in the frame", what, (double)x, (double)y);
+        return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame", what, (double)x, (double)y,
+                    s->opt.width_px, s->opt.height_px);
     double far = outside(s, x, y);
     if (far > 0)
         return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame by %g px", what, (double)x, (double)y,

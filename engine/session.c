@@ -39,7 +39,7 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
     o->overlap = o->overlap && o->mode == SAM_VIDEO && !s->b->api->host_memory;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)
         return fail(err, SAM_E_ARG, "frame size %d x %d: expected 1 to 32768 a side", o->width_px, o->height_px);
-    if (o->max_objects < 1 || o->max_objects > MAX_OBJECTS)
+    if (o->max_objects < 1 || o->max_objects > SESSION_OBJECTS)
         return fail(err, SAM_E_ARG, "max_objects %d: expected 1 to 1024", o->max_objects);
     if (o->mode != SAM_VIDEO && o->mode != SAM_IMAGE)
         return fail(err, SAM_E_ARG, "mode %d: expected SAM_VIDEO or SAM_IMAGE", (int)o->mode);

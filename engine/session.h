@@ -59,7 +59,7 @@ typedef struct encoder_output {
 } encoder_output;
 enum { MAX_ENCODER_OUTPUTS = 8 };
 
-enum { MAX_OBJECTS = 1024 };
+enum { SESSION_OBJECTS = 1024 };
 
 struct sam_session {
     sam_model *m;

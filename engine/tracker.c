@@ -272,7 +272,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 {
-    object *batch[MAX_OBJECTS];
+    object *batch[SESSION_OBJECTS];
     int n = 0, any = 0;
     TRY(check_session(s, SAM_VIDEO, "sam_track", err));
     if (direction != SAM_FORWARD && direction != SAM_REVERSE)

@@ -223,7 +223,7 @@ static void test_refused(void **state)
     sets[1] = (sam_prompt_set){.points = &(sam_point){W + 12, 5, 1}, .n_points = 1};
     refused(s, sets, 3, SAM_E_ARG, "prompt set 2 of 3: point (102, 5) is outside the 90 x 60 frame by 12 px");
     sets[1] = (sam_prompt_set){.points = &(sam_point){NAN, 5, 1}, .n_points = 1};
-    refused(s, sets, 3, SAM_E_ARG, "is no place in the frame");
+    refused(s, sets, 3, SAM_E_ARG, "point (nan, 5) is outside the 90 x 60 frame");
     sets[1] = (sam_prompt_set){.mask = mask_bits, .logits = some_logits};
     refused(s, sets, 3, SAM_E_ARG, "exclude each other");
     sam_session_close(s);
