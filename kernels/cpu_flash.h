@@ -113,6 +113,14 @@ INLINE void shuffles_init(shuffles *s)
 }
 INLINE void transpose(const shuffles *s, vec *x)
 {
+#ifdef CPU_WIDE_VECTORS /* which have no shuffle of their own: the compiler would write thousands of moves */
+    float from[LANES][LANES];
+    (void)s;
+    memcpy(from, x, sizeof from);
+    for (int i = 0; i < LANES * LANES; i++)
+        ((word *)&x[i % LANES])[i / LANES] = from[i / LANES][i % LANES];
+    return;
+#endif
     _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
     {
         if (1 << b >= LANES)
