@@ -18,6 +18,10 @@ static void print_recognised(const source *s, FILE *to)
     sam_error why;
     tensor_set official;
     fprintf(to, "kind: %s\n", s->is_safetensors ? "safetensors" : "torch.save");
+    if (s->tensors.part[0])
+        fprintf(to, "taken from: %s\n", s->tensors.part);
+    if (s->tensors.prefix[0])
+        fprintf(to, "prefix taken off: %s\n", s->tensors.prefix);
     if (recognise(s->path, &s->tensors, NULL, &r, &why) != SAM_OK) {
         fprintf(to, "family: unknown (%s)\n", why.text);
         return;

@@ -181,7 +181,7 @@ static void src(builder *b, const sam2_config *c, const model_size *z)
 static void src_mask(builder *b, const sam2_config *c, const model_size *z)
 {
     val logits = host_state(b, z, STATE_mask_prompt);
-    val dense = mask_embedding(b, c, logits, z->side, at(root(), "sam_prompt_encoder"));
+    val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
     output(b, add(b, pix_feat(b, c, z), dense), "src", N_OBJECTS);
 }
 
@@ -192,20 +192,17 @@ static val image_embed(builder *b, const sam2_config *c, const model_size *z)
     return named(b, add(b, features(b, c, z), without), "image_embed");
 }
 
-/* has_mask is 0 for all sets here: what is shared becomes each set's own. */
 static void image(builder *b, const sam2_config *c, const model_size *z)
 {
-    const val in[] = {image_embed(b, c, z), no_mask(b, c), host_state(b, z, STATE_has_mask)};
-    output(b, apply(b, OP_gate_present, in, 3, (op_attr){.first = 1}), "src", N_OBJECTS);
+    val has_mask = host_state(b, z, STATE_has_mask);
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
 }
 
 static void image_mask(builder *b, const sam2_config *c, const model_size *z)
 {
-    val logits = host_state(b, z, STATE_mask_prompt);
-    val dense = mask_embedding(b, c, logits, z->side, at(root(), "sam_prompt_encoder"));
-    const val in[] = {dense, no_mask(b, c), host_state(b, z, STATE_has_mask)};
-    dense = apply(b, OP_gate_present, in, 3, (op_attr){.first = 0});
-    output(b, add(b, image_embed(b, c, z), dense), "src", N_OBJECTS);
+    val logits = host_state(b, z, STATE_mask_prompt), has_mask = host_state(b, z, STATE_has_mask);
+    val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), dense, has_mask), "src", N_OBJECTS);
 }
 
 /* sam2_base.py, _forward_sam_heads. */
@@ -216,10 +213,14 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     val points = host_state(b, z, STATE_points);
     val labels = host_state(b, z, STATE_labels);
     val mode = host_state(b, z, STATE_mode);
-    decoded m = mask_decoder(b, c, state(b, "src", N_OBJECTS, t, d, b->act), dense_position(b, z->side, d, prompt),
-                             prompt_tokens(b, c, points, labels, z->side_px, prompt), host_state(b, z, STATE_n_tokens),
-                             state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
-                             state(b, "high_res_1", 1, 4 * t, d / 4, b->act), z->side, at(root(), "sam_mask_decoder"));
+    decoder_input in = {.src = state(b, "src", N_OBJECTS, t, d, b->act),
+                        .position = dense_position(b, z->side, d, prompt),
+                        .prompts = prompt_tokens(b, d, points, labels, z->side_px, prompt),
+                        .n_tokens = host_state(b, z, STATE_n_tokens),
+                        .high_res_0 = state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
+                        .high_res_1 = state(b, "high_res_1", 1, 4 * t, d / 4, b->act),
+                        .side = z->side};
+    decoded m = mask_decoder(b, DECODER_SAM2, in, at(root(), "sam_mask_decoder"));
     result(b, z, m.masks, STATE_masks);
     result(b, z, m.ious, STATE_ious);
     result(b, z, m.score, STATE_score);
