@@ -401,10 +401,8 @@ static sam_status open_run(image_run *r, sam_error *err)
         TRY(folders_make_for(r->o->dump, err));
     if (r->o->json && strcmp(r->o->json, "-") != 0)
         TRY(folders_make_for(r->o->json, err));
-    if (r->o->out) {
-        TRY(folders_make(r->o->out, err));
+    if (r->o->out)
         TRY(folder_lock_take(&r->lock, r->o->out, err));
-    }
     r->images = json_array();
     return model_open("image", &r->o->model, prompts_max_points(prompts), 1, &r->model, err);
 }
