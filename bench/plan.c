@@ -28,6 +28,7 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
     sam_session_options opt = {.width_px = o->width,
                                .height_px = o->height,
                                .max_objects = n_objects,
+                               .mode = sam_model_takes(m, SAM_VIDEO) ? SAM_VIDEO : SAM_IMAGE,
                                .mem_limit = mem_limit,
                                .overlap = o->model.overlap};
     return sam_session_plan(m, &opt, out, err);
@@ -58,6 +59,8 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
         print_row(row, &s, previous ? &before : NULL, row - previous);
         before = s;
         previous = row;
+        if (!sam_model_takes(m, SAM_VIDEO))
+            break; /* prompts on an image follow one another */
         n = row == n ? 2 * n : n;
     }
     return SAM_OK;

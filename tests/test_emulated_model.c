@@ -71,10 +71,41 @@ static void track_with(const backend_api *api, const char *path, const sam_model
     sam_model_close(m);
 }
 
+/* Images in place of frames: a click, then a box with a click, later again with the logits that came before. */
+static void segment_with(const backend_api *api, const char *path, const sam_model_options *o, outcome *out)
+{
+    const sam_point clicks[OBJECTS] = {{30, 30, 1}, {50, 20, 0}};
+    const sam_box box = {20, 10, 60, 45};
+    sam_error err;
+    sam_model *m = NULL;
+    if (model_open_on(api, path, o, &m, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE});
+    for (int t = 0; t < FRAMES; t++) {
+        tiny_push(s, W, H, t);
+        for (int k = 0; k < OBJECTS; k++) {
+            sam_prompt_set p = {.points = &clicks[k], .n_points = 1, .box = k ? &box : NULL, .single_mask = 1};
+            sam_mask mask;
+            int n;
+            p.logits = t == FRAMES - 1 ? out->logits[t - 1][k] : NULL;
+            if (sam_image_predict(s, &p, &mask, &n, &err) != SAM_OK)
+                fail_msg("%s", err.text);
+            assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
+            memcpy(out->logits[t][k], mask.logits, sizeof out->logits[t][k]);
+            sam_mask_bytes(&mask, out->bits[t][k], W);
+        }
+    }
+    sam_session_close(s);
+    sam_model_close(m);
+}
+
 static void track(const backend_api *api, const char *path, sam_dtype type, sam_backend kind, outcome *out)
 {
     const sam_model_options o = {.compute = type, .backend = kind, .n_threads = 1, .image_px = TINY_PX};
-    track_with(api, path, &o, out);
+    if (path == models.path[TINY_SAM1])
+        segment_with(api, path, &o, out);
+    else
+        track_with(api, path, &o, out);
 }
 
 /* Relative distance of the logits, the root of the mean square over frames and objects: the worst of them is too much a
@@ -156,6 +187,12 @@ static void test_edgetam(void **state)
     check_family(TINY_EDGETAM);
 }
 
+static void test_sam1(void **state)
+{
+    (void)state;
+    check_family(TINY_SAM1);
+}
+
 /* The same with every product that a library can do done by a pretended one: first chosen by tuning, then by what tuning
  * left in its file, then with the library switched off. */
 static void test_libraries(void **state)
@@ -231,10 +268,8 @@ static void test_libraries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sam2),
-        cmocka_unit_test(test_sam21),
-        cmocka_unit_test(test_edgetam),
-        cmocka_unit_test(test_libraries),
+        cmocka_unit_test(test_sam2), cmocka_unit_test(test_sam21),     cmocka_unit_test(test_edgetam),
+        cmocka_unit_test(test_sam1), cmocka_unit_test(test_libraries),
     };
     tiny_models_make(&models);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,14 +32,34 @@ static sam_status push(const noise_clip *c, sam_error *err)
                           err);
 }
 
+static sam_point click(const noise_clip *c, int object)
+{
+    float offset = (float)(object % 7 - 3) * (float)c->height / 64;
+    return (sam_point){(float)c->width / 2 + offset, (float)c->height / 2 + offset, 1};
+}
+
+/* A click for each object on the image. */
+static sam_status predict(const noise_clip *c, sam_error *err)
+{
+    for (int i = 0; i < c->n_objects; i++) {
+        const sam_point point = click(c, i);
+        sam_mask masks[3];
+        int n_masks;
+        TRY(sam_image_predict(c->session, &(sam_prompt_set){.points = &point, .n_points = 1}, masks, &n_masks, err));
+    }
+    return SAM_OK;
+}
+
 sam_status noise_clip_start(noise_clip *c, int n_objects, sam_error *err)
 {
     c->t = 0;
+    c->n_objects = n_objects;
     draw(c->rgb, c->width, c->height, 0);
     TRY(push(c, err));
+    if (c->images)
+        return predict(c, err);
     for (int i = 0; i < n_objects; i++) {
-        float offset = (float)(i % 7 - 3) * (float)c->height / 64;
-        const sam_point point = {(float)c->width / 2 + offset, (float)c->height / 2 + offset, 1};
+        const sam_point point = click(c, i);
         TRY(sam_prompt(c->session, i + 1, &(sam_prompt_set){.points = &point, .n_points = 1}, err));
     }
     return SAM_OK;
@@ -53,7 +73,7 @@ void noise_clip_draw(noise_clip *c)
 sam_status noise_clip_track(const noise_clip *c, sam_error *err)
 {
     TRY(push(c, err));
-    return sam_track(c->session, SAM_FORWARD, err);
+    return c->images ? predict(c, err) : sam_track(c->session, SAM_FORWARD, err);
 }
 
 void noise_clip_close(noise_clip *c)
