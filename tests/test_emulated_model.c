@@ -71,7 +71,7 @@ static void track_with(const backend_api *api, const char *path, const sam_model
     sam_model_close(m);
 }
 
-/* Images in place of frames: a click, then a box with a click, later again with the logits that came before. */
+/* Images in place of frames: a click, and a box with a click, at once; on the last the logits that came before, too. */
 static void segment_with(const backend_api *api, const char *path, const sam_model_options *o, outcome *out)
 {
     const sam_point clicks[OBJECTS] = {{30, 30, 1}, {50, 20, 0}};
@@ -80,19 +80,22 @@ static void segment_with(const backend_api *api, const char *path, const sam_mod
     sam_model *m = NULL;
     if (model_open_on(api, path, o, &m, &err) != SAM_OK)
         fail_msg("%s", err.text);
-    sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE});
+    sam_session *s = tiny_session(
+        m, (sam_session_options){.width_px = W, .height_px = H, .mode = SAM_IMAGE, .max_objects = OBJECTS});
     for (int t = 0; t < FRAMES; t++) {
+        sam_prompt_set p[OBJECTS] = {{.points = &clicks[0], .n_points = 1, .single_mask = 1},
+                                     {.points = &clicks[1], .n_points = 1, .box = &box, .single_mask = 1}};
+        sam_mask masks[3 * OBJECTS];
+        int n[OBJECTS];
+        if (t == FRAMES - 1)
+            p[1].logits = out->logits[t - 1][1];
         tiny_push(s, W, H, t);
+        if (sam_image_predict(s, p, OBJECTS, masks, n, &err) != SAM_OK)
+            fail_msg("%s", err.text);
         for (int k = 0; k < OBJECTS; k++) {
-            sam_prompt_set p = {.points = &clicks[k], .n_points = 1, .box = k ? &box : NULL, .single_mask = 1};
-            sam_mask mask;
-            int n;
-            p.logits = t == FRAMES - 1 ? out->logits[t - 1][k] : NULL;
-            if (sam_image_predict(s, &p, &mask, &n, &err) != SAM_OK)
-                fail_msg("%s", err.text);
-            assert_int_equal(mask.logits_px * mask.logits_px, LOGITS);
-            memcpy(out->logits[t][k], mask.logits, sizeof out->logits[t][k]);
-            sam_mask_bytes(&mask, out->bits[t][k], W);
+            assert_int_equal(masks[3 * k].logits_px * masks[3 * k].logits_px, LOGITS);
+            memcpy(out->logits[t][k], masks[3 * k].logits, sizeof out->logits[t][k]);
+            sam_mask_bytes(&masks[3 * k], out->bits[t][k], W);
         }
     }
     sam_session_close(s);

@@ -130,7 +130,7 @@ static void check_picture(sam_model *m, const st_file *f, int w, int h)
     expect_logits(f, rgb, w, h, x, y, want);
     tiny_push(s, w, h, 3);
     assert_int_equal(
-        sam_image_predict(s, &(sam_prompt_set){.points = &(sam_point){x, y, 1}, .n_points = 1}, masks, &n, &err),
+        sam_image_predict(s, &(sam_prompt_set){.points = &(sam_point){x, y, 1}, .n_points = 1}, 1, masks, &n, &err),
         SAM_OK);
     assert_int_equal(n, 3);
     for (int k = 0; k < n; k++) {

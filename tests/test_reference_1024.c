@@ -205,7 +205,7 @@ static void run_images(sam_model *m, const char *model)
         npy bits;
         char key[40];
         int n;
-        if (sam_image_predict(s, &cases[i].p, masks, &n, &err) != SAM_OK)
+        if (sam_image_predict(s, &cases[i].p, 1, masks, &n, &err) != SAM_OK)
             fail_msg("%s", err.text);
         snprintf(key, sizeof key, "%s_low_res_samples", cases[i].name);
         const float *logits = floats(z, key, (size_t)n * N_SAMPLES);

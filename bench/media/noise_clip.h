@@ -11,6 +11,10 @@ typedef struct noise_clip {
     int images;           /* 1: of the mode SAM_IMAGE; set before noise_clip_start */
     int n_objects;
     uint8_t *rgb;
+    sam_point *clicks; /* of images: a prompt set for each object, and its masks */
+    sam_prompt_set *sets;
+    sam_mask *masks;
+    int *n_masks;
 } noise_clip;
 
 sam_status noise_clip_open(noise_clip *c, int width, int height, sam_error *err);
