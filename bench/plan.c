@@ -59,8 +59,6 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
         print_row(row, &s, previous ? &before : NULL, row - previous);
         before = s;
         previous = row;
-        if (!sam_model_takes(m, SAM_VIDEO))
-            break; /* prompts on an image follow one another */
         n = row == n ? 2 * n : n;
     }
     return SAM_OK;
