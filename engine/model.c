@@ -182,6 +182,11 @@ const char *sam_model_libraries(sam_model *m)
     return device_libraries_text(m->b->libraries);
 }
 
+int sam_model_takes(const sam_model *m, sam_mode mode)
+{
+    return m->p->modes >> mode & 1;
+}
+
 int sam_model_image_px(const sam_model *m)
 {
     return m->options.image_px;

@@ -90,6 +90,7 @@ int sam_model_image_px(const sam_model *m);
 const char *sam_model_libraries(sam_model *m);
 
 typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
+int sam_model_takes(const sam_model *m, sam_mode mode); /* 1: sessions of this mode open; SAM v1 takes images only */
 
 typedef struct sam_session_options {
     int width_px, height_px; /* of every frame; required                                             */

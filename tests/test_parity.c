@@ -303,9 +303,8 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
 {
     static const struct {
         const char *family, *graph, *name, *reference;
-    } watched[] = {{"sam2", "image", "image_embed", "features/image_embed"},
-                   {"sam_", "encode", "features", "features/image_embed"},
-                   {"edge", "image", "image_embed", "features/image_embed"},
+    } watched[] = {{"sam_", "encode", "features", "features/image_embed"},
+                   {"", "image", "image_embed", "features/image_embed"},
                    {"", "encode", "high_res_0", "features/high_res_0"},
                    {"", "encode", "high_res_1", "features/high_res_1"}};
     const features *f = user;

@@ -12,7 +12,7 @@
 typedef enum graph_id {
     GRAPH_ENCODE,   /* image -> "features"                         */
     GRAPH_SRC,      /* "features" -> "src" of each prompt set      */
-    GRAPH_SRC_MASK, /* the same with mask_prompt, by has_mask      */
+    GRAPH_SRC_MASK, /* "features", mask_prompt, has_mask -> "src"  */
     GRAPH_DECODE,   /* "src", points -> masks, and the one chosen  */
     GRAPH_COUNT
 } graph_id;
@@ -70,6 +70,7 @@ static void encode(builder *b, const vit_config *c, const model_size *z)
     output(b, vit(b, c, image, z->side_px, at_root("image_encoder")), "features", 1);
 }
 
+/* prompt_encoder.py, forward: the dense embedding, added in mask_decoder.py, predict_masks. */
 static val no_mask(builder *b, const vit_config *c)
 {
     return weight_vector(b, at(at_root("prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
