@@ -200,7 +200,8 @@ val output(builder *b, val v, const char *name, int n)
 
 void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type)
 {
-    val y = apply(b, OP_scatter_rows, (val[]){x, slot}, 2, (op_attr){.count = n_slots, .type = type});
+    val y = apply(b, OP_scatter_rows, (val[]){[SCATTER_X] = x, [SCATTER_SLOT] = slot}, SCATTER_INPUTS,
+                  (op_attr){.count = n_slots, .type = type});
     become_state(b, y, pool, 1, n_slots);
 }
 
@@ -259,30 +260,41 @@ val apply(builder *b, op_id op, const val *in, int n_in, op_attr a)
     return first;
 }
 
+val output_of(const builder *b, val v, int which)
+{
+    for (int i = 0; v.id && i < b->g->n_nodes; i++)
+        if (b->g->nodes[i].out[0] == v.id)
+            return (val){b->g->nodes[i].out[which]};
+    return no_val();
+}
+
 /* ---- operators as a model's text writes them ---------------------------------------------------------------------- */
 
 val linear(builder *b, val x, int out, scope s)
 {
     val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
-    return apply(b, OP_linear, (val[]){x, w, weight_vector(b, s, "bias", out)}, 3, (op_attr){0});
+    val in[LINEAR_INPUTS] = {[LINEAR_X] = x, [LINEAR_W] = w, [LINEAR_BIAS] = weight_vector(b, s, "bias", out)};
+    return apply(b, OP_linear, in, LINEAR_INPUTS, (op_attr){0});
 }
 
 val linear_no_bias(builder *b, val x, int out, scope s)
 {
     val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
-    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+    return apply(b, OP_linear, (val[LINEAR_INPUTS]){[LINEAR_X] = x, [LINEAR_W] = w}, LINEAR_INPUTS, (op_attr){0});
 }
 
 val linear_rows(builder *b, val x, int first, int out, int all, scope s)
 {
     val w = weight_value(b, s, "weight", all, first, out, shape_of(b, x).cols, b->matrix);
-    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+    return apply(b, OP_linear, (val[LINEAR_INPUTS]){[LINEAR_X] = x, [LINEAR_W] = w}, LINEAR_INPUTS, (op_attr){0});
 }
 
 static val convolution(builder *b, val x, val bias, op_attr a, int out, scope s)
 {
     int cols = a.groups > 0 ? shape_of(b, x).cols / a.groups * a.kernel * a.kernel : 0; /* 0: x failed, its width too */
-    return apply(b, OP_conv2d, (val[]){x, weight_matrix(b, s, "weight", out, cols), bias}, 3, a);
+    val weight = weight_matrix(b, s, "weight", out, cols);
+    val in[CONV2D_INPUTS] = {[CONV2D_X] = x, [CONV2D_W] = weight, [CONV2D_BIAS] = bias};
+    return apply(b, OP_conv2d, in, CONV2D_INPUTS, a);
 }
 
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
@@ -326,15 +338,18 @@ val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s)
                      (derive){.fill = taps_first, .n_src = 1, .src = {src_weight}, .args = {out}});
     val bias4 = table(b, at(s, "bias(taps)").path, DT_F32, 1, 4 * out,
                       (derive){.fill = repeat_4, .n_src = 1, .src = {src_bias}});
-    val y = apply(b, OP_linear, (val[]){x, taps, bias4}, 3, (op_attr){0});
+    val in[LINEAR_INPUTS] = {[LINEAR_X] = x, [LINEAR_W] = taps, [LINEAR_BIAS] = bias4};
+    val y = apply(b, OP_linear, in, LINEAR_INPUTS, (op_attr){0});
     return apply(b, OP_pixel_shuffle, &y, 1, (op_attr){.h = h, .w = w});
 }
 
 val layernorm(builder *b, val x, float eps, scope s)
 {
     int c = shape_of(b, x).cols;
-    val in[] = {x, weight_vector(b, s, "weight", c), weight_vector(b, s, "bias", c)};
-    return apply(b, OP_layernorm, in, 3, (op_attr){.eps = eps});
+    val in[LAYERNORM_INPUTS] = {[LAYERNORM_X] = x,
+                                [LAYERNORM_GAIN] = weight_vector(b, s, "weight", c),
+                                [LAYERNORM_BIAS] = weight_vector(b, s, "bias", c)};
+    return apply(b, OP_layernorm, in, LAYERNORM_INPUTS, (op_attr){.eps = eps});
 }
 
 val add(builder *b, val x, val y)
@@ -365,14 +380,15 @@ static float head_scale(const builder *b, val q, int heads)
 
 val attention(builder *b, val q, val k, val v, val n_keys, int heads)
 {
-    return apply(b, OP_attention, (val[]){q, k, v, n_keys}, 4,
-                 (op_attr){.heads = heads, .scale = head_scale(b, q, heads)});
+    return apply(b, OP_attention,
+                 (val[]){[ATTENTION_Q] = q, [ATTENTION_K] = k, [ATTENTION_V] = v, [ATTENTION_N_KEYS] = n_keys},
+                 ATTENTION_INPUTS, (op_attr){.heads = heads, .scale = head_scale(b, q, heads)});
 }
 
 val attention_groups(builder *b, val q, val k, val v, int heads, int groups)
 {
-    return apply(b, OP_attention, (val[]){q, k, v}, 3,
-                 (op_attr){.heads = heads, .groups = groups, .scale = head_scale(b, q, heads)});
+    return apply(b, OP_attention, (val[ATTENTION_INPUTS]){[ATTENTION_Q] = q, [ATTENTION_K] = k, [ATTENTION_V] = v},
+                 ATTENTION_INPUTS, (op_attr){.heads = heads, .groups = groups, .scale = head_scale(b, q, heads)});
 }
 
 val concat_rows(builder *b, val x, val y)

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "op.h"
+#include "operands.h"
 #include "weights.h"
 
 /* A value of a graph; {0} is "none", for optional inputs. */
@@ -102,8 +103,10 @@ val output(builder *b, val v, const char *name, int n);
 /* x, of this graph, goes to the slots `slot` [1,1] of a pool of n_slots per object. */
 void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type);
 
-/* Any operator. Missing inputs are no_val(). Returns the first output; further ones are +1, +2. */
+/* Any operator; inputs by their names in operands.h, missing ones are no_val(). Returns the first output. */
 val apply(builder *b, op_id op, const val *in, int n_in, op_attr a);
+/* Another output of the operator whose first output is v, by its name: output_of(b, mem, GATHER_KEY). */
+val output_of(const builder *b, val v, int which);
 
 /* The operators as a model's text writes them. Weights are fetched by scope: "<s>.weight", "<s>.bias". */
 val linear(builder *b, val x, int out, scope s);

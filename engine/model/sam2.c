@@ -143,9 +143,9 @@ static void attend(builder *b, const sam2_config *c, const model_size *z)
                 pointer_position};
     val mem = apply(b, OP_memory_gather, in, 10, (op_attr){.count = z->memory_tokens, .type = b->act});
     memory_tokens m = {.mem = named(b, mem, "memory_attention.memory"),
-                       .key = {mem.id + 1},
-                       .n_keys = {mem.id + 2},
-                       .n_rotated = {mem.id + 3},
+                       .key = output_of(b, mem, GATHER_KEY),
+                       .n_keys = output_of(b, mem, GATHER_N_KEYS),
+                       .n_rotated = output_of(b, mem, GATHER_N_ROTATED),
                        .tokens_per_frame = z->memory_tokens};
     output(b, memory_attention(b, c, features(b, c, z), z->side, m, at(root(), "memory_attention")), "pix_feat",
            N_OBJECTS);
@@ -199,13 +199,13 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     result(b, z, m.score, STATE_score);
     val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, m.score, m.tokens, mode}, 5,
                        (op_attr){.scale = 0.05f, .bias = 0.98f});
-    val token = {chosen.id + 2};
+    val token = output_of(b, chosen, SELECTED_TOKEN);
     val pointer = cast(b, mlp(b, token, d, d, 3, ACT_RELU, at(root(), "obj_ptr_proj")), DT_F32);
     pointer = apply(b, OP_gate_present, (val[]){pointer, weight_vector(b, root(), "no_obj_ptr", d), m.score}, 3,
                     (op_attr){.first = 0});
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
-    output(b, (val){chosen.id + 3}, "chosen", N_OBJECTS);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
+    output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
     result(b, z, pointer, STATE_pointer);
 }
 
