@@ -124,7 +124,7 @@ static void test_errors(void **state)
         const char *words;
     } cases[] = {
         {missing, SAM_E_FORMAT, "nowhere.weight is missing (expected 8 x 16)"},
-        {wrong_shape, SAM_E_FORMAT, "a.weight has 512 elements, expected 31 x 16"},
+        {wrong_shape, SAM_E_FORMAT, "a.weight is [32, 16], expected 31 x 16"},
         {wrong_operand, SAM_E_ARG, "graph toy, node 1"},
         {no_operand, SAM_E_ARG, "input 1 of add is missing"},
         {mismatched_state, SAM_E_ARG, "state z is [1, 7, 6] here and [1, 7, 5] elsewhere"},

@@ -5,6 +5,8 @@
 #include "machine.h"
 #include "resume.h"
 #include "samples.h"
+#include "weights_mark.h"
+#include "weights_search.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -84,11 +86,36 @@ sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char
     return edge_table_add(t, &r, err);
 }
 
-sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
+/* Weights that are not found are for phase B to tell of. */
+static int mark_weights(const edge_options *o, const model_list *list, setting *weights,
+                        char (*marks)[WEIGHTS_MARK_BYTES], int max)
 {
+    int n = 0;
+    for (int i = 0; i < list->n && n < max; i++) {
+        char *path = NULL;
+        const char *name = list->entries[i].checkpoint;
+        int known = 0;
+        for (int k = 0; k < n; k++)
+            known |= !strcmp(weights[k].name, name);
+        if (known || (o->w.test_mode && !o->w.weights_dir)) /* those of test mode are made */
+            continue;
+        if (weights_find(o->w.weights_dir ? o->w.weights_dir : ".", name, &path, NULL) == SAM_OK &&
+            weights_mark(path, marks[n], NULL) == SAM_OK) {
+            weights[n] = (setting){name, marks[n]};
+            n++;
+        }
+        free(path);
+    }
+    return n;
+}
+
+sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept, sam_error *err)
+{
+    enum { MAX_WEIGHTS = 64 };
+    setting weights[MAX_WEIGHTS];
+    char marks[MAX_WEIGHTS][WEIGHTS_MARK_BYTES];
     char px[16], clip[16], threads[16];
     csv_table t = {0};
-    int renamed;
     snprintf(px, sizeof px, "%d", o->w.model.image_px);
     snprintf(clip, sizeof clip, "%d", o->w.max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->w.model));
@@ -106,13 +133,14 @@ sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
-                                .previous = EDGE_PREVIOUS,
                                 .layout = &layout,
                                 .settings = settings,
-                                .n_settings = sizeof settings / sizeof *settings};
-    sam_status status = resume_open(&files, o->resume, &t, &renamed, err);
+                                .n_settings = sizeof settings / sizeof *settings,
+                                .weights = weights,
+                                .n_weights = mark_weights(o, list, weights, marks, MAX_WEIGHTS)};
+    sam_status status = resume_open(&files, o->resume, &t, &o->kept_earlier, err);
     *n_kept = t.n_rows;
-    if (status == SAM_OK && renamed)
+    if (status == SAM_OK && o->kept_earlier)
         fprintf(stderr, "sambench edge: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->w.out_dir, EDGE_PREVIOUS);
     csv_close(&t);
