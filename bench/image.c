@@ -1,5 +1,6 @@
 /* image.c - the verb `image`: prompts and one image in, masks and their predicted quality out. */
 #include "dump.h"
+#include "folder_lock.h"
 #include "folders.h"
 #include "frames.h"
 #include "image_io.h"
@@ -34,6 +35,7 @@ typedef struct image_run {
     uint8_t *mask;           /* the mask being written                  */
     overlay_object *objects; /* [n_objects] with a copy of the best mask */
     dump tensors;
+    folder_lock lock;  /* of --out */
     sam_error tap_err; /* of the first value that could not be kept */
 } image_run;
 
@@ -249,7 +251,7 @@ static sam_status open_input(image_run *r, sam_error *err)
         TRY(folders_make_for(r->o->dump, err));
     if (!r->o->out)
         return SAM_OK;
-    TRY(folders_make(r->o->out, err));
+    TRY(folder_lock_take(&r->lock, r->o->out, err));
     r->pixels = malloc(3 * (size_t)r->f->width * (size_t)r->f->height);
     r->mask = malloc((size_t)r->f->width * (size_t)r->f->height);
     r->objects = calloc((size_t)r->prompts->n_objects, sizeof *r->objects);
@@ -295,6 +297,7 @@ static int run_image(const image_options *o)
     free(r.pixels);
     free(r.mask);
     dump_free(&r.tensors);
+    folder_lock_free(&r.lock);
     sam_session_close(r.session);
     sam_model_close(r.model);
     frames_release(r.frames, r.f);

@@ -1,4 +1,5 @@
 /* main.c - sambench: finds the verb and calls it. */
+#include "stream_end.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -29,9 +30,8 @@ static void limit_spinning(char **argv)
     execv("/proc/self/exe", argv); /* returns only where it cannot; then threads spin */
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    limit_spinning(argv);
     if (argc < 2) {
         print_usage(stderr);
         return 2;
@@ -51,4 +51,15 @@ int main(int argc, char **argv)
     fprintf(stderr, "sambench: there is no verb '%.64s'%s%s%s; `sambench --help` lists them\n", argv[1],
             nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
     return 2;
+}
+
+int main(int argc, char **argv)
+{
+    sam_error err;
+    limit_spinning(argv);
+    int code = run(argc, argv);
+    if (stream_end(stdout, "standard output", &err) == SAM_OK)
+        return code;
+    fprintf(stderr, "sambench: %s\n", err.text);
+    return code ? code : 1;
 }

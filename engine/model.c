@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include "finite.h"
 #include "fuse.h"
 
 #include <omp.h>
@@ -117,6 +118,7 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(build_graphs(m, err));
     TRY(read_absent_pointer(m, err));
     TRY(weights_check(&m->w, err));
+    TRY(tensors_check_finite(m->path, m->file.tensors, m->file.n_tensors, err));
     for (int id = 0; id < m->p->n_graphs; id++)
         if (m->graphs[id].g.name)
             TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));

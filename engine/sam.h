@@ -43,7 +43,7 @@ typedef enum sam_status {
     SAM_OK = 0,
     SAM_E_ARG,    /* argument outside its contract                          */
     SAM_E_STATE,  /* right call, wrong moment: e.g. track before any prompt */
-    SAM_E_FULL,   /* more objects, points or prompted frames than the session was opened for */
+    SAM_E_FULL,   /* more objects, points, prompted or corrected frames than the session was opened for */
     SAM_E_IO,     /* file missing, unreadable or not writable               */
     SAM_E_FORMAT, /* readable, but not what this build understands          */
     SAM_E_MEMORY, /* allocation refused; only from *_open                   */
@@ -107,8 +107,12 @@ typedef struct sam_session_options {
                                  is not there: sam_stats.overlap says what it is                      */
     int prepared_frames;     /* 1: for sam_prepare_frame and frames of SAM_PREPARED_F16; small frames' staging is
                                 then as large as the network's input                                 */
-    int check_kernels;       /* 1: wait after each operator, so that an error of the device names it; slow */
-    size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
+    int history; /* tracked frames behind (or ahead of) the current one to which one can go back, in video mode, and
+                                get what the official predictor gives, which keeps all; default 32. -1: none, for streams
+                                in which nobody goes back. Takes a frame's memory and logits for each and object, 769 KiB
+                                at 1024 px (EdgeTAM 321); sam_mask.incomplete says when it was not enough */
+    int check_kernels; /* 1: wait after each operator, so that an error of the device names it; slow */
+    size_t mem_limit;  /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
@@ -176,7 +180,10 @@ typedef struct sam_prompt_set {
 
 /* Predicts `object` on the current frame from its prompts: those given now and, unless `replace`, those given before
  * on this frame. A new object id is added. On a frame the object has not been tracked through, the result is a
- * prompted ("conditioning") frame; on one that has, it is a correction. The mask can be read at once. */
+ * prompted ("conditioning") frame; on one that has, it is a correction, which looks at memory the way the frame was tracked.
+ * The mask can be read at once; for other frames the result counts from the next sam_track on. As in the official
+ * predictor, a correction of a prompted frame that has been tracked is only shown: tracking goes on from the prompted
+ * result. And a corrected frame that is tracked again is computed anew: track on from the frame after it. */
 sam_status sam_prompt(sam_session *s, int32_t object, const sam_prompt_set *p, sam_error *err);
 
 /* Predicts every object on the current frame from memory. Objects prompted on this frame keep that result. */
@@ -200,6 +207,8 @@ typedef struct sam_mask {
     float iou;            /* predicted quality                                                        */
     float presence;       /* object score logit; > 0: the object is visible in this frame             */
     int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */
+    int incomplete; /* 1: not what the official predictor gives. This mask, or one that it follows from, was predicted
+                             without memories that the session no longer has: see sam_session_options.history */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
 

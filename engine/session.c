@@ -15,6 +15,8 @@ static size_t aligned(size_t bytes)
     return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
 }
 
+enum { DEFAULT_HISTORY = 32, MAX_HISTORY = 100000 };
+
 /* How much of the square input the frame covers: segment_anything/utils/transforms.py, get_preprocess_shape. */
 static void cover_input(sam_session *s)
 {
@@ -50,6 +52,10 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
                     s->m->name, s->m->title);
     if (o->n_frames < 0)
         return fail(err, SAM_E_ARG, "n_frames %d: expected the length of the video, or 0", o->n_frames);
+    if (o->history < -1 || o->history > MAX_HISTORY)
+        return fail(err, SAM_E_ARG, "history %d: expected up to %d frames, 0 for %d, or -1 for none", o->history,
+                    MAX_HISTORY, DEFAULT_HISTORY);
+    o->history = o->mode != SAM_VIDEO || o->history < 0 ? 0 : o->history ? o->history : DEFAULT_HISTORY;
     if (o->fill_hole_area == 0)
         o->fill_hole_area = o->mode == SAM_VIDEO ? 8 : 0;
     if (o->fill_hole_area < 0)
@@ -60,13 +66,39 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
 
 /* ---- the plan ----------------------------------------------------------------------------------------------------- */
 
+/* Without history the model's slots are enough for one pass and its corrections, one at a time. With it frames stay, and
+ * several corrections may wait for tracking, at first in slots of their own. */
+static sam_status plan_bank(sam_session *s, sam_error *err)
+{
+    const model_size *z = &s->m->size;
+    int history = s->opt.history, prompted = s->m->options.max_prompted_frames;
+    s->more_slots = history + (history < prompted ? history : prompted);
+    s->n_records = prompted + history + 1;
+    s->bank = (bank_size){.max_prompted = prompted,
+                          .max_pending = 1 + history,
+                          .slots = z->bank_slots + s->more_slots,
+                          .pointer_slots = z->pointer_slots + s->more_slots,
+                          .recent = z->recent,
+                          .recent_pointers = z->recent_pointers};
+    for (int i = 0; i < s->m->s.count; i++) {
+        const state_def *d = &s->m->s.def[i];
+        if (d->pool && pool_rows(d, s->opt.max_objects, s->more_slots) > INT32_MAX)
+            return fail(err, SAM_E_ARG,
+                        "%d objects with a history of %d frames: more rows of memory than can be counted; ask for less",
+                        s->opt.max_objects, history);
+    }
+    return SAM_OK;
+}
+
 static size_t state_tensor_bytes(const sam_session *s, int i)
 {
     const state_def *d = &s->m->s.def[i];
     tensor t = d->t;
     if (!s->uses[i])
         return 0;
-    t.n = t.n == N_OBJECTS || d->pool ? s->opt.max_objects : 1;
+    t.n = t.n == N_OBJECTS ? s->opt.max_objects : 1;
+    if (d->pool)
+        t.rows = (int)pool_rows(d, s->opt.max_objects, s->more_slots);
     return aligned(tensor_bytes(&t));
 }
 
@@ -86,26 +118,19 @@ static void *carve(carver *c, size_t bytes)
 
 static void carve_object(sam_session *s, object *o, packed_mask *mask, carver *c)
 {
-    const model_size *z = &s->m->size;
-    const sam_model_options *mo = &s->m->options;
     int mirrored = !s->b->api->host_memory;
-    bank_size size = {.max_prompted = mo->max_prompted_frames,
-                      .slots = z->bank_slots,
-                      .pointer_slots = z->pointer_slots,
-                      .recent = z->recent,
-                      .recent_pointers = z->recent_pointers};
-    bank_entry *entries = carve(c, (size_t)z->pointer_slots * sizeof *entries);
-    prompt_record *prompts = carve(c, (size_t)mo->max_prompted_frames * sizeof *prompts);
-    for (int i = 0; i < mo->max_prompted_frames; i++) {
-        sam_point *points = carve(c, (size_t)(mo->max_points + 2) * sizeof *points);
+    bank_entry *entries = carve(c, (size_t)s->bank.pointer_slots * sizeof *entries);
+    prompt_record *prompts = carve(c, (size_t)s->n_records * sizeof *prompts);
+    for (int i = 0; i < s->n_records; i++) {
+        sam_point *points = carve(c, (size_t)(s->m->options.max_points + 2) * sizeof *points);
         if (prompts)
             prompts[i] = (prompt_record){.points = points};
     }
     float *logits = mirrored ? carve(c, low_res_count(s) * sizeof *logits) : NULL;
-    float *pointer = mirrored ? carve(c, (size_t)z->pointer_width * sizeof *pointer) : NULL;
+    float *pointer = mirrored ? carve(c, (size_t)s->m->size.pointer_width * sizeof *pointer) : NULL;
     if (o) {
         *o = (object){.prompts = prompts, .mask = mask, .logits_mirror = logits, .pointer_mirror = pointer};
-        bank_init(&o->bank, size, entries);
+        bank_init(&o->bank, s->bank, entries);
     }
 }
 
@@ -208,6 +233,7 @@ static void note_states(sam_session *s, const graph *g)
 static sam_status plan(sam_session *s, sam_error *err)
 {
     sam_model *m = s->m;
+    TRY(plan_bank(s, err));
     for (int id = 0; id < m->p->n_graphs; id++) {
         program *p = &s->programs[id];
         if (!predictor_runs(m->p, s->opt.mode, id))
@@ -314,7 +340,7 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
         int encoder = id == session_encoder(s);
         char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
         TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, scratch, encoder ? ahead : s->state, s->opt.max_objects,
-                         encoder ? s->encode_stream : s->stream, err));
+                         s->more_slots, encoder ? s->encode_stream : s->stream, err));
     }
     return SAM_OK;
 }
@@ -335,9 +361,8 @@ void session_forget_object(const sam_session *s, object *o)
 {
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
-    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
-    o->direction = SAM_FORWARD;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
+    o->lost_clicks.n = 0;
+    for (int k = 0; k < s->n_records; k++)
         o->prompts[k].in_use = 0;
 }
 

@@ -40,7 +40,8 @@ sam_status check_session(const sam_session *s, sam_mode mode, const char *call, 
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
-void set_memories(sam_session *s, int batch, const object *o, int reverse);
+/* Returns 1 if the official predictor would have more to attend to, or the same in a better state. */
+int set_memories(sam_session *s, int batch, const object *o, int reverse);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
 
 /* Backend address of what the bank keeps. */

@@ -1,8 +1,8 @@
 /* Tracking, as facebookresearch/sam2 sam2_video_predictor.py behaves with its default options: each object is alone with
- * its own memory; prompted frames are predicted without memory, corrections and tracked frames with it.
- *
- * One difference: a prompt on a frame that was prompted before always refines that frame. The official code, once such
- * a frame has been tracked through, predicts from it and then forgets the correction. */
+ * its own memory. A prompt on a frame that its object has not been tracked through makes it a conditioning frame, predicted
+ * without memory; on any other it is a correction, predicted with memory. Tracked frames keep nothing but their latest
+ * result; conditioning frames keep theirs, also when they are corrected. */
+#include "result_check.h"
 #include "steps.h"
 
 #include <math.h>
@@ -43,15 +43,17 @@ static void show_entry(object *o, const bank_entry *e)
 {
     o->has_result = 1;
     o->prompted = e->prompted;
+    o->incomplete = e->incomplete;
     o->iou = e->iou;
     o->score = e->score;
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
 
-static sam_status check_point(const sam_session *s, float x, float y, const char *what, sam_error *err)
+/* `slack`: how far outside is still inside. Detectors give boxes a fraction of a pixel beyond the frame. */
+static sam_status check_point(const sam_session *s, float x, float y, float slack, const char *what, sam_error *err)
 {
-    if (!(x >= 0 && y >= 0 && x <= (float)s->opt.width_px && y <= (float)s->opt.height_px))
+    if (!(x >= -slack && y >= -slack && x <= (float)s->opt.width_px + slack && y <= (float)s->opt.height_px + slack))
         return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame", what, (double)x, (double)y,
                     s->opt.width_px, s->opt.height_px);
     return SAM_OK;
@@ -74,13 +76,13 @@ static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sa
         return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
                     s->m->options.max_points);
     for (int i = 0; i < p->n_points; i++) {
-        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, "point", err));
+        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, 0, "point", err));
         if (p->points[i].label != 0 && p->points[i].label != 1)
             return fail(err, SAM_E_ARG, "label %d: expected 1 (object) or 0 (background)", (int)p->points[i].label);
     }
     if (p->box) {
-        TRY(check_point(s, p->box->x0_px, p->box->y0_px, "box corner", err));
-        TRY(check_point(s, p->box->x1_px, p->box->y1_px, "box corner", err));
+        TRY(check_point(s, p->box->x0_px, p->box->y0_px, 1, "box corner", err));
+        TRY(check_point(s, p->box->x1_px, p->box->y1_px, 1, "box corner", err));
         if (p->box->x1_px < p->box->x0_px || p->box->y1_px < p->box->y0_px)
             return fail(err, SAM_E_ARG, "box (%g, %g, %g, %g): expected x0 <= x1 and y0 <= y1", (double)p->box->x0_px,
                         (double)p->box->y0_px, (double)p->box->x1_px, (double)p->box->y1_px);
@@ -101,42 +103,41 @@ static int list_points(const sam_prompt_set *p, sam_point *to)
     return n;
 }
 
-/* The record to use for this frame's prompts, which may still hold another frame's: when all are in use, the oldest
- * correction of a tracked frame makes room. NULL: all belong to prompted frames. */
-static prompt_record *record_for(const sam_session *s, const object *o)
+static int64_t frames_apart(int64_t a, int64_t b)
 {
-    prompt_record *spare = NULL;
-    int spare_used = 1;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++) {
+    return a > b ? a - b : b - a;
+}
+
+/* The record of this frame's prompts, or NULL. */
+static prompt_record *find_record(const sam_session *s, const object *o)
+{
+    for (int k = 0; k < s->n_records; k++)
+        if (o->prompts[k].in_use && o->prompts[k].frame == s->frame)
+            return &o->prompts[k];
+    return NULL;
+}
+
+/* An empty record for this frame: when all are in use, that of the correction furthest away makes room. There are more of
+ * them than conditioning frames. */
+static prompt_record *new_record(const sam_session *s, object *o)
+{
+    prompt_record *best = NULL;
+    for (int k = 0; k < s->n_records; k++) {
         prompt_record *r = &o->prompts[k];
-        if (r->in_use && r->frame == s->frame)
-            return r;
-        const bank_entry *e = r->in_use ? bank_find(&o->bank, r->frame) : NULL;
-        if (!r->in_use && spare_used) {
-            spare = r;
-            spare_used = 0;
-        } else if (spare_used && (!e || !e->prompted) && (!spare || r->frame < spare->frame)) {
-            spare = r;
+        const bank_entry *e = r->in_use ? bank_latest(&o->bank, r->frame) : NULL;
+        if (!r->in_use) {
+            best = r;
+            break;
         }
+        if (!(e && e->prompted) && (!best || frames_apart(r->frame, s->frame) > frames_apart(best->frame, s->frame)))
+            best = r;
     }
-    return spare;
-}
-
-static int in_range(frame_range r, int64_t frame)
-{
-    return frame >= r.from && frame <= r.to;
-}
-
-static int was_tracked(const object *o, int64_t frame)
-{
-    return in_range(o->tracked[SAM_FORWARD], frame) || in_range(o->tracked[SAM_REVERSE], frame);
-}
-
-/* A correction looks back the way its frame was tracked; the latest way, if it was passed over both ways. */
-static int tracked_in_reverse(const object *o, int64_t frame)
-{
-    sam_direction other = o->direction == SAM_FORWARD ? SAM_REVERSE : SAM_FORWARD;
-    return (in_range(o->tracked[o->direction], frame) ? o->direction : other) == SAM_REVERSE;
+    if (best->in_use)
+        runs_add(&o->lost_clicks, best->frame, 0);
+    best->in_use = 1;
+    best->frame = s->frame;
+    best->n_points = 0;
+    return best;
 }
 
 /* Logits of an earlier result on this frame as a mask prompt: cleaned and limited. */
@@ -157,14 +158,17 @@ static sam_status decode(sam_session *s, step_id decoder, sam_error *err)
     return mark(s, s->stream, MARK_DECODED, err);
 }
 
-/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
+/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. `before`: the latest result on this frame, whose logits
+ * go in too. *incomplete is set if the official predictor has more to go by. */
 static sam_status predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
-                                 int correction, int single_mask, sam_error *err)
+                                 int correction, int single_mask, int *incomplete, sam_error *err)
 {
+    int again = before && before->slot >= 0;
     set_points(s, 0, r->points, r->n_points, PADDED);
     s->controls.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
     if (correction) {
-        set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
+        *incomplete |= set_memories(s, 0, o, bank_tracked(&o->bank, s->frame) == TRACKED_REVERSE);
+        *incomplete |= !again || before->incomplete;
         TRY(write_controls(s, err));
         TRY(mark(s, s->stream, MARK_ATTEND, err));
         TRY(step(s, STEP_ATTEND, 1, err));
@@ -173,7 +177,6 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
         TRY(write_controls(s, err));
         TRY(step(s, STEP_ALONE, 1, err));
     }
-    int again = before && before->slot >= 0;
     if (again)
         TRY(prompt_with_logits(s, slot_logits(s, o, before->slot), err));
     return decode(s, again ? STEP_DECODE_MASKED : STEP_DECODE, err);
@@ -267,6 +270,30 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
     return SAM_OK;
 }
 
+/* That one more prompt, with which this frame has n_points points, fits in. */
+static sam_status check_room(const sam_session *s, const object *o, int prompted, int n_points, sam_error *err)
+{
+    const sam_model_options *m = &s->m->options;
+    switch (bank_room_for(&o->bank, s->frame, prompted)) {
+    case BANK_TOO_MANY_PROMPTED:
+        return fail(err, SAM_E_FULL,
+                    "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
+                    (int)o->id, m->max_prompted_frames);
+    case BANK_TOO_MANY_PENDING:
+        return fail(
+            err, SAM_E_FULL,
+            "object %d: corrections of %d frames wait for tracking already; track first, or open the session with "
+            "a longer history",
+            (int)o->id, s->bank.max_pending);
+    case BANK_ROOM:
+        break;
+    }
+    if (n_points > m->max_points + 2)
+        return fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
+                    (int)o->id, (long long)s->frame, n_points, m->max_points);
+    return SAM_OK;
+}
+
 sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_error *err)
 {
     object *o = NULL;
@@ -276,51 +303,34 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
         return fail(err, SAM_E_ARG,
                     "previous logits are a prompt of image mode; in video mode they are kept by the session");
     TRY(place_for_prompt(s, id, &o, err));
-    int is_new = o->bank.n_entries == 0;
-    bank_entry *before = bank_find(&o->bank, s->frame);
-    int correction = was_tracked(o, s->frame) && !(before && before->prompted) && bank_prompted(&o->bank) > 0;
-    prompt_record *r = record_for(s, o);
-    int full =
-        !correction && !(before && before->prompted) && bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
-    int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
-    int n_new = p->n_points + (p->box ? 2 : 0);
-    if (!r || full || kept + n_new > s->m->options.max_points + 2) {
+    int is_new = o->bank.n_entries == 0, correction = bank_tracked(&o->bank, s->frame) != NOT_TRACKED;
+    prompt_record *r = find_record(s, o);
+    int adds = !p->replace && !p->box && !p->mask; /* to the clicks before */
+    int kept = r && adds ? r->n_points : 0, incomplete = 0;
+    sam_status status = check_room(s, o, !correction, kept + p->n_points + (p->box ? 2 : 0), err);
+    if (status != SAM_OK) {
         o->in_use = !is_new;
-        return full || !r
-                   ? fail(
-                         err, SAM_E_FULL,
-                         "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
-                         (int)id, s->m->options.max_prompted_frames)
-                   : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
-                          (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
+        return status;
     }
-    r->in_use = 1;
-    r->frame = s->frame;
+    if (!r) {
+        incomplete = adds && runs_find(&o->lost_clicks, s->frame);
+        r = new_record(s, o);
+    }
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
         TRY(predict_mask(s, p, err));
     else
-        TRY(predict_points(s, o, r, before, correction, p->single_mask, err));
-    bank_entry *e = bank_store(&o->bank, s->frame, !correction);
+        TRY(predict_points(s, o, r, bank_latest(&o->bank, s->frame), correction, p->single_mask, &incomplete, err));
+    bank_entry *e = bank_propose(&o->bank, s->frame, !correction);
+    e->incomplete = incomplete;
     TRY(keep_prompted(s, o, e, err));
     show_entry(o, e);
-    return show(s, o, err);
+    TRY(show(s, o, err));
+    return check_results(s, err);
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
-
-static void mark_tracked(object *o, int64_t frame, sam_direction direction)
-{
-    frame_range *r = &o->tracked[direction];
-    if (r->from > r->to) {
-        r->from = r->to = frame;
-    } else {
-        r->from = frame < r->from ? frame : r->from;
-        r->to = frame > r->to ? frame : r->to;
-    }
-    o->direction = direction;
-}
 
 /* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between. */
 static sam_status track_work(sam_session *s, int n, sam_error *err)
@@ -338,15 +348,22 @@ static sam_status track_work(sam_session *s, int n, sam_error *err)
     return mark(s, to, MARK_REMEMBERED, err);
 }
 
+static tracked_way way_of(sam_direction direction)
+{
+    return direction == SAM_REVERSE ? TRACKED_REVERSE : TRACKED_FORWARD;
+}
+
 /* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
 static sam_status track_batch(sam_session *s, object **batch, int n, sam_direction direction, sam_error *err)
 {
     for (int i = 0; i < n; i++) {
-        set_memories(s, i, batch[i], direction == SAM_REVERSE);
+        int incomplete = set_memories(s, i, batch[i], direction == SAM_REVERSE);
         set_points(s, i, NULL, 0, NO_CLICKS);
         s->controls.mode[i] = s->m->p->memories->track_mode;
         s->controls.binarise[i] = 0;
-        set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
+        bank_entry *e = bank_track(&batch[i]->bank, s->frame, way_of(direction));
+        e->incomplete = incomplete;
+        set_keep_slots(s, i, batch[i], e);
     }
     /* A recording makes these marks too. */
     s->marked |=
@@ -368,10 +385,10 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         if (!o->in_use)
             continue;
         any = 1;
-        mark_tracked(o, s->frame, direction);
+        bank_commit(&o->bank);
         const bank_entry *e = bank_find(&o->bank, s->frame);
         if (e && e->prompted)
-            show_entry(o, e); /* prompted frames keep their result */
+            show_entry(o, bank_track(&o->bank, s->frame, way_of(direction))); /* prompted frames keep their result */
         else
             batch[n++] = o;
     }
@@ -390,7 +407,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         e->iou = s->host_scores[s->opt.max_objects + i];
         show_entry(batch[i], e);
     }
-    return SAM_OK;
+    return check_results(s, err);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
@@ -423,6 +440,7 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
     out->iou = o->iou;
     out->presence = o->score;
     out->prompted = o->prompted;
+    out->incomplete = o->incomplete;
     return SAM_OK;
 }
 
@@ -469,6 +487,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     TRY(enqueue_scores(s, 1, err));
     TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
+    TRY(check_values(s, "the masks are", clamped, (size_t)count * n, err)); /* clamping would hide it */
     float limit = s->m->p->logit_limit;
     for (size_t k = 0; limit > 0 && k < (size_t)count * n; k++)
         clamped[k] = fminf(fmaxf(clamped[k], -limit), limit);

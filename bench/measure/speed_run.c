@@ -84,8 +84,11 @@ sam_status speed_measure(speed_run *r, int (*stop)(void), sam_error *err)
 {
     sam_model *m = NULL;
     noise_clip c;
-    const sam_session_options options = {
-        .width_px = r->width, .height_px = r->height, .max_objects = r->n_objects, .mem_limit = r->choice.mem_limit};
+    const sam_session_options options = {.width_px = r->width,
+                                         .height_px = r->height,
+                                         .max_objects = r->n_objects,
+                                         .history = -1,
+                                         .mem_limit = r->choice.mem_limit};
     TRY(noise_clip_open(&c, r->width, r->height, err));
     double start = clock_ms();
     sam_status status = model_open("speed", &r->choice, 0, 0, &m, err);

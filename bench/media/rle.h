@@ -9,7 +9,7 @@
 /* {"size": [height, width], "counts": "..." or [runs]} to a mask of 0 and 1; reuses out->data. SAM_E_FORMAT, naming `where`,
  * if runs are negative or do not make up the picture. */
 sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error *err);
-/* Whether any pixel is set; 0 also for what rle_read refuses. */
-int rle_shows(const json_t *rle);
+/* Whether any pixel is set; null shows nothing. What rle_read refuses is refused. */
+sam_status rle_shows(const json_t *rle, const char *where, int *shows, sam_error *err);
 
 #endif

@@ -99,8 +99,8 @@ static void decode(builder *b, const vit_config *c, const model_size *z)
     val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, no_val(), m.tokens, host_state(b, z, STATE_mode)}, 5,
                        (op_attr){.bias = 0});
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
-    output(b, (val){chosen.id + 3}, "chosen", N_OBJECTS);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
+    output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
 }
 
 static void build(builder *b, int id, const void *config, const model_size *z)

@@ -55,11 +55,11 @@ static sam_status size(const void *config, const size_request *want, model_size 
                       .memory_width = c->mem_dim,
                       .recent = recent,
                       .max_frames = want->max_prompted + recent,
-                      .bank_slots = want->max_prompted + (1 + N_GUARDED) * recent + 1,
+                      .bank_slots = want->max_prompted + (1 + N_GUARDED) * recent + 2,
                       .pointer_width = c->d_model,
                       .recent_pointers = pointers,
                       .max_pointers = want->max_prompted + pointers,
-                      .pointer_slots = want->max_prompted + (1 + N_GUARDED) * pointers + 1};
+                      .pointer_slots = want->max_prompted + (1 + N_GUARDED) * pointers + 2};
     z->steady_memory_keys = c->num_maskmem * z->memory_tokens;
     z->steady_keys = z->steady_memory_keys + c->max_obj_ptrs * (c->d_model / c->mem_dim);
     return SAM_OK;
@@ -143,9 +143,9 @@ static void attend(builder *b, const sam2_config *c, const model_size *z)
                 pointer_position};
     val mem = apply(b, OP_memory_gather, in, 10, (op_attr){.count = z->memory_tokens, .type = b->act});
     memory_tokens m = {.mem = named(b, mem, "memory_attention.memory"),
-                       .key = {mem.id + 1},
-                       .n_keys = {mem.id + 2},
-                       .n_rotated = {mem.id + 3},
+                       .key = output_of(b, mem, GATHER_KEY),
+                       .n_keys = output_of(b, mem, GATHER_N_KEYS),
+                       .n_rotated = output_of(b, mem, GATHER_N_ROTATED),
                        .tokens_per_frame = z->memory_tokens};
     output(b, memory_attention(b, c, features(b, c, z), z->side, m, at(root(), "memory_attention")), "pix_feat",
            N_OBJECTS);
@@ -199,13 +199,13 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     result(b, z, m.score, STATE_score);
     val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, m.score, m.tokens, mode}, 5,
                        (op_attr){.scale = 0.05f, .bias = 0.98f});
-    val token = {chosen.id + 2};
+    val token = output_of(b, chosen, SELECTED_TOKEN);
     val pointer = cast(b, mlp(b, token, d, d, 3, ACT_RELU, at(root(), "obj_ptr_proj")), DT_F32);
     pointer = apply(b, OP_gate_present, (val[]){pointer, weight_vector(b, root(), "no_obj_ptr", d), m.score}, 3,
                     (op_attr){.first = 0});
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
-    output(b, (val){chosen.id + 3}, "chosen", N_OBJECTS);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
+    output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
     result(b, z, pointer, STATE_pointer);
 }
 
@@ -214,8 +214,8 @@ static void keep(builder *b, const sam2_config *c, const model_size *z)
 {
     val pointer = host_state(b, z, STATE_pointer);
     (void)c;
-    result_to_pool(b, z, host_state(b, z, STATE_low_res), STATE_keep_slot, STATE_logits_bank, z->bank_slots);
-    result_to_pool(b, z, pointer, STATE_keep_pointer_slot, STATE_pointer_bank, z->pointer_slots);
+    result_to_pool(b, z, host_state(b, z, STATE_low_res), STATE_keep_slot, STATE_logits_bank);
+    result_to_pool(b, z, pointer, STATE_keep_pointer_slot, STATE_pointer_bank);
 }
 
 /* sam2_base.py, _encode_new_memory. The bank is bfloat16 in every precision, as the predictor stores it. */
@@ -236,7 +236,7 @@ static void remember(builder *b, const sam2_config *c, const model_size *z)
     }
     if (c->latents_2d)
         memory = perceiver(b, c, memory, z->side, at(root(), "spatial_perceiver"));
-    result_to_pool(b, z, memory, STATE_keep_slot, STATE_bank, z->bank_slots);
+    result_to_pool(b, z, memory, STATE_keep_slot, STATE_bank);
 }
 
 static void build(builder *b, int id, const void *config, const model_size *z)

@@ -62,7 +62,7 @@ static void toy_decode(builder *b, int width, const model_size *z)
     result(b, z, ious, STATE_ious);
     result(b, z, score, STATE_score);
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
 }
 
 static void toy_build(builder *b, int id, const void *config, const model_size *z)
