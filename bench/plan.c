@@ -28,6 +28,7 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
     sam_session_options opt = {.width_px = o->width,
                                .height_px = o->height,
                                .max_objects = n_objects,
+                               .mode = sam_model_takes(m, SAM_VIDEO) ? SAM_VIDEO : SAM_IMAGE,
                                .mem_limit = mem_limit,
                                .overlap = o->model.overlap,
                                .history = session_history(&o->model)};

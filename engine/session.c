@@ -41,7 +41,7 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
     o->overlap = o->overlap && o->mode == SAM_VIDEO && !s->b->api->host_memory;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)
         return fail(err, SAM_E_ARG, "frame size %d x %d: expected 1 to 32768 a side", o->width_px, o->height_px);
-    if (o->max_objects < 1 || o->max_objects > 1024)
+    if (o->max_objects < 1 || o->max_objects > SESSION_OBJECTS)
         return fail(err, SAM_E_ARG, "max_objects %d: expected 1 to 1024", o->max_objects);
     if (o->mode != SAM_VIDEO && o->mode != SAM_IMAGE)
         return fail(err, SAM_E_ARG, "mode %d: expected SAM_VIDEO or SAM_IMAGE", (int)o->mode);
@@ -139,7 +139,7 @@ static void carve_host(sam_session *s, carver *c)
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px, n = (size_t)s->opt.max_objects;
     size_t side = (size_t)s->m->size.side_px, mask_bytes = packed_mask_bytes(s->opt.width_px, s->opt.height_px);
     int video = s->opt.mode == SAM_VIDEO, low = s->m->size.low_px;
-    size_t n_masks = video ? n : 3;
+    size_t n_masks = video ? n : 3 * n;
     if (!s->b->api->host_memory)
         s->control_block = carve(c, s->control_bytes);
     char *masks = carve(c, n_masks * mask_bytes);
@@ -147,15 +147,15 @@ static void carve_host(sam_session *s, carver *c)
     for (size_t i = 0; i < n; i++)
         carve_object(s, s->objects ? &s->objects[i] : NULL, masks && video ? (void *)(masks + i * mask_bytes) : NULL,
                      c);
+    s->image_masks = carve(c, video ? 0 : n_masks * sizeof *s->image_masks);
     for (size_t i = 0; i < n_masks && masks && !video; i++)
         s->image_masks[i] = (void *)(masks + i * mask_bytes);
-    s->host_scores = carve(c, (2 * n + 4) * sizeof(float));
-    s->plane = carve(c, (video ? 1 : 3) * low_res_count(s) * sizeof(float));
+    s->host_scores = carve(c, 6 * n * sizeof(float));
+    s->plane = carve(c, (video ? 1 : 3 * n) * low_res_count(s) * sizeof(float));
+    s->mask_logits = carve(c, video ? 0 : n * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
-    if (video) {
-        s->video_mask = carve(c, frame * sizeof(float));
-        s->mask_image = carve(c, side * side * sizeof(float));
-    }
+    s->video_mask = carve(c, frame * sizeof(float));
+    s->mask_image = carve(c, side * side * sizeof(float));
 }
 
 static image_sizes picture_sizes(const sam_session *s)
@@ -169,7 +169,7 @@ static image_sizes picture_sizes(const sam_session *s)
                          .covered_down = s->n_covered[1],
                          .masks_by_input = rule->fit == FIT_LONGEST_SIDE,
                          .low_px = s->m->size.low_px,
-                         .max_masks = video ? s->opt.max_objects : 3,
+                         .max_masks = (video ? 1 : 3) * s->opt.max_objects,
                          .to_input = rule->resize,
                          .no_overlap = video && s->opt.no_overlap,
                          .prepared = s->opt.prepared_frames,
@@ -182,9 +182,7 @@ static image_sizes picture_sizes(const sam_session *s)
 static size_t mask_prompt_bytes(const sam_session *s)
 {
     int side = s->m->size.side_px, low = s->m->size.low_px;
-    if (s->opt.mode != SAM_VIDEO)
-        return 0;
-    return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, side, side, 0) +
+    return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, s->n_covered[0], s->n_covered[1], 0) +
            resample_bytes(RESAMPLE_ANTIALIAS, side, side, low, low, 0);
 }
 
@@ -307,9 +305,7 @@ static sam_status open_pictures(sam_session *s, sam_error *err)
     int side = s->m->size.side_px, low = s->m->size.low_px, w = s->opt.width_px, h = s->opt.height_px;
     image_sizes sizes = picture_sizes(s);
     TRY(s->b->api->images_open(s->b, &sizes, &s->pictures, err));
-    if (s->opt.mode != SAM_VIDEO)
-        return SAM_OK;
-    s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, side, side);
+    s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, s->n_covered[0], s->n_covered[1]);
     s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, low, low);
     if (!s->mask_to_image || !s->mask_to_low_res)
         return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d masks", w, h);

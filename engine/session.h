@@ -53,6 +53,8 @@ typedef struct encoder_output {
 } encoder_output;
 enum { MAX_ENCODER_OUTPUTS = 8 };
 
+enum { SESSION_OBJECTS = 1024 };
+
 struct sam_session {
     sam_model *m;
     sam_session_options opt; /* defaults filled in */
@@ -81,15 +83,16 @@ struct sam_session {
     int more_slots;     /* of the pools, for history: beyond the model's */
     int n_records;      /* prompts remembered per object */
     object *objects;    /* max_objects */
-    float *plane;       /* [L, L] logits on the host, [3, L, L] in image mode             */
-    float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
+    float *plane;       /* [L, L] logits on the host; image mode: [max_objects, 3, L, L] */
+    float *host_scores; /* [max_objects] scores, then IoUs; image mode: then [max_objects, 4] IoUs of all masks */
     void *components_scratch;
-    resample *mask_to_image;     /* mask prompt -> S x S            */
-    resample *mask_to_low_res;   /* S x S -> L x L, antialiased     */
-    float *video_mask;           /* [width * height] of a mask prompt */
-    float *mask_image;           /* [S, S] of a mask prompt           */
-    packed_mask *image_masks[3]; /* image mode: those returned */
-    int64_t frame;               /* current frame; has_frame says whether there is one */
+    resample *mask_to_image;   /* mask prompt -> S x S            */
+    resample *mask_to_low_res; /* S x S -> L x L, antialiased     */
+    float *video_mask;         /* [width * height] of a mask prompt */
+    float *mask_image;         /* [S, S] of a mask prompt           */
+    float *mask_logits;        /* image mode: [max_objects, L, L] of mask prompts */
+    packed_mask **image_masks; /* image mode: those returned */
+    int64_t frame;             /* current frame; has_frame says whether there is one */
     int has_frame;
     int failed; /* after SAM_E_DEVICE; `failure` says why */
     sam_error failure;

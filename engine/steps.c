@@ -227,8 +227,8 @@ static const float *view(sam_session *s, const float *from, float *mirror, size_
 
 sam_status show(sam_session *s, const object *only, sam_error *err)
 {
-    const float *planes[1024];
-    packed_mask *masks[1024];
+    const float *planes[SESSION_OBJECTS];
+    packed_mask *masks[SESSION_OBJECTS];
     const char *wrong = NULL;
     int n = 0;
     TRY(mark(s, s->stream, MARK_SHOW, err));

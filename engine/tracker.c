@@ -8,9 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MASK_SCALE 20.0f /* a mask prompt m becomes the logits 20 m - 10 */
-#define MASK_BIAS  (-10.0f)
-
 /* ---- objects ------------------------------------------------------------------------------------------------------ */
 
 static object *find_object(const sam_session *s, int32_t id)
@@ -49,59 +46,6 @@ static void show_entry(object *o, const bank_entry *e)
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
-
-/* `slack`: how far outside is still inside. Detectors give boxes a fraction of a pixel beyond the frame. */
-static sam_status check_point(const sam_session *s, float x, float y, float slack, const char *what, sam_error *err)
-{
-    if (!(x >= -slack && y >= -slack && x <= (float)s->opt.width_px + slack && y <= (float)s->opt.height_px + slack))
-        return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame", what, (double)x, (double)y,
-                    s->opt.width_px, s->opt.height_px);
-    return SAM_OK;
-}
-
-static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sam_error *err)
-{
-    if (!s->has_frame)
-        return fail(err, SAM_E_STATE, "prompt before any frame: call sam_push_frame first");
-    if (!p || (!p->n_points && !p->box && !p->mask && !p->logits))
-        return fail(err, SAM_E_ARG, "a prompt needs points, a box or a mask");
-    if (p->mask && (p->n_points || p->box))
-        return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
-    if (p->n_points < 0 || (p->n_points && !p->points))
-        return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
-    if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes,
-                    s->opt.width_px);
-    if (p->n_points > s->m->options.max_points)
-        return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
-                    s->m->options.max_points);
-    for (int i = 0; i < p->n_points; i++) {
-        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, 0, "point", err));
-        if (p->points[i].label != 0 && p->points[i].label != 1)
-            return fail(err, SAM_E_ARG, "label %d: expected 1 (object) or 0 (background)", (int)p->points[i].label);
-    }
-    if (p->box) {
-        TRY(check_point(s, p->box->x0_px, p->box->y0_px, 1, "box corner", err));
-        TRY(check_point(s, p->box->x1_px, p->box->y1_px, 1, "box corner", err));
-        if (p->box->x1_px < p->box->x0_px || p->box->y1_px < p->box->y0_px)
-            return fail(err, SAM_E_ARG, "box (%g, %g, %g, %g): expected x0 <= x1 and y0 <= y1", (double)p->box->x0_px,
-                        (double)p->box->y0_px, (double)p->box->x1_px, (double)p->box->y1_px);
-    }
-    return SAM_OK;
-}
-
-/* Box corners, then points, as the official predictors order them. Returns how many. */
-static int list_points(const sam_prompt_set *p, sam_point *to)
-{
-    int n = 0;
-    if (p->box) {
-        to[n++] = (sam_point){p->box->x0_px, p->box->y0_px, 2};
-        to[n++] = (sam_point){p->box->x1_px, p->box->y1_px, 3};
-    }
-    for (int i = 0; i < p->n_points; i++)
-        to[n++] = p->points[i];
-    return n;
-}
 
 static int64_t frames_apart(int64_t a, int64_t b)
 {
@@ -182,37 +126,6 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
     return decode(s, again ? STEP_DECODE_MASKED : STEP_DECODE, err);
 }
 
-/* The user's mask at the network's size, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
-static int resize_mask(sam_session *s, const sam_prompt_set *p)
-{
-    size_t side = (size_t)s->m->size.side_px, w = (size_t)s->opt.width_px, h = (size_t)s->opt.height_px;
-    size_t row_bytes = p->mask_row_bytes ? p->mask_row_bytes : w;
-    int any = 0;
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++)
-            s->video_mask[y * w + x] = p->mask[y * row_bytes + x] != 0;
-    if (w == side && h == side)
-        memcpy(s->mask_image, s->video_mask, side * side * sizeof *s->mask_image);
-    else
-        resample_plane(s->mask_to_image, s->video_mask, s->mask_image, s->m->options.n_threads);
-    for (size_t i = 0; i < side * side; i++) {
-        s->mask_image[i] = s->mask_image[i] >= 0.5f;
-        any |= s->mask_image[i] > 0;
-    }
-    return any;
-}
-
-/* The mask in s->mask_image as low-res logits in s->plane. */
-static void mask_to_logits(sam_session *s)
-{
-    size_t n = (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
-    for (size_t i = 0; i < n; i++)
-        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
-    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
-    for (size_t i = 0; i < n; i++)
-        s->mask_image[i] = s->mask_image[i] > 0;
-}
-
 /* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. What is written
  * stays as it is until the wait: a device reads it when its turn comes. */
 static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_error *err)
@@ -220,7 +133,7 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
     int any = resize_mask(s, p);
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
-    mask_to_logits(s);
+    mask_to_logits(s, s->plane);
     set_points(s, 0, NULL, 0, NO_CLICKS);
     s->controls.mode[0] = MODE_GATE;
     TRY(write_controls(s, err));
@@ -299,6 +212,8 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     object *o = NULL;
     TRY(check_session(s, SAM_VIDEO, "sam_prompt", err));
     TRY(check_prompt(s, p, err));
+    if (p->mask && (p->n_points || p->box))
+        return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
     if (p->logits)
         return fail(err, SAM_E_ARG,
                     "previous logits are a prompt of image mode; in video mode they are kept by the session");
@@ -373,7 +288,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 {
-    object *batch[1024];
+    object *batch[SESSION_OBJECTS];
     int n = 0, any = 0;
     TRY(check_session(s, SAM_VIDEO, "sam_track", err));
     if (direction != SAM_FORWARD && direction != SAM_REVERSE)
@@ -412,7 +327,7 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
-static sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits)
+sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits)
 {
     const int32_t *box = m->box;
     return (sam_mask){.words = mask_rows_of(m),
@@ -448,54 +363,4 @@ void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes)
 {
     for (size_t y = 0; y < (size_t)m->height_px; y++)
         mask_unpack(m->words + y * m->row_words, (size_t)m->width_px, to + y * row_bytes);
-}
-
-/* sam2_image_predictor.py, _predict: no gating by the object score; masks come from the logits before clamping. */
-static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_error *err)
-{
-    sam_point *points = s->objects[0].prompts[0].points;
-    int n_points = list_points(p, points);
-    set_points(s, 0, points, n_points, n_points && !(p->box && s->m->p->box_needs_no_padding) ? PADDED : 0);
-    s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
-    if (s->controls.has_mask)
-        s->controls.has_mask[0] = p->logits != NULL;
-    TRY(write_controls(s, err));
-    if (p->logits)
-        TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
-    return decode(s, p->logits ? STEP_IMAGE_MASKED : STEP_IMAGE, err);
-}
-
-sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err)
-{
-    size_t n = low_res_count(s);
-    float ious[4], *clamped = s->plane;
-    TRY(check_session(s, SAM_IMAGE, "sam_image_predict", err));
-    TRY(check_prompt(s, p, err));
-    if (p->mask)
-        return fail(err, SAM_E_ARG, "image mode takes previous low-res logits, not a mask");
-    s->stats.mask_decoder_ms = s->stats.post_ms = 0;
-    TRY(predict_image(s, p, err));
-
-    const float *first = p->single_mask ? s->st.low_res : s->st.masks + n, *planes[3];
-    int count = p->single_mask ? 1 : 3;
-    for (int i = 0; i < count; i++)
-        planes[i] = first + (size_t)i * n;
-    TRY(mark(s, s->stream, MARK_SHOW, err));
-    const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_masks);
-    TRY(device_status(s, "masks", wrong, err));
-    TRY(mark(s, s->stream, MARK_SHOWN, err));
-    TRY(enqueue_scores(s, 1, err));
-    TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
-    TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
-    TRY(check_values(s, "the masks are", clamped, (size_t)count * n, err)); /* clamping would hide it */
-    float limit = s->m->p->logit_limit;
-    for (size_t k = 0; limit > 0 && k < (size_t)count * n; k++)
-        clamped[k] = fminf(fmaxf(clamped[k], -limit), limit);
-    for (int i = 0; i < count; i++) {
-        masks[i] = mask_of(s, s->image_masks[i], clamped + (size_t)i * n);
-        masks[i].iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1];
-        masks[i].presence = s->st.score ? s->host_scores[0] : 0;
-    }
-    *n_masks = count;
-    return SAM_OK;
 }

@@ -303,9 +303,8 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
 {
     static const struct {
         const char *family, *graph, *name, *reference;
-    } watched[] = {{"sam2", "first", "pix_feat", "features/image_embed"},
-                   {"sam_", "encode", "features", "features/image_embed"},
-                   {"edge", "first", "pix_feat", "features/image_embed"},
+    } watched[] = {{"sam_", "encode", "features", "features/image_embed"},
+                   {"", "image", "image_embed", "features/image_embed"},
                    {"", "encode", "high_res_0", "features/high_res_0"},
                    {"", "encode", "high_res_1", "features/high_res_1"}};
     const features *f = user;
@@ -378,7 +377,7 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     session_tap(s, (tap){.see = see, .user = &watch});
     assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = synthetic_frames(1), .row_bytes = 3 * W}, &err), SAM_OK);
     double input = input_error(ref, s);
-    if (sam_image_predict(s, &p, masks, &n_masks, &err) != SAM_OK)
+    if (sam_image_predict(s, &p, 1, masks, &n_masks, &err) != SAM_OK)
         fail_msg("%s", err.text);
     static float logits[3 * LOW * LOW];
     float iou[3], best = -1;

@@ -17,14 +17,17 @@ typedef enum graph_id {
     GRAPH_MASK_PROMPT, /* mask_image -> mask_prompt                            */
     GRAPH_SRC,         /* "pix_feat" -> "src" without a mask prompt            */
     GRAPH_SRC_MASK,    /* "pix_feat", mask_prompt -> "src"                     */
+    GRAPH_IMAGE,       /* "features" -> "src" of each prompt set                */
+    GRAPH_IMAGE_MASK,  /* "features", mask_prompt, has_mask -> "src" of each    */
     GRAPH_DECODE,      /* "src", points -> masks, and the one chosen           */
     GRAPH_KEEP,        /* low_res, pointer -> logits_bank, pointer_bank        */
     GRAPH_REMEMBER,    /* "features", low_res, score -> bank                   */
     GRAPH_COUNT
 } graph_id;
 
-static const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",    "attend", "mask_prompt",
-                                                     "src",    "src_mask", "decode", "keep",   "remember"};
+static const char *const graph_names[GRAPH_COUNT] = {"encode",      "first",  "raw",      "attend",
+                                                     "mask_prompt", "src",    "src_mask", "image",
+                                                     "image_mask",  "decode", "keep",     "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
@@ -165,10 +168,14 @@ static val pix_feat(builder *b, const sam2_config *c, const model_size *z)
     return state(b, "pix_feat", N_OBJECTS, z->side * z->side, c->d_model, b->act);
 }
 
+static val no_mask(builder *b, const sam2_config *c)
+{
+    return weight_vector(b, at(at(root(), "sam_prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
+}
+
 static void src(builder *b, const sam2_config *c, const model_size *z)
 {
-    val none = weight_vector(b, at(at(root(), "sam_prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
-    output(b, add(b, pix_feat(b, c, z), none), "src", N_OBJECTS);
+    output(b, add(b, pix_feat(b, c, z), no_mask(b, c)), "src", N_OBJECTS);
 }
 
 static void src_mask(builder *b, const sam2_config *c, const model_size *z)
@@ -176,6 +183,26 @@ static void src_mask(builder *b, const sam2_config *c, const model_size *z)
     val logits = host_state(b, z, STATE_mask_prompt);
     val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
     output(b, add(b, pix_feat(b, c, z), dense), "src", N_OBJECTS);
+}
+
+/* Images: what all prompt sets share, sam2_image_predictor.py, set_image. */
+static val image_embed(builder *b, const sam2_config *c, const model_size *z)
+{
+    val without = weight_vector(b, root(), "no_mem_embed", c->d_model);
+    return named(b, add(b, features(b, c, z), without), "image_embed");
+}
+
+static void image(builder *b, const sam2_config *c, const model_size *z)
+{
+    val has_mask = host_state(b, z, STATE_has_mask);
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
+}
+
+static void image_mask(builder *b, const sam2_config *c, const model_size *z)
+{
+    val logits = host_state(b, z, STATE_mask_prompt), has_mask = host_state(b, z, STATE_has_mask);
+    val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), dense, has_mask), "src", N_OBJECTS);
 }
 
 /* sam2_base.py, _forward_sam_heads. */
@@ -242,7 +269,7 @@ static void remember(builder *b, const sam2_config *c, const model_size *z)
 static void build(builder *b, int id, const void *config, const model_size *z)
 {
     static void (*const graphs[GRAPH_COUNT])(builder *, const sam2_config *, const model_size *) = {
-        encode, first, raw, attend, mask_prompt, src, src_mask, decode, keep, remember};
+        encode, first, raw, attend, mask_prompt, src, src_mask, image, image_mask, decode, keep, remember};
     graphs[id](b, config, z);
 }
 
@@ -261,8 +288,8 @@ const predictor predictor_sam2 = {
     .build = build,
     .unused = unused,
     .steps = {[STEP_ENCODE] = {1, {GRAPH_ENCODE}},
-              [STEP_IMAGE] = {3, {GRAPH_FIRST, GRAPH_SRC, GRAPH_DECODE}},
-              [STEP_IMAGE_MASKED] = {3, {GRAPH_FIRST, GRAPH_SRC_MASK, GRAPH_DECODE}},
+              [STEP_IMAGE] = {2, {GRAPH_IMAGE, GRAPH_DECODE}},
+              [STEP_IMAGE_MASKED] = {2, {GRAPH_IMAGE_MASK, GRAPH_DECODE}},
               [STEP_ALONE] = {1, {GRAPH_FIRST}},
               [STEP_ATTEND] = {1, {GRAPH_ATTEND}},
               [STEP_MASK] = {2, {GRAPH_MASK_PROMPT, GRAPH_RAW}},

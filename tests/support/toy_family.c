@@ -87,5 +87,6 @@ static const predictor toy = {
     .steps =
         {[STEP_ENCODE] = {1, {TOY_ENCODE}}, [STEP_IMAGE] = {1, {TOY_DECODE}}, [STEP_IMAGE_MASKED] = {1, {TOY_DECODE}}},
     .input = {[SAM_IMAGE] = {FIT_LONGEST_SIDE, RESAMPLE_PIL_BILINEAR}},
+    .logit_limit = 32,
 };
 const model_family toy_families[] = {{"toy", "Toy", &toy}, {NULL, NULL, NULL}};
