@@ -1,5 +1,6 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
+# make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -15,7 +16,7 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo demo-record fatbin predicted format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize test-aarch64 demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -44,6 +45,16 @@ test-sanitize: setup
 	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON -DSAM_CUDA=OFF > /dev/null
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
+
+# The libraries are unpacked below the build folder, not installed. Label `device`: operators and engine.
+test-aarch64: export AARCH64_ROOT := $(abspath $(BUILD)-aarch64/root)
+test-aarch64:
+	@$(MAKE) setup PACKAGES="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user cmake pkg-config"
+	tests/aarch64/fetch_libraries $(AARCH64_ROOT)
+	cmake -S . -B $(BUILD)-aarch64 -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=OFF -DSAM_VIDEO=OFF \
+	  -DCMAKE_TOOLCHAIN_FILE=$(abspath tests/aarch64/toolchain.cmake) > /dev/null
+	cmake --build $(BUILD)-aarch64 -j$(JOBS)
+	cd $(BUILD)-aarch64 && ctest --output-on-failure -j$(JOBS) --timeout 3600 -L device -E emulated_model
 
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure

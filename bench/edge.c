@@ -355,6 +355,16 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .help = "Continue the table in OUT_DIR: finished objects are not repeated, nor is a setup that was finished "
                  "(default: an old table is renamed)."},
         {.name = "skip_inference", .kind = FLAG_SWITCH, .value = &o->skip_inference, .help = "Only set up."},
+        {.name = "score",
+         .kind = FLAG_SWITCH,
+         .value = &o->score,
+         .help = "J and F of each row, and how many masks show something; not timed (default: on)."},
+        {.name = "metric",
+         .kind = FLAG_CHOICE,
+         .value = &o->metric,
+         .meta = "NAME",
+         .choices = METRIC_CHOICES,
+         .help = "Whose J and F (default sav, as `run`)."},
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
@@ -404,6 +414,7 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (o->tune && o->w.model.deterministic)
         return fail(err, SAM_E_ARG,
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
+    TRY(metric_from_name(o->metric, &o->metric_kind, err));
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
     if (!o->w.model.image_px) {
@@ -454,8 +465,10 @@ static int run_edge(edge_options *o, int argc, char **argv)
 
 static int edge_main(int argc, char **argv)
 {
-    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}}};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}},
+                      .score = 1,
+                      .metric = "sav"};
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 18];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

@@ -104,6 +104,38 @@ static void both_phases(void **state)
     csv_close(&t);
 }
 
+/* `edge` and `run` take their frames through one loop: the same masks, the same scores. */
+static void scores_as_run_does(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"J", "F", "JandF", "metric", "frames"};
+    const char *args =
+        "--split_dir @/split --models sam2_tiny_points --limit_objects 1 --metric davis";
+    char line[400];
+    snprintf(line, sizeof line, "edge %s --out_dir @/scored" FLAGS, args);
+    verb_line(&result, &tree, 0, line);
+    snprintf(line, sizeof line, "run %s --out_dir @/ran" FLAGS, args);
+    verb_line(&result, &tree, 0, line);
+    csv_table edge = table("scored"), run;
+    sam_error err;
+    assert_int_equal(csv_read(&run, tree_path(&tree, "ran/sav_benchmark_summary.csv"), &err), SAM_OK);
+    assert_true(edge.n_rows == 1 && run.n_rows == 1);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(table_cell(&edge, 0, columns[i]), table_cell(&run, 0, columns[i]));
+    printf("J&F %s by both\n", table_cell(&edge, 0, "JandF"));
+    assert_true(table_number(&edge, 0, "JandF") > 0);
+    int nonempty = (int)table_number(&edge, 0, "nonempty_frames");
+    assert_true(nonempty > 0 && nonempty <= 5);
+    csv_close(&edge);
+    csv_close(&run);
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/split --models sam2_tiny_points --limit_objects 1 --no-score --out_dir @/fast" FLAGS);
+    edge = table("fast");
+    assert_string_equal(table_cell(&edge, 0, "JandF"), "");
+    assert_string_equal(table_cell(&edge, 0, "nonempty_frames"), "");
+    csv_close(&edge);
+}
+
 static void prepared_frames_and_later_inference(void **state)
 {
     (void)state;
@@ -483,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_phases),
+        cmocka_unit_test(scores_as_run_does),
         cmocka_unit_test(prepared_frames_and_later_inference),
         cmocka_unit_test(a_killed_process_costs_one_row),
         cmocka_unit_test(a_killed_setup_leaves_one_model_cold),

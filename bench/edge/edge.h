@@ -9,6 +9,7 @@
 #define EDGE_H
 
 #include "csv_layout.h"
+#include "metrics.h"
 #include "pass_time.h"
 #include "workload.h"
 
@@ -30,7 +31,9 @@ typedef struct edge_options {
     const char *preset, *phase, *preprocessed_dir, *autocast;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
+    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
+    const char *metric;
+    metric_kind metric_kind;
     int device_lost;  /* by this process */
     int kept_earlier; /* an earlier table has become the previous one */
 } edge_options;
@@ -73,6 +76,9 @@ typedef struct edge_row {
     double model_ms, session_ms, setup_ms;
     int prepared;
     const char *backend, *device, *status;
+    double j, f, j_and_f;
+    int nonempty;
+    const char *metric;
 } edge_row;
 
 /* All cells empty but names and settings. */

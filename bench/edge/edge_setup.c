@@ -204,7 +204,7 @@ static sam_status prepare_video(edge_options *o, sam_model *m, int video, char *
     frame_source *frames = NULL;
     sam_session *s = NULL;
     char path[4096];
-    sam_session_options options = {.prepared_frames = 1};
+    sam_session_options options = {.prepared_frames = 1, .history = -1};
     int last = 0;
     snprintf(name, n_name, "frames/%.150s__%d.half", v->name, o->w.model.image_px);
     TRY(edge_prepared(o, name, path, sizeof path, err));

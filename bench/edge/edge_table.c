@@ -45,7 +45,12 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"prepared_frames", CSV_INT, AT(prepared)},
                                    {"backend", CSV_TEXT, AT(backend)},
                                    {"device", CSV_TEXT, AT(device)},
-                                   {"status", CSV_TEXT, AT(status)}};
+                                   {"status", CSV_TEXT, AT(status)},
+                                   {"J", CSV_NUMBER + 6, AT(j)},
+                                   {"F", CSV_NUMBER + 6, AT(f)},
+                                   {"JandF", CSV_NUMBER + 6, AT(j_and_f)},
+                                   {"nonempty_frames", CSV_INT, AT(nonempty)},
+                                   {"metric", CSV_TEXT, AT(metric)}};
 
 static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(edge_row)};
 
@@ -64,6 +69,7 @@ void edge_row_begin(edge_row *r, const edge_options *o, const char *video, const
     r->model = model;
     r->imgsz = o->w.model.image_px;
     r->precision = model_precision(&o->w.model);
+    r->metric = o->score ? o->metric : NULL;
 }
 
 sam_status edge_table_add(csv_table *t, const edge_row *r, sam_error *err)
@@ -122,6 +128,7 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"max_clip_frames", clip},
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
+                                {"metric", o->score ? o->metric : "none"},
                                 {"frame_format", model_frame_format(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,

@@ -142,3 +142,53 @@ sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error 
     TRY(reserve(out, width, height, where, err));
     return walk(where, &r, (int64_t)height * width, paint, out, err);
 }
+
+/* Characters of a run-length text; grows. */
+typedef struct code {
+    char *text;
+    size_t n, capacity;
+} code;
+
+/* 0: no memory. pycocotools, maskApi.c, rleToString. */
+static int add_run(code *c, int64_t x)
+{
+    for (int more = 1; more;) {
+        if (c->n + 2 > c->capacity) {
+            size_t capacity = c->capacity ? 2 * c->capacity : 256;
+            char *text = realloc(c->text, capacity);
+            if (!text)
+                return 0;
+            c->text = text;
+            c->capacity = capacity;
+        }
+        int bits = (int)(x & 31);
+        x >>= 5;
+        more = bits & 16 ? x != -1 : x != 0;
+        c->text[c->n++] = (char)((more ? bits | 32 : bits) + 48);
+        c->text[c->n] = 0;
+    }
+    return 1;
+}
+
+json_t *rle_write(const uint8_t *mask, size_t row_bytes, int width, int height)
+{
+    code c = {0};
+    int64_t before[2] = {0}, run = 0; /* the last two, the latest first */
+    int set = 0, n = 0, ok = 1;
+    for (int64_t i = 0, all = (int64_t)width * height; i <= all && ok; i++) {
+        int now = i < all ? mask[(size_t)(i % height) * row_bytes + (size_t)(i / height)] != 0 : !set;
+        if (now == set) {
+            run++;
+            continue;
+        }
+        ok = add_run(&c, n > 2 ? run - before[1] : run);
+        before[1] = before[0];
+        before[0] = run;
+        n++;
+        run = 1;
+        set = now;
+    }
+    json_t *rle = ok ? json_pack("{s:[i,i], s:s}", "size", height, width, "counts", c.text) : NULL;
+    free(c.text);
+    return rle;
+}
