@@ -53,11 +53,9 @@ typedef struct backend_api {
 
     const char *(*memory)(const backend *b, device_memory *out);
 
-    /* Host memory that `read` and `write` move without a detour; zeroed. Where backend.integrated, operators and images
-     * can read it in place, at the address in_place says. */
+    /* Host memory that `read` and `write` move without a detour; zeroed. */
     void *(*host_alloc)(backend *b, size_t n_bytes);
     void (*host_release)(backend *b, void *p);
-    void *(*in_place)(backend *b, void *host);
 
     const char *(*stream_open)(backend *b, void **stream);
     void (*stream_close)(backend *b, void *stream);
@@ -109,7 +107,6 @@ typedef struct backend_api {
 
 struct backend {
     const backend_api *api;
-    int integrated;              /* 1: a device whose memory is the host's */
     device_libraries *libraries; /* NULL: none */
 };
 

@@ -65,12 +65,6 @@ static const char *cpu_memory(const backend *b, device_memory *out)
     return NULL;
 }
 
-static void *cpu_in_place(backend *b, void *host)
-{
-    (void)b;
-    return host;
-}
-
 /* A mark is the time at which it was made. */
 static const char *cpu_mark_open(backend *b, void **m)
 {
@@ -236,7 +230,6 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .memory = cpu_memory,
                                  .host_alloc = cpu_alloc,
                                  .host_release = cpu_release,
-                                 .in_place = cpu_in_place,
                                  .stream_open = cpu_stream_open,
                                  .stream_close = cpu_stream_close,
                                  .write = cpu_copy,

@@ -126,7 +126,6 @@ static sam_status cuda_open(const sam_model_options *o, backend **out, sam_error
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory for the CUDA backend");
     b->base.api = backend_cuda();
-    b->base.integrated = properties.integrated;
     b->ops = op_cuda_select();
     b->device = o->device;
     snprintf(b->name, sizeof b->name, "%.100s, sm_%d%d", properties.name, properties.major, properties.minor);
@@ -205,17 +204,10 @@ static const char *cuda_memory(const backend *b, device_memory *out)
 static void *cuda_host_alloc(backend *b, size_t n_bytes)
 {
     void *p = NULL;
-    unsigned flags = b->integrated ? cudaHostAllocMapped : cudaHostAllocDefault;
-    if (use(b) || cudaHostAlloc(&p, n_bytes ? n_bytes : 1, flags) != cudaSuccess)
+    if (use(b) || cudaHostAlloc(&p, n_bytes ? n_bytes : 1, cudaHostAllocDefault) != cudaSuccess)
         return none();
     memset(p, 0, n_bytes);
     return p;
-}
-
-static void *cuda_in_place(backend *b, void *host)
-{
-    void *p = NULL;
-    return !use(b) && cudaHostGetDevicePointer(&p, host, 0) == cudaSuccess ? p : none();
 }
 
 static void cuda_host_release(backend *b, void *p)
@@ -471,7 +463,6 @@ static const backend_api api = {.name = "cuda",
                                 .memory = cuda_memory,
                                 .host_alloc = cuda_host_alloc,
                                 .host_release = cuda_host_release,
-                                .in_place = cuda_in_place,
                                 .stream_open = cuda_stream_open,
                                 .stream_close = cuda_stream_close,
                                 .write = cuda_write,

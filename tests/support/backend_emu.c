@@ -215,12 +215,6 @@ static const char *emu_memory(const backend *b, device_memory *out)
     return fault;
 }
 
-static void *emu_in_place(backend *b, void *host)
-{
-    (void)b;
-    return host;
-}
-
 /* ---- what the queue does ------------------------------------------------------------------------------------------ */
 
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
@@ -636,7 +630,6 @@ static sam_status emu_open(const sam_model_options *o, backend **out, sam_error 
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory");
     b->api = &backend_emu;
-    b->integrated = emu.integrated;
     fault = NULL;
     if (emu.cublaslt)
         b->libraries = device_libraries_open(
@@ -667,7 +660,6 @@ const backend_api backend_emu = {.name = "emu",
                                  .memory = emu_memory,
                                  .host_alloc = emu_host_alloc,
                                  .host_release = emu_host_release,
-                                 .in_place = emu_in_place,
                                  .stream_open = emu_stream_open,
                                  .stream_close = emu_stream_close,
                                  .write = emu_copy,
