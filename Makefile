@@ -1,5 +1,6 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
+# make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -15,7 +16,7 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo demo-record fatbin predicted format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize test-ptx demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -44,6 +45,13 @@ test-sanitize: setup
 	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON -DSAM_CUDA=OFF > /dev/null
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
+
+# The product's own kernels are compiled for one virtual architecture only: what is tested here is tests/ptx.
+test-ptx: setup
+	set -e; for arch in 90 120; do \
+	  cmake -S . -B $(BUILD)-ptx$$arch -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=ON -DCUDA_ARCHS=$$arch-virtual -DPTX_ARCH=$$arch > /dev/null; \
+	  cmake --build $(BUILD)-ptx$$arch -j$(JOBS) --target ptx_tests; \
+	  (cd $(BUILD)-ptx$$arch && ctest -L ptx --output-on-failure -j$(JOBS)); done
 
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure
@@ -84,4 +92,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*
