@@ -4,16 +4,15 @@
 #include "report_page.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-enum { MAX_CHANGES = 256 };
 
 extern const verb verb_report;
 
 typedef struct report_options {
     const char *out, *title, *baseline;
     double limit_percent, limit_score;
-    int fail_on_regression, n_worst;
+    int fail_on_regression, allow_missing, n_worst;
 } report_options;
 
 static sam_status load(const report_options *o, results_data *d, char **folders, int n, sam_error *err)
@@ -26,44 +25,56 @@ static sam_status load(const report_options *o, results_data *d, char **folders,
     return SAM_OK;
 }
 
-/* The folder compared with the baseline is the first one. */
-static int compare(const report_options *o, const results_data *d, report_change *changes, int *n_worse)
+static void print_change(const report_change *c)
 {
-    int n = o->baseline
-                ? report_compare(d, d->n_folders - 1, 0, o->limit_percent / 100, o->limit_score, changes, MAX_CHANGES)
-                : 0;
-    for (int i = 0; i < n; i++) {
-        const report_change *c = &changes[i];
-        int score = !strcmp(c->measure, "J&F");
-        *n_worse += c->regressed;
-        if (c->incomparable) {
-            printf("%-22s %-7s not compared: the two runs were scored by different metrics\n", c->model, c->measure);
-            continue;
-        }
-        const char *unit = !strcmp(c->measure, "memory") ? " MiB" : "";
+    int score = !strcmp(c->measure, "J&F");
+    const char *unit = !strcmp(c->measure, "memory") ? " MiB" : "";
+    if (c->n)
         printf(score ? "%-22s %-7s %4d rows  %.4f -> %.4f%s  %+.4f (error %.4f)%s\n"
                      : "%-22s %-7s %4d rows  %.2f -> %.2f%s  %+.1f %% (error %.1f %%)%s\n",
                c->model, c->measure, c->n, c->before, c->after, unit, score ? c->change : 100 * c->change,
                score ? c->error : 100 * c->error, c->regressed ? "  WORSE" : "");
+    if (c->n_lost)
+        printf("%-22s %-7s %4d rows of the baseline are failed, absent or without a figure  MISSING\n", c->model,
+               c->measure, c->n_lost);
+    if (c->incomparable)
+        printf("%-22s %-7s %4d rows not compared: the two runs were scored by different metrics\n", c->model,
+               c->measure, c->incomparable);
+}
+
+/* Prints what changed; returns what is wrong: measures that are worse, and what cannot be compared. */
+static int judge(const report_options *o, const results_data *d, const report_changes *changes)
+{
+    int n_worse = 0, n_missed = report_not_compared(changes);
+    for (int i = 0; i < changes->n; i++) {
+        print_change(&changes->at[i]);
+        n_worse += changes->at[i].regressed;
     }
-    return n;
+    int n_common = report_compared(changes);
+    if (!n_common)
+        fprintf(stderr, "sambench report: %s and %s have no row in common\n", d->folders[0], o->baseline);
+    else if (n_missed && o->fail_on_regression && !o->allow_missing)
+        fprintf(stderr,
+                "sambench report: %d figures of %s cannot be compared with %s, which counts as worse; --allow_missing "
+                "lets that pass\n",
+                n_missed, o->baseline, d->folders[0]);
+    return n_worse + !n_common + (o->allow_missing ? 0 : n_missed);
 }
 
 static int report(const report_options *o, char **folders, int n, sam_error *err)
 {
     results_data d = {0};
-    report_change changes[MAX_CHANGES];
-    int n_worse = 0, code = 1;
+    report_changes changes = {0};
+    int n_wrong = 0, code = 1;
     sam_status status = load(o, &d, folders, n, err);
+    /* The folder compared with the baseline is the first one. */
+    if (status == SAM_OK && o->baseline)
+        status = report_compare(&d, d.n_folders - 1, 0, o->limit_percent / 100, o->limit_score, &changes, err);
     if (status == SAM_OK) {
-        int n_changes = compare(o, &d, changes, &n_worse);
-        if (o->baseline && !n_changes)
-            fprintf(stderr, "sambench report: %s and %s have no row in common\n", d.folders[0], o->baseline);
-        n_worse += o->baseline && !n_changes; /* nothing compared is not as good */
+        n_wrong = o->baseline ? judge(o, &d, &changes) : 0;
         const report_page page = {.title = o->title,
                                   .data = &d,
                                   .changes = changes,
-                                  .n_changes = n_changes,
                                   .before = o->baseline,
                                   .after = o->baseline ? d.folders[0] : NULL,
                                   .n_worst = o->n_worst};
@@ -74,10 +85,11 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     if (status == SAM_OK) {
         printf("%d row%s of %d folder%s: %s\n", d.n_rows, d.n_rows == 1 ? "" : "s", d.n_folders,
                d.n_folders == 1 ? "" : "s", o->out);
-        code = o->fail_on_regression && n_worse ? 1 : 0;
+        code = o->fail_on_regression && n_wrong ? 1 : 0;
     } else {
         fprintf(stderr, "sambench report: %s\n", err->text);
     }
+    free(changes.at);
     results_data_free(&d);
     return code;
 }
@@ -106,7 +118,12 @@ static int report_main(int argc, char **argv)
          .kind = FLAG_SWITCH,
          .value = &o.fail_on_regression,
          .help =
-             "Exit with 1 if a model is slower, larger or less accurate than in --baseline, beyond limit and noise."},
+             "Exit with 1 if a model is slower, larger or less accurate than in --baseline, beyond limit and noise, or "
+             "if a figure of the baseline has none to compare it with: its row failed, is absent, or is scored otherwise."},
+        {.name = "allow_missing",
+         .kind = FLAG_SWITCH,
+         .value = &o.allow_missing,
+         .help = "With --fail_on_regression: what cannot be compared is no failure; rows that both have still count."},
         {.name = "limit_percent",
          .kind = FLAG_DOUBLE,
          .value = &o.limit_percent,

@@ -45,7 +45,7 @@ static sam_status read_mask(job *j, const char *folder, const char *file, const 
         return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
     if (!path_is_file(path))
         return fail(err, SAM_E_IO, "%s: no such file; masks are those of `sambench run --save_masks`", path);
-    TRY(image_read_mask(path, &j->mask, err));
+    TRY(image_read_mask(path, MASK_OBJECT, &j->mask, err));
     if (j->mask.width == f->width && j->mask.height == f->height)
         return SAM_OK;
     return fail(err, SAM_E_FORMAT, "%s: is %d x %d, the frame is %d x %d", path, j->mask.width, j->mask.height,

@@ -88,6 +88,9 @@ typedef struct backend_api {
     const char *(*bind)(backend *b, op_id op, const op_call *c, void **bound);
     void (*unbind)(backend *b, op_id op, void *bound);
     const char *(*run)(backend *b, op_id op, const op_call *c);
+    /* Optional: runs what `bind` prepared, so that libraries take and keep now what they otherwise would on first use.
+     * Outputs are written. */
+    const char *(*warm)(backend *b, op_id op, const op_call *c);
     /* Optional: runs, waits, and says by the device's own events how long that took. */
     const char *(*run_timed)(backend *b, op_id op, const op_call *c, double *ms);
 

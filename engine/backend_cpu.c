@@ -220,6 +220,11 @@ static const char *cpu_run(backend *b, op_id op, const op_call *c)
     return NULL;
 }
 
+static const char *cpu_warm(backend *b, op_id op, const op_call *c)
+{
+    return op_of(b, op)->bind ? cpu_run(b, op, c) : NULL;
+}
+
 const backend_api backend_cpu = {.name = "cpu",
                                  .host_memory = 1,
                                  .open = cpu_open,
@@ -252,6 +257,7 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .bind = cpu_bind,
                                  .unbind = cpu_unbind,
                                  .run = cpu_run,
+                                 .warm = cpu_warm,
                                  .images_open = images_open_cpu,
                                  .images_close = images_close_cpu,
                                  .images_bytes = images_bytes_cpu,

@@ -295,6 +295,53 @@ static const char *run_node(const program *p, int i, int n_objects, const tap *t
     return wrong || !((t && t->see) || p->check) ? wrong : api->wait(p->c->b, p->calls[i].stream);
 }
 
+/* From now on node i runs for `n_objects`. */
+static void set_objects(const program *p, int i, int n_objects)
+{
+    const graph *g = &p->c->g;
+    const node *n = &g->nodes[i];
+    tensor *tensors = p->tensors + (size_t)i * PER_NODE;
+    for (int k = 0; k < OP_MAX_IN; k++)
+        set_batch(&tensors[k], n->in[k] ? g->values[n->in[k]].t.n : 0, n_objects);
+    for (int k = 0; k < OP_MAX_OUT; k++)
+        set_batch(&tensors[OP_MAX_IN + k], n->out[k] ? g->values[n->out[k]].t.n : 0, n_objects);
+}
+
+static int same_shape(const tensor *a, const tensor *b)
+{
+    return a->type == b->type && a->n == b->n && a->rows == b->rows && a->cols == b->cols;
+}
+
+/* Whether nodes i and k are one operator with the same numbers on the same shapes. */
+static int same_work(const program *p, int i, int k)
+{
+    const tensor *a = p->calls[i].in, *b = p->calls[k].in;
+    if (p->c->g.nodes[i].op != p->c->g.nodes[k].op ||
+        memcmp(p->calls[i].attr, p->calls[k].attr, sizeof *p->calls[i].attr))
+        return 0;
+    for (int t = 0; t < PER_NODE; t++)
+        if (!same_shape(&a[t], &b[t]))
+            return 0;
+    return 1;
+}
+
+sam_status program_warm(const program *p, sam_error *err)
+{
+    const graph *g = &p->c->g;
+    const backend_api *api = p->c->b->api;
+    for (int i = 0; api->warm && i < g->n_nodes; i++) {
+        int known = 0;
+        set_objects(p, i, 1);
+        for (int k = 0; k < i && !known; k++)
+            known = same_work(p, k, i);
+        const char *wrong = known ? NULL : api->warm(p->c->b, g->nodes[i].op, &p->calls[i]);
+        if (wrong)
+            return fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", g->name, i, op_table[g->nodes[i].op]->name,
+                        wrong);
+    }
+    return SAM_OK;
+}
+
 sam_status program_run(const program *p, int n_objects, const tap *t, sam_error *err)
 {
     const graph *g = &p->c->g;
@@ -302,11 +349,7 @@ sam_status program_run(const program *p, int n_objects, const tap *t, sam_error 
         t->span(t->user, g->name, 1);
     for (int i = 0; i < g->n_nodes; i++) {
         const node *n = &g->nodes[i];
-        tensor *tensors = p->tensors + (size_t)i * PER_NODE;
-        for (int k = 0; k < OP_MAX_IN; k++)
-            set_batch(&tensors[k], n->in[k] ? g->values[n->in[k]].t.n : 0, n_objects);
-        for (int k = 0; k < OP_MAX_OUT; k++)
-            set_batch(&tensors[OP_MAX_IN + k], n->out[k] ? g->values[n->out[k]].t.n : 0, n_objects);
+        set_objects(p, i, n_objects);
         const char *wrong = run_node(p, i, n_objects, t);
         if (!wrong && t && t->see)
             wrong = show(p, i, n_objects, t);

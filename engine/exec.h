@@ -34,6 +34,9 @@ sam_status program_plan(program *p, const compiled *c, int max_objects, sam_erro
 /* Fills in addresses and lets operators take what they need. `state` has one address per state of `s`. */
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
                         int max_objects, void *stream, sam_error *err);
+/* Runs each kind of bound work once, for one object: oneDNN builds some of its code, and the thread pool its threads, on
+ * first use, and keeps them. Inputs are whatever is there; outputs, states among them, are written. */
+sam_status program_warm(const program *p, sam_error *err);
 void program_free(program *p);
 /* Enqueues the graph for n_objects (1 .. max_objects) in the per-object values. Allocates nothing. With a tap that
  * sees values or times, waits for each node. SAM_E_DEVICE names graph and node. */

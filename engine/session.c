@@ -310,6 +310,17 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     return SAM_OK;
 }
 
+/* What libraries keep is taken now. States are zero again afterwards. */
+static sam_status warm_programs(sam_session *s, sam_error *err)
+{
+    if (!s->b->api->warm)
+        return SAM_OK;
+    for (int id = 0; id < GRAPH_COUNT; id++)
+        TRY(program_warm(&s->programs[id], err));
+    memset(s->state_arena, 0, s->state_bytes);
+    return SAM_OK;
+}
+
 void session_forget_object(const sam_session *s, object *o)
 {
     o->in_use = o->has_result = 0;
@@ -343,6 +354,7 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
     find_all_states(s);
     TRY(open_pictures(s, err));
     TRY(bind_programs(s, err));
+    TRY(warm_programs(s, err));
     session_forget(s);
     measure_memory(s);
     return SAM_OK;

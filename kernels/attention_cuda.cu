@@ -101,7 +101,7 @@ static flash_tiles tiles_of(const flash_args *p)
 template <class T, int DK, int DV, int BN, int MT>
 static const char *start(const flash_args *p, const flash_tiles *t, dim3 grid, void *stream)
 {
-    return launch(flash_half<T, DK, DV, BN, MT, false>, grid, (unsigned)t->n_warps * 32,
+    return launch(flash_half<T, DK, DV, BN, MT, false, false>, grid, (unsigned)t->n_warps * 32,
                   flash_shared_bytes<DK, DV, BN, MT>(t->n_warps, p->n_k), stream, *p);
 }
 template <class T> static const char *start_half(const flash_args *p, const flash_tiles *t, dim3 grid, void *stream)

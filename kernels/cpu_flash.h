@@ -8,6 +8,9 @@
  * chunk. The maximum is only raised when a score exceeds it by 2^8 (P then stays below 2^8), so O is rarely rescaled.
  * What a query gets does not depend on the chunk or the number of threads.
  *
+ * Relative positions (flash_positions): the terms of a tile are one more product, of the tables' rows with the packed
+ * queries; each query takes the rows of its own place. They are added to the scores block by block.
+ *
  * bf16 operands are multiplied as bf16 with f32 sums where the machine can (HAVE_HALF; V is interleaved in pairs of
  * keys per block), and are otherwise widened to f32 per block. P is rounded to bf16 there, its row sums are f32. */
 #ifndef CPU_FLASH_H
@@ -27,9 +30,17 @@ typedef struct rows {
     int n, width;
 } rows;
 
+/* Queries and keys are the cells (y, x) of one grid, row by row. The score of two cells gets the (unscaled) query's
+ * product with row qy - ky + side_y - 1 of the first table, and with row qx - kx + side_x - 1 of the second. */
+typedef struct flash_positions {
+    const float *table[2]; /* [2 side - 1][width of q]; NULL: no positions */
+    int side[2];           /* side_y, side_x */
+} flash_positions;
+
 typedef struct flash {
     rows q, k, v, out;
     float scale;
+    flash_positions at;
 } flash;
 
 /* What one thread needs, for the widest operands it will see. */
@@ -38,6 +49,9 @@ typedef struct flash_scratch {
     vec *most, *sum; /* [tiles][2]                                            */
     float *k, *v;    /* [FLASH_KEYS][dk or dv]: blocks widened or interleaved */
     float *wide;     /* [LANES][dk]: queries widened */
+    /* with positions: */
+    vec *terms, *products; /* [tiles][side_y + side_x][2]  [2 side - 1][2] */
+    float *table[2];       /* [2 side - 1][dk]: the tables as `half` takes them */
 } flash_scratch;
 
 static inline size_t flash_part(char *base, size_t *at, size_t n_floats, void *part)
@@ -58,6 +72,16 @@ static inline size_t flash_scratch_at(void *base, int n_tiles, int dk, int dv, f
     flash_part(base, &at, FLASH_KEYS * (size_t)dk, &to->k);
     flash_part(base, &at, FLASH_KEYS * (size_t)dv, &to->v);
     return flash_part(base, &at, LANES * (size_t)dk, &to->wide);
+}
+/* The same for what positions need, from base + at on. Returns the end. */
+static inline size_t flash_positions_scratch(void *base, size_t at, int n_tiles, int dk, const flash_positions *p,
+                                             flash_scratch *to)
+{
+    size_t rows[2] = {2 * (size_t)p->side[0] - 1, 2 * (size_t)p->side[1] - 1}, tile = 2 * LANES;
+    flash_part(base, &at, (size_t)n_tiles * (size_t)(p->side[0] + p->side[1]) * tile, &to->terms);
+    flash_part(base, &at, (rows[0] > rows[1] ? rows[0] : rows[1]) * tile, &to->products);
+    flash_part(base, &at, rows[0] * (size_t)dk, &to->table[0]);
+    return flash_part(base, &at, rows[1] * (size_t)dk, &to->table[1]);
 }
 
 static inline void *row_at(const rows *x, int r)
@@ -258,12 +282,66 @@ static inline void flash_prefetch(const rows *x, int first, int n, int part, int
             __builtin_prefetch((const char *)row_at(x, i) + at, 0, 2);
 }
 
+/* Relative positions --------------------------------------------------------------------------------------------- */
+
+/* `half` multiplies bf16: the tables are rounded as weights of products are. */
+static inline void flash_half_tables(const flash *f, const flash_scratch *s)
+{
+    for (int axis = 0; axis < 2; axis++)
+        store_row(s->table[axis], f->at.table[axis], DT_BF16, (2 * (size_t)f->at.side[axis] - 1) * (size_t)f->q.width);
+}
+/* Terms [side_y + side_x][nv] of a tile's queries, times log2(e). */
+INLINE void flash_terms(const flash *f, bool half, int nv, int first_query, const vec *q, size_t n_words, vec *terms,
+                        const flash_scratch *s)
+{
+    for (int axis = 0; axis < 2; axis++) {
+        int side = f->at.side[axis];
+        const word *table = half ? s->table[axis] : f->at.table[axis];
+        vec unused[2] = {vec_set(0), vec_set(0)};
+        score_rows(half, nv, s->products, unused, table, n_words, 2 * (size_t)side - 1, q, n_words,
+                   1.44269504088896341f);
+        float *to = (float *)terms;
+        const float *from = (const float *)s->products;
+        for (int j = 0; j < nv * LANES; j++) {
+            int r = first_query + j < f->q.n ? first_query + j : first_query; /* as flash_pack_queries */
+            int place = axis ? r % f->at.side[1] : r / f->at.side[1];
+            for (int key = 0; key < side; key++)
+                to[key * nv * LANES + j] = from[(place - key + side - 1) * nv * LANES + j];
+        }
+        terms += side * nv;
+    }
+}
+/* Scores of n keys from `first` on get their terms; their maxima. */
+INLINE void flash_add_terms(const flash *f, int nv, vec *s, vec *most, const vec *terms, int first, size_t n)
+{
+    const vec *row = terms + first / f->at.side[1] * nv, *columns = terms + f->at.side[0] * nv;
+    int x = first % f->at.side[1];
+    for (int j = 0; j < nv; j++)
+        most[j] = vec_set(-INFINITY);
+    for (size_t i = 0; i < n; i++, s += nv) {
+        for (int j = 0; j < nv; j++) {
+            s[j] += row[j] + columns[x * nv + j];
+            most[j] = vec_max(most[j], s[j]);
+        }
+        if (++x == f->at.side[1]) {
+            x = 0;
+            row += nv;
+        }
+    }
+}
+
 INLINE void flash_chunk(const flash *f, bool half, int nv, int first_query, int n_tiles, const flash_scratch *s)
 {
     size_t dk = half ? (size_t)f->k.width / 2 : (size_t)f->k.width, dv = (size_t)f->v.width, cols = (size_t)nv;
+    size_t n_terms = (size_t)(f->at.side[0] + f->at.side[1]) * cols;
     float scale = f->scale * 1.44269504088896341f;
+    if (f->at.table[0] && half)
+        flash_half_tables(f, s);
     for (int t = 0; t < n_tiles; t++) {
-        flash_pack_queries(f, half, nv, first_query + t * nv * LANES, s->q + (size_t)t * dk * cols, s->wide);
+        vec *q = s->q + (size_t)t * dk * cols;
+        flash_pack_queries(f, half, nv, first_query + t * nv * LANES, q, s->wide);
+        if (f->at.table[0])
+            flash_terms(f, half, nv, first_query + t * nv * LANES, q, dk, s->terms + (size_t)t * n_terms, s);
         for (size_t j = 0; j < cols; j++) {
             s->most[(size_t)t * cols + j] = vec_set(-0x1p120f); /* not -inf: a score of -inf must give 0, not NaN */
             s->sum[(size_t)t * cols + j] = vec_set(0);
@@ -283,6 +361,8 @@ INLINE void flash_chunk(const flash *f, bool half, int nv, int first_query, int 
             vec *o = s->o + (size_t)t * dv * cols, *most = s->most + (size_t)t * cols, *sum = s->sum + (size_t)t * cols;
             vec block_most[2] = {vec_set(-INFINITY), vec_set(-INFINITY)};
             score_rows(half, nv, s->s, block_most, k, k_stride, n, s->q + (size_t)t * dk * cols, dk, scale);
+            if (f->at.table[0])
+                flash_add_terms(f, nv, s->s, block_most, s->terms + (size_t)t * n_terms, first, n);
             flash_raise(nv, most, sum, o, block_most, dv);
             flash_exp(half, nv, s->s, most, sum, n);
             value_rows(half, nv, o, dv, v, v_stride, s->s, half ? (n + 1) / 2 : n);

@@ -10,6 +10,9 @@
  *   maximum and sum in f32; exponents by base 2; O is rescaled only when a maximum of the warp grows.
  * flash_plain: any types and widths up to 256, f32 arithmetic on the ordinary units: 32 queries, tiles of 32 keys.
  *
+ * POSITIONS (of windows): before the loop a block multiplies its queries with both tables of relative positions and keeps
+ * what each query's places give it, side_x + side_y terms as f16, in shared memory; a score is then the sum of three.
+ *
  * WINDOWS: the rows of a problem are the tokens of a window of an image, or of a few small windows side by side; tokens
  * beyond the image are rows of the bias. Addresses are computed, nothing is copied. */
 #ifndef FLASH_CUH
@@ -28,6 +31,8 @@ typedef struct flash_windows {
     int query_x;                          /* queries in a row of a window: side_x / shrink */
     unsigned side_inverse, query_inverse; /* 2^32 / side_x and / query_x, rounded up */
     const float *q_bias, *k_bias, *v_bias;
+    const float *rel_h, *rel_w; /* [2 side - 1, dk] f32, or NULL: no relative positions */
+    float term_scale;           /* of terms, so that they are added to scores as these are before `scale` */
 } flash_windows;
 
 /* Strides in elements; `object` strides are 0 for what all objects share. */
@@ -401,6 +406,101 @@ static __device__ __forceinline__ void tile_mask(float (*s)[BN / 8][4], int n_ke
             s[m][j][i] = -INFINITY;
 }
 
+/* Relative positions ------------------------------------------------------------------------------------------------ */
+
+/* f16 between the terms of two queries, which are side_x columns, then side_y rows; an odd multiple of 8, so that the
+ * eight queries of a fragment lie in different banks. */
+static __host__ __device__ __forceinline__ int term_stride(const flash_windows &w)
+{
+    return (w.side_x + w.side_y + 7) / 16 * 16 + 8;
+}
+
+/* Rows first .. first + n_tile - 1 of a table [n_rows, width] f32 as T; zeros beyond. */
+template <class T, int D>
+static __device__ __forceinline__ void load_table(unsigned char *tile, const float *table, int width, int first,
+                                                  int n_tile, int n_rows)
+{
+    UNROLL_BY(1)
+    for (int i = (int)threadIdx.x; i < n_tile * (D / RUN); i += (int)blockDim.x) {
+        int r = i / (D / RUN), c = i % (D / RUN);
+        float v[RUN] = {};
+        if (first + r < n_rows && c * RUN < width)
+            load_run(v, table, DT_F32, (size_t)(first + r) * (size_t)width + (size_t)(c * RUN), RUN);
+        store_chunk<T>(tile + chunk_at<D>(r, c), v);
+    }
+}
+
+/* Products of a warp's queries with table rows first .. go to the keys that lie there for each query; the queries beyond the
+ * last one stand at 0. `axis` 0: columns. */
+template <int BN, int MT>
+static __device__ __forceinline__ void store_terms(f16 *terms, const float (*s)[BN / 8][4], const flash_windows &w,
+                                                   int first_query, int n_q, int warp_row, int first, int axis)
+{
+    int lane = (int)threadIdx.x % 32, side = axis ? w.side_y : w.side_x, stride = term_stride(w);
+    UNROLL
+    for (int m = 0; m < MT; m++)
+        UNROLL
+    for (int h = 0; h < 2; h++) {
+        int r = warp_row + 16 * m + 8 * h + lane / 4, window, y = 0, x = 0;
+        if (first_query + r < n_q)
+            window_query(w, first_query + r, &window, &y, &x);
+        f16 *to = terms + r * stride + (axis ? w.side_x : 0);
+        UNROLL
+        for (int j = 0; j < BN / 8; j++)
+            UNROLL
+        for (int i = 0; i < 2; i++) {
+            int key = (axis ? y : x) + side - 1 - (first + 8 * j + lane % 4 * 2 + i);
+            if (key >= 0 && key < side)
+                to[key] = from_f32<f16>(s[m][j][2 * h + i] * w.term_scale);
+        }
+    }
+}
+
+/* Terms of a block's queries, which are in sQ; `tile` is room for BN rows of a table. All threads call it. */
+template <class T, int DK, int BN, int MT>
+static __device__ __forceinline__ void make_terms(f16 *terms, unsigned char *tile, const unsigned char *sQ,
+                                                  const flash_args &p, int first_query, int warp_row)
+{
+    UNROLL_BY(1)
+    for (int axis = 0; axis < 2; axis++) {
+        int n_rows = 2 * (axis ? p.windows.side_y : p.windows.side_x) - 1;
+        UNROLL_BY(1)
+        for (int first = 0; first < n_rows; first += BN) {
+            load_table<T, DK>(tile, axis ? p.windows.rel_h : p.windows.rel_w, p.dk, first, BN, n_rows);
+            __syncthreads(); /* the rows are there */
+            float s[MT][BN / 8][4];
+            sixteens some = {0, (min(n_rows - first, BN) + 15) / 16};
+            tile_scores<T, DK, BN, MT, false>(s, nullptr, sQ, warp_row, tile, some);
+            store_terms<BN, MT>(terms, s, p.windows, first_query, p.n_q, warp_row, first, axis);
+            __syncthreads(); /* they have been used (and the warp's own terms are there) */
+        }
+    }
+}
+
+/* Scores of keys first .. get their terms; side_x is even, so that two keys of a fragment are neighbours. */
+template <int BN, int MT>
+static __device__ __forceinline__ void add_terms(float (*s)[BN / 8][4], const f16 *terms, const flash_windows &w,
+                                                 int warp_row, int first)
+{
+    int lane = (int)threadIdx.x % 32, stride = term_stride(w);
+    const f16 *mine = terms + (warp_row + lane / 4) * stride;
+    UNROLL
+    for (int j = 0; j < BN / 8; j++) {
+        int key = first + 8 * j + lane % 4 * 2, row = divided(key, w.side_x, w.side_inverse);
+        int column = key - row * w.side_x, at_row = w.side_x + min(row, w.side_y - 1); /* keys beyond the last: any */
+        UNROLL
+        for (int m = 0; m < MT; m++)
+            UNROLL
+        for (int h = 0; h < 2; h++) {
+            const f16 *of = mine + (16 * m + 8 * h) * stride;
+            float2 across = unpack2<f16>(*(const uint32_t *)(of + column));
+            float down = to_f32(of[at_row]);
+            s[m][j][2 * h] += across.x + down;
+            s[m][j][2 * h + 1] += across.y + down;
+        }
+    }
+}
+
 /* Rows of partial results: [n_splits][problems][n_q][dv] f32, then their maximum and sum [n_splits][problems][n_q][2]. */
 static __device__ __forceinline__ size_t partial_row(const flash_args &p, int split, int problem, int r)
 {
@@ -470,8 +570,13 @@ template <int DK, int DV, int BN, int MT> static size_t flash_shared_bytes(int n
         tiles *= 2;
     return queries_borrow<DK, DV, MT>() ? (q > tiles ? q : tiles) : q + tiles;
 }
+/* Behind them, with POSITIONS. */
+template <int MT> static size_t flash_term_bytes(int n_warps, const flash_windows *w)
+{
+    return (size_t)(16 * MT * n_warps) * (size_t)term_stride(*w) * sizeof(f16);
+}
 
-template <class T, int DK, int DV, int BN, int MT, bool WINDOWS>
+template <class T, int DK, int DV, int BN, int MT, bool WINDOWS, bool POSITIONS>
 __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
 {
     static_assert(DK % 16 == 0 && DV % 16 == 0 && BN % 16 == 0, "fragments are 16 wide");
@@ -482,6 +587,9 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
     unsigned char *sTiles = dynamic_shared() + (Q_BORROWS ? 0 : tile_bytes<DK>(rows)), *sQ = dynamic_shared();
     const float *k_bias = WINDOWS ? p.windows.k_bias + at.head * p.dk : nullptr;
     const float *v_bias = WINDOWS ? p.windows.v_bias + at.head * p.dv : nullptr;
+    f16 *sTerms = (f16 *)(sTiles + (p.n_k > BN ? 2 : 1) * STAGE_BYTES);
+    static_assert(!POSITIONS || (WINDOWS && !Q_BORROWS),
+                  "positions are those of windows; queries stay in shared memory");
     auto load_keys = [&](int tile) {
         unsigned char *to = sTiles + (tile - at.first_tile) % 2 * STAGE_BYTES;
         if (WINDOWS) {
@@ -496,6 +604,10 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
     };
     load_queries<T, DK, WINDOWS>(sQ, p, at, rows);
     cp_async_commit();
+    if (POSITIONS) {
+        cp_async_wait<0>(); /* the barrier behind the first rows of a table makes the queries visible to all */
+        make_terms<T, DK, BN, MT>(sTerms, sTiles, sQ, p, at.first_q, warp_row);
+    }
     if (Q_BORROWS) {
         cp_async_wait<0>();
     } else {
@@ -539,6 +651,8 @@ __global__ void __launch_bounds__(256, 1) flash_half(flash_args p)
         const unsigned char *sK = sTiles + (tile - at.first_tile) % 2 * STAGE_BYTES;
         float s[MT][BN / 8][4];
         tile_scores<T, DK, BN, MT, Q_REGISTERS>(s, rQ, sQ, warp_row, sK, own);
+        if (POSITIONS)
+            add_terms<BN, MT>(s, sTerms, p.windows, warp_row, tile * BN);
         if ((tile + 1) * BN > at.n_keys || (WINDOWS && p.windows.per_block > 1))
             tile_mask<BN, MT>(s, at.n_keys - tile * BN, own);
         tile_softmax<BN, DV, MT>(s, o, most, sum, p.scale);
@@ -557,6 +671,11 @@ enum { PLAIN_ROWS = 32, PLAIN_THREADS = 256 };
 static __device__ __forceinline__ int plain_stride(int width)
 {
     return (width + 31) / 32 * 32 + 4;
+}
+/* Behind it, with relative positions, the terms [32, side_x + side_y] f32. */
+static inline size_t plain_term_bytes(const flash_windows *w)
+{
+    return w->rel_h ? (size_t)PLAIN_ROWS * (size_t)(w->side_x + w->side_y) * sizeof(float) : 0;
 }
 static inline size_t plain_shared_bytes(int dk, int dv)
 {
@@ -611,6 +730,34 @@ static __device__ __forceinline__ float dot4(uint4 a, uint4 b, float sum)
     return fmaf(__uint_as_float(a.w), __uint_as_float(b.w), sum);
 }
 
+/* Terms of the block's queries, which are in sQ; see make_terms. */
+static __device__ __forceinline__ void plain_terms(float *terms, const float *sQ, int q_stride, const flash_args &p,
+                                                   int first_query)
+{
+    const flash_windows &w = p.windows;
+    int n_terms = w.side_x + w.side_y;
+    UNROLL_BY(1)
+    for (int i = (int)threadIdx.x; i < PLAIN_ROWS * n_terms; i += PLAIN_THREADS) {
+        int r = i / n_terms, key = i % n_terms, window, y = 0, x = 0;
+        if (first_query + r < p.n_q)
+            window_query(w, first_query + r, &window, &y, &x);
+        int row = key < w.side_x ? x - key + w.side_x - 1 : y - (key - w.side_x) + w.side_y - 1;
+        const float *table = (key < w.side_x ? w.rel_w : w.rel_h) + (size_t)row * (size_t)p.dk;
+        float sum = 0;
+        UNROLL_BY(2)
+        for (int d = 0; d < p.dk; d++)
+            sum = fmaf(sQ[r * q_stride + d], table[d], sum);
+        terms[i] = sum * w.term_scale;
+    }
+}
+/* Of query `row` of the block and key `key` of its window. */
+static __device__ __forceinline__ float plain_term(const float *terms, const flash_windows &w, int row, int key)
+{
+    int y = divided(key, w.side_x, w.side_inverse), x = key - y * w.side_x;
+    const float *of = terms + row * (w.side_x + w.side_y);
+    return of[x] + of[w.side_x + min(y, w.side_y - 1)];
+}
+
 /* Eight lanes share a query: scores of keys lane + 8 j, then output columns 4 lane + 32 i. */
 template <bool WINDOWS> __global__ void __launch_bounds__(256, 1) flash_plain(flash_args p)
 {
@@ -621,6 +768,12 @@ template <bool WINDOWS> __global__ void __launch_bounds__(256, 1) flash_plain(fl
     const float *k_bias = WINDOWS ? p.windows.k_bias + at.head * p.dk : nullptr;
     const float *v_bias = WINDOWS ? p.windows.v_bias + at.head * p.dv : nullptr;
     plain_load<WINDOWS>(sQ, q_stride, p, at, p.q, p.q_type, at.q, p.q_row, nullptr, p.dk, at.first_q, p.n_q, true);
+    float *sTerms = sP + PLAIN_ROWS * (PLAIN_ROWS + 1);
+    const bool positions = WINDOWS && p.windows.rel_h;
+    if (positions) {
+        __syncthreads(); /* the queries are there */
+        plain_terms(sTerms, sQ, q_stride, p, at.first_q);
+    }
     float o[FLASH_MAX_WIDTH / 32][4] = {}, most = LOWEST, sum = 0;
     int n_tokens = p.windows.side_y * p.windows.side_x, first_key = 0, end_key = at.n_keys;
     if (WINDOWS && p.windows.per_block > 1) {
@@ -643,6 +796,8 @@ template <bool WINDOWS> __global__ void __launch_bounds__(256, 1) flash_plain(fl
         UNROLL
         for (int j = 0; j < 4; j++) {
             int key = first + lane + 8 * j;
+            if (positions)
+                s[j] += plain_term(sTerms, p.windows, row, key - first_key);
             s[j] = key < first_key || key >= end_key ? -INFINITY : s[j] * p.scale;
             top = fmaxf(top, s[j]);
         }

@@ -11,6 +11,7 @@ typedef struct windows {
     int width;          /* of a head                          */
     int out_h, out_w;
     bool whole, pool;
+    flash_positions at;
 } windows;
 
 static windows windows_of(const op_call *c)
@@ -25,6 +26,8 @@ static windows windows_of(const op_call *c)
                  .out_w = a->pool ? a->w / 2 : a->w};
     w.across = (a->w + w.side_x - 1) / w.side_x;
     w.count = w.across * ((a->h + w.side_y - 1) / w.side_y);
+    if (c->in[2].type != DT_NONE)
+        w.at = (flash_positions){.table = {c->in[2].data, c->in[3].data}, .side = {w.side_y, w.side_x}};
     return w;
 }
 static int queries_of(const windows *w)
@@ -44,6 +47,8 @@ static size_t scratch_at(const op_call *c, const windows *w, void *base, window_
     int tiles = flash_tiles(queries_of(w)), most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
     size_t in_bytes = dtype_bytes(c->in[0].type), out_bytes = dtype_bytes(c->out[0].type);
     size_t at = flash_scratch_at(base, most, w->width, w->width, &s->flash);
+    if (w->at.side[0])
+        at = flash_positions_scratch(base, at, most, w->width, &w->at, &s->flash);
     char **parts[5] = {&s->q, &s->k, &s->v, &s->out, &s->bias};
     size_t bytes[5] = {w->whole && !w->pool ? 0 : n_q * width * in_bytes, w->whole ? 0 : n_k * width * in_bytes,
                        w->whole ? 0 : n_k * width * in_bytes, w->whole ? 0 : n_q * width * out_bytes,
@@ -169,7 +174,8 @@ static void one_window(const op_call *c, const windows *w, int object, int windo
                .k = {s->k, from.type, width, n_k, w->width},
                .v = {s->v, from.type, width, n_k, w->width},
                .out = {s->out, c->out->type, width, n_q, w->width},
-               .scale = c->attr->scale};
+               .scale = c->attr->scale,
+               .at = w->at};
     for (int t = 0; t < tiles; t += FLASH_MAX_TILES)
         flash_run(&f, t, tiles - t < FLASH_MAX_TILES ? tiles - t : FLASH_MAX_TILES, &s->flash);
     scatter(c, w, object, window, head, s->out);
@@ -187,7 +193,8 @@ static void part_of_whole(const op_call *c, const windows *w, int object, int he
                .k = {(char *)token(&from, 0, 0, 1), from.type, stride, n_k, w->width},
                .v = {(char *)token(&from, 0, 0, 2), from.type, stride, n_k, w->width},
                .out = {out, c->out->type, (size_t)from.channels, n_q, w->width},
-               .scale = c->attr->scale};
+               .scale = c->attr->scale,
+               .at = w->at};
     if (w->pool) {
         gather_pooled(&from, w, s->q);
         f.q.data = s->q;

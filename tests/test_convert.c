@@ -103,7 +103,7 @@ static void from_official_safetensors(void **state)
 }
 
 /* The official tensors under Hugging Face names, with its merged and split tensors. */
-static void hf_tensors(const tensor_set *official, int is_edgetam, tensor_set *out)
+static void hf_tensors(const tensor_set *official, model_trunk trunk, tensor_set *out)
 {
     *out = (tensor_set){0};
     uint8_t *points = NULL;
@@ -111,7 +111,7 @@ static void hf_tensors(const tensor_set *official, int is_edgetam, tensor_set *o
         const st_tensor *t = &official->tensors[i];
         const int64_t table[2] = {HF_POINT_ROWS, t->shape[1]}, part[2] = {t->shape[0] / 2, t->shape[1]};
         hf_source hf;
-        hf_source_of(t->name, is_edgetam, &hf);
+        hf_source_of(t->name, trunk, &hf);
         if (hf.row == 0) {
             points = tensor_set_alloc(out, HF_POINT_ROWS * t->n_bytes);
             tensor_set_add(out, hf.name, t->dtype, 2, table, points);
@@ -140,20 +140,28 @@ static void from_hugging_face(void **state)
         {"sam2.1_tiny", "memory_encoder.mask_downsampler.layers.3.layer_norm.bias"},
         {"sam2.1_tiny", "mask_decoder.output_hypernetworks_mlps.3.proj_out.weight"},
         {"sam2.1_tiny", "temporal_positional_encoding_projection_layer.weight"},
+        {"sam_vit_b", "vision_encoder.layers.11.attn.rel_pos_w"},
+        {"sam_vit_b", "vision_encoder.neck.layer_norm2.bias"},
+        {"sam_vit_b", "prompt_encoder.point_embed.3.weight"},
+        {"sam_vit_b", "mask_decoder.transformer.layers.1.mlp.lin2.weight"},
+        {"sam_vit_b", "mask_decoder.transformer.final_attn_token_to_image.out_proj.weight"},
     };
-    static const char *const models[] = {"edgetam", "sam2.1_tiny"};
-    for (size_t m = 0; m < 2; m++) {
+    static const struct {
+        const char *name;
+        model_trunk trunk;
+    } models[] = {{"edgetam", TRUNK_REPVIT}, {"sam2.1_tiny", TRUNK_HIERA}, {"sam_vit_b", TRUNK_VIT}};
+    for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
         tensor_set official, hf;
         sam_error err;
-        weights(models[m], 1, &official);
-        hf_tensors(&official, m == 0, &hf);
+        weights(models[m].name, 1, &official);
+        hf_tensors(&official, models[m].trunk, &hf);
         for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
-            assert_true(strcmp(some[i][0], models[m]) != 0 || tensor_set_find(&hf, some[i][1]));
+            assert_true(strcmp(some[i][0], models[m].name) != 0 || tensor_set_find(&hf, some[i][1]));
         assert_int_equal(st_write(in_path, hf.tensors, hf.n_tensors, NULL, 0, NULL), SAM_OK);
         if (convert_file(in_path, out_path, NULL, &err) != SAM_OK)
             fail_msg("%s", err.text);
-        make_random(models[m], 1, random_path);
-        printf("%s from %zu tensors of Hugging Face: %zu tensors equal\n", models[m], hf.n_tensors,
+        make_random(models[m].name, 1, random_path);
+        printf("%s from %zu tensors of Hugging Face: %zu tensors equal\n", models[m].name, hf.n_tensors,
                expect_same(out_path, random_path));
         tensor_set_free(&hf);
         tensor_set_free(&official);
@@ -244,7 +252,7 @@ static void refusals(void **state)
     refused(&s, "sam2.1_small", "does not fit sam2.1_hiera_small");
     refused(&s, "sam3", "unknown model sam3");
     s.n_tensors = 3;
-    refused(&s, NULL, "are not those of SAM 2");
+    refused(&s, NULL, "are not those of SAM, SAM 2");
     refused(&s, "sam2.1_t", "missing");
     s.n_tensors = 0;
     refused(&s, NULL, "no tensors");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -442,6 +443,60 @@ static void a_wrong_folder_is_recognised(void **state)
     }
 }
 
+/* Unpadded names: by number in folders, masks and objects alike. */
+static void names_count_as_numbers(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err = {0};
+    static const int shown[] = {1, 10};
+    for (int i = 0; i < 12; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "set/JPEGImages_24fps/cam_640x480/f%d.jpg", i);
+        tree_text(&tree, path, "");
+        for (int o = 0; o < 2 && i % 4 == 0; o++) {
+            snprintf(path, sizeof path, "set/Annotations_6fps/cam_640x480/o%d/f%d.png", shown[o], i);
+            add_mask(path, (int[]){255}, 1, W);
+        }
+    }
+    tree_text(&tree, "set/Annotations_6fps/cam_640x480/o2/f10.png", "");
+    assert_int_equal(open_set(&d, "set", NULL, &err), SAM_OK);
+    const dataset_video *v = &d.videos[0];
+    assert_string_equal(v->frames.names[2], "f2.jpg");
+    assert_string_equal(v->frames.names[10], "f10.jpg");
+    assert_string_equal(v->objects[1].name, "o2");
+    assert_int_equal(v->objects[1].annotated[0], 10);
+    assert_string_equal(v->objects[2].name, "o10");
+    assert_true(v->objects[2].annotated[0] == 0 && v->objects[2].annotated[1] == 4 && v->objects[2].annotated[2] == 8);
+    dataset_close(&d);
+    tree_text(&tree, "set/JPEGImages_24fps/cam_640x480/f007.jpg", "");
+    assert_int_equal(open_set(&d, "set", NULL, &err), SAM_E_FORMAT);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "f007.jpg and f7.jpg have the same place"));
+    assert_null(strstr(err.text, "remove"));
+    dataset_close(&d);
+}
+
+/* What a link to nothing stood for is missed, not left out. */
+static void links_to_nothing_are_errors(void **state)
+{
+    (void)state;
+    static const char *const links[] = {"set/Annotations_6fps/a/009", "set/Annotations_6fps/a/000/00006.png",
+                                        "set/JPEGImages_24fps/a/00010.jpg"};
+    dataset d;
+    sam_error err = {0};
+    add_sav("set", "a", 2);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        assert_int_equal(symlink("/nonexistent", tree_path(&tree, "%s", links[i])), 0);
+        assert_int_equal(open_set(&d, "set", NULL, &err), SAM_E_IO);
+        printf("%s\n", err.text);
+        assert_non_null(strstr(err.text, links[i]));
+        assert_non_null(strstr(err.text, "a link to what is not there"));
+        dataset_close(&d);
+        tree_remove(&tree, links[i]);
+    }
+}
+
 static void names_what_is_wrong_in_masks(void **state)
 {
     (void)state;
@@ -463,7 +518,7 @@ static void names_what_is_wrong_in_masks(void **state)
     assert_int_equal(open_set(&d, "set", NULL, &err), SAM_OK);
     assert_int_equal(dataset_find_objects(&d, 0, &err), SAM_E_FORMAT);
     printf("%s\n", err.text);
-    assert_non_null(strstr(err.text, "an RGB picture of several colours, expected object numbers"));
+    assert_non_null(strstr(err.text, "an RGB picture whose colours (200, 0, 0 and others) are not those"));
     dataset_close(&d);
     rgb[4] = 0; /* one colour is one object, as in some masks of DAVIS 2016 */
     assert_int_equal(image_write_rgb(tree_path(&tree, "set/Annotations/480p/v/00000.png"), rgb, 3 * W, W, H, &err),
@@ -524,6 +579,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(training_videos_lie_in_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_list_of_one_year_can_be_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_folder_is_recognised, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_count_as_numbers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(links_to_nothing_are_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_wrong_in_masks, set_up, tear_down),
         cmocka_unit_test(a_real_clip),
     };

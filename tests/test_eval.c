@@ -1,6 +1,7 @@
 /* The verb eval from its command line: what it writes, and that each thing that can be wrong is named. */
 #include "documented.h"
 #include "flags.h"
+#include "image_io.h"
 #include "temp_tree.h"
 
 #include <jansson.h>
@@ -159,7 +160,7 @@ static const bad_case bad_cases[] = {
     {BASE, "gt/video_0/000: holds no .png annotation", "gt/video_0/000", "gt/video_0/000/", NULL},
     {BASE, "gt/video_0: holds both .png files and folders", NULL, "gt/video_0/00000.png", "mask"},
     {BASE, "pred/video_0/000/00004.png: is 20 x 60, expected 40 x 30", NULL, "pred/video_0/000/00004.png", "mask"},
-    {BASE, "pred/video_0/000/00004.png: holds 3 values", NULL, "pred/video_0/000/00004.png", "ids"},
+    {BASE, "pred/video_0/000/00004.png: holds the values 1 and 2", NULL, "pred/video_0/000/00004.png", "ids"},
     {BASE, "pred/video_0/000/00004.png", NULL, "pred/video_0/000/00004.png", "not a PNG"},
     {BASE "--video_list @/list.txt", "lists 1 videos that are not in", NULL, "list.txt", "video_0\nnone\n"},
     {BASE "--video_list @/list.txt", "list.txt: No such file", NULL, NULL, NULL},
@@ -202,6 +203,49 @@ static void names_what_is_wrong(void **state)
     set_up(NULL);
 }
 
+/* Index masks of two objects, as a palette, as RGB of the same colours, and as RGB of others. */
+static void rgb_masks_score_as_the_palette(void **state)
+{
+    static const uint8_t colours[2][3][3] = {{{0, 0, 0}, {128, 0, 0}, {0, 128, 0}},
+                                             {{0, 0, 0}, {200, 0, 0}, {0, 200, 0}}};
+    sam_error err = {0};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        uint8_t px[W * H] = {0};
+        char path[96];
+        fill_box(px, W, 5, 5, 25, 20, i == 1 ? 2 : 1); /* the middle one shows object 2 alone */
+        fill_box(px, W, 28, 5, 38, 20, 2);
+        snprintf(path, sizeof path, "index/v/%05d.png", i);
+        tree_mask(&tree, path, px, W, H);
+        for (int k = 0; k < 2; k++) {
+            uint8_t rgb[W * H * 3];
+            for (int p = 0; p < W * H; p++)
+                memcpy(rgb + 3 * p, colours[k][px[p]], 3);
+            snprintf(path, sizeof path, "%s/v", k ? "other" : "rgb");
+            tree_folder(&tree, path);
+            snprintf(path, sizeof path, "%s/v/%05d.png", k ? "other" : "rgb", i);
+            assert_int_equal(image_write_rgb(tree_path(&tree, "%s", path), rgb, (size_t)3 * W, W, H, &err), SAM_OK);
+        }
+    }
+    static const char *const lines[] = {"--gt @/index --pred @/rgb", "--gt @/rgb --pred @/index"};
+    static const char *const metrics[] = {"davis", "sav", "vos_benchmark", "seed"};
+    for (int i = 0; i < 8; i++) {
+        char line[160];
+        double score = 0;
+        snprintf(line, sizeof line, "%s --no-skip_first_last --metric %s --json @/out.json", lines[i % 2],
+                 metrics[i / 2]);
+        assert_int_equal(run_eval(line), 0);
+        json_t *root = json_load_file(tree_path(&tree, "out.json"), 0, NULL);
+        assert_int_equal(json_unpack(root, "{s:{s:F}}", "global", "JandF", &score), 0);
+        printf("%s: J&F %.3f\n", line, score);
+        assert_true(score == 1);
+        json_decref(root);
+    }
+    assert_int_equal(run_eval("--gt @/index --pred @/other --metric davis --json @/out.json"), 1);
+    printf("%s", messages);
+    assert_non_null(strstr(messages, "other/v/00001.png: is an RGB picture whose colours"));
+}
+
 /* sav and vos_benchmark without --strict: the videos both sides have. */
 static void scores_common_videos(void **state)
 {
@@ -222,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_first_and_last_on_demand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_annotations_below_the_root_of_a_data_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rgb_masks_score_as_the_palette, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scores_common_videos, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,7 +239,7 @@ static void bad_folders_are_explained(void **state)
     expect_refusal(dir.path, SAM_E_IO, "no .jpg");
     write_frames(&dir, 6);
     write_frame(&dir, "003.png", 3, WIDTH, HEIGHT);
-    expect_refusal(dir.path, SAM_E_FORMAT, "same frame number");
+    expect_refusal(dir.path, SAM_E_FORMAT, "have the same place in the order");
     unlink(temp_dir_file(&dir, "003.png", path, sizeof path));
     write_frame(&dir, "cover.png", 3, WIDTH, HEIGHT);
     expect_refusal(dir.path, SAM_E_FORMAT, "cover.png");
@@ -255,6 +255,62 @@ static void bad_folders_are_explained(void **state)
     write_file(temp_dir_file(&dir, "lone.png", path, sizeof path), "\x89PNG", 4);
     expect_refusal(path, SAM_E_FORMAT, "lone.png");
     temp_dir_remove(&dir);
+}
+
+/* The whole name counts, each run of digits as a number: stamps, sizes and labels in it are not the frame's number. */
+static void frames_follow_whole_names(void **state)
+{
+    static const char *const sets[][4] = {
+        {"1305031102.911206", "1305031102.944610", "1305031103.011390", "1305031103.044500"},
+        {"aachen_000019_leftImg8bit", "aachen_000020_leftImg8bit", "aachen_000100_leftImg8bit",
+         "bochum_000001_leftImg8bit"},
+        {"f2_640x480", "f10_640x480", "f11_640x480", "f100_640x480"},
+        {"2024-01-01 09.59.58", "2024-01-01 09.59.59", "2024-01-01 10.00.00", "2024-01-02 00.00.01"},
+        {"frame_99999999999999999998", "frame_99999999999999999999", "frame_100000000000000000000",
+         "frame_100000000000000000001"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) {
+        temp_dir dir;
+        char path[512];
+        sam_error err = {0};
+        frame_source *s;
+        const frame *f;
+        temp_dir_make(&dir);
+        for (int i = 3; i >= 0; i--) {
+            snprintf(path, sizeof path, "%s.png", sets[k][i]);
+            write_frame(&dir, path, i, WIDTH, HEIGHT);
+        }
+        CHECK(frames_open(dir.path, NULL, &s, &err));
+        for (int i = 0; i < 4; i++) {
+            CHECK(frames_next(s, &f, &err));
+            assert_string_equal(f->name, sets[k][i]);
+            frames_release(s, f);
+        }
+        frames_close(s);
+        temp_dir_remove(&dir);
+    }
+}
+
+/* Names whose order can be read in two ways are refused, and nothing is told to be removed. */
+static void names_of_two_orders_are_refused(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"0007.png", "7.png"}, {"7.jpg", "7.png"}, {"1.25.png", "1.5.png"}, {"t9.050.png", "t9.5.png"}};
+    (void)state;
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        temp_dir dir;
+        sam_error err = {0};
+        frame_source *s;
+        temp_dir_make(&dir);
+        for (int i = 0; i < 2; i++)
+            write_frame(&dir, pairs[k][i], i, WIDTH, HEIGHT);
+        assert_int_equal(frames_open(dir.path, NULL, &s, &err), SAM_E_FORMAT);
+        print_message("%s\n", err.text);
+        assert_true(strstr(err.text, pairs[k][0]) && strstr(err.text, pairs[k][1]));
+        assert_true(!strstr(err.text, "remove") && !strstr(err.text, "move it"));
+        temp_dir_remove(&dir);
+    }
 }
 
 static void photos_differ_in_size_and_name(void **state)
@@ -618,6 +674,8 @@ int main(void)
         cmocka_unit_test(queue_keeps_its_bounds),
         cmocka_unit_test(any_frame_can_be_read),
         cmocka_unit_test(bad_folders_are_explained),
+        cmocka_unit_test(frames_follow_whole_names),
+        cmocka_unit_test(names_of_two_orders_are_refused),
         cmocka_unit_test(photos_differ_in_size_and_name),
         cmocka_unit_test(video_frames_are_exact),
         cmocka_unit_test(damaged_videos),

@@ -24,6 +24,8 @@ static void digests(void **state)
         {"sam2.1_tiny", 1, "fbd048f555ba9a8a6ab61d9c7b4578606d30aaba55907162ec4b485fb47386e2"},
         {"edgetam", 0, "c2fba9ca9534244050a8885466d0fd8448a436a0ed3b15fc68453f53e0431f30"},
         {"edgetam", 1, "1f4930e229852234347c7e9abf274648a2acae561c2aaa9eec8456fd0d727e8d"},
+        {"sam_vit_b", 0, "2297158ef6b4711b183f13244063fc8f0c5b50e6d62a768e2aefb8c09ac5ce10"},
+        {"sam_vit_b", 1, "f3998bf46dd25eef9f0ba9c5d439f46b91467bcaf6f981c426529b76c252bcb0"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const random_options opt = {.model = cases[i].model, .seed = 101, .half = cases[i].half};

@@ -53,13 +53,13 @@ static void small_files_read_as_pil_reads_them(void **state)
         uint64_t rgb = hash_of(&im);
         assert_int_equal(im.channels, 3);
         if (!s->mask_hash) {
-            assert_int_equal(image_read_mask(path, &im, &err), SAM_E_FORMAT);
+            assert_int_equal(image_read_mask(path, MASK_IDS, &im, &err), SAM_E_FORMAT);
             print_message("%-20s %d x %d rgb %016llx, as mask: %s\n", s->name, im.width, im.height,
                           (unsigned long long)rgb, err.text);
             assert_true(rgb == s->rgb_hash);
             continue;
         }
-        assert_int_equal(image_read_mask(path, &im, &err), SAM_OK);
+        assert_int_equal(image_read_mask(path, MASK_IDS, &im, &err), SAM_OK);
         print_message("%-20s %d x %d rgb %016llx mask %016llx\n", s->name, im.width, im.height, (unsigned long long)rgb,
                       (unsigned long long)hash_of(&im));
         assert_int_equal(im.width, s->width);
@@ -97,7 +97,7 @@ static void damaged_files_are_errors(void **state)
                 fail_msg("%s: %zu of %zu bytes are enough", small_images[i].name, length, n);
             assert_int_equal(err.status, SAM_E_FORMAT);
             assert_non_null(strstr(err.text, path));
-            assert_int_not_equal(image_read_mask(path, &im, &err), SAM_OK);
+            assert_int_not_equal(image_read_mask(path, MASK_IDS, &im, &err), SAM_OK);
             (void)image_read_size(path, &width, &height, &err);
         }
         for (size_t at = 0; at < n; at++) {
@@ -107,7 +107,7 @@ static void damaged_files_are_errors(void **state)
                 n_read++;
             else
                 n_refused++;
-            (void)image_read_mask(path, &im, &err);
+            (void)image_read_mask(path, MASK_IDS, &im, &err);
             bytes[at] ^= (uint8_t)(1 << at % 8);
         }
     }
@@ -182,7 +182,7 @@ static void written_files_come_back(void **state)
             assert_memory_equal(im.data + (size_t)y * (size_t)w * 3, pixels + (size_t)y * 512, (size_t)w * 3);
         for (int palette = 0; palette < 2; palette++) {
             assert_int_equal(image_write_mask(path, pixels, 512, w, h, palette, &err), SAM_OK);
-            assert_int_equal(image_read_mask(path, &im, &err), SAM_OK);
+            assert_int_equal(image_read_mask(path, MASK_IDS, &im, &err), SAM_OK);
             assert_int_equal(image_read_rgb(path, &again, &err), SAM_OK);
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++) {
@@ -238,6 +238,79 @@ static void palette_is_davis(void **state)
     }
 }
 
+/* Masks written as RGB: colours of the palette are numbers, gray is its value, one colour is one object, others are nobody's. */
+static void rgb_masks_keep_their_objects(void **state)
+{
+    static const struct {
+        uint8_t rgb[3][3];
+        int ids[3], object[3]; /* expected; -1: refused */
+    } cases[] = {
+        {{{0, 0, 0}, {128, 0, 0}, {0, 128, 0}}, {0, 1, 2}, {-1}},
+        {{{0, 0, 0}, {0, 128, 0}, {0, 128, 0}}, {0, 2, 2}, {0, 1, 1}}, /* object 2 alone stays object 2 */
+        {{{0, 0, 0}, {224, 224, 192}, {64, 0, 0}}, {0, 255, 8}, {-1}},
+        {{{0, 0, 0}, {255, 255, 255}, {255, 255, 255}}, {0, 1, 1}, {0, 1, 1}},
+        {{{0, 0, 0}, {200, 0, 0}, {200, 0, 0}}, {-1}, {0, 1, 1}},
+        {{{0, 0, 0}, {3, 3, 3}, {255, 255, 255}}, {0, 3, 255}, {-1}},
+        {{{0, 0, 0}, {200, 0, 0}, {0, 200, 0}}, {-1}, {-1}},
+        {{{0, 0, 0}, {0, 0, 0}, {0, 0, 0}}, {0, 0, 0}, {0, 0, 0}},
+    };
+    temp_dir dir;
+    char path[512];
+    image im = {0};
+    sam_error err = {0};
+    (void)state;
+    temp_dir_make(&dir);
+    temp_dir_file(&dir, "mask.png", path, sizeof path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(image_write_rgb(path, cases[i].rgb[0], 9, 3, 1, &err), SAM_OK);
+        for (int kind = 0; kind < 2; kind++) {
+            const int *expected = kind == MASK_IDS ? cases[i].ids : cases[i].object;
+            sam_status status = image_read_mask(path, kind, &im, &err);
+            assert_int_equal(status, expected[0] < 0 ? SAM_E_FORMAT : SAM_OK);
+            if (status != SAM_OK)
+                print_message("%s\n", err.text);
+            for (int x = 0; x < 3 && status == SAM_OK; x++)
+                assert_int_equal(im.data[x], expected[x]);
+        }
+    }
+    for (int i = 0; i < 256; i++) {
+        uint8_t rgb[3];
+        palette_color(i, rgb);
+        assert_int_equal(palette_index(rgb), i);
+    }
+    assert_int_equal(palette_index((const uint8_t[]){128, 0, 1}), -1);
+    image_free(&im);
+    temp_dir_remove(&dir);
+}
+
+/* 4 x 2 pixels of 16 bit gray, written by PIL. With 0, 4095, 30000, 65535, 7, 8, 9, 10 the upper bits are the picture; with 3000
+ * and 1 in place of the large ones all would be below 16 of 255. */
+static void sensor_bits_are_not_shown_as_black(void **state)
+{
+    static const char full[] =
+        "89504e470d0a1a0a0000000d49484452000000040000000210000000000a53fefc0000001a49444154789c6360"
+        "60e0ff5f6af0ff3f23033b032303230323002c4403bd1c5cb3a30000000049454e44ae426082";
+    static const char low[] =
+        "89504e470d0a1a0a0000000d49484452000000040000000210000000000a53fefc0000001a49444154789c636060"
+        "e0ffcfbd83819191819d81918191811100186101debb2eb2870000000049454e44ae426082";
+    temp_dir dir;
+    uint8_t bytes[256];
+    char path[512];
+    image im = {0};
+    sam_error err = {0};
+    (void)state;
+    temp_dir_make(&dir);
+    write_file(temp_dir_file(&dir, "full.png", path, sizeof path), bytes, unhex(full, bytes));
+    assert_int_equal(image_read_rgb(path, &im, &err), SAM_OK);
+    assert_true(im.data[3] == 15 && im.data[6] == 117 && im.data[9] == 255);
+    write_file(temp_dir_file(&dir, "low.png", path, sizeof path), bytes, unhex(low, bytes));
+    assert_int_equal(image_read_rgb(path, &im, &err), SAM_E_FORMAT);
+    print_message("%s\n", err.text);
+    assert_non_null(strstr(err.text, "no value reaches 4096"));
+    image_free(&im);
+    temp_dir_remove(&dir);
+}
+
 /* Hashes from PIL 13 with libjpeg-turbo 3.2. */
 static void real_frames_equal_pil(void **state)
 {
@@ -262,7 +335,8 @@ static void real_frames_equal_pil(void **state)
         snprintf(path, sizeof path, "%s/data/%s", SHARED_DIR, known[i].file);
         if (access(path, R_OK) != 0)
             continue;
-        sam_status status = known[i].mask ? image_read_mask(path, &im, &err) : image_read_rgb(path, &im, &err);
+        sam_status status =
+            known[i].mask ? image_read_mask(path, MASK_IDS, &im, &err) : image_read_rgb(path, &im, &err);
         if (status != SAM_OK)
             fail_msg("%s", err.text);
         print_message("%-52s %016llx\n", known[i].file, (unsigned long long)hash_of(&im));
@@ -284,6 +358,8 @@ int main(void)
         cmocka_unit_test(written_files_come_back),
         cmocka_unit_test(failed_writes_leave_nothing),
         cmocka_unit_test(palette_is_davis),
+        cmocka_unit_test(rgb_masks_keep_their_objects),
+        cmocka_unit_test(sensor_bits_are_not_shown_as_black),
         cmocka_unit_test(real_frames_equal_pil),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Sensors on made-up boards, and the verb monitor on real processes. */
+#include "board_power.h"
 #include "sensors.h"
 #include "verb_line.h"
 
@@ -38,6 +39,8 @@ static void a_jetson_is_read(void **state)
     tree_text(&tree, "orin/sys/class/thermal/thermal_zone1/temp", "51250\n");
     tree_text(&tree, "orin/sys/class/thermal/cooling_device0/temp", "99000\n");
     tree_text(&tree, "orin/sys/class/hwmon/hwmon3/name", "ina3221\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in1_label", "VDD_GPU_SOC\n");
+    tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in2_label", "VDD_CPU_CV\n");
     tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in1_input", "5000\n");
     tree_text(&tree, "orin/sys/class/hwmon/hwmon3/curr1_input", "1500\n");
     tree_text(&tree, "orin/sys/class/hwmon/hwmon3/in2_input", "5000\n");
@@ -76,6 +79,114 @@ static void a_jetson_is_read(void **state)
     tree_remove(&tree, "orin/proc/77");
     assert_int_equal(sensors_read(&s, 13, v), 0);
     sensors_close(&s);
+    unsetenv("SAMBENCH_NVML");
+}
+
+typedef struct rail {
+    const char *label; /* NULL: it has none */
+    int milliwatt;
+} rail;
+
+static void put_rail_file(const char *board, int iio, int monitor, const char *file, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/sys/%s%d/%s", board, iio ? "bus/iio/devices/iio:device" : "class/hwmon/hwmon",
+             monitor, file);
+    tree_text(&tree, path, text);
+}
+
+static void put_rail(const char *board, int iio, int i, const rail *r)
+{
+    char text[32], file[32];
+    int channel = i % 3 + !iio; /* counted from 0 by the one driver, from 1 by the other */
+    put_rail_file(board, iio, i / 3, "name", iio ? "ina3221x\n" : "ina3221\n");
+    snprintf(file, sizeof file, iio ? "rail_name_%d" : "in%d_label", channel);
+    snprintf(text, sizeof text, "%s\n", r->label ? r->label : "");
+    if (r->label)
+        put_rail_file(board, iio, i / 3, file, text);
+    snprintf(file, sizeof file, iio ? "in_power%d_input" : "curr%d_input", channel);
+    snprintf(text, sizeof text, "%d\n", r->milliwatt);
+    put_rail_file(board, iio, i / 3, file, text);
+    snprintf(file, sizeof file, "in%d_input", channel);
+    put_rail_file(board, iio, i / 3, file, "1000\n"); /* mV */
+}
+
+/* The rails of each board, as its Developer Guide lists them, three to a monitor. */
+static void rails_are_told_apart_by_label(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *board;
+        int iio; /* 1: the driver of JetPack 4 */
+        rail rails[6];
+        double expected;
+    } boards[] = {
+        {"nano", 1, {{"POM_5V_IN", 5000}, {"POM_5V_GPU", 1500}, {"POM_5V_CPU", 1200}}, 5},
+        {"tx2",
+         1,
+         {{"VDD_SYS_GPU", 900},
+          {"VDD_SYS_SOC", 700},
+          {"VDD_4V0_WIFI", 20},
+          {"VDD_IN", 6100},
+          {"VDD_SYS_CPU", 1300},
+          {"VDD_SYS_DDR", 1100}},
+         6.1},
+        {"agx_xavier",
+         0,
+         {{"GPU", 4000}, {"CPU", 2000}, {"SOC", 1500}, {"CV", 100}, {"VDDRQ", 700}, {"SYS5V", 3000}},
+         11.3},
+        {"xavier_nx", 0, {{"VDD_IN", 7000}, {"VDD_CPU_GPU_CV", 3000}, {"VDD_SOC", 1500}}, 7},
+        {"orin_nx", 0, {{"VDD_IN", 5000}, {"VDD_CPU_GPU_CV", 2000}, {"VDD_SOC", 1500}}, 5},
+        {"agx_orin",
+         0,
+         {{"VDD_GPU_SOC", 6000},
+          {"VDD_CPU_CV", 2000},
+          {"VIN_SYS_5V0", 4000},
+          {"NC", 9},
+          {"VDDQ_VDD2_1V8AO", 500},
+          {"NC", 9}},
+         12.5},
+        {"one_unnamed", 0, {{NULL, 5000}}, 5},
+        {"unnamed", 0, {{NULL, 5000}, {NULL, 2000}}, NAN},
+        {"none", 0, {{NULL, 0}}, NAN},
+    };
+    for (size_t k = 0; k < sizeof boards / sizeof *boards; k++) {
+        char root[256];
+        for (int i = 0; i < 6 && boards[k].rails[i].milliwatt; i++)
+            put_rail(boards[k].board, boards[k].iio, i, &boards[k].rails[i]);
+        snprintf(root, sizeof root, "%s", tree_path(&tree, "%s", boards[k].board));
+        double watt = board_power_w(root);
+        printf("%s: %.2f W, expected %.2f\n", boards[k].board, watt, boards[k].expected);
+        assert_true(isnan(boards[k].expected) ? isnan(watt) : fabs(watt - boards[k].expected) < 1e-9);
+    }
+}
+
+/* JetPack 6 and 7 have an NVML that supports little; what Tegra says takes the place, figure by figure. */
+static void nvml_that_supports_little(void **state)
+{
+    (void)state;
+    double v[N_SENSORS];
+    char root[256];
+    tree_text(&tree, "thin/sys/devices/platform/17000000.gpu/load", "500\n");
+    tree_text(&tree, "thin/sys/kernel/debug/nvmap/iovmm/clients", "total   102400K\n");
+    tree_text(&tree, "thin/sys/class/thermal/thermal_zone0/type", "cpu-thermal\n");
+    tree_text(&tree, "thin/sys/class/thermal/thermal_zone0/temp", "70000\n");
+    tree_text(&tree, "thin/sys/class/thermal/thermal_zone1/type", "gpu-thermal\n");
+    tree_text(&tree, "thin/sys/class/thermal/thermal_zone1/temp", "55000\n");
+    snprintf(root, sizeof root, "%s", tree_path(&tree, "thin"));
+    setenv("SAMBENCH_NVML", BUILD_DIR "/tests/fake_nvml.so", 1);
+    setenv("FAKE_NVML_UNSUPPORTED", "1", 1);
+    sensors s = {.root = root};
+    sensors_open(&s);
+    assert_int_equal(s.has_gpu, 1);
+    assert_int_equal(sensors_read(&s, 0, v), 1);
+    is_near(v[SENSOR_GPU_USED], 100);
+    is_near(v[SENSOR_GPU_LOAD], 50);
+    is_near(v[SENSOR_GPU_TEMPERATURE], 55);
+    is_near(v[SENSOR_GPU_POWER], 123.456); /* this one NVML does say */
+    assert_true(isnan(v[SENSOR_GPU_TOTAL]));
+    sensors_close(&s);
+    unsetenv("FAKE_NVML_UNSUPPORTED");
     unsetenv("SAMBENCH_NVML");
 }
 
@@ -178,8 +289,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_jetson_is_read),     cmocka_unit_test(nvml_is_asked),
-        cmocka_unit_test(a_program_is_watched), cmocka_unit_test(a_process_is_watched_until_it_ends),
+        cmocka_unit_test(a_jetson_is_read),          cmocka_unit_test(rails_are_told_apart_by_label),
+        cmocka_unit_test(nvml_that_supports_little), cmocka_unit_test(nvml_is_asked),
+        cmocka_unit_test(a_program_is_watched),      cmocka_unit_test(a_process_is_watched_until_it_ends),
         cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -158,11 +158,50 @@ static void regressions_are_found(void **state)
     tree_text(
         &tree, "seed/sav_benchmark_summary.csv",
         "video,object,model,imgsz,precision,fps,JandF,J,F,metric,status\nv,0,edgetam_points,512,bf16,9,0.5,0.5,0.5,seed,ok\n");
-    verb_line(&result, &tree, 0, "report @/seed --baseline @/sav --fail_on_regression --out @/r.html");
+    verb_line(&result, &tree, 1, "report @/seed --baseline @/sav --fail_on_regression --out @/r.html");
+    verb_line(&result, &tree, 0, "report @/seed --baseline @/sav --fail_on_regression --allow_missing --out @/r.html");
     assert_non_null(strstr(result.text, "not compared: the two runs were scored by different metrics"));
     assert_non_null(strstr(read_page("r.html"), "scored by another metric"));
     assert_null(strstr(page, "Most accurate"));
     verb_says(&tree, 1, "no row in common", "report @/other --baseline @/base --fail_on_regression --out @/r.html");
+}
+
+/* A model that broke has no figures to be worse; the gate fails all the same, unless that is allowed. */
+static void what_cannot_be_compared_fails_the_gate(void **state)
+{
+    (void)state;
+#define GATE_HEAD "video,object,model,imgsz,precision,fps,cpu_peak_rss_MiB,J,F,JandF,metric,status\n"
+#define GOOD(model)                                                                                                    \
+    "v,000," model ",64,fp32,10,100,0.5,0.5,0.5,sav,ok\nw,000," model ",64,fp32,10,100,0.5,0.5,0.5,sav,ok\n"
+    static const struct {
+        const char *name, *rows, *says;
+    } broken[] = {
+        {"failed", "v,000,b,64,fp32,,,,,,sav,error: GPU lost\nw,000,b,64,fp32,,,,,,sav,error: GPU lost\n",
+         "2 rows of the"},
+        {"absent", "", "2 rows of the"},
+        {"one_absent", "v,000,b,64,fp32,10,100,0.5,0.5,0.5,sav,ok\n", "1 rows of the"},
+        {"nan", "v,000,b,64,fp32,10,100,nan,nan,nan,sav,ok\nw,000,b,64,fp32,10,100,nan,nan,nan,sav,ok\n",
+         "J&F        2 rows"},
+        {"unscored", "v,000,b,64,fp32,10,100,,,,sav,ok\nw,000,b,64,fp32,10,100,,,,sav,ok\n", "J&F        2 rows"},
+        {"stopped", "v,000,b,64,fp32,0,100,0.5,0.5,0.5,sav,ok\nw,000,b,64,fp32,0,100,0.5,0.5,0.5,sav,ok\n",
+         "fps        2 rows"},
+    };
+    char path[96], text[2048];
+    tree_text(&tree, "gate/sav_benchmark_summary.csv", GATE_HEAD GOOD("a") GOOD("b"));
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        snprintf(path, sizeof path, "%s/sav_benchmark_summary.csv", broken[i].name);
+        snprintf(text, sizeof text, "%s%s%s", GATE_HEAD, GOOD("a"), broken[i].rows);
+        tree_text(&tree, path, text);
+        snprintf(text, sizeof text, "report @/%s --baseline @/gate --fail_on_regression --out @/r.html",
+                 broken[i].name);
+        verb_line(&result, &tree, 1, text);
+        assert_non_null(strstr(result.text, broken[i].says));
+        assert_non_null(strstr(read_page("r.html"), "rows are missing"));
+        snprintf(text, sizeof text, "report @/%s --baseline @/gate --fail_on_regression --allow_missing --out @/r.html",
+                 broken[i].name);
+        verb_line(&result, &tree, 0, text);
+    }
+    verb_line(&result, &tree, 0, "report @/gate --baseline @/gate --fail_on_regression --out @/r.html");
 }
 
 static void several_folders_and_failed_rows(void **state)
@@ -400,10 +439,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_becomes_a_page),        cmocka_unit_test(frames_add_up_to_their_row),
-        cmocka_unit_test(regressions_are_found),       cmocka_unit_test(several_folders_and_failed_rows),
-        cmocka_unit_test(other_verbs_are_on_the_page), cmocka_unit_test(labels_stay_apart),
-        cmocka_unit_test(a_browser_shows_it),          cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(a_run_becomes_a_page),
+        cmocka_unit_test(frames_add_up_to_their_row),
+        cmocka_unit_test(regressions_are_found),
+        cmocka_unit_test(what_cannot_be_compared_fails_the_gate),
+        cmocka_unit_test(several_folders_and_failed_rows),
+        cmocka_unit_test(other_verbs_are_on_the_page),
+        cmocka_unit_test(labels_stay_apart),
+        cmocka_unit_test(a_browser_shows_it),
+        cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -412,9 +412,9 @@ static void baselines_need_no_model(void **state)
     csv_close(&t);
     image first = {0}, last = {0};
     const char *path = tree_path(&tree, "baselines/masks/baseline_copy/disc/000/00005.png");
-    assert_int_equal(image_read_mask(path, &last, NULL), SAM_OK);
+    assert_int_equal(image_read_mask(path, MASK_IDS, &last, NULL), SAM_OK);
     path = tree_path(&tree, "discs/Annotations_6fps/disc/000/00000.png");
-    assert_int_equal(image_read_mask(path, &first, NULL), SAM_OK);
+    assert_int_equal(image_read_mask(path, MASK_IDS, &first, NULL), SAM_OK);
     for (int i = 0; i < H * W; i++)
         assert_true(!first.data[i] == !last.data[i]);
     image_free(&first);
@@ -455,7 +455,8 @@ static void read_masks(const char *out, int frame, image *im)
 {
     sam_error err;
     *im = (image){0};
-    if (image_read_mask(tree_path(&tree, "%s/masks/sam2_tiny_bbox/bear/%05d.png", out, frame), im, &err) != SAM_OK)
+    if (image_read_mask(tree_path(&tree, "%s/masks/sam2_tiny_bbox/bear/%05d.png", out, frame), MASK_IDS, im, &err) !=
+        SAM_OK)
         fail_msg("%s", err.text);
     assert_true(im->width == W && im->height == H);
 }

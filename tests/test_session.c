@@ -721,6 +721,7 @@ static void test_plan_is_what_open_takes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_allocation), /* first: what libraries keep from first use is not there yet */
         cmocka_unit_test(test_plan_is_what_open_takes),
         cmocka_unit_test(test_model_options),
         cmocka_unit_test(test_session_options),
@@ -731,7 +732,6 @@ int main(void)
         cmocka_unit_test(test_objects_come_and_go),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_most_objects),
-        cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_constant_memory),
         cmocka_unit_test(test_frame_formats),
     };

@@ -113,7 +113,7 @@ static void check_objects(const char *path, int n_frames, int n_objects)
         int w = SYNTHETIC_WIDTH, h = SYNTHETIC_HEIGHT, area = 0, x0 = w, y0 = h, x1 = -1, y1 = -1;
         char want[80] = "0,,,,", got[80];
         const char *png = tree_path(&tree, "out/deep/masks/%03d/%s.png", atoi(csv_cell(&t, r, 2)), csv_cell(&t, r, 1));
-        assert_int_equal(image_read_mask(png, &mask, &err), SAM_OK);
+        assert_int_equal(image_read_mask(png, MASK_IDS, &mask, &err), SAM_OK);
         for (int i = 0; i < w * h; i++)
             if (mask.data[i]) {
                 area++;
@@ -160,7 +160,7 @@ static void writes_masks_overlay_dump_and_figures(void **state)
             strcpy(name + n, "mask");
             const st_tensor *m = expect_tensor(&dump, name, ST_U8, SYNTHETIC_HEIGHT, SYNTHETIC_WIDTH);
             const char *path = tree_path(&tree, "out/deep/masks/%03d/%05d.png", id, t);
-            assert_int_equal(image_read_mask(path, &mask, &err), SAM_OK);
+            assert_int_equal(image_read_mask(path, MASK_IDS, &mask, &err), SAM_OK);
             for (int64_t i = 0; i < st_count(m); i++)
                 assert_int_equal(((const uint8_t *)m->data)[i], mask.data[i] != 0);
         }
@@ -398,6 +398,23 @@ static void converts_official_files_once(void **state)
     st_close(&b);
 }
 
+/* A mask with two ids is two objects: neither of them is guessed. */
+static void a_mask_prompt_is_one_object(void **state)
+{
+    (void)state;
+    static command_result r;
+    static uint8_t mask[SYNTHETIC_WIDTH * SYNTHETIC_HEIGHT];
+    fill_box(mask, SYNTHETIC_WIDTH, 10, 10, 40, 40, 1);
+    fill_box(mask, SYNTHETIC_WIDTH, 60, 10, 90, 40, 2);
+    tree_mask(&tree, "two.png", mask, SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT);
+    command(&r,
+            "sambench track --weights %s/model.safetensors --device cpu --imgsz 64 --input %s/short --mask %s/two.png",
+            tree.root, tree.root, tree.root);
+    printf("%s", r.text);
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.text, "two.png: holds the values 1 and 2, expected the mask of one object"));
+}
+
 /* Ctrl-C between frames: what has been tracked is written, the exit status says that it is not all. */
 static void keeps_results_when_interrupted(void **state)
 {
@@ -508,6 +525,7 @@ int main(void)
         cmocka_unit_test(names_ranges),
         cmocka_unit_test(applies_corrections_when_told),
         cmocka_unit_test(converts_official_files_once),
+        cmocka_unit_test(a_mask_prompt_is_one_object),
         cmocka_unit_test(keeps_results_when_interrupted),
         cmocka_unit_test(segments_an_image),
         cmocka_unit_test(takes_previous_logits_and_boxes),

@@ -21,7 +21,7 @@ static const char help[] =
     "      --digest prints the SHA-256 over the official tensors (OUT may then be left out); default seed 101\n"
     "  samconvert --version | --help\n"
     "\n"
-    "NAME: sam2.1_hiera_tiny, _small, _base_plus, _large; sam2_hiera_...; edgetam; short: sam2.1_t, sam2_b+\n";
+    "NAME: sam2.1_hiera_tiny, _small, _base_plus, _large; sam2_hiera_...; edgetam; sam_vit_b, _l, _h; short: sam2.1_t, sam2_b+, sam_b\n";
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

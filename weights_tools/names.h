@@ -23,6 +23,15 @@ typedef struct scope {
 } scope;
 scope names_at(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+void want_linear(tensor_set *s, int n_out, int n_in, const char *where);
+void want_one(tensor_set *s, int n, const char *name); /* an embedding [1, n]             */
+
+/* Parts that SAM v1 and SAM 2 share, under their prefix: "prompt_encoder" and "mask_decoder", or "sam_..." in SAM 2. */
+void names_prompt_encoder(tensor_set *s, int d, const char *where);
+void names_mask_decoder(tensor_set *s, const model_config *c, const char *where);
+/* SAM v1, all of it. */
+void names_vit(tensor_set *s, const model_config *c);
+
 /* What EdgeTAM has in place of Hiera, and besides SAM 2. */
 void names_repvit(tensor_set *s, const model_config *c);
 void names_perceiver(tensor_set *s, const model_config *c);

@@ -1,6 +1,6 @@
 /* names_hf.c - see names_hf.h. The renames of transformers' convert_sam2_video_to_hf.py and
- * convert_edgetam_video_to_hf.py, applied to the official name in order. Besides names, Hugging Face
- *   stacks sam_prompt_encoder.point_embeddings.0..3.weight into one point_embed table,
+ * convert_edgetam_video_to_hf.py and convert_sam_to_hf.py, applied to the official name in order. Besides names, Hugging Face
+ *   (SAM 2) stacks sam_prompt_encoder.point_embeddings.0..3.weight into one point_embed table,
  *   splits the perceiver's to_kv into k_proj and v_proj,
  *   stores pe_layer.positional_encoding_gaussian_matrix twice. */
 #include "names_hf.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum models { BOTH, EDGETAM_ONLY } models;
+typedef enum models { BOTH, EDGETAM_ONLY, VIT_ONLY } models; /* both: with and without EdgeTAM, and SAM v1 */
 
 static const struct rename {
     models models;
@@ -72,6 +72,14 @@ static const struct rename {
     {BOTH, NULL, "image_encoder.trunk", "vision_encoder.backbone"},
     {BOTH, NULL, "patch_embed.proj", "patch_embed.projection"},
     {EDGETAM_ONLY, NULL, "backbone.body", "backbone.timm_model"},
+    /* SAM v1 */
+    {VIT_ONLY, NULL, "neck.0", "neck.conv1"},
+    {VIT_ONLY, NULL, "neck.1", "neck.layer_norm1"},
+    {VIT_ONLY, NULL, "neck.2", "neck.conv2"},
+    {VIT_ONLY, NULL, "neck.3", "neck.layer_norm2"},
+    {VIT_ONLY, NULL, "image_encoder.blocks", "vision_encoder.layers"},
+    {VIT_ONLY, NULL, "image_encoder", "vision_encoder"},
+    {VIT_ONLY, NULL, "point_embeddings", "point_embed"},
     /* everywhere */
     {BOTH, NULL, ".norm", ".layer_norm"},
     {BOTH, NULL, "out_proj", "o_proj"},
@@ -101,11 +109,22 @@ static void replace(char name[NAME_MAX_BYTES], const char *from, const char *to)
     snprintf(at, NAME_MAX_BYTES - (size_t)(at - name), "%s%s", to, rest);
 }
 
-void hf_source_of(const char *official, int is_edgetam, hf_source *out)
+/* SAM v1 keeps out_proj, lin1 and lin2, and its neck is no pyramid. */
+static int applies(const struct rename *r, model_trunk trunk, const char *name)
+{
+    int is_vit = trunk == TRUNK_VIT;
+    if (r->models == EDGETAM_ONLY ? trunk != TRUNK_REPVIT : r->models == VIT_ONLY && !is_vit)
+        return 0;
+    if (is_vit && (strcmp(r->from, "out_proj") == 0 || strcmp(r->from, "image_encoder.neck") == 0))
+        return 0;
+    return !r->inside || strstr(name, r->inside) != NULL;
+}
+
+void hf_source_of(const char *official, model_trunk trunk, hf_source *out)
 {
     static const char points[] = "sam_prompt_encoder.point_embeddings.";
     *out = (hf_source){.row = -1};
-    if (strncmp(official, points, sizeof points - 1) == 0) {
+    if (trunk != TRUNK_VIT && strncmp(official, points, sizeof points - 1) == 0) {
         out->row = official[sizeof points - 1] - '0';
         snprintf(out->name, sizeof out->name, "prompt_encoder.point_embed.weight");
         return;
@@ -114,7 +133,7 @@ void hf_source_of(const char *official, int is_edgetam, hf_source *out)
     if (strcmp(official, "spatial_perceiver.latents") == 0)
         snprintf(out->name, sizeof out->name, "spatial_perceiver.latents_1d");
     for (size_t i = 0; i < sizeof renames / sizeof renames[0]; i++)
-        if ((renames[i].models == BOTH || is_edgetam) && (!renames[i].inside || strstr(out->name, renames[i].inside)))
+        if (applies(&renames[i], trunk, out->name))
             replace(out->name, renames[i].from, renames[i].to);
     if (strstr(out->name, ".to_kv.")) {
         memcpy(out->second, out->name, sizeof out->second);

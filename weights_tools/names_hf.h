@@ -1,5 +1,5 @@
 /* names_hf.h - where a tensor of the official state dict is found in a Hugging Face checkpoint (transformers'
- * Sam2VideoModel and EdgeTamVideoModel, model.safetensors). */
+ * Sam2VideoModel, EdgeTamVideoModel and SamModel, model.safetensors). */
 #ifndef NAMES_HF_H
 #define NAMES_HF_H
 
@@ -13,7 +13,7 @@ typedef struct hf_source {
 
 enum { HF_POINT_ROWS = 4 };
 
-void hf_source_of(const char *official, int is_edgetam, hf_source *out);
+void hf_source_of(const char *official, model_trunk trunk, hf_source *out);
 
 /* The same table is stored under two names; either will do. */
 #define HF_POSITION_TABLE  "prompt_encoder.shared_embedding.positional_embedding"

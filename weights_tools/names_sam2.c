@@ -19,7 +19,7 @@ void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, .
 }
 
 /* weight [out, in], bias [out] */
-static void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
+void want_linear(tensor_set *s, int n_out, int n_in, const char *where)
 {
     want(s, 2, SHAPE(n_out, n_in), "%s.weight", where);
     want(s, 1, SHAPE(n_out), "%s.bias", where);
@@ -37,7 +37,7 @@ void want_norm(tensor_set *s, int n, const char *where)
     want(s, 1, SHAPE(n), "%s.bias", where);
 }
 
-static void want_one(tensor_set *s, int n, const char *name)
+void want_one(tensor_set *s, int n, const char *name)
 {
     want(s, 2, SHAPE(1, n), "%s", name);
 }
@@ -141,30 +141,38 @@ static void memory_encoder(tensor_set *s, int d)
 
 /* --------------------------------------------------------------------- prompt encoder, mask decoder ---- */
 
-static void prompt_encoder(tensor_set *s, int d)
+void names_prompt_encoder(tensor_set *s, int d, const char *where)
 {
-    want(s, 2, SHAPE(2, d / 2), "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix");
+    want(s, 2, SHAPE(2, d / 2), "%s.pe_layer.positional_encoding_gaussian_matrix", where);
     for (int i = 0; i < 4; i++)
-        want_one(s, d, names_at("sam_prompt_encoder.point_embeddings.%d.weight", i).text);
-    want_one(s, d, "sam_prompt_encoder.not_a_point_embed.weight");
-    want_conv(s, 4, 1, 2, "sam_prompt_encoder.mask_downscaling.0");
-    want_norm(s, 4, "sam_prompt_encoder.mask_downscaling.1");
-    want_conv(s, 16, 4, 2, "sam_prompt_encoder.mask_downscaling.3");
-    want_norm(s, 16, "sam_prompt_encoder.mask_downscaling.4");
-    want_conv(s, d, 16, 1, "sam_prompt_encoder.mask_downscaling.6");
-    want_one(s, d, "sam_prompt_encoder.no_mask_embed.weight");
+        want_one(s, d, names_at("%s.point_embeddings.%d.weight", where, i).text);
+    want_one(s, d, names_at("%s.not_a_point_embed.weight", where).text);
+    want_conv(s, 4, 1, 2, names_at("%s.mask_downscaling.0", where).text);
+    want_norm(s, 4, names_at("%s.mask_downscaling.1", where).text);
+    want_conv(s, 16, 4, 2, names_at("%s.mask_downscaling.3", where).text);
+    want_norm(s, 16, names_at("%s.mask_downscaling.4", where).text);
+    want_conv(s, d, 16, 1, names_at("%s.mask_downscaling.6", where).text);
+    want_one(s, d, names_at("%s.no_mask_embed.weight", where).text);
 }
 
-static void two_way_transformer(tensor_set *s, int d, const char *where)
+/* The feed-forward layers of the decoder's blocks; segment-anything calls them lin1 and lin2. */
+static void feed_forward(tensor_set *s, const model_config *c, const char *where)
 {
-    const int half = d / 2;
+    const int d = c->d_model, is_vit = c->trunk == TRUNK_VIT;
+    want_linear(s, 8 * d, d, names_at("%s.mlp.%s", where, is_vit ? "lin1" : "layers.0").text);
+    want_linear(s, d, 8 * d, names_at("%s.mlp.%s", where, is_vit ? "lin2" : "layers.1").text);
+}
+
+static void two_way_transformer(tensor_set *s, const model_config *c, const char *where)
+{
+    const int d = c->d_model, half = d / 2;
     for (int i = 0; i < 2; i++) {
         scope layer = names_at("%s.layers.%d", where, i);
         attention(s, d, d, d, names_at("%s.self_attn", layer.text).text);
         want_norm(s, d, names_at("%s.norm1", layer.text).text);
         attention(s, d, half, d, names_at("%s.cross_attn_token_to_image", layer.text).text);
         want_norm(s, d, names_at("%s.norm2", layer.text).text);
-        mlp(s, d, 8 * d, d, 2, names_at("%s.mlp", layer.text).text);
+        feed_forward(s, c, layer.text);
         want_norm(s, d, names_at("%s.norm3", layer.text).text);
         want_norm(s, d, names_at("%s.norm4", layer.text).text);
         attention(s, d, half, d, names_at("%s.cross_attn_image_to_token", layer.text).text);
@@ -180,22 +188,27 @@ static void upscale(tensor_set *s, int n_in, int n_out, const char *where)
     want(s, 1, SHAPE(n_out), "%s.bias", where);
 }
 
-static void mask_decoder(tensor_set *s, int d)
+/* SAM 2's has an object score and takes finer features. */
+void names_mask_decoder(tensor_set *s, const model_config *c, const char *where)
 {
-    const int n_masks = 4;
-    two_way_transformer(s, d, "sam_mask_decoder.transformer");
-    want_one(s, d, "sam_mask_decoder.iou_token.weight");
-    want(s, 2, SHAPE(n_masks, d), "sam_mask_decoder.mask_tokens.weight");
-    want_one(s, d, "sam_mask_decoder.obj_score_token.weight");
-    upscale(s, d, d / 4, "sam_mask_decoder.output_upscaling.0");
-    want_norm(s, d / 4, "sam_mask_decoder.output_upscaling.1");
-    upscale(s, d / 4, d / 8, "sam_mask_decoder.output_upscaling.3");
-    want_conv(s, d / 8, d, 1, "sam_mask_decoder.conv_s0");
-    want_conv(s, d / 4, d, 1, "sam_mask_decoder.conv_s1");
+    const int n_masks = 4, d = c->d_model, is_vit = c->trunk == TRUNK_VIT;
+    two_way_transformer(s, c, names_at("%s.transformer", where).text);
+    want_one(s, d, names_at("%s.iou_token.weight", where).text);
+    want(s, 2, SHAPE(n_masks, d), "%s.mask_tokens.weight", where);
+    if (!is_vit)
+        want_one(s, d, names_at("%s.obj_score_token.weight", where).text);
+    upscale(s, d, d / 4, names_at("%s.output_upscaling.0", where).text);
+    want_norm(s, d / 4, names_at("%s.output_upscaling.1", where).text);
+    upscale(s, d / 4, d / 8, names_at("%s.output_upscaling.3", where).text);
+    if (!is_vit) {
+        want_conv(s, d / 8, d, 1, names_at("%s.conv_s0", where).text);
+        want_conv(s, d / 4, d, 1, names_at("%s.conv_s1", where).text);
+    }
     for (int i = 0; i < n_masks; i++)
-        mlp(s, d, d, d / 8, 3, names_at("sam_mask_decoder.output_hypernetworks_mlps.%d", i).text);
-    mlp(s, d, d, n_masks, 3, "sam_mask_decoder.iou_prediction_head");
-    mlp(s, d, d, 1, 3, "sam_mask_decoder.pred_obj_score_head");
+        mlp(s, d, d, d / 8, 3, names_at("%s.output_hypernetworks_mlps.%d", where, i).text);
+    mlp(s, d, d, n_masks, 3, names_at("%s.iou_prediction_head", where).text);
+    if (!is_vit)
+        mlp(s, d, d, 1, 3, names_at("%s.pred_obj_score_head", where).text);
 }
 
 /* -------------------------------------------------------------------------------------------- models ---- */
@@ -219,8 +232,8 @@ static void names_after_trunk(tensor_set *s, const model_config *c, const int ne
     want_conv(s, 1, 1, 4, "mask_downsample");
     memory_attention(s, c);
     memory_encoder(s, d);
-    prompt_encoder(s, d);
-    mask_decoder(s, d);
+    names_prompt_encoder(s, d, "sam_prompt_encoder");
+    names_mask_decoder(s, c, "sam_mask_decoder");
     mlp(s, d, d, d, 3, "obj_ptr_proj");
     if (c->is_21)
         want_linear(s, MEM_DIM, d, "obj_ptr_tpos_proj");
@@ -229,12 +242,15 @@ static void names_after_trunk(tensor_set *s, const model_config *c, const int ne
 sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err)
 {
     *out = (tensor_set){0};
-    names_before_trunk(out, c);
-    if (c->trunk == TRUNK_HIERA) {
+    if (c->trunk == TRUNK_VIT) {
+        names_vit(out, c);
+    } else if (c->trunk == TRUNK_HIERA) {
+        names_before_trunk(out, c);
         const int n = c->embed_dim, neck[4] = {8 * n, 4 * n, 2 * n, n};
         hiera(out, c);
         names_after_trunk(out, c, neck);
     } else {
+        names_before_trunk(out, c);
         const int neck[4] = {c->widths[3], c->widths[2], c->widths[1], c->widths[0]};
         names_repvit(out, c);
         names_after_trunk(out, c, neck);

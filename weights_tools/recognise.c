@@ -20,7 +20,7 @@ static void find_parts(const tensor_set *file, const st_tensor *wanted, const re
 {
     *p = (parts){.n = 1, .row = -1, .expected = {*wanted, *wanted}};
     if (r->naming == NAMING_HF) {
-        hf_source_of(wanted->name, r->config->trunk == TRUNK_REPVIT, &p->hf);
+        hf_source_of(wanted->name, r->config->trunk, &p->hf);
         p->expected[0].name = p->hf.name;
         p->row = p->hf.row;
         if (p->row >= 0)
@@ -92,8 +92,8 @@ sam_status recognise(const char *path, const tensor_set *file, const char *model
         best.config = only;
     if (!best.config || (!only && share < enough))
         return fail(err, SAM_E_FORMAT,
-                    "%s: its %zu tensors (first: %.100s) are not those of SAM 2, SAM 2.1 or EdgeTAM; see --model", path,
-                    file->n_tensors, file->n_tensors ? file->tensors[0].name : "none");
+                    "%s: its %zu tensors (first: %.100s) are not those of SAM, SAM 2, SAM 2.1 or EdgeTAM; see --model",
+                    path, file->n_tensors, file->n_tensors ? file->tensors[0].name : "none");
     *out = best;
     return SAM_OK;
 }

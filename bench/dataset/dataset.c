@@ -169,10 +169,9 @@ static sam_status find_frames(const dataset *d, dataset_video *v, const char *na
     TRY(path_join(&v->frames_dir, frames_root, name, err));
     if (path_is_folder(v->frames_dir)) {
         TRY(listing_read(v->frames_dir, "jpg|jpeg|png", &v->frames, err));
-        listing_sort_by_number(&v->frames);
         if (!v->frames.n)
             return fail(err, SAM_E_FORMAT, "%s: holds no .jpg or .png frame", v->frames_dir);
-        return SAM_OK;
+        return listing_check_order(&v->frames, v->frames_dir, err);
     }
     TRY(find_video_file(d, v, name, err));
     if (!v->video_file && d->layout == DATASET_SAV_TRAIN)
@@ -246,9 +245,10 @@ static sam_status find_object_masks(dataset_video *v, const char *folder, const 
 {
     listing masks = {0};
     TRY(listing_read(folder, "png", &masks, err));
-    listing_sort_by_number(&masks);
-    sam_status status = masks.n ? add_object(v, name, 0, folder, &masks, 0, err)
+    sam_status status = masks.n ? listing_check_order(&masks, folder, err)
                                 : fail(err, SAM_E_FORMAT, "%s: holds no .png annotation", folder);
+    if (status == SAM_OK)
+        status = add_object(v, name, 0, folder, &masks, 0, err);
     listing_free(&masks);
     return status;
 }
@@ -278,9 +278,9 @@ static sam_status find_index_masks(dataset_video *v, sam_error *err)
 {
     int frame = 0;
     TRY(listing_read(v->masks_dir, "png", &v->masks, err));
-    listing_sort_by_number(&v->masks);
     if (!v->masks.n)
         return fail(err, SAM_E_FORMAT, "%s: holds no .png annotation", v->masks_dir);
+    TRY(listing_check_order(&v->masks, v->masks_dir, err));
     for (int i = 0; i < v->masks.n; i++)
         TRY(frame_of_mask(v, v->masks_dir, v->masks.names[i], &frame, err));
     return SAM_OK;
@@ -353,30 +353,31 @@ sam_status dataset_open(dataset *d, const char *split_dir, const dataset_options
 
 /* ---- objects of index masks ---- */
 
-static sam_status read_index_mask(const dataset_video *v, int mask, image *out, sam_error *err)
+/* The objects of DAVIS are those of its first picture, so one colour there is one object. */
+static mask_kind kind_of_ids(const dataset *d)
+{
+    return d->layout == DATASET_DAVIS ? MASK_ONE_HUE : MASK_IDS;
+}
+
+static sam_status read_index_mask(const dataset *d, const dataset_video *v, int mask, image *out, sam_error *err)
 {
     char *path;
     TRY(path_join(&path, v->masks_dir, v->masks.names[mask], err));
-    sam_status status = image_read_mask(path, out, err);
-    if (status == SAM_OK && out->many_colours)
-        status =
-            fail(err, SAM_E_FORMAT,
-                 "%s: is an RGB picture of several colours, expected object numbers (a palette or gray PNG), as the "
-                 "data set has them",
-                 path);
+    sam_status status = image_read_mask(path, kind_of_ids(d), out, err);
     free(path);
     return status;
 }
 
 /* first[value] = the first mask file that shows a value, or -1. Reads `n_read` files. */
-static sam_status first_masks(const dataset_video *v, int n_read, int first[MAX_VALUES], sam_error *err)
+static sam_status first_masks(const dataset *d, const dataset_video *v, int n_read, int first[MAX_VALUES],
+                              sam_error *err)
 {
     image im = {0};
     sam_status status = SAM_OK;
     for (int i = 0; i < MAX_VALUES; i++)
         first[i] = -1;
     for (int i = 0; i < n_read; i++) {
-        status = read_index_mask(v, i, &im, err);
+        status = read_index_mask(d, v, i, &im, err);
         if (status != SAM_OK)
             break;
         size_t n_px = (size_t)im.width * im.height;
@@ -391,7 +392,7 @@ static sam_status first_masks(const dataset_video *v, int n_read, int first[MAX_
 static sam_status add_index_objects(const dataset *d, dataset_video *v, sam_error *err)
 {
     int first[MAX_VALUES], n_values = 0;
-    TRY(first_masks(v, d->layout == DATASET_DAVIS ? 1 : v->masks.n, first, err));
+    TRY(first_masks(d, v, d->layout == DATASET_DAVIS ? 1 : v->masks.n, first, err));
     for (int i = 1; i < MAX_VALUES; i++)
         n_values += first[i] >= 0;
     if (!n_values)
@@ -507,9 +508,10 @@ static sam_status mask_path(const dataset *d, const dataset_video *v, const data
     return status;
 }
 
-static sam_status read_mask_at(const char *path, int value, int width, int height, image *out, sam_error *err)
+static sam_status read_mask_at(const char *path, mask_kind kind, int value, int width, int height, image *out,
+                               sam_error *err)
 {
-    TRY(image_read_mask(path, out, err));
+    TRY(image_read_mask(path, kind, out, err));
     if ((width || height) && (out->width != width || out->height != height))
         return fail(err, SAM_E_FORMAT, "%s: is %d x %d, expected %d x %d as the video's frames", path, out->width,
                     out->height, width, height);
@@ -529,7 +531,7 @@ sam_status dataset_read_mask(const dataset *d, int video, int object, int frame,
         return read_train_mask(d, v, o, frame, width, height, out, err);
     char *path;
     TRY(mask_path(d, v, o, frame, &path, err));
-    sam_status status = read_mask_at(path, o->value, width, height, out, err);
+    sam_status status = read_mask_at(path, o->value ? kind_of_ids(d) : MASK_OBJECT, o->value, width, height, out, err);
     free(path);
     return status;
 }

@@ -9,8 +9,8 @@
  *   SA-V train   <video>.mp4 with <video>_manual.json or <video>_auto.json (sav_train.h) in one folder, or in folders
  *            sav_000, sav_001 ... of it, SPLIT.txt
  *
- * The root is split_dir, or split_dir/split_name. Frames count from 0 in the order of their file names, by number where
- * all names are numbers; a mask belongs to the frame with its name. Everything but pixels is checked when the set is opened. */
+ * The root is split_dir, or split_dir/split_name. Frames count from 0 in the order of their file names (name_compare in
+ * listing.h); a mask belongs to the frame with its name. Everything but pixels is checked when the set is opened. */
 #ifndef DATASET_H
 #define DATASET_H
 

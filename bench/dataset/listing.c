@@ -40,32 +40,94 @@ sam_status listing_add(listing *l, const char *name, size_t n_name, sam_error *e
     return SAM_OK;
 }
 
-static int compare(const void *a, const void *b)
+/* Where two names differ first, at their digits or at a character. */
+typedef struct difference {
+    const char *x, *y;   /* where they differ; a run of digits from its first digit on */
+    size_t n_x, n_y;     /* digits there, 0: a character                                 */
+    int order, fraction; /* <0, 0, >0 as numbers; 1: both runs follow a point and digits   */
+} difference;
+
+static int digit(char c)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return c >= '0' && c <= '9';
 }
 
-/* Compares stems of digits as numbers of any length. */
-static int compare_numbers(const void *a, const void *b)
+static size_t run_of_digits(const char *s, const char *end)
 {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    const char *x_digits = x + strspn(x, "0"), *y_digits = y + strspn(y, "0");
-    size_t n_x = strspn(x_digits, "0123456789"), n_y = strspn(y_digits, "0123456789");
-    if (n_x != n_y)
-        return n_x < n_y ? -1 : 1;
-    int order = strncmp(x_digits, y_digits, n_x);
+    size_t n = 0;
+    while (s + n < end && digit(s[n]))
+        n++;
+    return n;
+}
+
+/* Two runs of digits of any length as numbers. */
+static int compare_runs(const char *x, size_t n_x, const char *y, size_t n_y)
+{
+    while (n_x && *x == '0')
+        x++, n_x--;
+    while (n_y && *y == '0')
+        y++, n_y--;
+    return n_x != n_y ? (n_x < n_y ? -1 : 1) : memcmp(x, y, n_x);
+}
+
+static difference first_difference(const char *x, const char *y)
+{
+    const char *x_start = x, *x_end = x + stem_length(x), *y_end = y + stem_length(y);
+    while (x < x_end && y < y_end) {
+        size_t n_x = run_of_digits(x, x_end), n_y = run_of_digits(y, y_end);
+        if (n_x && n_y) {
+            int order = compare_runs(x, n_x, y, n_y);
+            if (order)
+                return (difference){x, y, n_x, n_y, order, x - x_start >= 2 && x[-1] == '.' && digit(x[-2])};
+            x += n_x;
+            y += n_y;
+        } else if (*x != *y) {
+            return (difference){x, y, 0, 0, (unsigned char)*x < (unsigned char)*y ? -1 : 1, 0};
+        } else {
+            x++;
+            y++;
+        }
+    }
+    return (difference){x, y, 0, 0, (x < x_end) - (y < y_end), 0};
+}
+
+int name_compare(const char *x, const char *y)
+{
+    int order = first_difference(x, y).order;
     return order ? order : strcmp(x, y);
 }
 
-void listing_sort_by_number(listing *l)
+static int compare(const void *a, const void *b)
 {
-    for (int i = 0; i < l->n; i++) {
-        size_t n_digits = strspn(l->names[i], "0123456789");
-        if (!n_digits || n_digits != stem_length(l->names[i]))
-            return;
+    return name_compare(*(char *const *)a, *(char *const *)b);
+}
+
+/* Digits after a point read as a decimal fraction: 5 is more than 25. */
+static int compare_fractions(const difference *d)
+{
+    size_t n = d->n_x < d->n_y ? d->n_x : d->n_y;
+    int order = memcmp(d->x, d->y, n);
+    return order ? order : (d->n_x > d->n_y) - (d->n_x < d->n_y);
+}
+
+sam_status listing_check_order(const listing *l, const char *folder, sam_error *err)
+{
+    for (int i = 1; i < l->n; i++) {
+        const char *x = l->names[i - 1], *y = l->names[i];
+        difference d = first_difference(x, y);
+        if (!d.order)
+            return fail(
+                err, SAM_E_FORMAT,
+                "%.200s: %.80s and %.80s have the same place in the order of names, so which comes first is not "
+                "known; give a copy of the folder in which each place has one name",
+                folder, x, y);
+        if (d.fraction && compare_fractions(&d) > 0)
+            return fail(err, SAM_E_FORMAT,
+                        "%.200s: %.80s comes before %.80s if the digits after the point are whole numbers, after it if "
+                        "they are decimals; give a copy of the folder with as many digits in every name",
+                        folder, x, y);
     }
-    if (l->n)
-        qsort(l->names, (size_t)l->n, sizeof *l->names, compare_numbers);
+    return SAM_OK;
 }
 
 int listing_find(const listing *l, const char *name)
@@ -122,6 +184,20 @@ static int has_suffix(const char *name, const char *suffixes)
     return 0;
 }
 
+/* A link to nothing is an error: what it stood for would be missing without a word. */
+static sam_status is_wanted(const char *path, int folders, int *wanted, sam_error *err)
+{
+    struct stat st;
+    if (!stat(path, &st)) {
+        *wanted = folders ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
+        return SAM_OK;
+    }
+    int why = errno;
+    if (why == ENOENT && lstat(path, &st)) /* gone since the folder was read */
+        return SAM_OK;
+    return fail(err, SAM_E_IO, "%s: %s", path, why == ENOENT ? "a link to what is not there" : strerror(why));
+}
+
 static sam_status read_entries(DIR *dir, const char *folder, const char *suffixes, listing *out, sam_error *err)
 {
     for (;;) {
@@ -133,8 +209,10 @@ static sam_status read_entries(DIR *dir, const char *folder, const char *suffixe
             continue;
         char *path;
         TRY(path_join(&path, folder, entry->d_name, err));
-        int wanted = suffixes ? path_is_file(path) : path_is_folder(path);
+        int wanted = 0;
+        sam_status status = is_wanted(path, !suffixes, &wanted, err);
         free(path);
+        TRY(status);
         if (wanted)
             TRY(listing_add(out, entry->d_name, strlen(entry->d_name), err));
     }

@@ -9,9 +9,14 @@ typedef struct listing {
     int n;
 } listing;
 
-/* Adds to an empty `out` the entries of `folder`, by byte order of their names; those that begin with '.' are left out
+/* The order of all names, of frames, masks and videos: stems are compared from the left, a run of digits as one number, what
+ * is between by bytes. frame2 is before frame10, 5.25.png before 7.1.png, cam_1_640x480 before cam_2_640x480. Names that
+ * differ only in zeros or in the suffix follow by bytes. */
+int name_compare(const char *x, const char *y);
+
+/* Adds to an empty `out` the entries of `folder`, in the order of name_compare; those that begin with '.' are left out
  * (.DS_Store). `suffixes` is NULL for subfolders, or "png", "jpg|jpeg|png" for files by suffix in any case. A folder
- * that cannot be read is SAM_E_IO, an empty result is not an error. */
+ * that cannot be read and a link to nothing are SAM_E_IO, an empty result is not an error. */
 sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err);
 
 /* The nonempty lines of a text file, without white space around them; repeated lines once. SAM_E_FORMAT for a file over
@@ -19,8 +24,9 @@ sam_status listing_read(const char *folder, const char *suffixes, listing *out, 
 sam_status listing_read_lines(const char *path, listing *out, sam_error *err);
 
 sam_status listing_add(listing *l, const char *name, size_t n_name, sam_error *err);
-/* Sorts by the number that the stems are (2.png before 10.png); does nothing unless all stems are numbers. */
-void listing_sort_by_number(listing *l);
+/* SAM_E_FORMAT if a sorted listing, of frames or masks in `folder`, has names whose order is anybody's guess: 1.png and
+ * 01.png; 1.jpg and 1.png; 1.5.png and 1.25.png. */
+sam_status listing_check_order(const listing *l, const char *folder, sam_error *err);
 int listing_find(const listing *l, const char *name); /* position in a sorted listing, or -1 */
 void listing_free(listing *l);
 

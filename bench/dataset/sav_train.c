@@ -25,10 +25,10 @@ const char *sav_train_name(const char *video)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(sav_train_name(*(char *const *)a), sav_train_name(*(char *const *)b));
+    return name_compare(sav_train_name(*(char *const *)a), sav_train_name(*(char *const *)b));
 }
 
-/* Adds the videos of root/below: each once, though it may have both files. */
+/* Adds the videos of root/below, one that has both files twice. */
 static sam_status list_files(const char *path, const char *below, listing *videos, sam_error *err)
 {
     listing files = {0};
@@ -41,9 +41,7 @@ static sam_status list_files(const char *path, const char *below, listing *video
             if (n <= n_end || strcmp(files.names[i] + n - n_end, endings[e]))
                 continue;
             snprintf(video, sizeof video, "%s%s%.*s", below, *below ? "/" : "", (int)(n - n_end), files.names[i]);
-            /* "..._auto" sorts right before "..._manual" of the same video. */
-            if (!videos->n || strcmp(videos->names[videos->n - 1], video))
-                status = listing_add(videos, video, strlen(video), err);
+            status = listing_add(videos, video, strlen(video), err);
         }
     }
     listing_free(&files);
@@ -82,9 +80,19 @@ sam_status sav_train_list(const char *folder, listing *videos, sam_error *err)
     TRY(list_below(folder, "", SAV_TRAIN_DOWN, videos, err));
     if (videos->n)
         qsort(videos->names, (size_t)videos->n, sizeof *videos->names, by_name);
-    for (int i = 1; i < videos->n; i++)
+    int n = 0;
+    for (int i = 0; i < videos->n; i++) {
+        if (n && !strcmp(videos->names[n - 1], videos->names[i])) { /* it has both files */
+            free(videos->names[i]);
+            continue;
+        }
+        videos->names[n++] = videos->names[i];
+    }
+    videos->n = n;
+    for (int i = 1; i < n; i++)
         if (!by_name(&videos->names[i - 1], &videos->names[i]))
-            return fail(err, SAM_E_FORMAT, "%s: %.150s and %.150s are two videos of one name; keep one", folder,
+            return fail(err, SAM_E_FORMAT,
+                        "%s: %.150s and %.150s are two videos of one name; give one of their folders", folder,
                         videos->names[i - 1], videos->names[i]);
     return SAM_OK;
 }

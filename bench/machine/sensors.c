@@ -1,14 +1,16 @@
 /* sensors.c - see sensors.h. Everything is read anew from /proc and /sys each time: nothing is kept open. */
 #include "sensors.h"
 
-#include <dirent.h>
+#include "board_power.h"
+#include "sysfs.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_PIDS = 512, PATH_BYTES = 1024 };
+enum { MAX_PIDS = 512 };
 
 const char *const sensor_names[N_SENSORS] = {
     "system_used_MiB", "system_available_MiB", "swap_used_MiB",        "cgroup_used_MiB",
@@ -19,27 +21,14 @@ const char *const sensor_names[N_SENSORS] = {
 
 /* ---- files ---- */
 
-/* The whole of a small file; NULL if it cannot be read. */
 static char *slurp(const sensors *s, const char *path, char *text, size_t n_text)
 {
-    char full[PATH_BYTES];
-    snprintf(full, sizeof full, "%s%s", s->root, path);
-    FILE *f = fopen(full, "r");
-    if (!f)
-        return NULL;
-    size_t n = fread(text, 1, n_text - 1, f);
-    text[n] = 0;
-    fclose(f);
-    return text;
+    return sysfs_text(s->root, path, text, n_text);
 }
 
 static double read_number(const sensors *s, const char *path)
 {
-    char text[64], *end;
-    if (!slurp(s, path, text, sizeof text))
-        return NAN;
-    double x = strtod(text, &end);
-    return end == text ? NAN : x;
+    return sysfs_number(s->root, path);
 }
 
 /* "Key:   123 kB" as MiB. */
@@ -48,29 +37,6 @@ static double kib_field(const char *text, const char *key)
     unsigned long long kib;
     const char *at = text ? strstr(text, key) : NULL;
     return at && sscanf(at + strlen(key), ": %llu", &kib) == 1 ? (double)kib / 1024 : NAN;
-}
-
-/* The largest, or the sum, of what files PATH/<prefix>*<suffix> in folders PATH/<folder prefix>* hold. */
-typedef struct collect {
-    double max, sum;
-    int n;
-} collect;
-
-static void collect_file(const sensors *s, const char *path, collect *c)
-{
-    double x = read_number(s, path);
-    if (isnan(x))
-        return;
-    c->max = c->n && c->max > x ? c->max : x;
-    c->sum += x;
-    c->n++;
-}
-
-static DIR *open_folder(const sensors *s, const char *path)
-{
-    char full[PATH_BYTES];
-    snprintf(full, sizeof full, "%s%s", s->root, path);
-    return opendir(full);
 }
 
 static int begins(const char *name, const char *prefix)
@@ -151,7 +117,7 @@ static int read_process(const sensors *s, pid_t pid, process *p)
 static int list_ours(const sensors *s, process *all, int max)
 {
     int n = 0, more = 1;
-    DIR *folder = open_folder(s, "/proc");
+    DIR *folder = sysfs_folder(s->root, "/proc");
     for (struct dirent *e; folder && n < max && (e = readdir(folder));) {
         char *end;
         long pid = strtol(e->d_name, &end, 10);
@@ -211,57 +177,25 @@ static int read_processes(sensors *s, double now_s, double *v)
 
 /* ---- temperature and power ---- */
 
-static double hottest(const sensors *s)
+/* The hottest zone in C, or only the GPU's: "gpu-thermal", on older boards "GPU-therm". */
+static double hottest(const sensors *s, int of_gpu)
 {
-    char path[400];
-    collect c = {0};
-    DIR *folder = open_folder(s, "/sys/class/thermal");
+    char path[400], type[64];
+    double most = NAN;
+    DIR *folder = sysfs_folder(s->root, "/sys/class/thermal");
     for (struct dirent *e; folder && (e = readdir(folder));) {
         if (!begins(e->d_name, "thermal_zone"))
             continue;
+        snprintf(path, sizeof path, "/sys/class/thermal/%s/type", e->d_name);
+        if (of_gpu && (!slurp(s, path, type, sizeof type) || !(begins(type, "gpu") || begins(type, "GPU"))))
+            continue;
         snprintf(path, sizeof path, "/sys/class/thermal/%s/temp", e->d_name);
-        collect_file(s, path, &c);
+        double celsius = read_number(s, path) / 1e3;
+        most = isnan(most) || celsius > most ? celsius : most;
     }
     if (folder)
         closedir(folder);
-    return c.n ? c.max / 1e3 : NAN;
-}
-
-/* Rails of an INA3221: in<i>_input in mV times curr<i>_input in mA. Its fourth input is the sum of shunts, no rail. */
-static double rails_w(const sensors *s, const char *folder)
-{
-    char path[512], name[64];
-    double watt = 0;
-    int n = 0;
-    snprintf(path, sizeof path, "%s/name", folder);
-    if (!slurp(s, path, name, sizeof name) || !begins(name, "ina3221"))
-        return NAN;
-    for (int i = 1; i <= 3; i++) {
-        snprintf(path, sizeof path, "%s/in%d_input", folder, i);
-        double mv = read_number(s, path);
-        snprintf(path, sizeof path, "%s/curr%d_input", folder, i);
-        double ma = read_number(s, path);
-        if (!isnan(mv) && !isnan(ma)) {
-            watt += mv * ma / 1e6;
-            n++;
-        }
-    }
-    return n ? watt : NAN;
-}
-
-static double board_w(const sensors *s)
-{
-    char path[400];
-    double sum = NAN;
-    DIR *folder = open_folder(s, "/sys/class/hwmon");
-    for (struct dirent *e; folder && (e = readdir(folder));) {
-        snprintf(path, sizeof path, "/sys/class/hwmon/%s", e->d_name);
-        double w = e->d_name[0] == '.' ? NAN : rails_w(s, path);
-        sum = isnan(w) ? sum : isnan(sum) ? w : sum + w;
-    }
-    if (folder)
-        closedir(folder);
-    return sum;
+    return most;
 }
 
 static void find_rapl(sensors *s)
@@ -312,6 +246,13 @@ static double nvmap_mib(const sensors *s)
     return at && sscanf(at + 5, " %lluK", &kib) == 1 ? (double)kib / 1024 : NAN;
 }
 
+static void put_if_missing(double *v, double other)
+{
+    if (isnan(*v))
+        *v = other;
+}
+
+/* Each figure for itself: on Jetson NVML is there from JetPack 6 on, but says of most figures that they are not supported. */
 static void read_gpu(const sensors *s, double *v)
 {
     for (int k = SENSOR_GPU_USED; k <= SENSOR_GPU_POWER; k++)
@@ -322,9 +263,11 @@ static void read_gpu(const sensors *s, double *v)
         v[SENSOR_GPU_LOAD] = nvml_load_percent(&s->gpu);
         v[SENSOR_GPU_TEMPERATURE] = nvml_celsius(&s->gpu);
         v[SENSOR_GPU_POWER] = nvml_watt(&s->gpu);
-    } else if (s->tegra_load[0]) {
-        v[SENSOR_GPU_LOAD] = read_number(s, s->tegra_load) / 10; /* per mille */
-        v[SENSOR_GPU_USED] = nvmap_mib(s);
+    }
+    if (s->tegra_load[0]) {
+        put_if_missing(&v[SENSOR_GPU_LOAD], read_number(s, s->tegra_load) / 10); /* per mille */
+        put_if_missing(&v[SENSOR_GPU_USED], nvmap_mib(s));
+        put_if_missing(&v[SENSOR_GPU_TEMPERATURE], hottest(s, 1));
     }
 }
 
@@ -349,8 +292,8 @@ int sensors_read(sensors *s, double now_s, double values[N_SENSORS])
         values[k] = NAN;
     if (s->pid)
         alive = read_processes(s, now_s, values);
-    values[SENSOR_TEMPERATURE] = hottest(s);
-    double board = board_w(s), packages = packages_w(s, now_s);
+    values[SENSOR_TEMPERATURE] = hottest(s, 0);
+    double board = board_power_w(s->root), packages = packages_w(s, now_s);
     values[SENSOR_POWER] = isnan(board) ? packages : board;
     s->at_s = now_s;
     s->has_before = 1;

@@ -24,7 +24,7 @@ typedef enum sensor {
     SENSOR_GPU_TEMPERATURE, /* C                                                                     */
     SENSOR_GPU_POWER,       /* W                                                                     */
     SENSOR_TEMPERATURE,     /* C: the hottest thermal zone                                           */
-    SENSOR_POWER,           /* W: INA3221 rails of a Jetson, or the RAPL packages of a PC            */
+    SENSOR_POWER, /* W: the INA3221 monitors of a Jetson (board_power.h), or the RAPL packages of a PC            */
     N_SENSORS
 } sensor;
 

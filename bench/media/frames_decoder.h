@@ -7,7 +7,7 @@
 
 #include <stdatomic.h>
 
-enum { FRAME_NAME_BYTES = 32 };
+enum { FRAME_NAME_BYTES = 256 }; /* the longest file name */
 
 /* A decoded frame; its memory is used again for the next. */
 typedef struct picture {

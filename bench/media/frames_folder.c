@@ -2,150 +2,57 @@
  * thread may read. */
 #include "frames_decoder.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
+#include "listing.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-typedef struct entry {
-    char *file;         /* "frame_0012.jpg"                     */
-    char *stem;         /* "frame_0012"                         */
-    const char *digits; /* into stem: "12", leading zeros skipped; NULL: no number */
-    size_t n_digits;
-} entry;
+static const char image_suffixes[] = "jpg|jpeg|png";
 
 typedef struct folder {
     decoder base;
     char *path; /* of the folder; of the image itself if single */
     int single, photos;
-    entry *entries;
-    size_t n, capacity;
+    listing files; /* "frame_0012.jpg" */
 } folder;
 
 static void folder_close(decoder *d)
 {
     folder *f = (folder *)d;
-    for (size_t i = 0; i < f->n; i++) {
-        free(f->entries[i].file);
-        free(f->entries[i].stem);
-    }
-    free(f->entries);
+    listing_free(&f->files);
     free(f->path);
     free(f);
 }
 
-static int is_image_name(const char *name)
+/* A cover or a logo among numbered frames would become one of them. */
+static sam_status check_numbers(const folder *f, sam_error *err)
 {
-    const char *dot = strrchr(name, '.');
-    if (!dot || name[0] == '.')
-        return 0;
-    return strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".png") == 0;
-}
-
-/* The last number of the stem, as text: it may have any number of digits. */
-static void find_digits(entry *e)
-{
-    const char *end = e->stem + strlen(e->stem);
-    while (end > e->stem && !isdigit((unsigned char)end[-1]))
-        end--;
-    if (end == e->stem)
-        return;
-    const char *begin = end;
-    while (begin > e->stem && isdigit((unsigned char)begin[-1]))
-        begin--;
-    while (begin < end - 1 && *begin == '0')
-        begin++;
-    e->digits = begin;
-    e->n_digits = (size_t)(end - begin);
-}
-
-static int by_number(const void *a, const void *b)
-{
-    const entry *x = a, *y = b;
-    if (x->n_digits != y->n_digits)
-        return x->n_digits < y->n_digits ? -1 : 1;
-    return memcmp(x->digits, y->digits, x->n_digits);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const entry *)a)->file, ((const entry *)b)->file);
-}
-
-static int add_entry(folder *f, const char *name)
-{
-    if (f->n == f->capacity) {
-        size_t capacity = f->capacity ? 2 * f->capacity : 64;
-        entry *grown = realloc(f->entries, capacity * sizeof *grown);
-        if (!grown)
-            return 0;
-        f->entries = grown;
-        f->capacity = capacity;
-    }
-    const char *dot = strrchr(name, '.');
-    size_t n_stem = dot && dot != name ? (size_t)(dot - name) : strlen(name);
-    entry e = {.file = strdup(name), .stem = strndup(name, n_stem)};
-    if (!e.file || !e.stem) {
-        free(e.file);
-        free(e.stem);
-        return 0;
-    }
-    find_digits(&e);
-    f->entries[f->n++] = e;
-    return 1;
+    static const char digits[] = "0123456789";
+    for (int i = 0; i < f->files.n; i++)
+        if (strcspn(f->files.names[i], digits) >= stem_length(f->files.names[i]))
+            return fail(err, SAM_E_FORMAT,
+                        "%s/%s: no number in the name, so its place among the %d frames is not known; expected names "
+                        "like 00012.jpg: give a folder of the frames alone",
+                        f->path, f->files.names[i], f->files.n);
+    return SAM_OK;
 }
 
 static sam_status list_folder(folder *f, sam_error *err)
 {
-    DIR *dir = opendir(f->path);
-    if (!dir)
-        return fail(err, SAM_E_IO, "%s: cannot open folder of frames: %s", f->path, strerror(errno));
-    sam_status status = SAM_OK;
-    size_t n_other = 0;
-    for (;;) {
-        errno = 0;
-        const struct dirent *d = readdir(dir);
-        if (!d)
-            break;
-        if (!is_image_name(d->d_name))
-            n_other += d->d_name[0] != '.';
-        else if (!add_entry(f, d->d_name)) {
-            status = fail(err, SAM_E_MEMORY, "%s: no memory for the list of frames", f->path);
-            break;
-        }
-    }
-    if (status == SAM_OK && errno)
-        status = fail(err, SAM_E_IO, "%s: cannot read folder of frames: %s", f->path, strerror(errno));
-    if (status == SAM_OK && f->n == 0)
-        status = fail(err, SAM_E_IO, "%s: no .jpg, .jpeg or .png frames in this folder (%zu other entries)", f->path,
-                      n_other);
-    closedir(dir);
-    return status;
-}
-
-static sam_status order_by_number(folder *f, sam_error *err)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (!f->entries[i].digits)
-            return fail(err, SAM_E_FORMAT,
-                        "%s/%s: no number in the name, so its place among the %zu frames is not known; expected names "
-                        "like 00012.jpg (or move it out)",
-                        f->path, f->entries[i].file, f->n);
-    qsort(f->entries, f->n, sizeof *f->entries, by_number);
-    for (size_t i = 1; i < f->n; i++)
-        if (by_number(&f->entries[i - 1], &f->entries[i]) == 0)
-            return fail(err, SAM_E_FORMAT, "%s: %s and %s have the same frame number; remove one of them", f->path,
-                        f->entries[i - 1].file, f->entries[i].file);
-    return SAM_OK;
+    TRY(listing_read(f->path, image_suffixes, &f->files, err));
+    if (!f->files.n)
+        return fail(err, SAM_E_IO, "%s: no .jpg, .jpeg or .png frames in this folder", f->path);
+    if (f->photos)
+        return SAM_OK;
+    TRY(check_numbers(f, err));
+    return listing_check_order(&f->files, f->path, err);
 }
 
 static sam_status frame_path(const folder *f, int64_t index, char *text, size_t n_bytes, sam_error *err)
 {
     int n = f->single ? snprintf(text, n_bytes, "%s", f->path)
-                      : snprintf(text, n_bytes, "%s/%s", f->path, f->entries[index].file);
+                      : snprintf(text, n_bytes, "%s/%s", f->path, f->files.names[index]);
     if (n < 0 || (size_t)n >= n_bytes)
         return fail(err, SAM_E_ARG, "%.200s...: the path is longer than %zu bytes", f->path, n_bytes - 1);
     return SAM_OK;
@@ -171,9 +78,10 @@ static sam_status folder_read(decoder *d, int64_t index, picture *out, int *end,
     if (!f->photos && image_read_size(path, &width, &height, &cause) != SAM_OK)
         return at_frame(index, &cause, err);
     if (!f->photos && (width != d->width || height != d->height))
-        return fail(err, SAM_E_FORMAT,
-                    "frame %lld: %s is %d x %d, but frame 0 is %d x %d; a video has one size: scale it or move it out",
-                    (long long)index, path, width, height, d->width, d->height);
+        return fail(
+            err, SAM_E_FORMAT,
+            "frame %lld: %s is %d x %d, but frame 0 is %d x %d; a video has one size: scale it, or give a folder of one size",
+            (long long)index, path, width, height, d->width, d->height);
     if (image_read_rgb(path, &out->rgb, &cause) != SAM_OK)
         return at_frame(index, &cause, err);
     return SAM_OK;
@@ -181,15 +89,16 @@ static sam_status folder_read(decoder *d, int64_t index, picture *out, int *end,
 
 static const char *folder_name(const decoder *d, int64_t index, char text[FRAME_NAME_BYTES])
 {
-    (void)text;
-    return ((const folder *)d)->entries[index].stem;
+    const char *file = ((const folder *)d)->files.names[index];
+    snprintf(text, FRAME_NAME_BYTES, "%.*s", (int)stem_length(file), file);
+    return text;
 }
 
 static sam_status finish_open(folder *f, decoder **out, sam_error *err)
 {
     char path[4096];
     sam_error cause;
-    f->base.count = (int64_t)f->n;
+    f->base.count = f->files.n;
     f->base.read = folder_read;
     f->base.name = folder_name;
     f->base.close = folder_close;
@@ -220,10 +129,6 @@ sam_status folder_open(const char *path, int photos, decoder **out, sam_error *e
     if (!f)
         return fail(err, SAM_E_MEMORY, "%s: no memory to open the folder", path);
     sam_status status = list_folder(f, err);
-    if (status == SAM_OK && photos)
-        qsort(f->entries, f->n, sizeof *f->entries, by_name);
-    else if (status == SAM_OK)
-        status = order_by_number(f, err);
     if (status == SAM_OK)
         status = finish_open(f, out, err);
     if (status != SAM_OK)
@@ -235,12 +140,12 @@ sam_status single_image_open(const char *path, decoder **out, sam_error *err)
 {
     const char *slash = strrchr(path, '/');
     folder *f = new_folder(path, 1, 0);
-    if (!f || !add_entry(f, slash ? slash + 1 : path)) {
-        if (f)
-            folder_close(&f->base);
+    if (!f)
         return fail(err, SAM_E_MEMORY, "%s: no memory to open the image", path);
-    }
-    sam_status status = finish_open(f, out, err);
+    const char *name = slash ? slash + 1 : path;
+    sam_status status = listing_add(&f->files, name, strlen(name), err);
+    if (status == SAM_OK)
+        status = finish_open(f, out, err);
     if (status != SAM_OK)
         folder_close(&f->base);
     return status;

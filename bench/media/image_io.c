@@ -21,9 +21,10 @@
 
 enum {
     MAX_SIDE_PX = 32768,
-    MAX_JPEG_SCANS = 200,          /* real progressive files have about ten */
-    MAX_JPEG_MEMORY = 1 << 30,     /* of libjpeg itself; progressive files keep all coefficients */
-    MAX_PNG_CHUNK_BYTES = 16 << 20 /* profiles and texts */
+    MAX_JPEG_SCANS = 200,           /* real progressive files have about ten */
+    MAX_JPEG_MEMORY = 1 << 30,      /* of libjpeg itself; progressive files keep all coefficients */
+    MAX_PNG_CHUNK_BYTES = 16 << 20, /* profiles and texts */
+    COLOUR_BIT = 2                  /* of the colour type: red, green and blue, or a palette of them */
 };
 
 typedef enum container { JPEG_FILE, PNG_FILE } container;
@@ -279,6 +280,22 @@ static sam_status png_pixels(const char *path, spng_ctx *png, int format, uint8_
     return code ? png_failed(path, code, err) : SAM_OK;
 }
 
+/* Cameras and sensors write 10 or 12 bits as they are into 16, of which the upper 8 are shown: nearly black, and the model
+ * would see nothing. `rgb` are these upper bits. */
+static sam_status check_gray16(const char *path, const uint8_t *rgb, size_t n_bytes, sam_error *err)
+{
+    int most = 0;
+    for (size_t i = 0; i < n_bytes; i += 3)
+        most = rgb[i] > most ? rgb[i] : most;
+    if (!most || most > 15)
+        return SAM_OK;
+    return fail(
+        err, SAM_E_FORMAT,
+        "%s: 16 bit gray, but no value reaches %d: these look like the 12 bits of a sensor and would be nearly black; "
+        "scale the values to 16 bits, or write 8 bit pictures",
+        path, (most + 1) * 256);
+}
+
 static sam_status png_decode_rgb(const char *path, spng_ctx *png, const struct spng_ihdr *header, image *out,
                                  sam_error *err)
 {
@@ -286,6 +303,8 @@ static sam_status png_decode_rgb(const char *path, spng_ctx *png, const struct s
     if (!reserve(out, n_bytes))
         return no_memory(path, (int)header->width, (int)header->height, err);
     TRY(png_pixels(path, png, SPNG_FMT_RGB8, out->data, n_bytes, err));
+    if (header->bit_depth == 16 && !(header->color_type & COLOUR_BIT))
+        TRY(check_gray16(path, out->data, n_bytes, err));
     out->width = (int)header->width;
     out->height = (int)header->height;
     out->channels = 3;
@@ -318,36 +337,78 @@ static sam_status narrow_gray16(const char *path, const uint8_t *wide, int chann
     return SAM_OK;
 }
 
-/* Colour: object is what is not black; alpha is not looked at. Returns 1 if there are several colours but black. */
-static int colour_to_mask(const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t colour_bytes, uint8_t *out)
+/* What the colours of a mask are, black left out. */
+typedef struct mask_colours {
+    int palette, gray; /* all are of the DAVIS palette; red, green and blue are equal in all */
+    int several, n;
+    uint8_t first[3];
+} mask_colours;
+
+/* The 8 bit colour of a pixel; 0 if it has 16 bits that are none. */
+static int pixel_colour(const uint8_t *pixel, size_t sample, uint8_t rgb[3])
 {
-    const uint8_t *first = NULL;
-    int several = 0;
-    for (size_t i = 0; i < n; i++, pixels += pixel_bytes) {
-        int any = 0;
-        for (size_t c = 0; c < colour_bytes; c++)
-            any |= pixels[c];
-        out[i] = any != 0;
-        if (any && !first)
-            first = pixels;
-        several |= any && memcmp(first, pixels, colour_bytes) != 0;
+    int exact = 1;
+    for (size_t c = 0; c < 3; c++) {
+        rgb[c] = pixel[c * sample];
+        exact &= pixel[c * sample] == pixel[c * sample + sample - 1];
+        rgb[c] |= !exact; /* not black */
     }
-    return several;
+    return exact;
+}
+
+static mask_colours look_at_colours(const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t sample)
+{
+    mask_colours c = {.palette = 1, .gray = 1};
+    uint8_t rgb[3], last[3] = {0};
+    for (size_t i = 0; i < n; i++, pixels += pixel_bytes) {
+        int exact = pixel_colour(pixels, sample, rgb);
+        if (exact && !memcmp(rgb, last, sizeof rgb)) /* runs of one colour are long; the first is black */
+            continue;
+        memcpy(last, rgb, sizeof rgb);
+        if (exact && !rgb[0] && !rgb[1] && !rgb[2])
+            continue;
+        c.palette &= exact && palette_index(rgb) > 0;
+        c.gray &= exact && rgb[0] == rgb[1] && rgb[1] == rgb[2];
+        c.several |= c.n && memcmp(rgb, c.first, sizeof rgb) != 0;
+        if (!c.n++)
+            memcpy(c.first, rgb, sizeof rgb);
+    }
+    return c;
+}
+
+/* Alpha is not looked at. */
+static sam_status colour_to_mask(const char *path, const uint8_t *pixels, size_t n, size_t pixel_bytes, size_t sample,
+                                 mask_kind kind, uint8_t *out, sam_error *err)
+{
+    static const uint8_t white[3] = {255, 255, 255};
+    mask_colours c = look_at_colours(pixels, n, pixel_bytes, sample);
+    int is_white = !memcmp(c.first, white, sizeof white);
+    int one = !c.several && !c.palette && (is_white || (!c.gray && kind != MASK_IDS));
+    if (c.n && !c.palette && !c.gray && !one)
+        return fail(
+            err, SAM_E_FORMAT,
+            "%s: is an RGB picture whose colours (%d, %d, %d%s) are not those of the DAVIS palette, so which object "
+            "is which is not known; write object numbers, as a palette or gray PNG",
+            path, c.first[0], c.first[1], c.first[2], c.several ? " and others" : "");
+    for (size_t i = 0; i < n; i++, pixels += pixel_bytes) {
+        uint8_t rgb[3];
+        int exact = pixel_colour(pixels, sample, rgb);
+        int black = exact && !rgb[0] && !rgb[1] && !rgb[2];
+        out[i] = (uint8_t)(black ? 0 : one ? 1 : c.palette ? palette_index(rgb) : rgb[0]);
+    }
+    return SAM_OK;
 }
 
 static sam_status png_to_mask(const char *path, const struct spng_ihdr *header, const uint8_t *raw, size_t n_bytes,
-                              image *im, sam_error *err)
+                              mask_kind kind, uint8_t *out, sam_error *err)
 {
-    uint8_t *out = im->data;
     size_t n = (size_t)header->width * header->height;
     size_t sample = header->bit_depth == 16 ? 2 : 1;
     switch (header->color_type) {
     case SPNG_COLOR_TYPE_TRUECOLOR:
-        im->many_colours = colour_to_mask(raw, n, 3 * sample, 3 * sample, out);
-        return SAM_OK;
+        return colour_to_mask(path, raw, n, 3 * sample, sample, kind, out, err);
     case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
-        im->many_colours = colour_to_mask(raw, n, 4 * sample, 3 * sample, out);
-        return SAM_OK;
+        return colour_to_mask(path, raw, n, 4 * sample, sample, kind, out, err);
     case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
         if (sample == 2)
             return narrow_gray16(path, raw, 2, n, out, err);
@@ -362,8 +423,8 @@ static sam_status png_to_mask(const char *path, const struct spng_ihdr *header, 
     }
 }
 
-static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct spng_ihdr *header, image *out,
-                                  sam_error *err)
+static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct spng_ihdr *header, mask_kind kind,
+                                  image *out, sam_error *err)
 {
     size_t n = (size_t)header->width * header->height, n_raw = 0;
     int plain = header->bit_depth == 8 &&
@@ -381,7 +442,7 @@ static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct 
             return no_memory(path, (int)header->width, (int)header->height, err);
         sam_status status = png_pixels(path, png, SPNG_FMT_PNG, raw, n_raw, err);
         if (status == SAM_OK)
-            status = png_to_mask(path, header, raw, n_raw, out, err);
+            status = png_to_mask(path, header, raw, n_raw, kind, out->data, err);
         free(raw);
         TRY(status);
     }
@@ -392,8 +453,8 @@ static sam_status png_decode_mask(const char *path, spng_ctx *png, const struct 
 }
 
 /* channels 3: RGB, 1: mask, 0: only the header. */
-static sam_status png_read(const char *path, FILE *file, int channels, struct spng_ihdr *header, image *out,
-                           sam_error *err)
+static sam_status png_read(const char *path, FILE *file, int channels, mask_kind kind, struct spng_ihdr *header,
+                           image *out, sam_error *err)
 {
     spng_ctx *png = spng_ctx_new(0);
     if (!png)
@@ -402,19 +463,20 @@ static sam_status png_read(const char *path, FILE *file, int channels, struct sp
     if (status == SAM_OK && channels == 3)
         status = png_decode_rgb(path, png, header, out, err);
     if (status == SAM_OK && channels == 1)
-        status = png_decode_mask(path, png, header, out, err);
+        status = png_decode_mask(path, png, header, kind, out, err);
     spng_ctx_free(png);
     return status;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-static sam_status read_pixels(const char *path, int channels, image *out, container *kind, sam_error *err)
+static sam_status read_pixels(const char *path, int channels, mask_kind mask, image *out, container *kind,
+                              sam_error *err)
 {
     FILE *file = NULL;
     struct spng_ihdr header;
     TRY(open_image(path, &file, kind, err));
-    sam_status status = *kind == PNG_FILE ? png_read(path, file, channels, &header, out, err)
+    sam_status status = *kind == PNG_FILE ? png_read(path, file, channels, mask, &header, out, err)
                                           : jpeg_decode(path, file, channels, out, err);
     fclose(file);
     return status;
@@ -423,20 +485,39 @@ static sam_status read_pixels(const char *path, int channels, image *out, contai
 sam_status image_read_rgb(const char *path, image *out, sam_error *err)
 {
     container kind;
-    return read_pixels(path, 3, out, &kind, err);
+    return read_pixels(path, 3, MASK_IDS, out, &kind, err);
 }
 
-sam_status image_read_mask(const char *path, image *out, sam_error *err)
+/* Pixels become 0 and 1; a second value is refused. */
+static sam_status make_binary(const char *path, image *im, sam_error *err)
+{
+    size_t n = (size_t)im->width * (size_t)im->height;
+    int value = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!im->data[i])
+            continue;
+        if (value && im->data[i] != value)
+            return fail(
+                err, SAM_E_FORMAT,
+                "%s: holds the values %d and %d, expected the mask of one object: one value and 0. Write each object "
+                "to a file of its own; of soft edges make one value",
+                path, value < im->data[i] ? value : im->data[i], value < im->data[i] ? im->data[i] : value);
+        value = im->data[i];
+        im->data[i] = 1;
+    }
+    return SAM_OK;
+}
+
+sam_status image_read_mask(const char *path, mask_kind mask, image *out, sam_error *err)
 {
     container kind;
-    out->many_colours = 0;
-    TRY(read_pixels(path, 1, out, &kind, err));
+    TRY(read_pixels(path, 1, mask, out, &kind, err));
     if (kind == JPEG_FILE) {
         size_t n = (size_t)out->width * (size_t)out->height;
         for (size_t i = 0; i < n; i++)
             out->data[i] = out->data[i] > 127;
     }
-    return SAM_OK;
+    return mask == MASK_OBJECT ? make_binary(path, out, err) : SAM_OK;
 }
 
 sam_status image_read_size(const char *path, int *width, int *height, sam_error *err)
@@ -448,7 +529,7 @@ sam_status image_read_size(const char *path, int *width, int *height, sam_error 
     TRY(open_image(path, &file, &kind, err));
     sam_status status;
     if (kind == PNG_FILE) {
-        status = png_read(path, file, 0, &header, NULL, err);
+        status = png_read(path, file, 0, MASK_IDS, &header, NULL, err);
         w = status == SAM_OK ? (int)header.width : 0;
         h = status == SAM_OK ? (int)header.height : 0;
     } else {
@@ -475,6 +556,18 @@ void palette_color(int i, uint8_t rgb[3])
     rgb[0] = (uint8_t)r;
     rgb[1] = (uint8_t)g;
     rgb[2] = (uint8_t)b;
+}
+
+int palette_index(const uint8_t rgb[3])
+{
+    uint8_t known[3];
+    int i = 0;
+    for (int bit = 0; bit < 3; bit++) /* as above: bit 3 * bit + c of the index is bit 7 - bit of colour c */
+        for (int c = 0; c < 3; c++)
+            i |= (rgb[c] >> (7 - bit) & 1) << (3 * bit + c);
+    i &= 255;
+    palette_color(i, known);
+    return memcmp(known, rgb, sizeof known) ? -1 : i;
 }
 
 /* Makes a new file beside `path` and writes its name to `temporary`. Not mkstemp: its files are private to the user. */

@@ -9,13 +9,22 @@ typedef struct image {
     int width, height, channels; /* 3: RGB, 1: mask or index                     */
     uint8_t *data;               /* [height, width, channels] u8; image_free     */
     size_t capacity;             /* bytes at data; reads reuse it when it is enough */
-    int many_colours;            /* a mask read from an RGB picture of several: which object is which is lost */
 } image;
 
-/* JPEG or PNG (by content, not by name) to RGB; gray is spread, alpha dropped, 16 bit reduced. Reuses out->data. */
+/* What a mask is read for. */
+typedef enum mask_kind {
+    MASK_OBJECT, /* of one object: pixels become 0 and 1. Two values but 0 are SAM_E_FORMAT: two objects, or soft edges */
+    MASK_IDS, /* pixels are numbers of objects                                                                       */
+    MASK_ONE_HUE, /* as MASK_IDS, but any single colour is object 1, as in some masks of DAVIS 2016                       */
+} mask_kind;
+
+/* JPEG or PNG (by content, not by name) to RGB; gray is spread, alpha dropped, 16 bit reduced. 16 bit gray that only has
+ * values below 4096 is SAM_E_FORMAT: a sensor's 12 bits, which would be nearly black. Reuses out->data. */
 sam_status image_read_rgb(const char *path, image *out, sam_error *err);
-/* PNG (palette: the index; gray 1/2/4/8/16 bit: the value; RGB(A): nonzero -> 1; JPEG: gray > 127) to [h, w] u8. */
-sam_status image_read_mask(const char *path, image *out, sam_error *err);
+/* To [h, w] u8. PNG: of a palette the index, of gray (1 to 16 bit) the value. RGB(A): the index of each colour in the DAVIS
+ * palette if all are of it, else the value of gray ones (white alone is 1), else SAM_E_FORMAT, for MASK_OBJECT only if
+ * there are several. JPEG: gray > 127. */
+sam_status image_read_mask(const char *path, mask_kind kind, image *out, sam_error *err);
 /* Width and height from the header only. */
 sam_status image_read_size(const char *path, int *width, int *height, sam_error *err);
 /* Writes a PNG atomically. `palette` != 0: values are indices shown with the DAVIS palette; else 0/nonzero as 0/255 gray. */
@@ -28,7 +37,8 @@ void image_free(image *im);
 /* Pixels of a one-channel image that are not 0. */
 size_t image_mask_area(const image *mask);
 
-/* RGB of index i in the DAVIS/PASCAL VOC palette. */
+/* RGB of index i in the DAVIS/PASCAL VOC palette, and the index of a colour, -1 if it has none. */
 void palette_color(int i, uint8_t rgb[3]);
+int palette_index(const uint8_t rgb[3]);
 
 #endif

@@ -12,7 +12,7 @@ static sam_status read_picture(const char *path, int width, int height, image *i
 {
     size_t n = (size_t)width * (size_t)height;
     if (path_is_file(path)) {
-        TRY(image_read_mask(path, im, err));
+        TRY(image_read_mask(path, MASK_IDS, im, err));
         return im->width == width && im->height == height
                    ? SAM_OK
                    : fail(err, SAM_E_FORMAT, "%s: is %d x %d, now it is %d x %d: another run's?", path, im->width,

@@ -206,7 +206,7 @@ void results_data_free(results_data *d)
 
 /* ---- groups ---- */
 
-static double memory_of(const report_row *r)
+double results_memory_mib(const report_row *r)
 {
     return r->pool_mib > 0 ? r->pool_mib : r->gpu_mib > 0 ? r->gpu_mib : r->rss_mib;
 }
@@ -241,7 +241,7 @@ static void add_to_group(report_group *g, const report_row *r, samples *fps)
         samples_add(fps, r->fps, NULL);
         g->latency_ms += r->latency_ms;
     }
-    double memory = memory_of(r);
+    double memory = results_memory_mib(r);
     g->memory_mib = memory > g->memory_mib ? memory : g->memory_mib;
     add_frames(g, r->frames);
 }
@@ -261,70 +261,4 @@ void results_sum_up(results_data *d)
         g->fps_median = fps.n ? samples_quantile(&fps, 0, 0.5) : NAN;
         samples_free(&fps);
     }
-}
-
-/* ---- comparison ---- */
-
-static int same_work(const results_data *d, const report_row *a, const report_row *b)
-{
-    const report_group *x = &d->groups[a->group], *y = &d->groups[b->group];
-    return a->ok && b->ok && x->imgsz == y->imgsz && !strcmp(x->model, y->model) &&
-           !strcmp(x->precision, y->precision) && !strcmp(a->video, b->video) && !strcmp(a->object, b->object);
-}
-
-static double measure(const report_row *r, int which)
-{
-    return which == 0 ? r->fps : which == 1 ? memory_of(r) : r->jandf;
-}
-
-/* Differences of all pairs of one model's group: relative as logarithms, of scores as they are. */
-static report_change compare(const results_data *d, int group, int before, int which)
-{
-    static const char *const names[] = {"fps", "memory", "J&F"};
-    report_change c = {.model = d->groups[group].model, .measure = names[which]};
-    double sum = 0, squares = 0;
-    for (int i = 0; i < d->n_rows; i++) {
-        if (d->rows[i].group != group)
-            continue;
-        for (int k = 0; k < d->n_rows; k++) {
-            const report_row *a = &d->rows[i], *b = &d->rows[k];
-            if (d->groups[b->group].run != before || !same_work(d, a, b))
-                continue;
-            double x = measure(a, which), y = measure(b, which);
-            double change = which == 2 ? x - y : log(x / y);
-            c.incomparable = which == 2 && strcmp(d->groups[group].metric, d->groups[b->group].metric) != 0;
-            if (!isfinite(change) || c.incomparable)
-                break;
-            c.n++;
-            c.after += x;
-            c.before += y;
-            sum += change;
-            squares += change * change;
-            break;
-        }
-    }
-    if (!c.n)
-        return c;
-    double mean = sum / c.n, variance = c.n > 1 ? (squares - sum * mean) / (c.n - 1) : 0;
-    c.before /= c.n;
-    c.after /= c.n;
-    c.error = sqrt(variance > 0 ? variance / c.n : 0);
-    c.change = which == 2 ? mean : exp(mean) - 1;
-    return c;
-}
-
-int report_compare(const results_data *d, int before, int after, double limit, double limit_score, report_change *out,
-                   int max)
-{
-    int n = 0;
-    for (int g = 0; g < d->n_groups; g++) {
-        for (int which = 0; which < 3 && d->groups[g].run == after && n < max; which++) {
-            report_change c = compare(d, g, before, which);
-            double worse = which == 1 ? c.change : -c.change;
-            c.regressed = c.n && worse > (which == 2 ? limit_score : limit) && worse > 2 * c.error;
-            if (c.n || c.incomparable)
-                out[n++] = c;
-        }
-    }
-    return n;
 }

@@ -1,5 +1,5 @@
 /* report_data.h - what `report` shows: the rows of any number of result folders, gathered into groups (one folder, model,
- * size and precision), and what changed between two folders. */
+ * size and precision). */
 #ifndef REPORT_DATA_H
 #define REPORT_DATA_H
 
@@ -37,19 +37,7 @@ sam_status results_add_folder(results_data *d, const char *folder, sam_error *er
 void results_sum_up(results_data *d); /* figures of the groups */
 void results_data_free(results_data *d);
 
-/* One measure of one model in two runs. */
-typedef struct report_change {
-    const char *model, *measure; /* "fps", "memory", "J&F" */
-    int n;                       /* rows in both */
-    double before, after;
-    double change, error; /* mean of the paired differences and its standard error: relative, of J&F absolute */
-    int incomparable;     /* J&F by two metrics; there are no figures then */
-    int regressed;        /* worse by more than the limit, and by more than twice the error */
-} report_change;
-
-/* Run `after` against run `before` by video, object, model, size and precision. limit: 0.05 is 5 %; of J&F limit_score. At
- * most max changes; returns how many. */
-int report_compare(const results_data *d, int before, int after, double limit, double limit_score, report_change *out,
-                   int max);
+/* What counts as a row's memory: the pool that CPU and GPU share, else the GPU's, else RSS. */
+double results_memory_mib(const report_row *r);
 
 #endif

@@ -207,46 +207,60 @@ static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
     return SAM_OK;
 }
 
+static void write_verdict(FILE *to, const report_page *p)
+{
+    int n_worse = 0, n_missed = report_not_compared(&p->changes);
+    for (int i = 0; i < p->changes.n; i++)
+        n_worse += p->changes.at[i].regressed;
+    if (!report_compared(&p->changes))
+        fprintf(to, "<b class=\"bad\">Nothing to compare:</b> no row in common. ");
+    else if (n_worse)
+        fprintf(to, "<b class=\"bad\">%d of %d measures are worse.</b> ", n_worse, p->changes.n);
+    else if (!n_missed)
+        fprintf(to, "<b class=\"good\">Nothing is worse.</b> ");
+    if (n_missed)
+        fprintf(to, "<b class=\"bad\">%d figures could not be compared</b>: failed, absent, or by another metric. ",
+                n_missed);
+}
+
+static void write_change(FILE *to, const report_change *c)
+{
+    int score = !strcmp(c->measure, "J&F");
+    fprintf(to, "<tr>");
+    html_words(to, c->model);
+    html_words(to, !strcmp(c->measure, "memory") ? "memory MiB" : c->measure);
+    html_figure(to, 0, c->n);
+    html_figure(to, 0, c->n_lost + c->incomparable);
+    if (c->n) {
+        html_figure(to, score ? 4 : 2, c->before);
+        html_figure(to, score ? 4 : 2, c->after);
+        fprintf(to, score ? "<td>%+.4f</td><td>%.4f</td>" : "<td>%+.1f %%</td><td>%.1f %%</td>",
+                score ? c->change : 100 * c->change, score ? c->error : 100 * c->error);
+    } else {
+        fprintf(to, "<td></td><td></td><td></td><td></td>");
+    }
+    const char *verdict = c->regressed      ? "bad\">worse"
+                          : c->n_lost       ? "bad\">rows are missing"
+                          : c->incomparable ? "soft\">scored by another metric"
+                                            : "good\">as good";
+    fprintf(to, "<td class=\"l %s</td></tr>\n", verdict);
+}
+
 static void write_changes(FILE *to, const report_page *p)
 {
     if (!p->before)
         return;
-    int n_worse = 0;
-    for (int i = 0; i < p->n_changes; i++)
-        n_worse += p->changes[i].regressed;
     fprintf(to, "<h2>Changes</h2>\n<p>");
-    if (!p->n_changes)
-        fprintf(to, "<b class=\"bad\">Nothing to compare:</b> no row in common. ");
-    else if (n_worse)
-        fprintf(to, "<b class=\"bad\">%d of %d measures are worse.</b> ", n_worse, p->n_changes);
-    else
-        fprintf(to, "<b class=\"good\">Nothing is worse.</b> ");
+    write_verdict(to, p);
     text_html(to, p->after);
     fprintf(to, " against ");
     text_html(to, p->before);
     fprintf(
         to,
         ", over the rows that both have. Worse: beyond the limit, and by more than twice the standard error.</p>\n");
-    html_table_begin(to, "<model|<measure|rows|before|after|change|standard error|<verdict");
-    for (int i = 0; i < p->n_changes; i++) {
-        const report_change *c = &p->changes[i];
-        int score = !strcmp(c->measure, "J&F");
-        fprintf(to, "<tr>");
-        html_words(to, c->model);
-        html_words(to, !strcmp(c->measure, "memory") ? "memory MiB" : c->measure);
-        if (c->incomparable) {
-            fprintf(to, "<td></td><td></td><td></td><td></td><td></td><td class=\"l soft\">scored by another "
-                        "metric</td></tr>\n");
-            continue;
-        }
-        html_figure(to, 0, c->n);
-        html_figure(to, score ? 4 : 2, c->before);
-        html_figure(to, score ? 4 : 2, c->after);
-        fprintf(to, score ? "<td>%+.4f</td><td>%.4f</td>" : "<td>%+.1f %%</td><td>%.1f %%</td>",
-                score ? c->change : 100 * c->change, score ? c->error : 100 * c->error);
-        fprintf(to,
-                c->regressed ? "<td class=\"l bad\">worse</td></tr>\n" : "<td class=\"l good\">as good</td></tr>\n");
-    }
+    html_table_begin(to, "<model|<measure|rows|not compared|before|after|change|standard error|<verdict");
+    for (int i = 0; i < p->changes.n; i++)
+        write_change(to, &p->changes.at[i]);
     html_table_end(to);
 }
 

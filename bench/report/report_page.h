@@ -2,13 +2,13 @@
 #ifndef REPORT_PAGE_H
 #define REPORT_PAGE_H
 
+#include "report_compare.h"
 #include "report_data.h"
 
 typedef struct report_page {
     const char *title;
     const results_data *data;
-    const report_change *changes;
-    int n_changes;
+    report_changes changes;
     const char *before, *after; /* folders compared; NULL: none */
     int n_worst;                /* thumbnails at most */
 } report_page;

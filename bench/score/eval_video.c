@@ -60,13 +60,14 @@ static sam_status add_object(video_eval *v, const char *object, object_score *fr
 
 /* ---- frames ---- */
 
-static sam_status read_pair_at(video_eval *v, const char *gt_path, const char *pred_path, sam_error *err)
+static sam_status read_pair_at(video_eval *v, mask_kind kind, const char *gt_path, const char *pred_path,
+                               sam_error *err)
 {
     if (!path_is_file(pred_path))
         return fail(err, SAM_E_IO,
                     "%s: no prediction for a scored frame; every annotated frame that is scored needs one", pred_path);
-    TRY(image_read_mask(gt_path, &v->gt, err));
-    TRY(image_read_mask(pred_path, &v->pred, err));
+    TRY(image_read_mask(gt_path, kind, &v->gt, err));
+    TRY(image_read_mask(pred_path, kind, &v->pred, err));
     if (v->gt.width != v->pred.width || v->gt.height != v->pred.height)
         return fail(err, SAM_E_FORMAT, "%s: is %d x %d, expected %d x %d as its annotation %s", pred_path,
                     v->pred.width, v->pred.height, v->gt.width, v->gt.height, gt_path);
@@ -74,14 +75,14 @@ static sam_status read_pair_at(video_eval *v, const char *gt_path, const char *p
 }
 
 /* Reads annotation and prediction of one frame into v->gt and v->pred. */
-static sam_status read_pair(video_eval *v, const char *gt_folder, const char *pred_folder, const char *frame,
-                            sam_error *err)
+static sam_status read_pair(video_eval *v, mask_kind kind, const char *gt_folder, const char *pred_folder,
+                            const char *frame, sam_error *err)
 {
     char *gt_path, *pred_path = NULL;
     TRY(path_join(&gt_path, gt_folder, frame, err));
     sam_status status = path_join(&pred_path, pred_folder, frame, err);
     if (status == SAM_OK)
-        status = read_pair_at(v, gt_path, pred_path, err);
+        status = read_pair_at(v, kind, gt_path, pred_path, err);
     free(gt_path);
     free(pred_path);
     return status;
@@ -107,30 +108,14 @@ static sam_status score_value(video_eval *v, int value, object_score *s, sam_err
 
 /* ---- SA-V layout ---- */
 
-/* The assertion of SA-V's evaluator: a file of one object has at most two values. */
-static sam_status check_binary(const image *im, const char *folder, const char *frame, sam_error *err)
-{
-    unsigned char present[MAX_VALUES] = {0};
-    mark_values(im, present);
-    int n = 0;
-    for (int i = 0; i < MAX_VALUES; i++)
-        n += present[i];
-    if (n > 2)
-        return fail(err, SAM_E_FORMAT,
-                    "%s/%s: holds %d values; a file in an object's folder holds one object and background", folder,
-                    frame, n);
-    return SAM_OK;
-}
-
 static sam_status score_object_frames(video_eval *v, const char *gt_folder, const char *pred_folder,
                                       const listing *frames, object_score *s, sam_error *err)
 {
     for (int i = 0; i < frames->n; i++) {
         if (!metric_counts_frame(v->skip_first_last, frames->n, i))
             continue;
-        TRY(read_pair(v, gt_folder, pred_folder, frames->names[i], err));
-        TRY(check_binary(&v->gt, gt_folder, frames->names[i], err));
-        TRY(check_binary(&v->pred, pred_folder, frames->names[i], err));
+        /* As the assertion of SA-V's evaluator: a file of one object has one value and the background. */
+        TRY(read_pair(v, MASK_OBJECT, gt_folder, pred_folder, frames->names[i], err));
         TRY(score_value(v, 0, s, err));
     }
     object_result result;
@@ -155,6 +140,8 @@ static sam_status score_object_folder(video_eval *v, const char *gt_video, const
         status = listing_read(gt_folder, "png", &frames, err);
     if (status == SAM_OK && !frames.n)
         status = fail(err, SAM_E_FORMAT, "%s: holds no .png annotation", gt_folder);
+    if (status == SAM_OK)
+        status = listing_check_order(&frames, gt_folder, err);
     if (status == SAM_OK && !path_is_folder(pred_folder))
         status = fail(err, SAM_E_IO, "%s: no such folder; object %s of %s has no predictions", pred_folder, object,
                       v->video);
@@ -177,7 +164,7 @@ static sam_status davis_objects(video_eval *v, const char *gt_folder, const char
 {
     char *path;
     TRY(path_join(&path, gt_folder, first, err));
-    sam_status status = image_read_mask(path, &v->gt, err);
+    sam_status status = image_read_mask(path, MASK_IDS, &v->gt, err);
     free(path);
     TRY(status);
     unsigned char present[MAX_VALUES] = {0};
@@ -229,7 +216,7 @@ static sam_status score_index_frames(video_eval *v, const char *gt_folder, const
     for (int i = 0; i < frames->n; i++) {
         if (!metric_counts_frame(v->skip_first_last, frames->n, i))
             continue;
-        TRY(read_pair(v, gt_folder, pred_folder, frames->names[i], err));
+        TRY(read_pair(v, MASK_IDS, gt_folder, pred_folder, frames->names[i], err));
         TRY(update_tracked(v, n_davis, pred_folder, frames->names[i], tracked, err));
         for (int value = 1; value < MAX_VALUES; value++) {
             /* davis: void pixels are background, and no object has that value. */
@@ -310,6 +297,8 @@ sam_status eval_video(metric_kind metric, int skip_first_last, const char *gt_ro
         status = listing_read(gt_folder, NULL, &objects, err);
     if (status == SAM_OK)
         status = listing_read(gt_folder, "png", &frames, err);
+    if (status == SAM_OK)
+        status = listing_check_order(&frames, gt_folder, err);
     if (status == SAM_OK)
         status = score_folders(&v, gt_folder, pred_folder, &objects, &frames, err);
     listing_free(&objects);

@@ -37,7 +37,7 @@ sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int re
 
 static sam_status read_prompt_mask(const char *path, int width, int height, image *out, sam_error *err)
 {
-    TRY(image_read_mask(path, out, err));
+    TRY(image_read_mask(path, MASK_OBJECT, out, err));
     if (out->width != width || out->height != height)
         return fail(err, SAM_E_ARG, "%s: the mask is %d x %d, the frames are %d x %d; resize the mask to that", path,
                     out->width, out->height, width, height);

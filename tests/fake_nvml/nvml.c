@@ -1,5 +1,5 @@
 /* A management library with one device that is always at 40 %, 61 C and 123.456 W, and holds 64 of its 1000 MiB for the
- * process in FAKE_NVML_PID. */
+ * process in FAKE_NVML_PID. With FAKE_NVML_UNSUPPORTED it says of all but power that it is not supported, as on a Jetson. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +13,12 @@ EXPORT int nvmlDeviceGetUtilizationRates(void *device, unsigned *out);
 EXPORT int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out);
 EXPORT int nvmlDeviceGetPowerUsage(void *device, unsigned *out);
 EXPORT int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out);
+
+/* NVML_ERROR_NOT_SUPPORTED */
+static int unsupported(void)
+{
+    return getenv("FAKE_NVML_UNSUPPORTED") ? 3 : 0;
+}
 
 int nvmlInit_v2(void)
 {
@@ -36,7 +42,7 @@ int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out)
     out[0] = 1000ull << 20;
     out[1] = 700ull << 20;
     out[2] = 300ull << 20;
-    return 0;
+    return unsupported();
 }
 
 int nvmlDeviceGetUtilizationRates(void *device, unsigned *out)
@@ -44,14 +50,14 @@ int nvmlDeviceGetUtilizationRates(void *device, unsigned *out)
     (void)device;
     out[0] = 40;
     out[1] = 10;
-    return 0;
+    return unsupported();
 }
 
 int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out)
 {
     (void)device;
     *out = 61;
-    return kind;
+    return kind || unsupported();
 }
 
 int nvmlDeviceGetPowerUsage(void *device, unsigned *out)
@@ -73,5 +79,5 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out
     one.pid = pid ? (unsigned)atoi(pid) : 0;
     memcpy(out, &one, sizeof one);
     *n = 1;
-    return 0;
+    return unsupported();
 }

@@ -53,7 +53,7 @@ class Flash:
     def __init__(self, label, dk, dv, keys, row_tiles, warps, tokens=0):
         self.label, self.warps = label, warps
         self.source = "window_attention_cuda" if tokens else "attention_cuda"
-        self.name = f"10flash_halfI4bf16Li{dk}ELi{dv}ELi{keys}ELi{row_tiles}ELb{1 if tokens else 0}EE"
+        self.name = f"10flash_halfI4bf16Li{dk}ELi{dv}ELi{keys}ELi{row_tiles}ELb{1 if tokens else 0}ELb0EE"
         self.hmma = row_tiles * (keys // 8 * (dk // 16) + keys // 16 * (dv // 8))
         # (trips of a thread, its copies in a trip) of the loops that copy the next tile: keys and values, at once in windows.
         one = [(copy_trips(keys, w, warps), copy_chunks(w)[0]) for w in (dk, dv)]

@@ -1,4 +1,5 @@
-/* window_attention against the text of hieradet.py in float64: pad, partition, pool, attend, un-partition, crop. */
+/* window_attention against the text of hieradet.py in float64: pad, partition, pool, attend, un-partition, crop;
+ * with relative positions against that of segment-anything's image_encoder.py. */
 #include "op_test.h"
 
 #include "control.h"
@@ -25,6 +26,27 @@ static double query(const op_case *t, int object, int y, int x, int c)
     return best;
 }
 
+/* Row `row` of a table, rounded to q's type as half precision does, times the query. */
+static double term(const op_case *t, dtype round, int table, int row, int object, int y, int x, int head)
+{
+    int width = t->in[table].cols;
+    dtype sum = sum_type(round);
+    double s = 0;
+    for (int d = 0; d < width; d++)
+        s = rounded(sum,
+                    s + query(t, object, y, x, head * width + d) * rounded(round, value(&t->in[table], 0, row, d)));
+    return s;
+}
+/* What the rows, then the columns, of a window's keys add to the scores of a query: [window_h + window_w]. */
+static void terms_of(const op_case *t, dtype round, int object, int y, int x, int head, int window_h, int window_w,
+                     double *terms)
+{
+    for (int key = 0; key < window_h; key++)
+        terms[key] = term(t, round, 2, y % window_h - key + window_h - 1, object, y, x, head);
+    for (int key = 0; key < window_w; key++)
+        terms[window_h + key] = term(t, round, 3, x % window_w - key + window_w - 1, object, y, x, head);
+}
+
 /* Query (y, x) of the output grid, one head, over the window_h x window_w keys from (top, left). */
 static void one_query(const op_case *t, dtype round, int object, int y, int x, int head, int window_h, int window_w,
                       double *p, double *out)
@@ -32,14 +54,16 @@ static void one_query(const op_case *t, dtype round, int object, int y, int x, i
     int channels = t->in[0].cols / 3, width = channels / t->attr.heads, shrink = t->attr.pool ? 2 : 1;
     int top = y * shrink / window_h * window_h, left = x * shrink / window_w * window_w;
     dtype sum = sum_type(round);
-    double most = -INFINITY, total = 0;
+    double most = -INFINITY, total = 0, terms[128] = {0};
+    if (t->in[2].type != DT_NONE)
+        terms_of(t, round, object, y, x, head, window_h, window_w, terms);
     for (int j = 0; j < window_h * window_w; j++) {
         double s = 0;
         for (int d = 0; d < width; d++) {
             double k = token(t, object, top + j / window_w, left + j % window_w, channels + head * width + d);
             s = rounded(sum, s + query(t, object, y, x, head * width + d) * k);
         }
-        p[j] = rounded(sum, s * t->attr.scale);
+        p[j] = rounded(sum, s * t->attr.scale + terms[j / window_w] + terms[window_h + j % window_w]);
         most = p[j] > most ? p[j] : most;
     }
     for (int j = 0; j < window_h * window_w; j++) {
@@ -120,6 +144,57 @@ static void shapes(void **state)
         }
 }
 
+/* SAM v1's: windows of 14 that are padded, and the whole grid; heads 64 and 80 wide. */
+static op_case relative_case(const char *label, dtype type, shape s)
+{
+    op_case t = window_case(label, type, s);
+    int side_y = s.window ? s.window : s.h, side_x = s.window ? s.window : s.w;
+    in_normal(&t, 2, DT_F32, 1, 2 * side_y - 1, s.width);
+    in_normal(&t, 3, DT_F32, 1, 2 * side_x - 1, s.width);
+    for (int i = 2; i < 4; i++)
+        for (size_t e = 0; e < tensor_count(&t.in[i]); e++)
+            ((float *)t.in[i].data)[e] *= t.attr.scale; /* scores of some units, as trained tables give */
+    return t;
+}
+static void relative_positions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        shape s;
+    } cases[] = {
+        {"relative, smallest", {1, 1, 1, 1, 1, 2, 0}},
+        {"relative, B, padded windows", {1, 15, 8, 14, 1, 64, 0}},
+        {"relative, H, padded windows", {1, 4, 15, 14, 1, 80, 0}},
+        {"relative, B, whole grid", {1, 12, 12, 0, 2, 64, 0}},
+        {"relative, H, whole grid", {1, 6, 20, 0, 1, 80, 0}},
+        {"relative, three images", {3, 6, 7, 4, 2, 16, 0}},
+        {"relative, odd sides", {2, 7, 5, 3, 2, 10, 0}},
+        {"relative, odd whole grid", {1, 9, 11, 0, 1, 16, 0}},
+        {"relative, long rows", {1, 2, 64, 0, 1, 64, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int half = 0; half < 2; half++) {
+            op_case t = relative_case(cases[i].label, half ? DT_BF16 : DT_F32, cases[i].s);
+            op_check(&t);
+        }
+}
+static void relative_blocks(void **state)
+{
+    (void)state;
+    static const shape cases[] = {
+        {1, 9, 16, 14, 1, 64, 0}, {1, 12, 14, 0, 1, 80, 0}, {1, 4, 32, 0, 1, 64, 0}, {2, 2, 70, 0, 1, 16, 0}};
+    for (int limit = 99; limit <= 227; limit += 64) {
+        emu_shared_limit((size_t)limit * 1024);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            op_case t = relative_case("relative, blocks", i & 1 ? DT_BF16 : DT_F16, cases[i]);
+            t.kernels_only = 1;
+            op_check(&t);
+        }
+    }
+    emu_shared_limit(99 * 1024);
+}
+
 static void types(void **state)
 {
     (void)state;
@@ -187,13 +262,23 @@ static void refusals(void **state)
     t = window_case("heads", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
     t.attr.heads = 3;
     op_check_refused(&t);
+    t = relative_case("relative, pooled", DT_F32, (shape){1, 6, 6, 2, 1, 8, 1});
+    op_check_refused(&t);
+    t = relative_case("relative, a table of another side", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
+    t.attr.window = 2;
+    op_check_refused(&t);
+    t = relative_case("relative, one table", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
+    t.in[3] = (tensor){.type = DT_NONE};
+    op_check_refused(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),    cmocka_unit_test(types),      cmocka_unit_test(blocks),
-        cmocka_unit_test(wide_rows), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
+        cmocka_unit_test(shapes),          cmocka_unit_test(types),
+        cmocka_unit_test(blocks),          cmocka_unit_test(relative_positions),
+        cmocka_unit_test(relative_blocks), cmocka_unit_test(wide_rows),
+        cmocka_unit_test(not_finite),      cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
