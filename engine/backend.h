@@ -21,10 +21,12 @@ typedef struct images images;
 
 /* What a session does with pictures. */
 typedef struct image_sizes {
-    int width, height; /* of the frame                                          */
-    int side_px;       /* of the network's input                                */
-    int low_px;        /* side of the low-res logits                            */
-    int max_masks;     /* rendered at once                                      */
+    int width, height;                /* of the frame                                          */
+    int side_px;                      /* of the network's input                                */
+    int covered_across, covered_down; /* of it, from the top left; the rest is zeros  */
+    int masks_by_input; /* 1: logits are enlarged to side_px and cut there before they become masks of the frame */
+    int low_px;         /* side of the low-res logits                            */
+    int max_masks;      /* rendered at once                                      */
     resample_kind
         to_input; /* RESAMPLE_PIL_BICUBIC as the official video predictor, or RESAMPLE_RGB_ANTIALIAS as the image one */
     int no_overlap; /* 1: a pixel belongs to the mask with the highest logit */

@@ -1,31 +1,30 @@
-/* config.h - the numbers that make one model differ from another, as the converter wrote them into the weights file. */
+/* config.h - what a converted weights file says about its model: whose it is, and numbers by key. Which numbers there are is
+ * the family's business (predictor.h). The first error sticks to the reader; later reads return 0 or NULL. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include "error.h"
 #include "safetensors.h"
 
-typedef enum trunk_kind { TRUNK_HIERA, TRUNK_REPVIT } trunk_kind;
+typedef struct config_reader {
+    struct json_t *root;
+    const char *path, *family, *name; /* borrowed from the file */
+    sam_error *err;
+    sam_status status;
+} config_reader;
 
-typedef struct model_config {
-    char family[16], name[64];
-    int image_size; /* side the model was trained for */
-    trunk_kind trunk;
-    /* Hiera */
-    int embed_dim, num_heads, stages[4], window_spec[4], background[2], q_pool;
-    int n_global, global_blocks[8];
-    /* RepViT */
-    int widths[4], depths[4];
-    /* the rest; d_model channels in features and decoder, mem_dim in memory */
-    int d_model, mem_dim, memory_layers, memory_mlp, num_maskmem, max_obj_ptrs;
-    int ptr_time_encoding;       /* SAM 2.1: pointers carry their age                             */
-    int no_obj_embed_spatial;    /* SAM 2.1: memories of absent objects are marked                */
-    float mask_scale, mask_bias; /* of mask probabilities before the memory encoder            */
-    /* EdgeTAM's perceiver; latents == 0: none */
-    int latents, latents_2d, perceiver_depth;
-} model_config;
+/* Metadata of `f`. Whatever it returns, config_close frees. */
+sam_status config_open(config_reader *r, const st_file *f, const char *path, sam_error *err);
+/* The sticky status. */
+sam_status config_close(config_reader *r);
 
-/* From the file's metadata. Errors say which field is missing or out of range. */
-sam_status config_read(const st_file *f, const char *path, model_config *out, sam_error *err);
+/* An integer, or a truth value, from low to high; `missing` (if not negative) where there is no such key. */
+int config_int(config_reader *r, const char *key, int low, int high, int missing);
+/* A list of `least` to `most` integers; returns how many. */
+int config_ints(config_reader *r, const char *key, int *to, int least, int most, int low, int high);
+/* A text, or NULL where there is none, which is no error; lives until config_close. */
+const char *config_text(const config_reader *r, const char *key);
+/* Says that `key` is not what was expected; returns 0. */
+int config_wrong(config_reader *r, const char *key, const char *expected);
 
 #endif

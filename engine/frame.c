@@ -97,7 +97,7 @@ static sam_status make_input(sam_session *s, int place, sam_error *err)
 static sam_status encode_work(sam_session *s, int place, sam_error *err)
 {
     TRY(make_input(s, place, err));
-    return step(s, GRAPH_ENCODE, 1, err);
+    return step(s, STEP_ENCODE, 1, err);
 }
 
 /* The place for the next frame's pixels, when what was there has been read. */

@@ -15,10 +15,8 @@ typedef struct counts {
 
 static sam_status fill_counts(counts *c, const sam_model *m, int n_objects, sam_error *err)
 {
-    const model_config *config = &m->config;
-    int rotated = config->num_maskmem * m->size.memory_tokens;
-    int pointers = config->max_obj_ptrs * (config->d_model / config->mem_dim);
-    const int value[N_COUNTS] = {rotated + pointers, rotated, OUTPUT_TOKENS + NO_CLICKS};
+    const model_size *z = &m->size;
+    const int value[N_COUNTS] = {z->steady_keys, z->steady_memory_keys, z->output_tokens + NO_CLICKS};
     c->data[0] = malloc(N_COUNTS * (size_t)n_objects * sizeof *c->data[0]);
     if (!c->data[0])
         return fail(err, SAM_E_MEMORY, "no memory for the counts of %d objects", n_objects);
@@ -83,7 +81,7 @@ static void visit_node(const program *p, int i, const counts *counted, int n_obj
     visit(user, &seen);
 }
 
-static sam_status visit_graph(const sam_model *m, graph_id id, int n_objects, counts *counted,
+static sam_status visit_graph(const sam_model *m, int id, int n_objects, counts *counted,
                               void (*visit)(void *user, const frame_call *c), void *user, sam_error *err)
 {
     const compiled *c = &m->graphs[id];
@@ -99,12 +97,18 @@ static sam_status visit_graph(const sam_model *m, graph_id id, int n_objects, co
 sam_status frame_calls(const sam_model *m, int n_objects, void (*visit)(void *user, const frame_call *c), void *user,
                        sam_error *err)
 {
-    static const graph_id order[] = {GRAPH_ENCODE, GRAPH_ATTEND, GRAPH_SRC, GRAPH_DECODE, GRAPH_KEEP, GRAPH_REMEMBER};
+    static const step_id tracked[] = {STEP_ENCODE, STEP_ATTEND, STEP_DECODE, STEP_KEEP, STEP_REMEMBER};
+    static const step_id image[] = {STEP_ENCODE, STEP_IMAGE};
+    int video = m->p->modes >> SAM_VIDEO & 1;
+    const step_id *order = video ? tracked : image;
+    size_t n_steps = video ? sizeof tracked / sizeof *tracked : sizeof image / sizeof *image;
     counts counted = {.id = {0}};
     TRY(fill_counts(&counted, m, n_objects, err));
     sam_status status = SAM_OK;
-    for (size_t i = 0; i < sizeof order / sizeof *order && status == SAM_OK; i++)
-        status = visit_graph(m, order[i], order[i] == GRAPH_ENCODE ? 1 : n_objects, &counted, visit, user, err);
+    for (size_t i = 0; i < n_steps; i++)
+        for (int k = 0; k < m->p->steps[order[i]].n && status == SAM_OK; k++)
+            status = visit_graph(m, m->p->steps[order[i]].graph[k], order[i] == STEP_ENCODE ? 1 : n_objects, &counted,
+                                 visit, user, err);
     free(counted.data[0]);
     return status;
 }

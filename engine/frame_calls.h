@@ -1,6 +1,6 @@
 /* frame_calls.h - what a steady tracked frame consists of, without running it: the operator calls of its graphs with their
  * shapes and costs. A frame is encoded once; its objects then go through the other graphs in one batch (tracker.c,
- * track_work). */
+ * track_work). Of a family without video it is an image, and its objects are prompts. */
 #ifndef FRAME_CALLS_H
 #define FRAME_CALLS_H
 

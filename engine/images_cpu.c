@@ -27,8 +27,10 @@ static size_t frame_planes_bytes(const image_sizes *z)
 size_t images_bytes_cpu(const backend *b, const image_sizes *z)
 {
     (void)b;
-    return sizeof(images) + resample_bytes(z->to_input, z->width, z->height, z->side_px, z->side_px, z->n_threads) +
-           resample_bytes(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height, 0) +
+    return sizeof(images) +
+           resample_bytes(z->to_input, z->width, z->height, z->covered_across, z->covered_down, z->n_threads) +
+           (z->masks_by_input ? resample_cut_bytes(z->low_px, z->side_px, z->width, z->height)
+                              : resample_bytes(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height, 0)) +
            (size_t)z->low_px * (size_t)z->low_px * sizeof(float) + components_scratch_bytes(z->low_px, z->low_px) +
            frame_planes_bytes(z) + (size_t)z->max_masks * sizeof(float *);
 }
@@ -41,8 +43,10 @@ sam_status images_open_cpu(backend *b, const image_sizes *z, images **out, sam_e
     im->b = b;
     im->size = *z;
     im->n_threads = z->n_threads;
-    im->to_input = resample_open(z->to_input, z->width, z->height, z->side_px, z->side_px);
-    im->to_frame = resample_open(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height);
+    im->to_input = resample_open(z->to_input, z->width, z->height, z->covered_across, z->covered_down);
+    im->to_frame = z->masks_by_input ? resample_open_cut(z->low_px, z->side_px, z->covered_across, z->covered_down,
+                                                         z->width, z->height)
+                                     : resample_open(RESAMPLE_BILINEAR, z->low_px, z->low_px, z->width, z->height);
     im->clean = malloc((size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
     im->components_scratch = malloc(components_scratch_bytes(z->low_px, z->low_px));
     im->planes = malloc((size_t)z->max_masks * sizeof *im->planes);
@@ -75,6 +79,19 @@ void stage_cpu(images *im, int place, const sam_frame *f)
     im->staged = *f;
 }
 
+/* Rows that lie without gaps to where they are in the square input, zeros right of them. Below them are zeros: nothing else
+ * is ever written there. */
+static void spread_rows(const image_sizes *z, float *input)
+{
+    size_t side = 3 * (size_t)z->side_px, row = 3 * (size_t)z->covered_across;
+    if (row == side)
+        return;
+    for (size_t y = (size_t)z->covered_down; y-- > 0;) {
+        memmove(input + y * side, input + y * row, row * sizeof *input);
+        memset(input + y * side + row, 0, (side - row) * sizeof *input);
+    }
+}
+
 const char *preprocess_cpu(images *im, void *stream, int place, float *input)
 {
     const sam_frame *f = &im->staged;
@@ -87,6 +104,7 @@ const char *preprocess_cpu(images *im, void *stream, int place, float *input)
         resample_nv12_normalised(im->to_input, &nv12, input, im->n_threads);
     else
         resample_rgb_normalised(im->to_input, f->rgb, f->row_bytes, input, im->n_threads);
+    spread_rows(&im->size, input);
     return NULL;
 }
 

@@ -64,16 +64,22 @@ static size_t low_px(const image_sizes *z)
 
 static size_t mid_bytes(const image_sizes *z)
 {
-    return (size_t)z->height * (size_t)z->side_px * 3 * (z->to_input == RESAMPLE_RGB_ANTIALIAS ? sizeof(float) : 1);
+    return (size_t)z->height * (size_t)z->covered_across * 3 *
+           (z->to_input == RESAMPLE_RGB_ANTIALIAS ? sizeof(float) : 1);
+}
+
+static size_t frame_axis_bytes(const image_sizes *z, int n_out)
+{
+    return z->masks_by_input ? resample_axis_cut_bytes(z->low_px, z->side_px, n_out)
+                             : resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, n_out);
 }
 
 /* The weights of the four directions, which the host has, too. */
 static size_t axes_bytes(const image_sizes *z)
 {
-    return resample_axis_bytes(z->to_input, z->width, z->side_px) +
-           resample_axis_bytes(z->to_input, z->height, z->side_px) +
-           resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->width) +
-           resample_axis_bytes(RESAMPLE_BILINEAR, z->low_px, z->height);
+    return resample_axis_bytes(z->to_input, z->width, z->covered_across) +
+           resample_axis_bytes(z->to_input, z->height, z->covered_down) + frame_axis_bytes(z, z->width) +
+           frame_axis_bytes(z, z->height);
 }
 
 /* Of the device's memory. */
@@ -90,12 +96,10 @@ size_t images_bytes_device(const backend *b, const image_sizes *z)
     return sizeof(images) + axes_bytes(z) + 2 * place_bytes(z) + device_bytes(z);
 }
 
-static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, int n_out, sam_error *err)
+/* a->host, whose weights exist, to the device. */
+static sam_status move_axis(images *im, axis *a, size_t n_bytes, sam_error *err)
 {
     const backend_api *api = im->b->api;
-    if (!resample_axis_open(&a->host, kind, n_in, n_out))
-        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
-    size_t n_bytes = resample_axis_bytes(kind, n_in, n_out);
     void *block = malloc(n_bytes);
     a->block = api->alloc(im->b, n_bytes);
     if (!block || !a->block) {
@@ -110,14 +114,31 @@ static sam_status open_axis(images *im, axis *a, resample_kind kind, int n_in, i
     return wrong ? fail(err, SAM_E_DEVICE, "resizing: %s", wrong) : SAM_OK;
 }
 
+static sam_status open_input_axis(images *im, axis *a, int n_in, int n_out, sam_error *err)
+{
+    if (!resample_axis_open(&a->host, im->size.to_input, n_in, n_out))
+        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", n_in, n_out);
+    return move_axis(im, a, resample_axis_bytes(im->size.to_input, n_in, n_out), err);
+}
+
+static sam_status open_frame_axis(images *im, axis *a, int covered, int n_out, sam_error *err)
+{
+    const image_sizes *z = &im->size;
+    int ok = z->masks_by_input ? resample_axis_open_cut(&a->host, z->low_px, z->side_px, covered, n_out)
+                               : resample_axis_open(&a->host, RESAMPLE_BILINEAR, z->low_px, n_out);
+    if (!ok)
+        return fail(err, SAM_E_MEMORY, "no memory to resize %d to %d pixels", z->low_px, n_out);
+    return move_axis(im, a, frame_axis_bytes(z, n_out), err);
+}
+
 static sam_status open_all(images *im, sam_error *err)
 {
     const backend_api *api = im->b->api;
     const image_sizes *z = &im->size;
-    TRY(open_axis(im, &im->input_across, z->to_input, z->width, z->side_px, err));
-    TRY(open_axis(im, &im->input_down, z->to_input, z->height, z->side_px, err));
-    TRY(open_axis(im, &im->frame_across, RESAMPLE_BILINEAR, z->low_px, z->width, err));
-    TRY(open_axis(im, &im->frame_down, RESAMPLE_BILINEAR, z->low_px, z->height, err));
+    TRY(open_input_axis(im, &im->input_across, z->width, z->covered_across, err));
+    TRY(open_input_axis(im, &im->input_down, z->height, z->covered_down, err));
+    TRY(open_frame_axis(im, &im->frame_across, z->covered_across, z->width, err));
+    TRY(open_frame_axis(im, &im->frame_down, z->covered_down, z->height, err));
     im->staging[0] = api->host_alloc(im->b, place_bytes(z));
     im->staging[1] = api->host_alloc(im->b, place_bytes(z));
     im->frame = api->alloc(im->b, place_bytes(z));
@@ -214,7 +235,7 @@ const char *preprocess_device(images *im, void *stream, int place, float *input)
     if (f->format == SAM_PREPARED_F16)
         return backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, im->frame, DT_F16, input, DT_F32);
     const frame_pixels pixels = pixels_at(z, f, im->frame);
-    return im->launch->preprocess(&im->input_across.device, &im->input_down.device, &pixels, im->mid, input,
+    return im->launch->preprocess(&im->input_across.device, &im->input_down.device, &pixels, im->mid, input, z->side_px,
                                   im->launch->raw_stream(stream));
 }
 

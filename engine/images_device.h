@@ -8,7 +8,7 @@
 
 typedef struct image_launchers {
     const char *(*preprocess)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                              void *mid, float *out, void *stream);
+                              void *mid, float *out, int out_row_px, void *stream);
     const char *(*clean_logits)(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
                                 int max_speck_area, float speck_value, float *out, void *scratch, void *stream);
     const char *(*render_masks)(const resample_axis *across, const resample_axis *down, const float *planes, int n,

@@ -10,13 +10,13 @@
 #define DEFAULT_MAX_POINTS   16
 #define DEFAULT_MAX_PROMPTED 4
 
-static sam_status fill_options(sam_model *m, const sam_model_options *opt, sam_error *err)
+static sam_status fill_options(sam_model *m, const sam_model_options *opt, int image_px, sam_error *err)
 {
     sam_model_options *o = &m->options;
     *o = opt ? *opt : (sam_model_options){0};
     o->backend = o->backend ? o->backend : SAM_CPU;
     o->compute = o->compute ? o->compute : SAM_F32;
-    o->image_px = o->image_px ? o->image_px : m->config.image_size;
+    o->image_px = o->image_px ? o->image_px : image_px;
     o->max_points = o->max_points ? o->max_points : DEFAULT_MAX_POINTS;
     o->max_prompted_frames = o->max_prompted_frames ? o->max_prompted_frames : DEFAULT_MAX_PROMPTED;
     o->n_threads = o->n_threads ? o->n_threads : omp_get_num_procs();
@@ -50,61 +50,82 @@ static sam_status choose_types(sam_model *m, sam_error *err)
     }
 }
 
-static sam_status check_grid(const sam_model *m, sam_error *err)
-{
-    int grid = 1;
-    while (grid * grid < m->config.latents_2d)
-        grid++;
-    if (m->config.latents_2d && (grid * grid != m->config.latents_2d || m->size.side % grid))
-        return fail(err, SAM_E_ARG, "image size %d: %s needs a multiple of %d", m->options.image_px, m->config.name,
-                    16 * grid);
-    return SAM_OK;
-}
-
 static sam_status build_graphs(sam_model *m, sam_error *err)
 {
-    for (int id = 0; id < GRAPH_COUNT; id++) {
-        builder b = build_begin(&m->graphs[id].g, graph_names[id], &m->w, &m->s, m->act, m->matrix);
+    for (int id = 0; id < m->p->n_graphs; id++) {
+        if (!predictor_runs(m->p, SAM_VIDEO, id) && !predictor_runs(m->p, SAM_IMAGE, id))
+            continue;
+        builder b = build_begin(&m->graphs[id].g, m->p->graph_names[id], &m->w, &m->s, m->act, m->matrix);
         b.device = !m->b->api->host_memory;
-        build_graph(&b, (graph_id)id, &m->config, &m->size);
+        m->p->build(&b, id, m->config, &m->size);
         if (b.err.status == SAM_OK && !m->options.no_fusion)
             fuse(&b);
         TRY(build_end(&b, err));
     }
-    ignore_unused(&m->w);
-    return weights_check(&m->w, err);
+    for (int i = 0; m->p->unused && m->p->unused[i]; i++)
+        weights_ignore(&m->w, m->p->unused[i]);
+    return SAM_OK;
 }
 
-static sam_status read_no_obj_ptr(sam_model *m, sam_error *err)
+static sam_status read_absent_pointer(sam_model *m, sam_error *err)
 {
     int index;
-    m->no_obj_ptr = malloc((size_t)m->config.d_model * sizeof *m->no_obj_ptr);
-    if (!m->no_obj_ptr)
+    if (!m->p->absent_pointer)
+        return SAM_OK;
+    m->absent_pointer = malloc((size_t)m->size.pointer_width * sizeof *m->absent_pointer);
+    if (!m->absent_pointer)
         return fail(err, SAM_E_MEMORY, "%s: no memory", m->path);
-    TRY(weights_request(&m->w, "no_obj_ptr", 1, 0, 1, m->config.d_model, DT_F32, &index, err));
-    return weights_read_f32(&m->w, index, m->no_obj_ptr, err);
+    TRY(weights_request(&m->w, m->p->absent_pointer, 1, 0, 1, m->size.pointer_width, DT_F32, &index, err));
+    return weights_read_f32(&m->w, index, m->absent_pointer, err);
 }
 
-static sam_status open_model(sam_model *m, const backend_api *api, const sam_model_options *opt, sam_error *err)
+/* Who the file's model is, and its numbers. */
+static sam_status read_config(sam_model *m, const model_family *rows, int *image_px, config_reader *r)
 {
+    const model_family *family;
+    sam_error *err = r->err;
+    TRY(config_open(r, &m->file, m->path, err));
+    TRY(family_find(rows, r->family, m->path, &family, err));
+    m->p = family->p;
+    m->title = family->title;
+    snprintf(m->name, sizeof m->name, "%s", r->name);
+    m->config = calloc(1, m->p->config_bytes + 1);
+    if (!m->config)
+        return fail(err, SAM_E_MEMORY, "%s: no memory", m->path);
+    *image_px = config_int(r, "image_size", 64, 4096, -1);
+    m->p->read_config(r, m->config);
+    return r->status;
+}
+
+static sam_status open_model(sam_model *m, const model_family *rows, const backend_api *api,
+                             const sam_model_options *opt, sam_error *err)
+{
+    config_reader r;
+    int image_px = 0;
     TRY(st_open(m->path, &m->file, err));
-    TRY(config_read(&m->file, m->path, &m->config, err));
-    TRY(fill_options(m, opt, err));
+    r.err = err;
+    sam_status status = read_config(m, rows, &image_px, &r);
+    config_close(&r);
+    TRY(status);
+    TRY(fill_options(m, opt, image_px, err));
     TRY(api ? api->open(&m->options, &m->b, err) : backend_open(&m->options, &m->b, err));
     TRY(choose_types(m, err));
-    m->size = size_of_model(&m->config, m->options.image_px, m->options.max_points, m->options.max_prompted_frames);
-    TRY(check_grid(m, err));
+    TRY(m->p->size(m->config,
+                   &(size_request){m->name, m->options.image_px, m->options.max_points, m->options.max_prompted_frames},
+                   &m->size, err));
     TRY(weights_open(&m->w, &m->file, m->path, err));
     TRY(build_graphs(m, err));
-    TRY(read_no_obj_ptr(m, err));
-    for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
+    TRY(read_absent_pointer(m, err));
+    TRY(weights_check(&m->w, err));
+    for (int id = 0; id < m->p->n_graphs; id++)
+        if (m->graphs[id].g.name)
+            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
     st_release_pages(&m->file);
     return SAM_OK;
 }
 
-sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
-                         sam_error *err)
+sam_status model_open_of(const model_family *rows, const backend_api *api, const char *path,
+                         const sam_model_options *opt, sam_model **out, sam_error *err)
 {
     *out = NULL;
     sam_model *m = calloc(1, sizeof *m);
@@ -113,7 +134,7 @@ sam_status model_open_on(const backend_api *api, const char *path, const sam_mod
         return fail(err, SAM_E_MEMORY, "%s: no memory", path);
     }
     memcpy(m->path, path, strlen(path) + 1);
-    sam_status status = open_model(m, api, opt, err);
+    sam_status status = open_model(m, rows, api, opt, err);
     if (status != SAM_OK) {
         sam_model_close(m);
         return status;
@@ -122,29 +143,36 @@ sam_status model_open_on(const backend_api *api, const char *path, const sam_mod
     return SAM_OK;
 }
 
+sam_status model_open_on(const backend_api *api, const char *path, const sam_model_options *opt, sam_model **out,
+                         sam_error *err)
+{
+    return model_open_of(families, api, path, opt, out, err);
+}
+
 sam_status sam_model_open(const char *path, const sam_model_options *opt, sam_model **out, sam_error *err)
 {
-    return model_open_on(NULL, path, opt, out, err);
+    return model_open_of(families, NULL, path, opt, out, err);
 }
 
 void sam_model_close(sam_model *m)
 {
     if (!m)
         return;
-    for (int id = 0; id < GRAPH_COUNT; id++)
+    for (int id = 0; id < MAX_GRAPHS; id++)
         compiled_free(&m->graphs[id]);
     weights_close(&m->w);
     st_close(&m->file);
     if (m->b)
         m->b->api->close(m->b);
-    free(m->no_obj_ptr);
+    free(m->absent_pointer);
+    free(m->config);
     free(m->path);
     free(m);
 }
 
 const char *sam_model_name(const sam_model *m)
 {
-    return m->config.name;
+    return m->name;
 }
 
 const char *sam_model_libraries(sam_model *m)

@@ -6,7 +6,6 @@
 #include "steps.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,20 @@
 static size_t aligned(size_t bytes)
 {
     return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+
+/* How much of the square input the frame covers: segment_anything/utils/transforms.py, get_preprocess_shape. */
+static void cover_input(sam_session *s)
+{
+    int side = s->m->size.side_px, w = s->opt.width_px, h = s->opt.height_px;
+    double scale = (double)side / (w > h ? w : h);
+    s->n_covered[0] = s->n_covered[1] = side;
+    if (s->m->p->input[s->opt.mode].fit == FIT_STRETCH)
+        return;
+    s->n_covered[0] = (int)(w * scale + 0.5);
+    s->n_covered[1] = (int)(h * scale + 0.5);
+    for (int i = 0; i < 2; i++)
+        s->n_covered[i] = s->n_covered[i] < 1 ? 1 : s->n_covered[i];
 }
 
 static sam_status fill_options(sam_session *s, const sam_session_options *opt, sam_error *err)
@@ -30,12 +43,18 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
         return fail(err, SAM_E_ARG, "max_objects %d: expected 1 to 1024", o->max_objects);
     if (o->mode != SAM_VIDEO && o->mode != SAM_IMAGE)
         return fail(err, SAM_E_ARG, "mode %d: expected SAM_VIDEO or SAM_IMAGE", (int)o->mode);
+    if (!(s->m->p->modes >> o->mode & 1))
+        return fail(err, SAM_E_ARG,
+                    o->mode == SAM_VIDEO ? "%s: %s tracks no video, it takes single images; sam2_tiny does"
+                                         : "%s: %s takes no single images; sam2_tiny does",
+                    s->m->name, s->m->title);
     if (o->n_frames < 0)
         return fail(err, SAM_E_ARG, "n_frames %d: expected the length of the video, or 0", o->n_frames);
     if (o->fill_hole_area == 0)
         o->fill_hole_area = o->mode == SAM_VIDEO ? 8 : 0;
     if (o->fill_hole_area < 0)
         o->fill_hole_area = 0;
+    cover_input(s);
     return SAM_OK;
 }
 
@@ -45,6 +64,8 @@ static size_t state_tensor_bytes(const sam_session *s, int i)
 {
     const state_def *d = &s->m->s.def[i];
     tensor t = d->t;
+    if (!s->uses[i])
+        return 0;
     t.n = t.n == N_OBJECTS || d->pool ? s->opt.max_objects : 1;
     return aligned(tensor_bytes(&t));
 }
@@ -71,8 +92,8 @@ static void carve_object(sam_session *s, object *o, packed_mask *mask, carver *c
     bank_size size = {.max_prompted = mo->max_prompted_frames,
                       .slots = z->bank_slots,
                       .pointer_slots = z->pointer_slots,
-                      .recent = s->m->config.num_maskmem - 1,
-                      .recent_pointers = s->m->config.max_obj_ptrs - 1};
+                      .recent = z->recent,
+                      .recent_pointers = z->recent_pointers};
     bank_entry *entries = carve(c, (size_t)z->pointer_slots * sizeof *entries);
     prompt_record *prompts = carve(c, (size_t)mo->max_prompted_frames * sizeof *prompts);
     for (int i = 0; i < mo->max_prompted_frames; i++) {
@@ -81,7 +102,7 @@ static void carve_object(sam_session *s, object *o, packed_mask *mask, carver *c
             prompts[i] = (prompt_record){.points = points};
     }
     float *logits = mirrored ? carve(c, low_res_count(s) * sizeof *logits) : NULL;
-    float *pointer = mirrored ? carve(c, (size_t)s->m->config.d_model * sizeof *pointer) : NULL;
+    float *pointer = mirrored ? carve(c, (size_t)z->pointer_width * sizeof *pointer) : NULL;
     if (o) {
         *o = (object){.prompts = prompts, .mask = mask, .logits_mirror = logits, .pointer_mirror = pointer};
         bank_init(&o->bank, size, entries);
@@ -92,7 +113,7 @@ static void carve_host(sam_session *s, carver *c)
 {
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px, n = (size_t)s->opt.max_objects;
     size_t side = (size_t)s->m->size.side_px, mask_bytes = packed_mask_bytes(s->opt.width_px, s->opt.height_px);
-    int video = s->opt.mode == SAM_VIDEO, low = 4 * s->m->size.side;
+    int video = s->opt.mode == SAM_VIDEO, low = s->m->size.low_px;
     size_t n_masks = video ? n : 3;
     if (!s->b->api->host_memory)
         s->control_block = carve(c, s->control_bytes);
@@ -115,12 +136,16 @@ static void carve_host(sam_session *s, carver *c)
 static image_sizes picture_sizes(const sam_session *s)
 {
     int video = s->opt.mode == SAM_VIDEO;
+    const input_rule *rule = &s->m->p->input[s->opt.mode];
     return (image_sizes){.width = s->opt.width_px,
                          .height = s->opt.height_px,
                          .side_px = s->m->size.side_px,
-                         .low_px = 4 * s->m->size.side,
+                         .covered_across = s->n_covered[0],
+                         .covered_down = s->n_covered[1],
+                         .masks_by_input = rule->fit == FIT_LONGEST_SIDE,
+                         .low_px = s->m->size.low_px,
                          .max_masks = video ? s->opt.max_objects : 3,
-                         .to_input = video ? RESAMPLE_PIL_BICUBIC : RESAMPLE_RGB_ANTIALIAS,
+                         .to_input = rule->resize,
                          .no_overlap = video && s->opt.no_overlap,
                          .prepared = s->opt.prepared_frames,
                          .max_hole_area = s->opt.fill_hole_area,
@@ -131,11 +156,11 @@ static image_sizes picture_sizes(const sam_session *s)
 /* What resizing mask prompts takes, on the host on every backend: open_pictures. */
 static size_t mask_prompt_bytes(const sam_session *s)
 {
-    int side = s->m->size.side_px;
+    int side = s->m->size.side_px, low = s->m->size.low_px;
     if (s->opt.mode != SAM_VIDEO)
         return 0;
     return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, side, side, 0) +
-           resample_bytes(RESAMPLE_ANTIALIAS, side, side, side / 4, side / 4, 0);
+           resample_bytes(RESAMPLE_ANTIALIAS, side, side, low, low, 0);
 }
 
 static sam_status check_limit(const sam_session *s, sam_error *err)
@@ -157,9 +182,10 @@ static sam_status check_limit(const sam_session *s, sam_error *err)
 /* With overlap the encoder has scratch and outputs of its own. */
 static void plan_overlap(sam_session *s)
 {
-    const graph *g = &s->m->graphs[GRAPH_ENCODE].g;
+    int encoder = session_encoder(s);
+    const graph *g = &s->m->graphs[encoder].g;
     s->scratch_bytes = aligned(s->scratch_bytes);
-    s->encode_scratch_bytes = s->programs[GRAPH_ENCODE].scratch_bytes;
+    s->encode_scratch_bytes = s->programs[encoder].scratch_bytes;
     for (int v = 1; v < g->n_values; v++)
         for (int i = 0; i < g->n_nodes; i++)
             for (int k = 0; k < OP_MAX_OUT; k++)
@@ -171,14 +197,25 @@ static void plan_overlap(sam_session *s)
                 }
 }
 
+/* What the session's mode needs of the model's states. */
+static void note_states(sam_session *s, const graph *g)
+{
+    for (int v = 1; v < g->n_values; v++)
+        if (g->values[v].storage == IN_STATE)
+            s->uses[g->values[v].index] = 1;
+}
+
 static sam_status plan(sam_session *s, sam_error *err)
 {
     sam_model *m = s->m;
-    for (int id = 0; id < GRAPH_COUNT; id++) {
+    for (int id = 0; id < m->p->n_graphs; id++) {
         program *p = &s->programs[id];
+        if (!predictor_runs(m->p, s->opt.mode, id))
+            continue;
+        note_states(s, &m->graphs[id].g);
         TRY(program_plan(p, &m->graphs[id], s->opt.max_objects, err));
         p->check = s->opt.check_kernels;
-        if (p->scratch_bytes > s->scratch_bytes && !(s->opt.overlap && id == GRAPH_ENCODE))
+        if (p->scratch_bytes > s->scratch_bytes && !(s->opt.overlap && id == session_encoder(s)))
             s->scratch_bytes = p->scratch_bytes;
     }
     if (s->opt.overlap)
@@ -215,7 +252,7 @@ static void place_states(sam_session *s)
     char *at = s->state_arena;
     for (int controls = 1; controls >= 0; controls--)
         for (int i = 0; i < s->m->s.count; i++)
-            if (s->m->s.def[i].control == controls) {
+            if (s->uses[i] && s->m->s.def[i].control == controls) {
                 s->state[i] = at;
                 at += state_tensor_bytes(s, i);
             }
@@ -227,57 +264,27 @@ static void place_states(sam_session *s)
         s->control_block = s->state_arena;
 }
 
-typedef struct field {
-    const char *name;
-    size_t offset;
-} field;
-
-/* Sets the pointer fields of `record` that are called like a state. */
-static void find_states(const sam_session *s, void *record, const field *fields, size_t n_fields, int controls)
+/* Where a state's address is for who moves it: a control's on the host, else the backend's. */
+static void *find_state(void *user, const char *name, int control)
 {
+    const sam_session *s = user;
     for (int i = 0; i < s->m->s.count; i++)
-        for (size_t k = 0; k < n_fields; k++)
-            if (s->m->s.def[i].control == controls && !strcmp(s->m->s.def[i].name, fields[k].name)) {
-                char *p = s->state[i];
-                if (controls)
-                    p = s->control_block + (p - s->state_arena);
-                memcpy((char *)record + fields[k].offset, &p, sizeof p);
-            }
-}
-
-static void find_all_states(sam_session *s)
-{
-#define CONTROL(f)                                                                                                     \
-    {                                                                                                                  \
-#f, offsetof(session_controls, f)                                                                              \
-    }
-    static const field controls[] = {CONTROL(points),           CONTROL(pointer_ages), CONTROL(labels),
-                                     CONTROL(n_tokens),         CONTROL(mode),         CONTROL(binarise),
-                                     CONTROL(memory_slots),     CONTROL(memory_ages),  CONTROL(n_memories),
-                                     CONTROL(pointer_slots),    CONTROL(n_pointers),   CONTROL(keep_slot),
-                                     CONTROL(keep_pointer_slot)};
-#undef CONTROL
-#define STATE(f)                                                                                                       \
-    {                                                                                                                  \
-#f, offsetof(session_states, f)                                                                                \
-    }
-    static const field states[] = {STATE(image),   STATE(mask_image),  STATE(mask_prompt), STATE(masks),
-                                   STATE(ious),    STATE(score),       STATE(iou),         STATE(low_res),
-                                   STATE(pointer), STATE(logits_bank), STATE(pointer_bank)};
-#undef STATE
-    find_states(s, &s->controls, controls, sizeof controls / sizeof *controls, 1);
-    find_states(s, &s->st, states, sizeof states / sizeof *states, 0);
+        if (s->uses[i] && s->m->s.def[i].control == control && !strcmp(s->m->s.def[i].name, name)) {
+            char *p = s->state[i];
+            return control ? s->control_block + (p - s->state_arena) : p;
+        }
+    return NULL;
 }
 
 static sam_status open_pictures(sam_session *s, sam_error *err)
 {
-    int side = s->m->size.side_px, w = s->opt.width_px, h = s->opt.height_px;
+    int side = s->m->size.side_px, low = s->m->size.low_px, w = s->opt.width_px, h = s->opt.height_px;
     image_sizes sizes = picture_sizes(s);
     TRY(s->b->api->images_open(s->b, &sizes, &s->pictures, err));
     if (s->opt.mode != SAM_VIDEO)
         return SAM_OK;
     s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, side, side);
-    s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, side / 4, side / 4);
+    s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, low, low);
     if (!s->mask_to_image || !s->mask_to_low_res)
         return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d masks", w, h);
     return SAM_OK;
@@ -301,8 +308,10 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     memcpy(ahead, s->state, sizeof ahead);
     for (int i = 0; i < s->n_outputs; i++)
         ahead[s->outputs[i].state] = s->outputs[i].ahead;
-    for (int id = 0; id < GRAPH_COUNT; id++) {
-        int encoder = id == GRAPH_ENCODE;
+    for (int id = 0; id < s->m->p->n_graphs; id++) {
+        if (!predictor_runs(s->m->p, s->opt.mode, id))
+            continue;
+        int encoder = id == session_encoder(s);
         char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
         TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, scratch, encoder ? ahead : s->state, s->opt.max_objects,
                          encoder ? s->encode_stream : s->stream, err));
@@ -315,8 +324,9 @@ static sam_status warm_programs(sam_session *s, sam_error *err)
 {
     if (!s->b->api->warm)
         return SAM_OK;
-    for (int id = 0; id < GRAPH_COUNT; id++)
-        TRY(program_warm(&s->programs[id], err));
+    for (int id = 0; id < s->m->p->n_graphs; id++)
+        if (predictor_runs(s->m->p, s->opt.mode, id))
+            TRY(program_warm(&s->programs[id], err));
     memset(s->state_arena, 0, s->state_bytes);
     return SAM_OK;
 }
@@ -351,7 +361,7 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
     TRY(open_streams(s, err));
     carve_host(s, &(carver){.base = s->host_arena});
     place_states(s);
-    find_all_states(s);
+    host_states_find(&s->controls, &s->st, find_state, s);
     TRY(open_pictures(s, err));
     TRY(bind_programs(s, err));
     TRY(warm_programs(s, err));
@@ -400,7 +410,7 @@ static sam_status plan_once(sam_model *m, const sam_session_options *opt, sam_st
     sam_status status = fill_options(&s, opt, err);
     if (status == SAM_OK)
         status = plan(&s, err);
-    for (int id = 0; id < GRAPH_COUNT; id++)
+    for (int id = 0; id < MAX_GRAPHS; id++)
         program_free(&s.programs[id]);
     if (status == SAM_OK)
         *out = s.stats;
@@ -429,7 +439,7 @@ void sam_session_close(sam_session *s)
         return;
     s->b->api->wait(s->b, s->encode_stream); /* nothing may be given back that is still at work */
     s->b->api->wait(s->b, s->stream);
-    for (int id = 0; id < GRAPH_COUNT; id++)
+    for (int id = 0; id < MAX_GRAPHS; id++)
         program_free(&s->programs[id]);
     s->b->api->images_close(s->b, s->pictures);
     resample_close(s->mask_to_image);

@@ -2,9 +2,8 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "membank.h"
+#include "host_states.h"
 #include "model.h"
-#include "resample.h"
 
 /* Clicks and box corners given for one object on one frame, in pixels of the frame. */
 typedef struct prompt_record {
@@ -34,19 +33,6 @@ typedef struct object {
     float *logits_mirror; /* host copies, where the backend's memory is not the host's */
     float *pointer_mirror;
 } object;
-
-/* Controls: what the host writes before graphs run, one block. Host addresses; sam2.h says what each is. */
-typedef struct session_controls {
-    float *points, *pointer_ages;
-    int32_t *labels, *n_tokens, *mode, *binarise;
-    int32_t *memory_slots, *memory_ages, *n_memories, *pointer_slots, *n_pointers, *keep_slot, *keep_pointer_slot;
-} session_controls;
-
-/* Other states the tracker moves, by name. Addresses in the backend's memory. */
-typedef struct session_states {
-    float *image, *mask_image, *mask_prompt, *masks, *ious, *score, *iou, *low_res, *pointer;
-    float *logits_bank, *pointer_bank;
-} session_states;
 
 /* Points in a session's work. Of the encoder's there are two, for the two places of a frame's pixels. */
 typedef enum mark_id {
@@ -78,8 +64,10 @@ struct sam_session {
     sam_session_options opt; /* defaults filled in */
     backend *b;
     void *stream;
-    program programs[GRAPH_COUNT];
-    void *state[MAX_STATES];
+    program programs[MAX_GRAPHS]; /* of the graphs that the mode runs */
+    int n_covered[2];             /* pixels of the input that the frame covers: across, down */
+    void *state[MAX_STATES];      /* NULL: no graph of the mode mentions it */
+    unsigned char uses[MAX_STATES];
     session_states st;
     session_controls controls;
     images *pictures;
@@ -96,11 +84,11 @@ struct sam_session {
     char *control_block; /* host side of the controls */
     size_t control_bytes, state_bytes, scratch_bytes, encode_scratch_bytes, host_bytes, picture_bytes;
     object *objects;    /* max_objects */
-    float *plane;       /* [16T] logits on the host, [3, 16T] in image mode              */
+    float *plane;       /* [L, L] logits on the host, [3, L, L] in image mode             */
     float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
     void *components_scratch;
     resample *mask_to_image;     /* mask prompt -> S x S            */
-    resample *mask_to_low_res;   /* S x S -> S/4 x S/4, antialiased */
+    resample *mask_to_low_res;   /* S x S -> L x L, antialiased     */
     float *video_mask;           /* [width * height] of a mask prompt */
     float *mask_image;           /* [S, S] of a mask prompt           */
     packed_mask *image_masks[3]; /* image mode: those returned */
@@ -115,7 +103,13 @@ struct sam_session {
 /* Number of elements of a low-res plane. */
 static inline size_t low_res_count(const sam_session *s)
 {
-    return 16 * (size_t)s->m->size.side * (size_t)s->m->size.side;
+    return (size_t)s->m->size.low_px * (size_t)s->m->size.low_px;
+}
+
+/* The encoder's graph. */
+static inline int session_encoder(const sam_session *s)
+{
+    return s->m->p->steps[STEP_ENCODE].graph[0];
 }
 
 /* The session's tap, or NULL if nobody listens. */

@@ -94,10 +94,13 @@ sam_status write_controls(sam_session *s, sam_error *err)
     return put(s, s->state_arena, s->control_block, s->control_bytes, err);
 }
 
-sam_status step(sam_session *s, graph_id id, int n_objects, sam_error *err)
+sam_status step(sam_session *s, step_id id, int n_objects, sam_error *err)
 {
-    sam_error why, frame;
-    if (program_run(&s->programs[id], n_objects, session_listener(s), &why) == SAM_OK)
+    const step_graphs *graphs = &s->m->p->steps[id];
+    sam_error why = {.status = SAM_OK}, frame;
+    for (int i = 0; i < graphs->n && why.status == SAM_OK; i++)
+        program_run(&s->programs[graphs->graph[i]], n_objects, session_listener(s), &why);
+    if (why.status == SAM_OK)
         return SAM_OK;
     fail(&frame, SAM_E_DEVICE, "frame %lld, %.450s", (long long)s->frame, why.text);
     return session_fault(s, &frame, err);
@@ -138,18 +141,20 @@ void set_points(sam_session *s, int batch, const sam_point *points, int n, int p
     const model_size *z = &s->m->size;
     float *xy = s->controls.points + (size_t)batch * (size_t)z->max_prompt_tokens * 2;
     int32_t *label = s->controls.labels + (size_t)batch * (size_t)z->max_prompt_tokens;
-    float w = (float)s->opt.width_px, h = (float)s->opt.height_px, side = (float)z->side_px;
+    float w = (float)s->opt.width_px, h = (float)s->opt.height_px;
+    float across = (float)s->n_covered[0], down = (float)s->n_covered[1];
     int count = 0;
     for (; count < n; count++) {
-        xy[2 * count] = points[count].x_px / w * side;
-        xy[2 * count + 1] = points[count].y_px / h * side;
+        xy[2 * count] = points[count].x_px / w * across;
+        xy[2 * count + 1] = points[count].y_px / h * down;
         label[count] = points[count].label;
     }
     for (; padding > 0; padding--, count++) {
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -1;
     }
-    s->controls.n_tokens[batch] = OUTPUT_TOKENS + count;
+    if (s->controls.n_tokens)
+        s->controls.n_tokens[batch] = z->output_tokens + count;
     for (; count < z->max_prompt_tokens; count++) {
         xy[2 * count] = xy[2 * count + 1] = 0;
         label[count] = -2;
@@ -170,7 +175,7 @@ void set_memories(sam_session *s, int batch, const object *o, int reverse)
                            .ages = c->memory_ages + at_frames,
                            .pointer_slots = c->pointer_slots + at_pointers,
                            .pointer_ages = c->pointer_ages + at_pointers};
-    bank_select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
+    s->m->p->memories->select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
     for (int i = 0; i < pick.n_memories; i++)
         pick.slots[i] += object_index(s, o) * z->bank_slots;
     for (int i = 0; i < pick.n_pointers; i++)
@@ -194,12 +199,12 @@ float *slot_logits(const sam_session *s, const object *o, int slot)
 static float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
 {
     size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
-    return s->st.pointer_bank + at * (size_t)s->m->config.d_model;
+    return s->st.pointer_bank + at * (size_t)s->m->size.pointer_width;
 }
 
 void clean_low_res(const sam_session *s, float *logits)
 {
-    clean_plane(logits, 4 * s->m->size.side, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
+    clean_plane(logits, s->m->size.low_px, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
 }
 
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
@@ -235,7 +240,7 @@ sam_status show(sam_session *s, const object *only, sam_error *err)
         masks[n++] = o->mask;
         o->logits = view(s, slot_logits(s, o, e->slot), o->logits_mirror, low_res_count(s), &wrong);
         o->pointer =
-            view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->config.d_model, &wrong);
+            view(s, slot_pointer(s, o, e->pointer_slot), o->pointer_mirror, (size_t)s->m->size.pointer_width, &wrong);
     }
     wrong = wrong ? wrong : s->b->api->render(s->pictures, s->stream, planes, n, masks);
     TRY(device_status(s, "masks", wrong, err));

@@ -12,9 +12,9 @@
  * saying what it was. */
 sam_status device_status(sam_session *s, const char *what, const char *wrong, sam_error *err);
 
-/* Runs graph `id` for n_objects. Controls reach the graph by write_controls. */
+/* Runs a step's graphs for n_objects. Controls reach them by write_controls. */
 sam_status write_controls(sam_session *s, sam_error *err);
-sam_status step(sam_session *s, graph_id id, int n_objects, sam_error *err);
+sam_status step(sam_session *s, step_id id, int n_objects, sam_error *err);
 
 /* Where a stage begins or ends. wait_for_all collects: adds to the statistics the times of what has been marked. */
 sam_status mark(sam_session *s, void *stream, mark_id id, sam_error *err);
@@ -39,8 +39,6 @@ sam_status check_session(const sam_session *s, sam_mode mode, const char *call, 
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };
-enum { OUTPUT_TOKENS = 6 }; /* of the decoder, before the prompt's: score, IoU, four masks */
-enum { MODE_MULTIMASK = 1, MODE_GATE = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
 void set_memories(sam_session *s, int batch, const object *o, int reverse);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);

@@ -27,7 +27,7 @@ typedef struct tap_call {
 
 typedef struct tap {
     /* Called after each node of a graph with the value it computed, while it lives; of a device's, a copy. Values without a name are "".
-     * Names that stay: the states of model/sam2.h ("features", "high_res_0", "high_res_1", "low_res", "pointer", ...). */
+     * Names that stay: those of host_states.def and of model/sam2.c ("features", "high_res_0", "low_res", "pointer", ...). */
     void (*see)(void *user, const char *graph, const char *name, int n_objects, const tensor *t);
     void *user;
     /* Called after each operator with the time it took. Operators are waited for one by one. */

@@ -149,12 +149,11 @@ static sam_status prompt_with_logits(sam_session *s, const float *kept, sam_erro
     return put(s, s->st.mask_prompt, s->plane, low_res_count(s) * sizeof(float), err);
 }
 
-/* "pix_feat" -> masks of one object. */
-static sam_status decode(sam_session *s, graph_id src, sam_error *err)
+/* Masks of one object. */
+static sam_status decode(sam_session *s, step_id decoder, sam_error *err)
 {
     TRY(mark(s, s->stream, MARK_ATTENDED, err));
-    TRY(step(s, src, 1, err));
-    TRY(step(s, GRAPH_DECODE, 1, err));
+    TRY(step(s, decoder, 1, err));
     return mark(s, s->stream, MARK_DECODED, err);
 }
 
@@ -168,16 +167,16 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
         set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
         TRY(write_controls(s, err));
         TRY(mark(s, s->stream, MARK_ATTEND, err));
-        TRY(step(s, GRAPH_ATTEND, 1, err));
+        TRY(step(s, STEP_ATTEND, 1, err));
         TRY(mark(s, s->stream, MARK_ATTENDED, err));
     } else {
         TRY(write_controls(s, err));
-        TRY(step(s, GRAPH_FIRST, 1, err));
+        TRY(step(s, STEP_ALONE, 1, err));
     }
     int again = before && before->slot >= 0;
     if (again)
         TRY(prompt_with_logits(s, slot_logits(s, o, before->slot), err));
-    return decode(s, again ? GRAPH_SRC_MASK : GRAPH_SRC, err);
+    return decode(s, again ? STEP_DECODE_MASKED : STEP_DECODE, err);
 }
 
 /* The user's mask at the network's size, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
@@ -223,11 +222,10 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     s->controls.mode[0] = MODE_GATE;
     TRY(write_controls(s, err));
     TRY(put(s, s->st.mask_image, s->mask_image, side * side * sizeof(float), err));
-    TRY(step(s, GRAPH_MASK_PROMPT, 1, err));
-    TRY(step(s, GRAPH_RAW, 1, err));
-    TRY(decode(s, GRAPH_SRC_MASK, err));
+    TRY(step(s, STEP_MASK, 1, err));
+    TRY(decode(s, STEP_DECODE_MASKED, err));
     if (!any)
-        TRY(put(s, s->st.pointer, s->m->no_obj_ptr, (size_t)s->m->config.d_model * sizeof(float), err));
+        TRY(put(s, s->st.pointer, s->m->absent_pointer, (size_t)s->m->size.pointer_width * sizeof(float), err));
     TRY(put(s, s->st.score, &score, sizeof score, err));
     TRY(put(s, s->st.iou, &iou, sizeof iou, err));
     TRY(put(s, s->st.low_res, s->plane, low_res * sizeof(float), err));
@@ -241,7 +239,7 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     set_keep_slots(s, 0, o, e);
     s->controls.binarise[0] = 1;
     TRY(write_controls(s, err));
-    TRY(step(s, GRAPH_KEEP, 1, err));
+    TRY(step(s, STEP_KEEP, 1, err));
     TRY(enqueue_scores(s, 1, err));
     TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
     e->score = s->host_scores[0];
@@ -249,7 +247,7 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     clean_low_res(s, s->plane);
     TRY(put(s, s->st.low_res, s->plane, bytes, err));
     TRY(mark(s, s->stream, MARK_REMEMBER, err));
-    TRY(step(s, GRAPH_REMEMBER, 1, err));
+    TRY(step(s, STEP_REMEMBER, 1, err));
     return mark(s, s->stream, MARK_REMEMBERED, err);
 }
 
@@ -330,14 +328,13 @@ static sam_status track_work(sam_session *s, int n, sam_error *err)
     void *to = s->stream;
     TRY(write_controls(s, err));
     TRY(mark(s, to, MARK_ATTEND, err));
-    TRY(step(s, GRAPH_ATTEND, n, err));
+    TRY(step(s, STEP_ATTEND, n, err));
     TRY(mark(s, to, MARK_ATTENDED, err));
-    TRY(step(s, GRAPH_SRC, n, err));
-    TRY(step(s, GRAPH_DECODE, n, err));
-    TRY(step(s, GRAPH_KEEP, n, err));
+    TRY(step(s, STEP_DECODE, n, err));
+    TRY(step(s, STEP_KEEP, n, err));
     TRY(mark(s, to, MARK_DECODED, err));
     TRY(mark(s, to, MARK_REMEMBER, err));
-    TRY(step(s, GRAPH_REMEMBER, n, err));
+    TRY(step(s, STEP_REMEMBER, n, err));
     return mark(s, to, MARK_REMEMBERED, err);
 }
 
@@ -347,7 +344,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
     for (int i = 0; i < n; i++) {
         set_memories(s, i, batch[i], direction == SAM_REVERSE);
         set_points(s, i, NULL, 0, NO_CLICKS);
-        s->controls.mode[i] = MODE_GATE | MODE_MULTIMASK;
+        s->controls.mode[i] = s->m->p->memories->track_mode;
         s->controls.binarise[i] = 0;
         set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
     }
@@ -408,7 +405,7 @@ static sam_mask mask_of(const sam_session *s, const packed_mask *m, const float 
                       .area_px = m->area,
                       .box = {(float)box[0], (float)box[1], (float)box[2], (float)box[3]},
                       .logits = logits,
-                      .logits_px = 4 * s->m->size.side};
+                      .logits_px = s->m->size.low_px};
 }
 
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
@@ -421,7 +418,7 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
         return fail(err, SAM_E_STATE, "object %d has no mask on frame %lld yet: call sam_prompt or sam_track", (int)id,
                     (long long)s->frame);
     *out = mask_of(s, o->mask, o->logits);
-    out->n_pointer = s->m->config.d_model;
+    out->n_pointer = s->m->size.pointer_width;
     out->pointer = o->pointer;
     out->iou = o->iou;
     out->presence = o->score;
@@ -440,13 +437,14 @@ static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_err
 {
     sam_point *points = s->objects[0].prompts[0].points;
     int n_points = list_points(p, points);
-    set_points(s, 0, points, n_points, n_points ? PADDED : 0);
+    set_points(s, 0, points, n_points, n_points && !(p->box && s->m->p->box_needs_no_padding) ? PADDED : 0);
     s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
+    if (s->controls.has_mask)
+        s->controls.has_mask[0] = p->logits != NULL;
     TRY(write_controls(s, err));
-    TRY(step(s, GRAPH_FIRST, 1, err));
     if (p->logits)
         TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
-    return decode(s, p->logits ? GRAPH_SRC_MASK : GRAPH_SRC, err);
+    return decode(s, p->logits ? STEP_IMAGE_MASKED : STEP_IMAGE, err);
 }
 
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err)

@@ -43,16 +43,17 @@ typedef struct frame_pixels {
 } frame_pixels;
 
 /* -> out [out_h, out_w, 3] f32, (x/255 - mean)/std: resample_rgb_normalised or resample_nv12_normalised, of Pillow's kinds
- * or RESAMPLE_RGB_ANTIALIAS by the axes' weights. mid: preprocess_cuda_bytes. */
+ * or RESAMPLE_RGB_ANTIALIAS by the axes' weights. Rows of `out` are out_row_px pixels apart; what is between them stays. mid:
+ * preprocess_cuda_bytes. */
 const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                     void *mid, float *out, void *stream);
+                                     void *mid, float *out, int out_row_px, void *stream);
 static inline size_t preprocess_cuda_bytes(const resample_axis *across, const resample_axis *down)
 {
     return (size_t)down->n_in * (size_t)across->n_out * 3 * (across->fixed ? 1 : 4);
 }
 
 /* planes [n, in_h, in_w] f32 -> n masks of out_w x out_h, one after the other, with their boxes and areas: resample_mask of
- * RESAMPLE_BILINEAR; with no_overlap a pixel is only in the mask of the plane that has the highest: resolve_overlap of the
+ * RESAMPLE_BILINEAR or resample_open_cut; with no_overlap a pixel is only in the mask of the plane that has the highest: resolve_overlap of the
  * resampled planes, which never exist. */
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
                                        int n, int no_overlap, packed_mask *masks, void *stream);

@@ -15,6 +15,7 @@ static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0
 
 struct resample {
     resample_kind kind;
+    int cut; /* 1: two resizes in one */
     resample_axis across, down;
     const resample_rows *rows;
     void *mid;          /* [in_h,out_w,3] u8 or f32, [in_h,out_w] f32; NULL where the side stays and the type too */
@@ -72,7 +73,7 @@ static int copies(resample_kind kind, int in_w, int out_w)
 }
 static int is_copy(const resample *r)
 {
-    return copies(r->kind, r->across.n_in, r->across.n_out);
+    return !r->cut && copies(r->kind, r->across.n_in, r->across.n_out);
 }
 
 static size_t mid_row_of(resample_kind kind, int out_w)
@@ -98,6 +99,14 @@ size_t resample_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out
            mid_bytes(kind, in_w, in_h, out_w, n_nv12_threads > 0) + lines_bytes(in_w, n_nv12_threads);
 }
 
+static void make_ready(resample *r)
+{
+    fill_grey(r->grey);
+    int found = resample_select(r, NULL);
+    assert(found);
+    (void)found;
+}
+
 resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int out_h)
 {
     resample *r = calloc(1, sizeof *r);
@@ -111,10 +120,31 @@ resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int o
         resample_close(r);
         return NULL;
     }
-    fill_grey(r->grey);
-    int found = resample_select(r, NULL);
-    assert(found);
-    (void)found;
+    make_ready(r);
+    return r;
+}
+
+size_t resample_cut_bytes(int side, int mid, int out_w, int out_h)
+{
+    return sizeof(resample) + resample_axis_cut_bytes(side, mid, out_w) + resample_axis_cut_bytes(side, mid, out_h) +
+           (size_t)side * (size_t)out_w * sizeof(float);
+}
+
+resample *resample_open_cut(int side, int mid, int cut_w, int cut_h, int out_w, int out_h)
+{
+    resample *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->kind = RESAMPLE_BILINEAR;
+    r->cut = 1;
+    r->mid_row = (size_t)out_w;
+    r->mid = malloc((size_t)side * (size_t)out_w * sizeof(float));
+    if (!r->mid || !resample_axis_open_cut(&r->across, side, mid, cut_w, out_w) ||
+        !resample_axis_open_cut(&r->down, side, mid, cut_h, out_h)) {
+        resample_close(r);
+        return NULL;
+    }
+    make_ready(r);
     return r;
 }
 

@@ -25,6 +25,10 @@ typedef struct resample resample;
 
 /* Sides in pixels, 1..65535. NULL: no memory. */
 resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int out_h);
+/* RESAMPLE_BILINEAR of [side,side] planes to [mid,mid], of which the first cut_w x cut_h go to out_w x out_h by
+ * RESAMPLE_BILINEAR: both in one pass whose weights are the products. For resample_plane and resample_mask. */
+resample *resample_open_cut(int side, int mid, int cut_w, int cut_h, int out_w, int out_h);
+size_t resample_cut_bytes(int side, int mid, int out_w, int out_h);
 void resample_close(resample *r); /* NULL is a no-op */
 
 /* What an object of these sizes takes, for plans. n_nv12_threads: for resample_take_nv12; 0: without. */

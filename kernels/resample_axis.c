@@ -141,6 +141,56 @@ int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out
     return 1;
 }
 
+/* Rows of the input that two neighbours of the middle touch. */
+static int cut_taps(int n_in, int n_mid)
+{
+    return 2 + (n_in + n_mid - 1) / n_mid;
+}
+
+size_t resample_axis_cut_bytes(int n_in, int n_mid, int n_out)
+{
+    return (size_t)n_out * (2 * sizeof(int) + (size_t)cut_taps(n_in, n_mid) * sizeof(float));
+}
+
+/* out[i] = sum over the one or two taps of `last`, each a sum over those of `first`. */
+static void multiply_weights(const resample_axis *a, const resample_axis *first, const resample_axis *last)
+{
+    for (int i = 0; i < a->n_out; i++) {
+        float *w = a->weight + (size_t)i * (size_t)a->taps;
+        a->start[i] = first->start[last->start[i]];
+        a->count[i] = 0;
+        for (int t = 0; t < last->count[i]; t++) {
+            int mid = last->start[i] + t;
+            float part = last->weight[(size_t)i * (size_t)last->taps + (size_t)t];
+            for (int k = 0; k < first->count[mid]; k++) {
+                int at = first->start[mid] + k - a->start[i];
+                assert(at >= 0 && at < a->taps);
+                w[at] += part * first->weight[(size_t)mid * (size_t)first->taps + (size_t)k];
+                a->count[i] = at + 1 > a->count[i] ? at + 1 : a->count[i];
+            }
+        }
+    }
+}
+
+int resample_axis_open_cut(resample_axis *a, int n_in, int n_mid, int n_cut, int n_out)
+{
+    resample_axis first = {0}, last = {0};
+    assert(n_cut > 0 && n_cut <= n_mid);
+    *a = (resample_axis){.n_in = n_in, .n_out = n_out, .taps = cut_taps(n_in, n_mid)};
+    a->start = malloc((size_t)n_out * sizeof *a->start);
+    a->count = malloc((size_t)n_out * sizeof *a->count);
+    a->weight = calloc((size_t)n_out * (size_t)a->taps, sizeof *a->weight);
+    int ok = a->start && a->count && a->weight && resample_axis_open(&first, RESAMPLE_BILINEAR, n_in, n_mid) &&
+             resample_axis_open(&last, RESAMPLE_BILINEAR, n_cut, n_out);
+    if (ok)
+        multiply_weights(a, &first, &last);
+    else
+        resample_axis_close(a);
+    resample_axis_close(&first);
+    resample_axis_close(&last);
+    return ok;
+}
+
 void resample_axis_close(resample_axis *a)
 {
     free(a->start);

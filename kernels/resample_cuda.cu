@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(256) across_nv12(resample_axis a, int n_rows, 
     }
 }
 
-__global__ void __launch_bounds__(256) down_rgb(resample_axis a, int n_cols, const void *mid, float *out)
+__global__ void __launch_bounds__(256) down_rgb(resample_axis a, int n_cols, const void *mid, float *out, int out_row_px)
 {
     size_t i = (size_t)blockIdx.x * 256 + threadIdx.x, row = 3 * (size_t)n_cols;
     int y = (int)(i / (size_t)n_cols);
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(256) down_rgb(resample_axis a, int n_cols, con
             for (int t = 1; t < a.count[y]; t++)
                 v = fmaf(((const float *)mid)[at + (size_t)t * row], a.weight[first + (size_t)t], v);
         }
-        out[3 * i + (size_t)c] = normalised(v, c);
+        out[3 * ((size_t)y * (size_t)out_row_px + i % (size_t)n_cols) + (size_t)c] = normalised(v, c);
     }
 }
 
@@ -143,28 +143,34 @@ enum { STRIPS = 8, SEGMENT = 32 * STRIPS, BLOCK_WARPS = 8 };
 
 /* A direction at one pixel. */
 typedef struct taps {
-    int start;
-    bool two;
+    int start, n;
+    const float *w; /* of those from the third on, which only axes of resample_axis_open_cut have */
     float w0, w1;
 } taps;
 static __device__ __forceinline__ taps taps_at(const resample_axis &a, int i)
 {
     const float *w = a.weight + (size_t)i * (size_t)a.taps;
-    taps t = {a.start[i], a.count[i] > 1, w[0], 0};
-    if (t.two)
+    taps t = {a.start[i], a.count[i], w, w[0], 0};
+    if (t.n > 1)
         t.w1 = w[1];
     return t;
 }
 static __device__ __forceinline__ float mixed(const float *row, const taps &x)
 {
     float v = __fmul_rn(row[0], x.w0);
-    return x.two ? fmaf(row[1], x.w1, v) : v;
+    v = x.n > 1 ? fmaf(row[1], x.w1, v) : v;
+    for (int t = 2; t < x.n; t++)
+        v = fmaf(row[t], x.w[t], v);
+    return v;
 }
 static __device__ __forceinline__ float bilinear(const float *plane, int row, const taps &x, const taps &y)
 {
     const float *p = plane + (size_t)y.start * (size_t)row + x.start;
     float v = __fmul_rn(mixed(p, x), y.w0);
-    return y.two ? fmaf(mixed(p + row, x), y.w1, v) : v;
+    v = y.n > 1 ? fmaf(mixed(p + row, x), y.w1, v) : v;
+    for (int t = 2; t < y.n; t++)
+        v = fmaf(mixed(p + (size_t)t * (size_t)row, x), y.w[t], v);
+    return v;
 }
 
 /* Which of the planes first .. end - 1 is the highest at a pixel, if that is > 0; else -1. */
@@ -285,21 +291,23 @@ static const char *across_frame(const resample_axis *across, const resample_axis
 }
 
 const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                     void *mid, float *out, void *stream)
+                                     void *mid, float *out, int out_row_px, void *stream)
 {
+    if (out_row_px < across->n_out)
+        return "preprocess: rows of the result overlap";
     if (!across->fixed != !down->fixed)
         return "preprocess: both directions need one kind of weights";
     const char *wrong = across_frame(across, down, from, mid, stream);
     if (wrong)
         return wrong;
     return launch(down_rgb, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *down, across->n_out,
-                  (const void *)mid, out);
+                  (const void *)mid, out, out_row_px);
 }
 
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
                                        int n, int no_overlap, packed_mask *masks, void *stream)
 {
-    if (n < 1 || n > 65535 || !across->weight || !down->weight || across->taps > 2 || down->taps > 2)
+    if (n < 1 || n > 65535 || !across->weight || !down->weight || across->fixed || down->fixed)
         return "render_masks: 1 to 65535 planes, and bilinear weights";
     int w = across->n_out, h = down->n_out;
     mask_list list = {(unsigned char *)masks, packed_mask_bytes(w, h)};

@@ -17,6 +17,9 @@ enum { RESAMPLE_BITS = 22 };
 
 /* Weights of one direction. 0: no memory (nothing is left allocated). */
 int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out);
+/* Two bilinear resizes as one: n_in to n_mid, whose first n_cut go to n_out. The weights are the products. */
+int resample_axis_open_cut(resample_axis *a, int n_in, int n_mid, int n_cut, int n_out);
+size_t resample_axis_cut_bytes(int n_in, int n_mid, int n_out);
 void resample_axis_close(resample_axis *a);
 size_t resample_axis_bytes(resample_kind kind, int n_in, int n_out); /* what it takes */
 

@@ -237,11 +237,14 @@ static void test_long_names(void **state)
     assert_non_null(longest);
     memset(longest, 'n', 70000);
     longest[70000] = 0;
-    open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", longest}}, 3,
-              &status);
+    open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", "sam2"}, {"name", longest}}, 3, &status);
     assert_int_equal(status, SAM_OK);
+    const char *text =
+        open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", "x"}}, 3, &status);
+    assert_int_equal(status, SAM_E_FORMAT);
+    assert_non_null(strstr(text, "this build knows sam2"));
     free(longest);
-    printf("config: names of 70,000 letters are cut\n");
+    printf("config: names of 70,000 letters are cut, a family that is not there is refused\n");
 }
 
 int main(void)

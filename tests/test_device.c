@@ -489,6 +489,8 @@ static void test_many_masks(void **state)
         const image_sizes z = {.width = W,
                                .height = H,
                                .side_px = 4 * LOW,
+                               .covered_across = 4 * LOW,
+                               .covered_down = 4 * LOW,
                                .low_px = LOW,
                                .max_masks = MANY,
                                .no_overlap = way & 1,

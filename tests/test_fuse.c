@@ -497,7 +497,7 @@ static int run_model(const char *path, int no_fusion, snapshot out[N_FRAMES][2])
     sam_model *m = tiny_open(path, &(sam_model_options){.no_fusion = no_fusion});
     sam_session *s = tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .max_objects = 2});
     int n_nodes = 0;
-    for (int id = 0; id < GRAPH_COUNT; id++)
+    for (int id = 0; id < MAX_GRAPHS; id++)
         n_nodes += m->graphs[id].g.n_nodes;
     for (int t = 0; t < N_FRAMES; t++) {
         tiny_push(s, W, H, t);

@@ -102,7 +102,7 @@ static void frames(void **state)
             emu_seed(s);
             memset(got, 0xFF, n * sizeof *got);
             const frame_pixels from = {.rgb = rgb, .row_bytes = row};
-            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, NULL));
+            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, a.host[0].n_out, NULL));
             for (size_t k = 0; k < n; k++)
                 if (!(fabs((double)got[k] - (double)want[k]) <= ROUNDING))
                     fail_msg("frame %zu, value %zu: got %.9g, want %.9g", i, k, (double)got[k], (double)want[k]);
@@ -152,7 +152,7 @@ static void nv12_frames(void **state)
         for (unsigned s = 0; s < N_SEEDS; s++) {
             emu_seed(s);
             memset(got, 0xFF, n * sizeof *got);
-            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, NULL));
+            succeeds(CUDA_FN(preprocess_cuda)(&a.device[0], &a.device[1], &from, mid, got, a.host[0].n_out, NULL));
             for (size_t k = 0; k < n; k++)
                 if (!(fabs((double)got[k] - (double)want[k]) <= ROUNDING))
                     fail_msg("frame %zu, value %zu: got %.9g, want %.9g", i, k, (double)got[k], (double)want[k]);
@@ -436,9 +436,9 @@ static void refusals(void **state)
     axes_open(&two, RESAMPLE_PIL_BICUBIC, 2, 2, 2, 2);
     for (size_t i = 0; i < COUNT(wrong); i++)
         assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &(frame_pixels){.nv12 = wrong[i]}, mid,
-                                                 out, NULL));
+                                                 out, two.host[0].n_out, NULL));
     const frame_pixels narrow = {.rgb = y, .row_bytes = 5};
-    assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &narrow, mid, out, NULL));
+    assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &narrow, mid, out, two.host[0].n_out, NULL));
     axes_close(&two);
 }
 

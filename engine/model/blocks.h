@@ -3,26 +3,26 @@
 #ifndef BLOCKS_H
 #define BLOCKS_H
 
-#include "config.h"
 #include "graph.h"
+#include "sam2_config.h"
 
 /* hiera.c, repvit.c: trunk. image [S*S, 3] normalised. Fills stage[0..3]: features at strides 4, 8, 16, 32. */
-void hiera(builder *b, const model_config *c, val image, int side_px, val stage[4], scope w);
-void repvit(builder *b, const model_config *c, val image, int side_px, val stage[4], scope w);
+void hiera(builder *b, const sam2_config *c, val image, int side_px, val stage[4], scope w);
+void repvit(builder *b, const sam2_config *c, val image, int side_px, val stage[4], scope w);
 
 /* fpn.c: neck. Fills level[0..2] at strides 4, 8, 16, each d_model wide. side_px / 4 is the side of stage[0]. */
-void fpn(builder *b, const model_config *c, const val stage[4], int side_px, val level[3], scope w);
+void fpn(builder *b, const sam2_config *c, const val stage[4], int side_px, val level[3], scope w);
 
 /* memory_attention.c. x [T, d_model] raw features; what memory_gather gathered: mem and key [M, mem_dim], counts [1,1]. */
 typedef struct memory_tokens {
     val mem, key, n_keys, n_rotated; /* key = mem + position; M = capacity, n_keys are valid, n_rotated turn */
     int tokens_per_frame;
 } memory_tokens;
-val memory_attention(builder *b, const model_config *c, val x, int side, memory_tokens m, scope w);
+val memory_attention(builder *b, const sam2_config *c, val x, int side, memory_tokens m, scope w);
 
 /* prompt_encoder.c. */
-val prompt_tokens(builder *b, const model_config *c, val points, val labels, int side_px, scope w); /* [P, d_model] */
-val mask_embedding(builder *b, const model_config *c, val logits, int side,
+val prompt_tokens(builder *b, const sam2_config *c, val points, val labels, int side_px, scope w); /* [P, d_model] */
+val mask_embedding(builder *b, const sam2_config *c, val logits, int side,
                    scope w); /* logits [16*side*side, 1] -> [side*side, d_model] */
 
 /* mask_decoder.c. */
@@ -34,13 +34,13 @@ typedef struct decoded {
 } decoded;
 /* src = image embedding + dense prompt [side*side, d_model]; prompts [P, d_model], of which n_tokens - 6 are valid
  * (n_tokens [1,1] i32 counts the six output tokens too); high_res_0 [16*side*side, d_model/8], high_res_1. */
-decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens,
-                     val high_res_0, val high_res_1, int side, scope w);
+decoded mask_decoder(builder *b, const sam2_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
+                     val high_res_1, int side, scope w);
 
 /* memory_encoder.c. features [side*side, d_model], mask [256*side*side, 1] -> [side*side, mem_dim]. */
-val memory_encoder(builder *b, const model_config *c, val features, val mask, int side, scope w);
+val memory_encoder(builder *b, const sam2_config *c, val features, val mask, int side, scope w);
 /* perceiver.c: EdgeTAM's compression, [side*side, mem_dim] -> [latents + latents_2d, mem_dim]. */
-val perceiver(builder *b, const model_config *c, val memory, int side, scope w);
+val perceiver(builder *b, const sam2_config *c, val memory, int side, scope w);
 
 /* Linear layers "layers.0", "layers.1", ... with `kind` between them. sam2_utils.py, MLP. */
 val mlp(builder *b, val x, int hidden, int out, int n_layers, act kind, scope w);

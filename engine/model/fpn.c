@@ -2,7 +2,7 @@
  * [2, 3], nearest interpolation, and scalp 1: the deepest level only feeds the one above it. */
 #include "blocks.h"
 
-void fpn(builder *b, const model_config *c, const val stage[4], int side_px, val level[3], scope w)
+void fpn(builder *b, const sam2_config *c, const val stage[4], int side_px, val level[3], scope w)
 {
     scope convs = at(w, "convs"); /* convs.0 belongs to the deepest level */
     int side = side_px / 32;

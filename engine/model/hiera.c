@@ -53,7 +53,7 @@ static val widening_block(builder *b, val x, int side, int heads, int width, int
     return feed_forward(b, x, width, w);
 }
 
-static int is_global(const model_config *c, int block)
+static int is_global(const sam2_config *c, int block)
 {
     for (int i = 0; i < c->n_global; i++)
         if (c->global_blocks[i] == block)
@@ -61,7 +61,7 @@ static int is_global(const model_config *c, int block)
     return 0;
 }
 
-void hiera(builder *b, const model_config *c, val image, int side_px, val stage[4], scope w)
+void hiera(builder *b, const sam2_config *c, val image, int side_px, val stage[4], scope w)
 {
     int side = side_px / 4, width = c->embed_dim, heads = c->num_heads, block = 0;
     val x = conv2d(b, image, side_px, side_px, width, 7, 4, 3, 1, at(at(w, "patch_embed"), "proj"));

@@ -23,7 +23,7 @@ typedef struct two_way {
 } two_way;
 
 /* tokens_pe are the prompt tokens themselves, image_pe the dense position. */
-static two_way two_way_block(builder *b, const model_config *c, two_way s, val tokens_pe, val image_pe, val n_tokens,
+static two_way two_way_block(builder *b, const sam2_config *c, two_way s, val tokens_pe, val image_pe, val n_tokens,
                              int first, scope w)
 {
     int d = c->d_model;
@@ -50,7 +50,7 @@ static two_way two_way_block(builder *b, const model_config *c, two_way s, val t
     return (two_way){t, x};
 }
 
-static two_way two_way_transformer(builder *b, const model_config *c, val tokens, val src, val image_pe, val n_tokens,
+static two_way two_way_transformer(builder *b, const sam2_config *c, val tokens, val src, val image_pe, val n_tokens,
                                    scope w)
 {
     two_way s = {tokens, src};
@@ -63,7 +63,7 @@ static two_way two_way_transformer(builder *b, const model_config *c, val tokens
 }
 
 /* [side*side, d] -> [16*side*side, d/8]. */
-static val enlarge(builder *b, const model_config *c, val x, val high_res_0, val high_res_1, int side, scope w)
+static val enlarge(builder *b, const sam2_config *c, val x, val high_res_0, val high_res_1, int side, scope w)
 {
     int d = c->d_model;
     x = add(b, conv_transpose_2x2(b, x, side, side, d / 4, at_index(w, 0)), high_res_1);
@@ -72,7 +72,7 @@ static val enlarge(builder *b, const model_config *c, val x, val high_res_0, val
     return activation(b, x, ACT_GELU);
 }
 
-static val mask_weights(builder *b, const model_config *c, val mask_tokens, scope w)
+static val mask_weights(builder *b, const sam2_config *c, val mask_tokens, scope w)
 {
     val all = no_val();
     for (int i = 0; i < N_MASKS; i++) {
@@ -82,8 +82,8 @@ static val mask_weights(builder *b, const model_config *c, val mask_tokens, scop
     return all;
 }
 
-decoded mask_decoder(builder *b, const model_config *c, val src, val position, val prompts, val n_tokens,
-                     val high_res_0, val high_res_1, int side, scope w)
+decoded mask_decoder(builder *b, const sam2_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
+                     val high_res_1, int side, scope w)
 {
     int d = c->d_model;
     val output_tokens = concat_rows(b, weight_rows(b, at(w, "obj_score_token"), "weight", 1, d),

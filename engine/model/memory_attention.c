@@ -37,7 +37,7 @@ static val cross_attention(builder *b, val x, int side, memory_tokens m, int gri
     return linear(b, attention(b, q, k, v, m.n_keys, 1), c, at(w, "out_proj"));
 }
 
-static val layer(builder *b, const model_config *c, val x, int side, memory_tokens m, int grid, scope w)
+static val layer(builder *b, const sam2_config *c, val x, int side, memory_tokens m, int grid, scope w)
 {
     val h = layernorm(b, x, EPS, at(w, "norm1"));
     x = add(b, x, self_attention(b, h, side, at(w, "self_attn")));
@@ -50,7 +50,7 @@ static val layer(builder *b, const model_config *c, val x, int side, memory_toke
     return add(b, x, linear(b, h, c->d_model, at(w, "linear2")));
 }
 
-val memory_attention(builder *b, const model_config *c, val x, int side, memory_tokens m, scope w)
+val memory_attention(builder *b, const sam2_config *c, val x, int side, memory_tokens m, scope w)
 {
     /* Side of the grid on which a memory frame's rotated tokens lie. */
     int grid = c->latents_2d ? (int)lround(sqrt(c->latents_2d)) : side;

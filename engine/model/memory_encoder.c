@@ -4,7 +4,7 @@
  * two ConvNeXt blocks fuse them; 1x1 to mem_dim. */
 #include "blocks.h"
 
-static val mask_downsampler(builder *b, const model_config *c, val mask, int side, scope w)
+static val mask_downsampler(builder *b, const sam2_config *c, val mask, int side, scope w)
 {
     scope layers = at(w, "encoder");
     val x = mask;
@@ -25,7 +25,7 @@ static val convnext_block(builder *b, val x, int side, scope w)
     return add(b, x, mul(b, h, weight_vector(b, w, "gamma", d)));
 }
 
-val memory_encoder(builder *b, const model_config *c, val features, val mask, int side, scope w)
+val memory_encoder(builder *b, const sam2_config *c, val features, val mask, int side, scope w)
 {
     val m = mask_downsampler(b, c, mask, side, at(w, "mask_downsampler"));
     val x = add(b, m, linear(b, features, c->d_model, at(w, "pix_feat_proj")));

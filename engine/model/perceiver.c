@@ -82,7 +82,7 @@ static val window_layer(builder *b, val latents, val windows, int n_windows, sco
     return feed_forward(b, latents, at(w, "self_ff"));
 }
 
-val perceiver(builder *b, const model_config *c, val memory, int side, scope w)
+val perceiver(builder *b, const sam2_config *c, val memory, int side, scope w)
 {
     int grid = (int)lround(sqrt(c->latents_2d));
     val position = sine_position(b, side, c->mem_dim);

@@ -3,7 +3,7 @@
 
 /* points [P, 2] in pixels of the network input, labels [P, 1]: 0, 1 clicks, 2, 3 box corners, -1 padding, -2 unused.
  * The caller appends the padding point that the official code always adds. */
-val prompt_tokens(builder *b, const model_config *c, val points, val labels, int side_px, scope w)
+val prompt_tokens(builder *b, const sam2_config *c, val points, val labels, int side_px, scope w)
 {
     int d = c->d_model;
     scope label = at(w, "point_embeddings");
@@ -19,7 +19,7 @@ val prompt_tokens(builder *b, const model_config *c, val points, val labels, int
 }
 
 /* Two 2x2 stride 2 convolutions with LayerNorm and GELU, then 1x1: logits at 4 x the embedding grid -> the grid. */
-val mask_embedding(builder *b, const model_config *c, val logits, int side, scope w)
+val mask_embedding(builder *b, const sam2_config *c, val logits, int side, scope w)
 {
     scope layers = at(w, "mask_downscaling");
     val x = conv2d(b, cast(b, logits, b->act), 4 * side, 4 * side, 4, 2, 2, 0, 1, at_index(layers, 0));

@@ -47,7 +47,7 @@ static val downsample(builder *b, val x, int side, int out, scope w)
     return channel_mixer(b, x, at(w, "ffn"));
 }
 
-void repvit(builder *b, const model_config *c, val image, int side_px, val stage[4], scope w)
+void repvit(builder *b, const sam2_config *c, val image, int side_px, val stage[4], scope w)
 {
     scope body = at(w, "body"), stem = at(body, "stem");
     val x = conv2d(b, image, side_px, side_px, c->widths[0] / 2, 3, 2, 1, 1, at(stem, "conv1"));

@@ -47,6 +47,7 @@ typedef struct command {
             frame_pixels from;
             void *mid;
             float *out;
+            int out_row_px;
         } preprocess;
         struct {
             const resample_axis *across, *down;
@@ -218,7 +219,7 @@ static const char *emu_memory(const backend *b, device_memory *out)
 /* ---- what the queue does ------------------------------------------------------------------------------------------ */
 
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                void *mid, float *out, void *stream);
+                                void *mid, float *out, int out_row_px, void *stream);
 const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *planes, int n,
                                   int no_overlap, packed_mask *masks, void *stream);
 const char *clean_logits_cuda_emu(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
@@ -259,7 +260,7 @@ static const char *happen(stream *s, command *c)
         return NULL;
     case PREPROCESS:
         return preprocess_cuda_emu(c->preprocess.across, c->preprocess.down, &c->preprocess.from, c->preprocess.mid,
-                                   c->preprocess.out, NULL);
+                                   c->preprocess.out, c->preprocess.out_row_px, NULL);
     case RENDER:
         return render_masks_cuda_emu(c->render.across, c->render.down, c->render.planes, c->render.n,
                                      c->render.no_overlap, c->render.masks, NULL);
@@ -547,7 +548,7 @@ static const char *emu_run(backend *b, op_id op, const op_call *c)
 /* ---- pictures ----------------------------------------------------------------------------------------------------- */
 
 static const char *queue_preprocess(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                    void *mid, float *out, void *stream_)
+                                    void *mid, float *out, int out_row_px, void *stream_)
 {
     command *c = add(stream_, PREPROCESS);
     c->preprocess.across = across;
@@ -555,6 +556,7 @@ static const char *queue_preprocess(const resample_axis *across, const resample_
     c->preprocess.from = *from;
     c->preprocess.mid = mid;
     c->preprocess.out = out;
+    c->preprocess.out_row_px = out_row_px;
     return added(stream_);
 }
 

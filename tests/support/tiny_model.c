@@ -10,7 +10,7 @@
 
 #include "config.h"
 #include "graph.h"
-#include "sam2.h"
+#include "predictor.h"
 #include "temp_dir.h"
 #include "test_backend.h"
 
@@ -117,26 +117,37 @@ void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_me
 }
 
 /* Builds every graph over the file; 1 if that worked, else adds the tensor that was missing. */
-static int grow(const char *path, tensors *set)
+static int grow(const model_family *known, const char *path, tensors *set)
 {
     static st_file file; /* not on the stack: build errors are long */
     sam_error err;
-    model_config c;
+    config_reader r;
+    const model_family *family;
     weights w;
     states s = {0};
+    model_size z;
     int complete = 1;
-    if (st_open(path, &file, &err) != SAM_OK || config_read(&file, path, &c, &err) != SAM_OK)
+    if (st_open(path, &file, &err) != SAM_OK || config_open(&r, &file, path, &err) != SAM_OK ||
+        family_find(known, r.family, path, &family, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    const predictor *p = family->p;
+    void *config = calloc(1, p->config_bytes + 1);
+    p->read_config(&r, config);
+    const size_request want = {"miniature", config_int(&r, "image_size", 64, 4096, -1), 4, 2};
+    if (config_close(&r) != SAM_OK || p->size(config, &want, &z, &err) != SAM_OK)
         fail_msg("%s", err.text);
     assert_int_equal(weights_open(&w, &file, path, &err), SAM_OK);
-    model_size z = size_of_model(&c, c.image_size, 4, 2);
-    for (int id = 0; id < GRAPH_COUNT && complete; id++) {
+    for (int id = 0; id < p->n_graphs && complete; id++) {
         graph g;
-        builder b = build_begin(&g, graph_names[id], &w, &s, DT_F32, DT_F32);
-        build_graph(&b, (graph_id)id, &c, &z);
+        if (!predictor_runs(p, SAM_VIDEO, id) && !predictor_runs(p, SAM_IMAGE, id))
+            continue;
+        builder b = build_begin(&g, p->graph_names[id], &w, &s, DT_F32, DT_F32);
+        p->build(&b, id, config, &z);
         complete = build_end(&b, &err) == SAM_OK;
         if (complete)
             graph_free(&g);
     }
+    free(config);
     weights_close(&w);
     st_close(&file);
     if (!complete) {
@@ -152,17 +163,23 @@ static int grow(const char *path, tensors *set)
 
 void tiny_model_write(const char *path, tiny_family family, const char *name)
 {
-    const st_meta meta[] = {{"config", tiny_config[family]},
-                            {"family", family == TINY_EDGETAM ? "edgetam" : "sam2"},
-                            {"name", name},
-                            {"format_version", "1"}};
+    tiny_model_write_of(families, path, family == TINY_EDGETAM ? "edgetam" : "sam2", tiny_config[family], name);
+}
+
+void tiny_model_write_of(const model_family *rows, const char *path, const char *family, const char *config,
+                         const char *name)
+{
+    const st_meta meta[] = {{"config", config}, {"family", family}, {"name", name}, {"format_version", "1"}};
     const size_t n_meta = sizeof meta / sizeof *meta;
     tensors *set = calloc(1, sizeof *set);
+    const model_family *row;
     assert_non_null(set);
-    add_tensor(set, "no_mem_pos_enc", 1, 32);
+    assert_int_equal(family_find(rows, family, path, &row, NULL), SAM_OK);
+    if (row->p->unused)
+        add_tensor(set, row->p->unused[0], 1, 32);
     do
         tiny_file_write(path, set->t, set->count, meta, n_meta);
-    while (!grow(path, set));
+    while (!grow(rows, path, set));
     fill_all(set);
     tiny_file_write(path, set->t, set->count, meta, n_meta);
     for (size_t i = 0; i < set->count; i++) {

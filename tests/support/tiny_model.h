@@ -20,6 +20,11 @@ extern const char *const tiny_names[TINY_COUNT];
  * graphs ask for: which those ought to be is tested elsewhere, against the official code. */
 void tiny_model_write(const char *path, tiny_family family, const char *name);
 
+/* The same for a family of `rows` and any configuration. */
+struct model_family;
+void tiny_model_write_of(const struct model_family *rows, const char *path, const char *family, const char *config,
+                         const char *name);
+
 /* A safetensors file of matrices, without st_write's wait for the disk. Data NULL: zeros. */
 void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta);
 
