@@ -85,6 +85,7 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .no_overlap = o->no_overlap,
                                .mem_limit = o->model.mem_limit,
                                .overlap = o->model.overlap,
+                               .no_recording = o->model.no_recording,
                                .check_kernels = o->model.check_kernels};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     session_say_overlap("track", &o->model, r->session);
@@ -122,6 +123,8 @@ static sam_status track_frames(track_run *r, sam_error *err)
         progress_update(&bar, c->n_tracked);
     }
     progress_end(&bar);
+    int said = 0;
+    session_say_recording("track", r->session, &said);
     return status;
 }
 

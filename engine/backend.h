@@ -66,10 +66,11 @@ typedef struct backend_api {
     const char *(*copy)(backend *b, void *stream, void *to, const void *from, size_t n_bytes);
     const char *(*wait)(backend *b, void *stream);
     /* Work that is the same each time, with the same addresses. replay: enqueues what was recorded under `key` (0..) and
-     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it. */
+     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it, or with `keep` 0
+     * forgets it. Not on the CPU, which does its work as it is enqueued. */
     const char *(*replay)(backend *b, void *stream, int key, int *done);
     const char *(*record)(backend *b, void *stream, int key);
-    const char *(*play)(backend *b, void *stream, int key);
+    const char *(*play)(backend *b, void *stream, int key, int keep);
 
     /* Points in the work of streams. mark: `m` is now where `stream` stands. follow: what is enqueued on `stream` from now
      * on happens after `m`. settle: the host waits for `m`; adds 1 to *waits if it was not reached yet. elapsed: between

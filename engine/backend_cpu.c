@@ -110,23 +110,6 @@ static const char *cpu_elapsed(backend *b, void *from, void *to, double *ms)
     return NULL;
 }
 
-static const char *cpu_replay(backend *b, void *stream, int key, int *done)
-{
-    (void)b;
-    (void)stream;
-    (void)key;
-    *done = 0;
-    return NULL;
-}
-
-static const char *cpu_record(backend *b, void *stream, int key)
-{
-    (void)b;
-    (void)stream;
-    (void)key;
-    return NULL;
-}
-
 static const char *cpu_stream_open(backend *b, void **stream)
 {
     (void)b;
@@ -241,9 +224,6 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .read = cpu_copy,
                                  .copy = cpu_copy,
                                  .wait = cpu_wait,
-                                 .replay = cpu_replay,
-                                 .record = cpu_record,
-                                 .play = cpu_record,
                                  .mark_open = cpu_mark_open,
                                  .mark_close = cpu_mark_close,
                                  .mark = cpu_mark,

@@ -105,6 +105,7 @@ typedef struct sam_session_options {
                                  is not there: sam_stats.overlap says what it is                      */
     int prepared_frames;     /* 1: for sam_prepare_frame and frames of SAM_PREPARED_F16; small frames' staging is
                                 then as large as the network's input                                 */
+    int no_recording;        /* 1: a device's work is enqueued operator by operator each frame, not replayed   */
     int check_kernels;       /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
@@ -215,7 +216,10 @@ typedef struct sam_stats {
     size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
                             with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
     int overlap;         /* 1: the session overlaps */
-    int waits;           /* for the device since the frame was pushed; 0 on the CPU */
+    const char
+        *recording_failed; /* why a device's work is not recorded and replayed; NULL: it is, or was not to be. Lives as
+                                     long as the session */
+    int waits;             /* for the device since the frame was pushed; 0 on the CPU */
     const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session       */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);

@@ -211,7 +211,7 @@ static void test_changes(void **state)
     tiny_push(s, W, H, t);
     prompt_all(s, 1);
     for (int change = 0; change < 5; change++) {
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 5; k++) {
             t += way == SAM_FORWARD ? 1 : -1;
             by_engine = 0;
             emu_device before = emu;
@@ -222,7 +222,8 @@ static void test_changes(void **state)
                    emu.n_replays - before.n_replays);
             assert_int_equal(stats.waits, 1);
             assert_int_equal(emu.n_taken, before.n_taken);
-            if (k == 2) { /* the encoder has a recording for each of two places */
+            if (k ==
+                4) { /* the encoder has a recording for each of two places, made when that comes for the second time */
                 assert_int_equal(by_engine, 0);
                 assert_int_equal(emu.n_replays - before.n_replays, 2);
             }
@@ -340,6 +341,34 @@ static void check_order(int format)
            "not: identical; logits of the CPU backend %.1e apart\n",
            FRAMES, MAX_OBJECTS, format ? "RGB, NV12 and stored in turns" : "RGB", EMU_ORDERS, apart);
     assert_true(apart <= 1e-3);
+}
+
+/* A device that cannot record does the same work operator by operator, and says why; so does one that is asked to. */
+static void test_without_recordings(void **state)
+{
+    (void)state;
+    static outcome want, got;
+    for (int way = 0; way < 4; way++) { /* recorded, not to be, the first recording fails, a later one does */
+        emu = (emu_device){.order = EMU_LATE, .fail_record = way < 2 ? 0 : way == 2 ? 1 : 3};
+        sam_model *m = open_model(TINY_SAM21);
+        sam_session *s = tiny_session(
+            m,
+            (sam_session_options){.width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .no_recording = way == 1});
+        sam_stats stats;
+        take_outcome(s, SAM_RGB24, 0, way ? &got : &want);
+        assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+        printf("%s: %ld replays%s%s\n",
+               way == 0   ? "recorded"
+               : way == 1 ? "not recorded"
+                          : "a recording that fails",
+               emu.n_replays, stats.recording_failed ? ", " : "", stats.recording_failed ? stats.recording_failed : "");
+        assert_true((stats.recording_failed != NULL) == (way >= 2));
+        assert_true((emu.n_replays > 0) == (way == 0 || way == 3));
+        if (way)
+            assert_memory_equal(&got, &want, sizeof got);
+        sam_session_close(s);
+        sam_model_close(m);
+    }
 }
 
 static void test_order_of_work(void **state)
@@ -672,9 +701,11 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),    cmocka_unit_test(test_order_of_work),
-        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks), cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),     cmocka_unit_test(test_stored_frames),
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_order_of_work), cmocka_unit_test(test_without_recordings),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks),
+        cmocka_unit_test(test_taps),          cmocka_unit_test(test_memory_ends),
+        cmocka_unit_test(test_faults),        cmocka_unit_test(test_stored_frames),
     };
     alloc_count_watch(1);
     tiny_models_make(&models);

@@ -401,12 +401,17 @@ static const char *emu_record(backend *b, void *stream_, int key)
     return fault;
 }
 
-static const char *emu_play(backend *b, void *stream_, int key)
+static const char *emu_play(backend *b, void *stream_, int key, int keep)
 {
     stream *s = stream_;
     (void)b;
     assert(s->recording == key + 1);
     s->recording = 0;
+    int refused = countdown(&emu.fail_record);
+    if (!keep || refused) {
+        s->recorded[key].n = 0;
+        return refused ? "the recording is invalid" : NULL;
+    }
     s->has[key] = 1;
     add(s, REPLAY)->key = key;
     return added(s);
