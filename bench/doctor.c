@@ -1,6 +1,7 @@
 /* doctor.c - the verb `doctor`: what this machine offers and which code would run on it. */
 #include "backend.h"
 #include "convert.h"
+#include "cpu_select.h"
 #include "cublaslt.h"
 #include "cudnn_conv.h"
 #include "flags.h"
@@ -84,23 +85,24 @@ static void print_cpu(void)
     printf("memory         %.1f GiB, %.1f GiB available\n", (double)memory / 0x1p20, (double)available / 0x1p20);
 }
 
-/* Which copy of the CPU operators a session would get. */
+/* Which copy of the CPU operators a session would get, and what it does with bf16. */
 static void print_backend(void)
 {
-    static const char *const variants[] = {"avx512bf16", "avx512", "avx2", "baseline"};
-    const char *chosen = "none", *name;
-    op_cpu_select(NULL, &chosen);
-    printf("CPU backend    %s: the best of those that this build has and this machine can run\n", chosen);
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
-        printf("               %-11s%s\n", variants[i],
-               !strcmp(variants[i], chosen)        ? "used"
-               : op_cpu_select(variants[i], &name) ? "can run here (--cpu_variant)"
-                                                   : "not in this build, or not on this machine");
-    printf("bf16           %s\n",
-           !strcmp(chosen, "avx512bf16")
-               ? "native products (AVX512_BF16): --precision bf16 is the faster choice"
-               : "no bf16 instructions: --precision bf16 halves memory, but is computed by way of "
-                 "fp32 and slower than fp32");
+    cpu_facts here = cpu_facts_here();
+    const char *chosen = cpu_variant_best(&here), *name;
+    printf("CPU backend    %s: the best of those that this build has and this machine can run\n",
+           chosen ? chosen : "none");
+    for (int i = 0; (name = cpu_variant_name(i)); i++) {
+        const char *lacks = cpu_variant_lacks(&here, name), *passed_over = cpu_variant_passed_over(&here, name);
+        printf("               %-11s", name);
+        if (lacks)
+            printf("no: %s\n", lacks);
+        else if (chosen && !strcmp(name, chosen))
+            printf("used\n");
+        else
+            printf("can run here (--cpu_variant)%s%s\n", passed_over ? "; " : "", passed_over ? passed_over : "");
+    }
+    printf("bf16           %s\n", cpu_bf16_note(&here));
     printf(
         "fp16           weights are rounded to half precision, arithmetic is fp32 (a CPU's half precision is slow)\n");
 }

@@ -18,6 +18,7 @@ typedef struct kernels_options {
     const char *models, *weights_dir, *filter, *json;
     int objects, runs, warmup, top;
     size_t flush_bytes;
+    models_help help;
 } kernels_options;
 
 /* One model: its table is printed, its JSON goes to `list`. */
@@ -78,7 +79,7 @@ static sam_status kernels(const kernels_options *o, json_t *list, int *n_failed,
 static int own_flags(kernels_options *o, flag *to)
 {
     const flag flags[] = {
-        checkpoints_flag(&o->models),
+        checkpoints_flag(&o->models, &o->help),
         weights_dir_flag(&o->weights_dir),
         {.name = "filter",
          .kind = FLAG_STRING,

@@ -2,7 +2,6 @@
 #include "child.h"
 #include "clip.h"
 #include "clock.h"
-#include "csv_row.h"
 #include "flags.h"
 #include "folders.h"
 #include "interrupt.h"

@@ -49,22 +49,25 @@ static void on_node(void *user, const tap_node *n)
     profile_on_node(&((pass_state *)user)->m->record, n);
 }
 
-static void on_session(void *user, sam_session *session)
+static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
 {
     pass_state *s = user;
+    (void)err;
     if (s->record)
-        session_tap(session, (tap){.user = s, .timed = on_node, .span = on_graph});
+        session_tap(c->session, (tap){.user = s, .timed = on_node, .span = on_graph});
     else
-        session_tap(session, (tap){0}); /* of the run before */
+        session_tap(c->session, (tap){0}); /* of the run before */
     if (!s->record)
-        nvtx_watch(s->ranges, session);
+        nvtx_watch(s->ranges, c->session);
+    return SAM_OK;
 }
 
 /* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
-static int on_frame(void *user, const pass_frame *f)
+static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
     const sam_stats *t = &f->stats;
+    (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
@@ -74,6 +77,14 @@ static int on_frame(void *user, const pass_frame *f)
         for (int k = 0; k < N_PROFILE_STAGES; k++)
             samples_add(&s->m->stages[k], ms[k], NULL);
     }
+    return SAM_OK;
+}
+
+static int is_interrupted(void *user, int n_done, int n_total)
+{
+    (void)user;
+    (void)n_done;
+    (void)n_total;
     return interrupt_requested();
 }
 
@@ -81,19 +92,20 @@ static int on_frame(void *user, const pass_frame *f)
 static sam_status run_all(profile_options *o, const model_entry *e, warm_model *warm, pass_state *s, sam_error *err)
 {
     workload *w = &o->w;
+    const pass_observer watch = {.self = s, .begin = on_begin, .frame = on_frame};
     for (int v = 0; v < w->set.n_videos; v++) {
         TRY(dataset_find_objects(&w->set, v, err));
         for (int i = 0; i < w->set.videos[v].n_objects && !interrupt_requested(); i++) {
             const object_pass pass = {.set = &w->set,
                                       .video = v,
                                       .object = i,
-                                      .ask = e->ask,
+                                      .entry = e,
                                       .model = warm,
                                       .max_clip_frames = w->max_clip_frames,
                                       .prefetch = w->max_frames_in_mem,
-                                      .on_frame = on_frame,
-                                      .on_session = on_session,
-                                      .user = s};
+                                      .observers = &watch,
+                                      .n_observers = 1,
+                                      .on_frame = is_interrupted};
             pass_result r;
             if (s->record)
                 profile_record_free(&s->m->record);

@@ -6,6 +6,7 @@
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
+#include "object_pass.h"
 #include "progress.h"
 #include "run_object.h"
 #include "run_shard.h"
@@ -13,6 +14,7 @@
 #include "test_mode.h"
 #include "weights_search.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,9 +171,9 @@ static int on_frame(void *user, int n_done, int n_total)
 static void say_object(run *r, const result_row *row)
 {
     char text[RESULT_STATUS_BYTES + 400], score[96] = "not scored", speed[32] = "", memory[48];
-    if (row->scored)
+    if (!isnan(row->j))
         snprintf(score, sizeof score, "J %.4f  F %.4f  J&F %.4f", row->j, row->f, row->j_and_f);
-    if (row->has_speed && row->imgsz)
+    if (!isnan(row->fps))
         snprintf(speed, sizeof speed, "  %.2f fps", row->fps);
     snprintf(memory, sizeof memory, row->gpu_peak_mib > 0 ? "%.0f MiB RSS, %.0f MiB GPU" : "%.0f MiB RSS",
              row->peak_rss_mib, row->gpu_peak_mib);
@@ -219,7 +221,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     int fatal;
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
     sam_status status = run_object(&job, &row, &fatal, &job_err);
-    r->frames_done += run_job_planned(&r->options, v, &v->objects[object]);
+    r->frames_done += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
     r->stop |= fatal;
     TRY(add_row(r, &row, err));
     if (status != SAM_E_DEVICE)
@@ -237,12 +239,15 @@ static sam_status run_broken_video(run *r, const warm_model *m, int video, const
 {
     for (int i = 0; i < r->models.n; i++) {
         const model_entry *e = &r->models.entries[i];
-        result_row row = {.video = r->set.videos[video].name,
-                          .object = "",
-                          .model = e->name,
-                          .precision = m->model ? model_precision(&r->options.model) : "",
-                          .metric = r->options.metric,
-                          .imgsz = m->model ? sam_model_image_px(m->model) : 0};
+        result_row row;
+        results_clear_row(&row);
+        row.video = r->set.videos[video].name;
+        row.model = e->name;
+        row.metric = r->options.metric;
+        if (m->model) {
+            row.precision = model_precision(&r->options.model);
+            row.imgsz = sam_model_image_px(m->model);
+        }
         snprintf(row.status, sizeof row.status, "error: %s", why->text);
         if (is_asked(c, e))
             TRY(add_row(r, &row, err));
@@ -284,7 +289,7 @@ static int pending(run *r, const checkpoint *c, int64_t *n_frames)
                 if (!is_asked(c, e) || is_finished(r, video, object, e))
                     continue;
                 n++;
-                *n_frames += run_job_planned(&r->options, v, &v->objects[object]);
+                *n_frames += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
             }
         }
     }

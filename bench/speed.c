@@ -22,6 +22,7 @@ typedef struct speed_options {
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
     char precision[MAX_LIST][8];
+    models_help help;
 } speed_options;
 
 /* ---- lists ---- */
@@ -129,7 +130,7 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
 static int list_flags(speed_options *o, flag *to)
 {
     const flag flags[] = {
-        checkpoints_flag(&o->models),
+        checkpoints_flag(&o->models, &o->help),
         weights_dir_flag(&o->weights_dir),
         {.name = "sizes",
          .kind = FLAG_STRING,

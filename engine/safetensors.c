@@ -46,9 +46,13 @@ const char *st_dtype_name(st_dtype t)
 int64_t st_count(const st_tensor *t)
 {
     int64_t n = 1;
+    int too_many = 0;
     for (int d = 0; d < t->n_dims; d++)
-        n *= t->shape[d];
-    return n;
+        if (t->shape[d] == 0)
+            return 0; /* whatever the others are */
+    for (int d = 0; d < t->n_dims; d++)
+        too_many = __builtin_mul_overflow(n, t->shape[d], &n) || too_many;
+    return too_many ? INT64_MAX : n;
 }
 
 /* Storage behind the names: the parsed header owns the strings, by_name is what st_find searches. */

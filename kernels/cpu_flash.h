@@ -111,8 +111,29 @@ INLINE void shuffles_init(shuffles *s)
             s->high[b][i] = i >> b & 1 ? LANES + i : i + (1 << b);
         }
 }
+/* Element i is element which[i] of a and b side by side. GCC's builtin takes variable indices, which Clang lacks: it makes
+ * shuffles of the loop, whose indices are constants once everything here is inlined. */
+INLINE vec pick(vec a, vec b, ivec which)
+{
+#if __has_builtin(__builtin_shuffle)
+    return __builtin_shuffle(a, b, which);
+#else
+    vec out;
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) out[i] =
+        which[i] < LANES ? a[which[i]] : b[which[i] - LANES];
+    return out;
+#endif
+}
 INLINE void transpose(const shuffles *s, vec *x)
 {
+#ifdef CPU_WIDE_VECTORS /* which have no shuffle of their own: the compiler would write thousands of moves */
+    float from[LANES][LANES];
+    (void)s;
+    memcpy(from, x, sizeof from);
+    for (int i = 0; i < LANES * LANES; i++)
+        ((word *)&x[i % LANES])[i / LANES] = from[i / LANES][i % LANES];
+    return;
+#endif
     _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
     {
         if (1 << b >= LANES)
@@ -122,8 +143,8 @@ INLINE void transpose(const shuffles *s, vec *x)
             if (i >> b & 1)
                 continue;
             vec low = x[i], high = x[i + (1 << b)];
-            x[i] = __builtin_shuffle(low, high, s->low[b]);
-            x[i + (1 << b)] = __builtin_shuffle(low, high, s->high[b]);
+            x[i] = pick(low, high, s->low[b]);
+            x[i + (1 << b)] = pick(low, high, s->high[b]);
         }
     }
 }

@@ -17,6 +17,8 @@
 
 #if defined(__AVX512F__)
 enum { LANES = 16, TILE_ROWS = 14 };
+#elif defined(CPU_WIDE_VECTORS) /* the row of a tile in one vector, as with AVX-512: the compiler makes it of halves */
+enum { LANES = 16, TILE_ROWS = 3 };
 #elif defined(__AVX2__)
 enum { LANES = 8, TILE_ROWS = 6 };
 #elif defined(__aarch64__)
@@ -25,7 +27,7 @@ enum { LANES = 4, TILE_ROWS = 12 };
 enum { LANES = 4, TILE_ROWS = 6 };
 #endif
 
-#ifdef __AVX512BF16__
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__) /* beside tiles it runs at half the rate of f32: cpu_select.c */
 enum { HAVE_HALF = 1 };
 #else
 enum { HAVE_HALF = 0 };
@@ -78,7 +80,7 @@ INLINE vec vec_max(vec a, vec b)
 {
 #if defined(__AVX512F__)
     return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(CPU_WIDE_VECTORS)
     return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 #else
     ivec m = a > b;
@@ -212,7 +214,9 @@ INLINE void score_rows(bool half, int nv, vec *s, vec *most, const word *keys, s
 #if defined(__AVX512F__) || defined(__aarch64__)
     ROWS(8);
 #endif
+#ifndef CPU_WIDE_VECTORS
     ROWS(4);
+#endif
     ROWS(2);
     ROWS(1);
 #undef ROWS
@@ -228,7 +232,9 @@ INLINE void value_rows(bool half, int nv, vec *o, size_t n, const word *values, 
 #if defined(__AVX512F__) || defined(__aarch64__)
     ROWS(8);
 #endif
+#ifndef CPU_WIDE_VECTORS
     ROWS(4);
+#endif
     ROWS(2);
     ROWS(1);
 #undef ROWS

@@ -5,8 +5,9 @@
  *     foo_cpu.c   its CPU code:                                         const op_cpu CPU_FN(foo_cpu)
  *     foo_cuda.cu its kernels and their launcher:                       const op_cuda CUDA_FN(foo_cuda)
  *     tests/ops/test_foo.c
- * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16); CPU_FN gives each copy its own
- * name and cpu_table_cpu.c collects the copies of one set. Operators know no model, no graph and no error struct.
+ * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16, avx512amx; avx2twin is for tests);
+ * CPU_FN gives each copy its own name and cpu_table_cpu.c collects the copies of one set. Operators know no model, no graph
+ * and no error struct.
  *
  * Every tensor is [n, rows, cols], row-major, last axis contiguous, batches contiguous. Images are channels last: rows
  * is H*W (index y*W + x), cols the channels. n is 1 or the number of objects; an input with n = 1 beside others with
@@ -149,7 +150,7 @@ extern const op_def *const op_table[OP_COUNT];
 const op_cuda *const *CUDA_FN(op_cuda_select)(void);
 
 /* The CPU code for this machine: the best instruction set compiled in that it has, or the one called `variant`
- * (NULL: best). Returns NULL if there is no such one or the machine lacks it. *name is its name. */
+ * (NULL: best). Returns NULL if there is no such one or the machine lacks it. *name is its name. cpu_select.h says why. */
 const op_cpu *const *op_cpu_select(const char *variant, const char **name);
 /* For code that bf16 instructions would not change: 0 baseline, 1 avx2, 2 avx512; -1: this machine lacks the variant. */
 int op_cpu_level(const char *variant);

@@ -31,8 +31,8 @@ static void write_bytes(const char *path, const byte_buffer *b)
 
 static void weights(const char *model, int half, tensor_set *out)
 {
-    const model_config *c;
-    assert_int_equal(model_config_find(model, &c, NULL), SAM_OK);
+    const known_model *c;
+    assert_int_equal(known_model_find(model, &c, NULL), SAM_OK);
     assert_int_equal(hash_weights(c, 101, HASH_STABLE, half, out, NULL), SAM_OK);
 }
 
@@ -231,6 +231,54 @@ static void refused(const tensor_set *s, const char *model, const char *because)
     printf("%s\n", strchr(err.text, ':'));
 }
 
+/* Inside the wrappers of training tools, and in double precision, it is the same file. */
+static void wrapped(void **state)
+{
+    (void)state;
+    static const char *const prefixes[] = {"module.", "_orig_mod.", "model.", "model.module._orig_mod.sam."};
+    enum { N_PREFIXES = sizeof prefixes / sizeof prefixes[0], NAME = 256 };
+    tensor_set official, wide = {0};
+    sam_error err;
+    weights("sam2.1_tiny", 0, &official);
+    make_random("sam2.1_tiny", 0, random_path);
+    char(*names)[NAME] = malloc(official.n_tensors * sizeof *names);
+    for (size_t k = 0; k < N_PREFIXES; k++) {
+        byte_buffer b = {0};
+        tensor_set copy = {0};
+        for (size_t i = 0; i < official.n_tensors; i++) {
+            const st_tensor *t = &official.tensors[i];
+            snprintf(names[i], NAME, "%s%s", prefixes[k], t->name);
+            tensor_set_add(&copy, names[i], t->dtype, t->n_dims, t->shape, t->data);
+        }
+        torch_build(&b, copy.tensors, copy.n_tensors, k % 2 ? "model_state_dict" : "model");
+        write_bytes(in_path, &b);
+        if (convert_file(in_path, out_path, NULL, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+        printf("%s: %zu tensors equal\n", prefixes[k], expect_same(out_path, random_path));
+        static const float one[1] = {1};
+        tensor_set_add(&copy, "loss.weight", ST_F32, 1, (const int64_t[]){1}, one);
+        /* Where the wrapper is torch's own, the name without it is what does not fit. */
+        refused(&copy, NULL,
+                strstr(prefixes[k], "model.") ? ".items() if k.startswith('" : "1 unexpected (loss.weight)");
+        buffer_free(&b);
+        tensor_set_free(&copy);
+    }
+    for (size_t i = 0; i < official.n_tensors; i++) {
+        const st_tensor *t = &official.tensors[i];
+        double *data = tensor_set_alloc(&wide, (size_t)st_count(t) * sizeof *data);
+        for (size_t j = 0; j < (size_t)st_count(t); j++)
+            data[j] = float_load(t->data, t->dtype, j);
+        tensor_set_add(&wide, t->name, ST_F64, t->n_dims, t->shape, data);
+    }
+    assert_int_equal(st_write(in_path, wide.tensors, wide.n_tensors, NULL, 0, NULL), SAM_OK);
+    if (convert_file(in_path, out_path, NULL, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    printf("F64: %zu tensors equal\n", expect_same(out_path, random_path));
+    tensor_set_free(&wide);
+    tensor_set_free(&official);
+    free(names);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -247,7 +295,7 @@ static void refusals(void **state)
     refused(&s, NULL, "expected [96], found [48]");
     *t = was;
     t->dtype = ST_I16;
-    refused(&s, NULL, "1 of a dtype other than F32, F16 and BF16");
+    refused(&s, NULL, "1 of a dtype other than F64, F32, F16 and BF16");
     *t = was;
     refused(&s, "sam2.1_small", "does not fit sam2.1_hiera_small");
     refused(&s, "sam3", "unknown model sam3");
@@ -282,8 +330,8 @@ static void model_names(void **state)
         {"edgetam_t", NULL},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const model_config *c = NULL;
-        sam_status status = model_config_find(names[i][0], &c, NULL);
+        const known_model *c = NULL;
+        sam_status status = known_model_find(names[i][0], &c, NULL);
         assert_int_equal(status, names[i][1] ? SAM_OK : SAM_E_ARG);
         if (names[i][1])
             assert_string_equal(c->name, names[i][1]);
@@ -349,13 +397,10 @@ static void inspected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_torch),
-        cmocka_unit_test(from_official_safetensors),
-        cmocka_unit_test(from_hugging_face),
-        cmocka_unit_test(folding),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(model_names),
-        cmocka_unit_test(cached),
+        cmocka_unit_test(from_torch),        cmocka_unit_test(from_official_safetensors),
+        cmocka_unit_test(from_hugging_face), cmocka_unit_test(folding),
+        cmocka_unit_test(wrapped),           cmocka_unit_test(refusals),
+        cmocka_unit_test(model_names),       cmocka_unit_test(cached),
         cmocka_unit_test(inspected),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,10 +48,10 @@ static const st_tensor *find(const tensor_set *s, const char *name)
 static void variants(void **state)
 {
     (void)state;
-    const model_config *c;
+    const known_model *c;
     tensor_set stable, unstable, other;
     size_t n_variant = 0, n_seed = 0;
-    assert_int_equal(model_config_find("edgetam", &c, NULL), SAM_OK);
+    assert_int_equal(known_model_find("edgetam", &c, NULL), SAM_OK);
     assert_int_equal(hash_weights(c, 1, HASH_STABLE, 0, &stable, NULL), SAM_OK);
     assert_int_equal(hash_weights(c, 1, HASH_UNSTABLE, 0, &unstable, NULL), SAM_OK);
     assert_int_equal(hash_weights(c, 2, HASH_STABLE, 0, &other, NULL), SAM_OK);

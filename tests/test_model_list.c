@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,13 +69,34 @@ static void knows_the_size_models_were_made_for(void **state)
     static const struct {
         const char *names;
         int px;
-    } lists[] = {{"demo_points,demo_mask", 256}, {"demo_points,edgetam_points", 1024}, {"sam2_tiny_bbox", 1024}};
-    for (size_t i = 0; i < 3; i++) {
+    } lists[] = {{"demo_points,demo_mask", 256},
+                 {"demo_points,edgetam_points", 1024},
+                 {"sam2_tiny_bbox", 1024},
+                 {"edgetam_demo_points", 256},
+                 {"edgetam_demo_points,demo_bbox", 256}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         model_list l = {0};
         assert_int_equal(model_list_parse(lists[i].names, MODELS_ONLY, &l, NULL), SAM_OK);
         assert_int_equal(model_list_px(&l), lists[i].px);
         model_list_free(&l);
     }
+}
+
+/* SAM v1 where a verb only encodes or prompts pictures. */
+static void models_of_images_do_not_track(void **state)
+{
+    (void)state;
+    sam_error err;
+    model_list l = {0};
+    assert_int_equal(model_list_parse("sam_b_points,sam_vit_h_bbox", MODELS_OF_IMAGES, &l, &err), SAM_OK);
+    assert_int_equal(l.n, 2);
+    assert_string_equal(l.entries[0].checkpoint, "sam_vit_b");
+    assert_string_equal(l.entries[1].name, "sam_h_bbox");
+    model_list_free(&l);
+    assert_int_equal(model_list_parse("sam_b_points", MODELS_AND_BASELINES, &l, &err), SAM_E_ARG);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "SAM v1 tracks no video; sam2_tiny does"));
+    model_list_free(&l);
 }
 
 static void refuses(void **state)
@@ -106,9 +128,11 @@ static void refuses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_names), cmocka_unit_test(aliases_count_once),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_names),
+                                       cmocka_unit_test(aliases_count_once),
                                        cmocka_unit_test(baselines_where_they_are_taken),
                                        cmocka_unit_test(knows_the_size_models_were_made_for),
+                                       cmocka_unit_test(models_of_images_do_not_track),
                                        cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,24 @@ static void every_kind_of_name(void **state)
     finds("sam2.1_hiera_large", "hub/models--facebook--sam2.1-hiera-large/snapshots/0f/model.safetensors");
     finds("sam2_hiera_large", NULL);
     finds("sam2_hiera_small", NULL);
+    tree_text(&tree, "v1/sam_vit_b_01ec64.pth", "x");
+    tree_text(&tree, "v1/sam_l.pt", "x");
+    tree_text(&tree, "hub/models--facebook--sam-vit-huge/snapshots/0f/model.safetensors", "x");
+    finds("sam_vit_b", "v1/sam_vit_b_01ec64.pth");
+    finds("sam_vit_l", "v1/sam_l.pt");
+    finds("sam_vit_h", "hub/models--facebook--sam-vit-huge/snapshots/0f/model.safetensors");
+}
+
+/* Where there is none, the message says where it is published. */
+static void says_where_it_is_published(void **state)
+{
+    (void)state;
+    sam_error err;
+    char *path;
+    assert_int_equal(weights_find(tree.root, "sam2.1_hiera_tiny", &path, &err), SAM_E_IO);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "segment_anything_2/092824/sam2.1_hiera_tiny.pt"));
+    assert_non_null(strstr(err.text, tree.root));
 }
 
 static void converted_files_are_known_by_what_they_say(void **state)
@@ -117,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_kind_of_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_where_it_is_published, set_up, tear_down),
         cmocka_unit_test_setup_teardown(converted_files_are_known_by_what_they_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(official_before_others_and_near_before_far, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_in_circles_end, set_up, tear_down),

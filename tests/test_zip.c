@@ -25,7 +25,7 @@ static size_t read_entries(const uint8_t *bytes, size_t n)
     if (zip_open("test.zip", bytes, n, &z, NULL) != SAM_OK)
         return 0;
     for (size_t i = 0; i < z.n_entries; i++)
-        if (zip_read(&z, &z.entries[i], &data, &owned, NULL) == SAM_OK) {
+        if (zip_read(&z, &z.entries[i], 1 << 20, &data, &owned, NULL) == SAM_OK) {
             n_read++;
             free(owned);
         }
@@ -50,7 +50,7 @@ static void reads(void **state)
             const zip_entry *e = zip_find(&z, items[i].name);
             assert_non_null(e);
             assert_int_equal(e->n_bytes, items[i].n_bytes);
-            assert_int_equal(zip_read(&z, e, &data, &owned, &err), SAM_OK);
+            assert_int_equal(zip_read(&z, e, items[i].n_bytes, &data, &owned, &err), SAM_OK);
             assert_memory_equal(data, items[i].data, items[i].n_bytes);
             free(owned);
         }

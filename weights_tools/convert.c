@@ -20,12 +20,12 @@ static const char *base_name(const char *path)
 }
 
 /* `official` are the tensors of a model under their official names. */
-static sam_status write_converted(const model_config *c, const tensor_set *official, const char *source_name,
+static sam_status write_converted(const known_model *c, const tensor_set *official, const char *source_name,
                                   const char *sha256, const char *out, sam_error *err)
 {
     tensor_set folded;
     TRY(fold(official, &folded, err));
-    char *config = model_config_json(c);
+    char *config = known_model_json(c);
     const st_meta meta[] = {{"format_version", CONVERT_FORMAT_VERSION},
                             {"family", c->family},
                             {"name", c->name},
@@ -54,14 +54,14 @@ static sam_status convert_source(const source *s, const char *model, const char 
 /* A converted file must be of this version, and of the model asked for. */
 static sam_status check_converted(const source *s, const char *model, sam_error *err)
 {
-    const model_config *asked;
+    const known_model *asked;
     const char *version = st_meta_get(&s->file, "format_version"), *name = st_meta_get(&s->file, "name");
     if (strcmp(version, CONVERT_FORMAT_VERSION) != 0)
         return fail(err, SAM_E_FORMAT, "%s: format version %.20s, this build reads %s: convert the original again",
                     s->path, version, CONVERT_FORMAT_VERSION);
     if (!model)
         return SAM_OK;
-    TRY(model_config_find(model, &asked, err));
+    TRY(known_model_find(model, &asked, err));
     if (!name || strcmp(name, asked->name) != 0)
         return fail(err, SAM_E_FORMAT, "%s: holds %.60s, not %s", s->path, name ? name : "a model without name",
                     asked->name);
@@ -124,9 +124,9 @@ static sam_status cache_path(const char *in, const char *dir, const char *model,
 {
     char stem[64];
     size_t n = 0;
-    const model_config *c = NULL;
+    const known_model *c = NULL;
     if (model)
-        TRY(model_config_find(model, &c, err));
+        TRY(known_model_find(model, &c, err));
     const char *base = base_name(in), *dot = strrchr(base, '.');
     for (const char *p = base; *p && p != dot && n + 1 < sizeof stem; p++)
         stem[n++] = isalnum((unsigned char)*p) || strchr("._+-", *p) ? *p : '_';
@@ -180,7 +180,7 @@ sam_status convert_cached(const char *in, const char *cache_dir, const char *mod
 
 /* -------------------------------------------------------------------------------------------- random ---- */
 
-static sam_status write_random(const random_options *opt, const model_config *c, const tensor_set *official,
+static sam_status write_random(const random_options *opt, const known_model *c, const tensor_set *official,
                                const char *sha256, const char *out, sam_error *err)
 {
     char recipe[128];
@@ -194,10 +194,10 @@ static sam_status write_random(const random_options *opt, const model_config *c,
 
 sam_status convert_random(const random_options *opt, const char *out, char *digest, sam_error *err)
 {
-    const model_config *c;
+    const known_model *c;
     tensor_set official;
     char sha256[DIGEST_TEXT];
-    TRY(model_config_find(opt->model, &c, err));
+    TRY(known_model_find(opt->model, &c, err));
     TRY(hash_weights(c, opt->seed, opt->variant, opt->half, &official, err));
     sam_status status = digest_tensors(&official, sha256, err);
     if (status == SAM_OK && out)

@@ -1,12 +1,13 @@
 /* convert.h - makes the weights file the engine opens from what the models' authors publish.
  *
- * Input: torch.save (.pt, .pth) or safetensors; official names or those of Hugging Face transformers; F32, F16, BF16.
+ * Input: torch.save (.pt, .pth, of any version) or safetensors; official names or those of Hugging Face transformers, inside
+ * the wrappers that wrapped_names.h knows; F32, F16, BF16, and F64, which becomes F32.
  * Output: safetensors with the official names and shapes, in official order, source dtype; EdgeTAM's trunk folded
  * (fold.c). Metadata, all strings:
  *   format_version  "1"
  *   family          "sam2" or "edgetam"
  *   name            "sam2.1_hiera_tiny"
- *   config          JSON object with the numbers the graph is built from (model_config.c)
+ *   config          JSON object with the numbers the graph is built from (known_models.c)
  *   source_name     file name of the input; of random weights their recipe
  *   source_sha256   of the input file; of random weights their digest
  * Nothing here reads the environment. */

@@ -253,7 +253,7 @@ static sam_status fill_all(const tables *all, uint64_t seed, int half, tensor_se
     return SAM_OK;
 }
 
-sam_status hash_weights(const model_config *c, uint64_t seed, hash_variant variant, int half, tensor_set *out,
+sam_status hash_weights(const known_model *c, uint64_t seed, hash_variant variant, int half, tensor_set *out,
                         sam_error *err)
 {
     *out = (tensor_set){0};

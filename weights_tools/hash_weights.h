@@ -3,7 +3,7 @@
 #ifndef HASH_WEIGHTS_H
 #define HASH_WEIGHTS_H
 
-#include "model_config.h"
+#include "known_models.h"
 #include "tensor_set.h"
 
 typedef enum hash_variant {
@@ -12,7 +12,7 @@ typedef enum hash_variant {
 } hash_variant;
 
 /* All tensors of the official state dict with data: F32 (or F16 if half), I64 counters 0. */
-sam_status hash_weights(const model_config *c, uint64_t seed, hash_variant variant, int half, tensor_set *out,
+sam_status hash_weights(const known_model *c, uint64_t seed, hash_variant variant, int half, tensor_set *out,
                         sam_error *err);
 
 #endif

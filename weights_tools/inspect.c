@@ -18,11 +18,15 @@ static void print_recognised(const source *s, FILE *to)
     sam_error why;
     tensor_set official;
     fprintf(to, "kind: %s\n", s->is_safetensors ? "safetensors" : "torch.save");
+    if (s->tensors.part[0])
+        fprintf(to, "taken from: %s\n", s->tensors.part);
+    if (s->tensors.prefix[0])
+        fprintf(to, "prefix taken off: %s\n", s->tensors.prefix);
     if (recognise(s->path, &s->tensors, NULL, &r, &why) != SAM_OK) {
         fprintf(to, "family: unknown (%s)\n", why.text);
         return;
     }
-    char *config = model_config_json(r.config);
+    char *config = known_model_json(r.config);
     fprintf(to, "family: %s\nname: %s\nnaming: %s\nconfig: %s\n", r.config->family, r.config->name,
             r.naming == NAMING_META ? "official" : "Hugging Face", config ? config : "");
     free(config);

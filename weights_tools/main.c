@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "digest.h"
 #include "inspect.h"
+#include "known_models.h"
 
 static const char help[] =
     "samconvert makes the weights files that sambench opens from those that are published.\n"
@@ -20,10 +21,18 @@ static const char help[] =
     "      deterministic random weights; meta: as the official checkpoint has them, for the official code;\n"
     "      --digest prints the SHA-256 over the official tensors (OUT may then be left out); default seed 101\n"
     "  samconvert --version | --help\n"
-    "\n"
-    "NAME: sam2.1_hiera_tiny, _small, _base_plus, _large; sam2_hiera_...; edgetam; sam_vit_b, _l, _h; short: sam2.1_t, sam2_b+, sam_b\n";
+    "\n";
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static void print_help(void)
+{
+    fputs(help, stdout);
+    printf("NAME:");
+    for (size_t i = 0; i < n_known_models; i++)
+        printf("%s %s", i ? "," : "", known_models[i].name);
+    printf("; short: sam2.1_t, sam2_b+, sam_b\n");
+}
 
 static int usage(const char *what, const char *word)
 {
@@ -148,7 +157,7 @@ int main(int argc, char **argv)
         return usage("a command is missing", "");
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help, stdout);
+            print_help();
             return EXIT_DONE;
         }
     if (strcmp(argv[1], "--version") == 0) {

@@ -3,11 +3,11 @@
 #ifndef NAMES_H
 #define NAMES_H
 
-#include "model_config.h"
+#include "known_models.h"
 #include "tensor_set.h"
 
 /* All tensors of a model, without data: F32, and I64 for BatchNorm's num_batches_tracked. */
-sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err);
+sam_status names_of_model(const known_model *c, tensor_set *out, sam_error *err);
 
 /* Building blocks. The name is made like by printf. Refused memory sticks to the set. */
 void want(tensor_set *s, int n_dims, const int64_t *shape, const char *format, ...)
@@ -28,13 +28,13 @@ void want_one(tensor_set *s, int n, const char *name); /* an embedding [1, n]   
 
 /* Parts that SAM v1 and SAM 2 share, under their prefix: "prompt_encoder" and "mask_decoder", or "sam_..." in SAM 2. */
 void names_prompt_encoder(tensor_set *s, int d, const char *where);
-void names_mask_decoder(tensor_set *s, const model_config *c, const char *where);
+void names_mask_decoder(tensor_set *s, const known_model *c, const char *where);
 /* SAM v1, all of it. */
-void names_vit(tensor_set *s, const model_config *c);
+void names_vit(tensor_set *s, const known_model *c);
 
 /* What EdgeTAM has in place of Hiera, and besides SAM 2. */
-void names_repvit(tensor_set *s, const model_config *c);
-void names_perceiver(tensor_set *s, const model_config *c);
+void names_repvit(tensor_set *s, const known_model *c);
+void names_perceiver(tensor_set *s, const known_model *c);
 
 #define SHAPE(...)                                                                                                     \
     (const int64_t[])                                                                                                  \

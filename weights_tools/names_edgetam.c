@@ -46,7 +46,7 @@ static void downsample(tensor_set *s, int n_in, int n_out, const char *where)
     mlp(s, n_out, names_at("%s.ffn", where).text);
 }
 
-void names_repvit(tensor_set *s, const model_config *c)
+void names_repvit(tensor_set *s, const known_model *c)
 {
     static const char body[] = "image_encoder.trunk.body";
     conv_norm(s, c->widths[0] / 2, 3, 3, body, "stem.conv1");
@@ -79,7 +79,7 @@ static void feed_forward(tensor_set *s, int layer, const char *name)
     want(s, 2, SHAPE(MEM_DIM, PERCEIVER_FF_MULT * MEM_DIM), "spatial_perceiver.layers.%d.%s.3.weight", layer, name);
 }
 
-void names_perceiver(tensor_set *s, const model_config *c)
+void names_perceiver(tensor_set *s, const known_model *c)
 {
     want(s, 2, SHAPE(c->latents, MEM_DIM), "spatial_perceiver.latents");
     want(s, 2, SHAPE(c->window_grid * c->window_grid, MEM_DIM), "spatial_perceiver.latents_2d");

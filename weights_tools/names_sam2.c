@@ -74,7 +74,7 @@ static void hiera_block(tensor_set *s, int n_in, int n_out, const char *where)
         want_linear(s, n_out, n_in, names_at("%s.proj", where).text);
 }
 
-static void hiera(tensor_set *s, const model_config *c)
+static void hiera(tensor_set *s, const known_model *c)
 {
     int n = c->embed_dim, bkg = c->window_pos_embed_bkg_px, window = c->window_spec[0], block = 0;
     want(s, 4, SHAPE(1, n, bkg, bkg), "image_encoder.trunk.pos_embed");
@@ -104,7 +104,7 @@ static void attention(tensor_set *s, int n_embed, int n_inner, int n_keys, const
     want_linear(s, n_embed, n_inner, names_at("%s.out_proj", where).text);
 }
 
-static void memory_attention(tensor_set *s, const model_config *c)
+static void memory_attention(tensor_set *s, const known_model *c)
 {
     const int d = c->d_model, hidden = c->memory_attention_mlp;
     for (int i = 0; i < c->memory_attention_layers; i++) {
@@ -156,14 +156,14 @@ void names_prompt_encoder(tensor_set *s, int d, const char *where)
 }
 
 /* The feed-forward layers of the decoder's blocks; segment-anything calls them lin1 and lin2. */
-static void feed_forward(tensor_set *s, const model_config *c, const char *where)
+static void feed_forward(tensor_set *s, const known_model *c, const char *where)
 {
     const int d = c->d_model, is_vit = c->trunk == TRUNK_VIT;
     want_linear(s, 8 * d, d, names_at("%s.mlp.%s", where, is_vit ? "lin1" : "layers.0").text);
     want_linear(s, d, 8 * d, names_at("%s.mlp.%s", where, is_vit ? "lin2" : "layers.1").text);
 }
 
-static void two_way_transformer(tensor_set *s, const model_config *c, const char *where)
+static void two_way_transformer(tensor_set *s, const known_model *c, const char *where)
 {
     const int d = c->d_model, half = d / 2;
     for (int i = 0; i < 2; i++) {
@@ -189,7 +189,7 @@ static void upscale(tensor_set *s, int n_in, int n_out, const char *where)
 }
 
 /* SAM 2's has an object score and takes finer features. */
-void names_mask_decoder(tensor_set *s, const model_config *c, const char *where)
+void names_mask_decoder(tensor_set *s, const known_model *c, const char *where)
 {
     const int n_masks = 4, d = c->d_model, is_vit = c->trunk == TRUNK_VIT;
     two_way_transformer(s, c, names_at("%s.transformer", where).text);
@@ -214,7 +214,7 @@ void names_mask_decoder(tensor_set *s, const model_config *c, const char *where)
 /* -------------------------------------------------------------------------------------------- models ---- */
 
 /* SAM 2 without the trunk of its image encoder, which EdgeTAM shares, in two parts: what comes before it in the state dict. */
-static void names_before_trunk(tensor_set *s, const model_config *c)
+static void names_before_trunk(tensor_set *s, const known_model *c)
 {
     const int d = c->d_model;
     want(s, 4, SHAPE(NUM_MASKMEM, 1, 1, MEM_DIM), "maskmem_tpos_enc");
@@ -225,7 +225,7 @@ static void names_before_trunk(tensor_set *s, const model_config *c)
         want_one(s, MEM_DIM, "no_obj_embed_spatial");
 }
 
-static void names_after_trunk(tensor_set *s, const model_config *c, const int neck_channels[4])
+static void names_after_trunk(tensor_set *s, const known_model *c, const int neck_channels[4])
 {
     const int d = c->d_model;
     fpn(s, d, neck_channels);
@@ -239,7 +239,7 @@ static void names_after_trunk(tensor_set *s, const model_config *c, const int ne
         want_linear(s, MEM_DIM, d, "obj_ptr_tpos_proj");
 }
 
-sam_status names_of_model(const model_config *c, tensor_set *out, sam_error *err)
+sam_status names_of_model(const known_model *c, tensor_set *out, sam_error *err)
 {
     *out = (tensor_set){0};
     if (c->trunk == TRUNK_VIT) {

@@ -8,7 +8,7 @@ static int64_t relative_rows(int n)
     return 2 * n - 1;
 }
 
-static int is_global(const model_config *c, int block)
+static int is_global(const known_model *c, int block)
 {
     for (int i = 0; i < 4; i++)
         if (c->global_att_blocks[i] == block)
@@ -16,7 +16,7 @@ static int is_global(const model_config *c, int block)
     return 0;
 }
 
-static void vit_block(tensor_set *s, const model_config *c, int block)
+static void vit_block(tensor_set *s, const known_model *c, int block)
 {
     const int n = c->embed_dim, head = n / c->num_heads, side = is_global(c, block) ? c->image_px / 16 : c->window;
     scope where = names_at("image_encoder.blocks.%d", block);
@@ -31,7 +31,7 @@ static void vit_block(tensor_set *s, const model_config *c, int block)
 }
 
 /* 1x1, norm, 3x3, norm; the convolutions have no bias. */
-static void neck(tensor_set *s, const model_config *c)
+static void neck(tensor_set *s, const known_model *c)
 {
     const int n = c->embed_dim, d = c->d_model;
     want(s, 4, SHAPE(d, n, 1, 1), "image_encoder.neck.0.weight");
@@ -40,7 +40,7 @@ static void neck(tensor_set *s, const model_config *c)
     want_norm(s, d, "image_encoder.neck.3");
 }
 
-void names_vit(tensor_set *s, const model_config *c)
+void names_vit(tensor_set *s, const known_model *c)
 {
     const int side = c->image_px / 16;
     want(s, 4, SHAPE(1, side, side, c->embed_dim), "image_encoder.pos_embed");

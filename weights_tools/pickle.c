@@ -4,10 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pickle_names.h"
+
 enum opcode {
     OP_MARK = '(',
     OP_STOP = '.',
     OP_POP = '0',
+    OP_POP_MARK = '1',
+    OP_BINBYTES = 'B',
+    OP_SHORT_BINBYTES = 'C',
+    OP_BINSTRING = 'T',
+    OP_SHORT_BINSTRING = 'U',
     OP_BINFLOAT = 'G',
     OP_BININT = 'J',
     OP_BININT1 = 'K',
@@ -31,6 +38,7 @@ enum opcode {
     OP_SETITEMS = 'u',
     OP_EMPTY_DICT = '}',
     OP_PROTO = 0x80,
+    OP_NEWOBJ = 0x81,
     OP_TUPLE1 = 0x85,
     OP_TUPLE2 = 0x86,
     OP_TUPLE3 = 0x87,
@@ -38,35 +46,24 @@ enum opcode {
     OP_NEWFALSE = 0x89,
     OP_LONG1 = 0x8a,
     OP_SHORT_BINUNICODE = 0x8c,
+    OP_BINUNICODE8 = 0x8d,
+    OP_BINBYTES8 = 0x8e,
+    OP_EMPTY_SET = 0x8f,
+    OP_ADDITEMS = 0x90,
+    OP_FROZENSET = 0x91,
+    OP_NEWOBJ_EX = 0x92,
     OP_STACK_GLOBAL = 0x93,
     OP_MEMOIZE = 0x94,
-    OP_FRAME = 0x95
-};
-
-enum global { GLOBAL_ORDERED_DICT, GLOBAL_REBUILD_TENSOR, GLOBAL_REBUILD_PARAMETER, GLOBAL_STORAGE };
-
-static const struct known_global {
-    const char *module, *name;
-    enum global global;
-    st_dtype dtype; /* of GLOBAL_STORAGE */
-} known_globals[] = {
-    {"collections", "OrderedDict", GLOBAL_ORDERED_DICT, ST_F32},
-    {"torch._utils", "_rebuild_tensor_v2", GLOBAL_REBUILD_TENSOR, ST_F32},
-    {"torch._utils", "_rebuild_parameter", GLOBAL_REBUILD_PARAMETER, ST_F32},
-    {"torch", "FloatStorage", GLOBAL_STORAGE, ST_F32},
-    {"torch", "HalfStorage", GLOBAL_STORAGE, ST_F16},
-    {"torch", "BFloat16Storage", GLOBAL_STORAGE, ST_BF16},
-    {"torch", "DoubleStorage", GLOBAL_STORAGE, ST_F64},
-    {"torch", "LongStorage", GLOBAL_STORAGE, ST_I64},
-    {"torch", "IntStorage", GLOBAL_STORAGE, ST_I32},
-    {"torch", "ShortStorage", GLOBAL_STORAGE, ST_I16},
-    {"torch", "CharStorage", GLOBAL_STORAGE, ST_I8},
-    {"torch", "ByteStorage", GLOBAL_STORAGE, ST_U8},
-    {"torch", "BoolStorage", GLOBAL_STORAGE, ST_BOOL},
+    OP_FRAME = 0x95,
+    OP_BYTEARRAY8 = 0x96
 };
 
 #define PICKLE_MAX ((size_t)16 << 20) /* that of SAM 2.1 large takes 0.2 MB */
-#define REMEDY     "; save only the weights: torch.save({'model': model.state_dict()}, path)"
+/* Memory for the values of a pickle: a number of two bytes takes about 60 times as much here, nothing honest takes more. */
+#define MEMORY_MIN   ((size_t)1 << 20)
+#define MEMORY_RATIO 64
+#define MEMORY_MAX   ((size_t)256 << 20)
+#define REMEDY       "; save only the weights: torch.save({'model': model.state_dict()}, path)"
 
 typedef struct values {
     pickle_value **at;
@@ -80,6 +77,7 @@ typedef struct vm {
     size_t n_bytes, at; /* at: next byte; op_at: the opcode being executed */
     size_t op_at;
     values stack, memo;
+    size_t memory_left; /* for values, stack and memo */
     pickle_value *all;
     sam_error *err;
 } vm;
@@ -94,6 +92,14 @@ static sam_status no_memory(vm *m)
     return fail(m->err, SAM_E_MEMORY, "%s: no memory to read the pickle", m->path);
 }
 
+static sam_status count_memory(vm *m, size_t n_bytes)
+{
+    if (n_bytes > m->memory_left)
+        return damaged(m, "its values take far more memory than weights need: it stops");
+    m->memory_left -= n_bytes;
+    return SAM_OK;
+}
+
 static sam_status grow(vm *m, pickle_value ***at, size_t *capacity, size_t needed)
 {
     if (needed <= *capacity)
@@ -101,6 +107,7 @@ static sam_status grow(vm *m, pickle_value ***at, size_t *capacity, size_t neede
     size_t n = *capacity ? *capacity : 4;
     while (n < needed)
         n *= 2;
+    TRY(count_memory(m, (n - *capacity) * sizeof(pickle_value *)));
     pickle_value **bigger = realloc(*at, n * sizeof *bigger);
     if (!bigger)
         return no_memory(m);
@@ -127,6 +134,7 @@ static sam_status pop(vm *m, pickle_value **out)
 
 static sam_status new_value(vm *m, pickle_kind kind, pickle_value **out)
 {
+    TRY(count_memory(m, sizeof(pickle_value)));
     pickle_value *v = calloc(1, sizeof *v);
     if (!v)
         return no_memory(m);
@@ -184,13 +192,26 @@ static sam_status push_int(vm *m, size_t n_bytes, int sign)
     return SAM_OK;
 }
 
+/* An object that nothing here looks into; `text` says what it is. */
+static sam_status push_object(vm *m, const char *text, size_t n_text)
+{
+    pickle_value *v = NULL;
+    TRY(push_new(m, PICKLE_OBJECT, &v));
+    v->text = text;
+    v->n_text = n_text;
+    return SAM_OK;
+}
+
+/* One that does not fit 64 bits is kept as its bytes. */
 static sam_status push_long(vm *m)
 {
     uint64_t n = 0;
+    const uint8_t *p = NULL;
     TRY(take_uint(m, 1, &n));
-    if (n > 8)
-        return damaged(m, "integer of more than 64 bits");
-    return push_int(m, n, 1);
+    if (n <= 8)
+        return push_int(m, n, 1);
+    TRY(take(m, n, &p));
+    return push_object(m, (const char *)p, n);
 }
 
 static sam_status push_float(vm *m)
@@ -225,6 +246,15 @@ static sam_status push_string(vm *m, size_t n_length)
     v->text = (const char *)p;
     v->n_text = n;
     return SAM_OK;
+}
+
+static sam_status push_bytes(vm *m, size_t n_length)
+{
+    uint64_t n = 0;
+    const uint8_t *p = NULL;
+    TRY(take_uint(m, n_length, &n));
+    TRY(take(m, n, &p));
+    return push_object(m, "bytes", 5);
 }
 
 /* ---------------------------------------------------------------------------------------- containers ---- */
@@ -273,19 +303,23 @@ static sam_status push_marked_tuple(vm *m)
     return push(m, v);
 }
 
-/* Adds the values from stack index `first` on to the container below them. */
+/* Adds the values from stack index `first` on to the container below them; an object drops them. */
 static sam_status extend(vm *m, pickle_kind kind, size_t first, size_t n_marks)
 {
     if (first < n_marks + 1 || first > m->stack.n)
         return damaged(m, "stack is empty");
     pickle_value *to = m->stack.at[first - n_marks - 1];
-    if (!to || to->kind != kind)
+    if (!to || (to->kind != kind && to->kind != PICKLE_OBJECT))
         return damaged(m, "items for something that holds none");
     if (kind == PICKLE_DICT && (m->stack.n - first) % 2 != 0)
         return damaged(m, "a dict key without a value");
     for (size_t i = first; i < m->stack.n; i++)
         if (!m->stack.at[i])
             return damaged(m, "stack is empty");
+    if (to->kind == PICKLE_OBJECT) {
+        m->stack.n = first - n_marks;
+        return SAM_OK;
+    }
     return collect(m, to, first, n_marks);
 }
 
@@ -294,6 +328,14 @@ static sam_status extend_marked(vm *m, pickle_kind kind)
     size_t first = 0;
     TRY(find_mark(m, &first));
     return extend(m, kind, first, 1);
+}
+
+static sam_status op_pop_mark(vm *m)
+{
+    size_t first = 0;
+    TRY(find_mark(m, &first));
+    m->stack.n = first - 1;
+    return SAM_OK;
 }
 
 /* ---------------------------------------------------------------------------------------------- memo ---- */
@@ -336,17 +378,19 @@ static int same(const char *text, size_t n, const char *word)
 
 static sam_status push_global(vm *m, const char *module, size_t n_module, const char *name, size_t n_name)
 {
-    for (size_t i = 0; i < sizeof known_globals / sizeof known_globals[0]; i++)
-        if (same(module, n_module, known_globals[i].module) && same(name, n_name, known_globals[i].name)) {
-            pickle_value *v;
-            TRY(push_new(m, PICKLE_GLOBAL, &v));
-            v->global = known_globals[i].global;
-            v->dtype = known_globals[i].dtype;
-            return SAM_OK;
-        }
-    return fail(m->err, SAM_E_FORMAT, "%s: pickle refers to %.*s.%.*s at byte %zu, which weights do not need" REMEDY,
-                m->path, (int)(n_module < 80 ? n_module : 80), module, (int)(n_name < 80 ? n_name : 80), name,
-                m->op_at);
+    pickle_value *v = NULL;
+    st_dtype dtype = ST_F32;
+    pickle_name_kind kind = pickle_name_find(module, n_module, name, n_name, &dtype);
+    if (kind == NAME_UNKNOWN)
+        return fail(m->err, SAM_E_FORMAT,
+                    "%s: pickle refers to %.*s.%.*s at byte %zu, which weights do not need" REMEDY, m->path,
+                    (int)(n_module < 80 ? n_module : 80), module, (int)(n_name < 80 ? n_name : 80), name, m->op_at);
+    TRY(push_new(m, PICKLE_GLOBAL, &v));
+    v->global = kind;
+    v->dtype = dtype;
+    v->text = name;
+    v->n_text = n_name;
+    return SAM_OK;
 }
 
 static sam_status op_global(vm *m)
@@ -387,9 +431,11 @@ static sam_status op_persistent_id(vm *m)
     if (id->kind != PICKLE_TUPLE || !is_kind(id, 0, PICKLE_STRING) ||
         !same(id->items[0]->text, id->items[0]->n_text, "storage"))
         return damaged(m, "a persistent id that is not a storage");
-    if (!is_kind(id, 1, PICKLE_GLOBAL) || id->items[1]->global != GLOBAL_STORAGE || !is_kind(id, 2, PICKLE_STRING) ||
+    if (!is_kind(id, 1, PICKLE_GLOBAL) || id->items[1]->global != NAME_STORAGE || !is_kind(id, 2, PICKLE_STRING) ||
         !is_kind(id, 4, PICKLE_INT) || id->items[4]->integer < 0)
         return damaged(m, "a storage without type, key or size");
+    if (id->n_items > 5 && id->items[5]->kind != PICKLE_NONE)
+        return damaged(m, "a storage inside another one, as torch before 0.4 wrote");
     TRY(push_new(m, PICKLE_STORAGE, &v));
     v->dtype = id->items[1]->dtype;
     v->text = id->items[2]->text;
@@ -410,7 +456,7 @@ static sam_status read_sizes(vm *m, const pickle_value *tuple, int64_t out[ST_MA
     return SAM_OK;
 }
 
-/* _rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks) */
+/* _rebuild_tensor(storage, offset, sizes, strides); _v2 has requires_grad and hooks behind them */
 static sam_status rebuild_tensor(vm *m, const pickle_value *args)
 {
     pickle_value *v = NULL;
@@ -418,45 +464,84 @@ static sam_status rebuild_tensor(vm *m, const pickle_value *args)
         !is_kind(args, 3, PICKLE_TUPLE))
         return damaged(m, "a tensor without storage, offset, sizes or strides");
     TRY(new_value(m, PICKLE_TENSOR, &v));
+    TRY(count_memory(m, sizeof *v->layout));
+    v->layout = calloc(1, sizeof *v->layout);
+    if (!v->layout)
+        return no_memory(m);
     v->storage = args->items[0];
     v->integer = args->items[1]->integer;
     v->n_dims = (int)args->items[2]->n_items;
-    TRY(read_sizes(m, args->items[2], v->shape, args->items[2]->n_items));
-    TRY(read_sizes(m, args->items[3], v->strides, args->items[2]->n_items));
+    TRY(read_sizes(m, args->items[2], v->layout->shape, args->items[2]->n_items));
+    TRY(read_sizes(m, args->items[3], v->layout->strides, args->items[2]->n_items));
     return push(m, v);
 }
 
-static sam_status op_reduce(vm *m)
+/* Pushes what calling a known name with a tuple of arguments makes. */
+static sam_status make(vm *m, const pickle_value *callee, const pickle_value *args)
 {
-    pickle_value *args = NULL, *callee = NULL, *v = NULL;
-    TRY(pop(m, &args));
-    TRY(pop(m, &callee));
-    if (callee->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
-        return damaged(m, "a call of something that is not a known function");
+    pickle_value *v = NULL;
     switch (callee->global) {
-    case GLOBAL_ORDERED_DICT:
-        if (args->n_items != 0)
+    case NAME_COUNTER:
+        if (is_kind(args, 0, PICKLE_DICT))
+            return push(m, args->items[0]);
+        return push_new(m, PICKLE_DICT, &v);
+    case NAME_DICT: /* an argument is the factory of a defaultdict */
+        if (args->n_items > 1 ||
+            (args->n_items == 1 && args->items[0]->kind != PICKLE_GLOBAL && args->items[0]->kind != PICKLE_NONE))
             return damaged(m, "an OrderedDict with arguments");
         return push_new(m, PICKLE_DICT, &v);
-    case GLOBAL_REBUILD_TENSOR:
+    case NAME_REBUILD_TENSOR:
         return rebuild_tensor(m, args);
-    case GLOBAL_REBUILD_PARAMETER:
+    case NAME_REBUILD_PARAMETER:
         if (!is_kind(args, 0, PICKLE_TENSOR))
             return damaged(m, "a parameter without a tensor");
         return push(m, args->items[0]);
+    case NAME_REBUILD_FROM_TYPE: /* the function is none of this kind, so that this does not go deeper */
+        if (!is_kind(args, 0, PICKLE_GLOBAL) || args->items[0]->global == NAME_REBUILD_FROM_TYPE ||
+            !is_kind(args, 2, PICKLE_TUPLE))
+            return damaged(m, "a tensor of a class without function or arguments");
+        return make(m, args->items[0], args->items[2]);
+    case NAME_ARRAY:
+        TRY(push_object(m, callee->text, callee->n_text));
+        m->stack.at[m->stack.n - 1]->integer = 1;
+        return SAM_OK;
+    case NAME_OBJECT:
+        return push_object(m, callee->text, callee->n_text);
     default:
         return damaged(m, "a call of a storage type");
     }
 }
 
-/* The attributes of a dict (a state dict's _metadata) say nothing about the weights: dropped. */
+/* n_more: values between the callee and the top that are dropped (the keyword arguments of NEWOBJ_EX). */
+static sam_status op_reduce(vm *m, int n_more)
+{
+    pickle_value *args = NULL, *callee = NULL;
+    for (int i = 0; i < n_more; i++)
+        TRY(pop(m, &args));
+    TRY(pop(m, &args));
+    TRY(pop(m, &callee));
+    if (callee->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
+        return damaged(m, "a call of something that is not a known function");
+    return make(m, callee, args);
+}
+
+/* The attributes of a dict (a state dict's _metadata), a tensor or an object say nothing about the weights: dropped. */
 static sam_status op_build(vm *m)
 {
     pickle_value *state = NULL;
     TRY(pop(m, &state));
-    if (m->stack.n == 0 || !m->stack.at[m->stack.n - 1] || m->stack.at[m->stack.n - 1]->kind != PICKLE_DICT)
+    if (m->stack.n == 0 || !m->stack.at[m->stack.n - 1])
+        return damaged(m, "stack is empty");
+    pickle_kind kind = m->stack.at[m->stack.n - 1]->kind;
+    if (kind != PICKLE_DICT && kind != PICKLE_OBJECT && kind != PICKLE_TENSOR)
         return damaged(m, "BUILD of an object that is not a dict");
     return SAM_OK;
+}
+
+static sam_status op_frozenset(vm *m)
+{
+    TRY(op_pop_mark(m));
+    return push_object(m, "frozenset", 9);
 }
 
 /* ------------------------------------------------------------------------------------------- machine ---- */
@@ -475,6 +560,19 @@ static sam_status op_simple(vm *m, uint8_t op)
         return push(m, NULL);
     case OP_POP:
         return pop(m, &v);
+    case OP_POP_MARK:
+        return op_pop_mark(m);
+    case OP_EMPTY_SET:
+        return push_object(m, "set", 3);
+    case OP_FROZENSET:
+        return op_frozenset(m);
+    case OP_BINBYTES:
+        return push_bytes(m, 4);
+    case OP_SHORT_BINBYTES:
+        return push_bytes(m, 1);
+    case OP_BINBYTES8:
+    case OP_BYTEARRAY8:
+        return push_bytes(m, 8);
     case OP_NONE:
         return push_new(m, PICKLE_NONE, &v);
     case OP_EMPTY_DICT:
@@ -511,13 +609,19 @@ static sam_status step(vm *m, uint8_t op)
         return push_float(m);
     case OP_BINUNICODE:
         return push_string(m, 4);
+    case OP_BINSTRING: /* Python 2's */
+        return push_string(m, 4);
     case OP_SHORT_BINUNICODE:
+    case OP_SHORT_BINSTRING:
         return push_string(m, 1);
+    case OP_BINUNICODE8:
+        return push_string(m, 8);
     case OP_TUPLE:
         return push_marked_tuple(m);
     case OP_APPEND:
         return extend(m, PICKLE_LIST, m->stack.n - (m->stack.n >= 1), 0);
     case OP_APPENDS:
+    case OP_ADDITEMS:
         return extend_marked(m, PICKLE_LIST);
     case OP_SETITEM:
         return m->stack.n < 2 ? damaged(m, "stack is empty") : extend(m, PICKLE_DICT, m->stack.n - 2, 0);
@@ -540,7 +644,10 @@ static sam_status step(vm *m, uint8_t op)
     case OP_BINPERSID:
         return op_persistent_id(m);
     case OP_REDUCE:
-        return op_reduce(m);
+    case OP_NEWOBJ:
+        return op_reduce(m, 0);
+    case OP_NEWOBJ_EX:
+        return op_reduce(m, 1);
     case OP_BUILD:
         return op_build(m);
     default:
@@ -550,9 +657,9 @@ static sam_status step(vm *m, uint8_t op)
 
 static sam_status run(vm *m, pickle_value **root)
 {
-    if (m->n_bytes > PICKLE_MAX)
-        return damaged(m, "too large a pickle for weights");
     while (m->at < m->n_bytes) {
+        if (m->at >= PICKLE_MAX)
+            return damaged(m, "too large a pickle for weights");
         uint8_t op = m->bytes[m->op_at = m->at++];
         if (op == OP_STOP)
             return pop(m, root);
@@ -564,12 +671,14 @@ static sam_status run(vm *m, pickle_value **root)
 
 sam_status pickle_open(const char *path, const uint8_t *bytes, size_t n_bytes, pickle *out, sam_error *err)
 {
+    size_t most = n_bytes < PICKLE_MAX ? n_bytes : PICKLE_MAX;
     vm m = {.path = path, .bytes = bytes, .n_bytes = n_bytes, .err = err};
+    m.memory_left = MEMORY_MIN + MEMORY_RATIO * most < MEMORY_MAX ? MEMORY_MIN + MEMORY_RATIO * most : MEMORY_MAX;
     pickle_value *root = NULL;
     sam_status status = run(&m, &root);
     free(m.stack.at);
     free(m.memo.at);
-    *out = (pickle){.root = root, .all = m.all};
+    *out = (pickle){.root = root, .all = m.all, .n_used = m.at};
     if (status != SAM_OK)
         pickle_close(out);
     return status;
@@ -580,6 +689,7 @@ void pickle_close(pickle *p)
     for (pickle_value *v = p->all, *next; v; v = next) {
         next = v->next;
         free(v->items);
+        free(v->layout);
         free(v);
     }
     *p = (pickle){0};

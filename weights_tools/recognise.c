@@ -58,7 +58,7 @@ static size_t count_fitting(const tensor_set *file, const tensor_set *wanted, co
     return n;
 }
 
-static sam_status consider(const tensor_set *file, const model_config *c, recognised *best, double *best_share,
+static sam_status consider(const tensor_set *file, const known_model *c, recognised *best, double *best_share,
                            sam_error *err)
 {
     tensor_set wanted;
@@ -77,23 +77,58 @@ static sam_status consider(const tensor_set *file, const model_config *c, recogn
     return SAM_OK;
 }
 
+/* Bytes before the name of a tensor that every model has, in the name of one here; 0: there is none. */
+static size_t find_inner_model(const tensor_set *file, const st_tensor **found)
+{
+    static const char *const everywhere[] = {".sam_mask_decoder.iou_token.weight", ".mask_decoder.iou_token.weight"};
+    for (size_t i = 0; i < file->n_tensors; i++)
+        for (size_t k = 0; k < 2; k++) {
+            size_t n = strlen(file->tensors[i].name), n_end = strlen(everywhere[k]);
+            if (n > n_end && strcmp(file->tensors[i].name + n - n_end, everywhere[k]) == 0) {
+                *found = &file->tensors[i];
+                return n - n_end + 1;
+            }
+        }
+    return 0;
+}
+
+static sam_status refuse(const char *path, const tensor_set *file, sam_error *err)
+{
+    const st_tensor *inner = NULL, *other = NULL;
+    size_t n_prefix = find_inner_model(file, &inner), n_inside = 0;
+    for (size_t i = 0; inner && i < file->n_tensors; i++) {
+        int inside = strncmp(file->tensors[i].name, inner->name, n_prefix) == 0;
+        n_inside += (size_t)inside;
+        other = inside ? other : &file->tensors[i];
+    }
+    if (other)
+        return fail(err, SAM_E_FORMAT,
+                    "%s: %zu of its %zu tensors are a model's, under %.*s; others, such as %.60s, are not. Save those: "
+                    "torch.save({'model': {k[%zu:]: v for k, v in d.items() if k.startswith('%.*s')}}, path)",
+                    path, n_inside, file->n_tensors, (int)(n_prefix < 60 ? n_prefix : 60), inner->name, other->name,
+                    n_prefix, (int)(n_prefix < 60 ? n_prefix : 60), inner->name);
+    return fail(
+        err, SAM_E_FORMAT,
+        "%s: its %zu tensors (first: %s%.100s) are not those of SAM, SAM 2, SAM 2.1 or EdgeTAM; what is close to one: "
+        "samconvert convert --model NAME says what differs",
+        path, file->n_tensors, file->prefix, file->n_tensors ? file->tensors[0].name : "none");
+}
+
 sam_status recognise(const char *path, const tensor_set *file, const char *model, recognised *out, sam_error *err)
 {
-    const model_config *only = NULL;
+    const known_model *only = NULL;
     const double enough = 1.0; /* half of what a perfect fit reaches */
     double share = 0.0;
     recognised best = {.config = NULL};
     if (model)
-        TRY(model_config_find(model, &only, err));
-    for (size_t i = 0; i < n_model_configs; i++)
-        if (!only || only == &model_configs[i])
-            TRY(consider(file, &model_configs[i], &best, &share, err));
+        TRY(known_model_find(model, &only, err));
+    for (size_t i = 0; i < n_known_models; i++)
+        if (!only || only == &known_models[i])
+            TRY(consider(file, &known_models[i], &best, &share, err));
     if (only && !best.config)
         best.config = only;
     if (!best.config || (!only && share < enough))
-        return fail(err, SAM_E_FORMAT,
-                    "%s: its %zu tensors (first: %.100s) are not those of SAM, SAM 2, SAM 2.1 or EdgeTAM; see --model",
-                    path, file->n_tensors, file->n_tensors ? file->tensors[0].name : "none");
+        return refuse(path, file, err);
     *out = best;
     return SAM_OK;
 }
@@ -142,20 +177,36 @@ static int accept(assembly *a, const parts *p, int i, st_dtype wanted)
     if (!same_shape(t, &p->expected[i]))
         complain(&a->misshapen, "%s: expected %s, found %s", t->name, shape_text(&p->expected[i], expected),
                  shape_text(t, found));
-    else if (wanted != ST_I64 && !float_is(t->dtype))
+    else if (wanted != ST_I64 && !float_is(t->dtype) && t->dtype != ST_F64)
         complain(&a->not_float, "%s: %s", t->name, st_dtype_name(t->dtype));
     else
         return 1;
     return 0;
 }
 
-/* One above the other. */
-static const void *stack(tensor_set *out, const st_tensor *a, const st_tensor *b)
+/* F64 becomes F32, as load_state_dict makes it; anything else stays. NULL if memory is refused. */
+static const void *as_stored(tensor_set *out, const st_tensor *t, st_dtype *dtype)
 {
-    uint8_t *both = tensor_set_alloc(out, a->n_bytes + b->n_bytes);
+    *dtype = t->dtype == ST_F64 ? ST_F32 : t->dtype;
+    if (t->dtype != ST_F64)
+        return t->data;
+    size_t n = (size_t)st_count(t);
+    float *to = tensor_set_alloc(out, n * sizeof *to);
+    for (size_t i = 0; to && i < n; i++) {
+        double value; /* not aligned in old files */
+        memcpy(&value, (const uint8_t *)t->data + i * sizeof value, sizeof value);
+        to[i] = (float)value;
+    }
+    return to;
+}
+
+/* One above the other. */
+static const void *stack(tensor_set *out, const void *a, const void *b, size_t n_bytes)
+{
+    uint8_t *both = a && b ? tensor_set_alloc(out, 2 * n_bytes) : NULL;
     if (both) {
-        memcpy(both, a->data, a->n_bytes);
-        memcpy(both + a->n_bytes, b->data, b->n_bytes);
+        memcpy(both, a, n_bytes);
+        memcpy(both + n_bytes, b, n_bytes);
     }
     return both;
 }
@@ -170,16 +221,18 @@ static void add(assembly *a, const st_tensor *wanted, const recognised *r)
     if (!ok)
         return;
     const st_tensor *first = p.found[0];
-    const void *data = first->data;
+    st_dtype dtype = first->dtype;
     if (p.n == 2 && p.found[1]->dtype != first->dtype) {
         complain(&a->not_float, "%s: another dtype than %s", p.found[1]->name, first->name);
         return;
     }
+    const void *data = as_stored(a->out, first, &dtype);
+    size_t n_bytes = (size_t)st_count(first) * st_dtype_bytes(dtype);
     if (p.n == 2)
-        data = stack(a->out, first, p.found[1]);
-    else if (p.row >= 0)
-        data = (const uint8_t *)data + (size_t)p.row * (first->n_bytes / HF_POINT_ROWS);
-    tensor_set_add(a->out, wanted->name, first->dtype, wanted->n_dims, wanted->shape, data);
+        data = stack(a->out, data, as_stored(a->out, p.found[1], &dtype), n_bytes);
+    else if (p.row >= 0 && data)
+        data = (const uint8_t *)data + (size_t)p.row * (n_bytes / HF_POINT_ROWS);
+    tensor_set_add(a->out, wanted->name, dtype, wanted->n_dims, wanted->shape, data);
 }
 
 /* The second copy of the position table must be the same: the official model has only one. */
@@ -196,7 +249,7 @@ static sam_status check_shared(assembly *a, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status report(const assembly *a, const model_config *c, sam_error *err)
+static sam_status report(const assembly *a, const known_model *c, sam_error *err)
 {
     const struct {
         const complaints *c;
@@ -204,7 +257,7 @@ static sam_status report(const assembly *a, const model_config *c, sam_error *er
     } kinds[] = {{&a->missing, "missing"},
                  {&a->unexpected, "unexpected"},
                  {&a->misshapen, "of another shape"},
-                 {&a->not_float, "of a dtype other than F32, F16 and BF16"}};
+                 {&a->not_float, "of a dtype other than F64, F32, F16 and BF16"}};
     complaints all = {0};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (kinds[i].c->n) {

@@ -10,7 +10,7 @@ typedef enum naming {
 } naming;
 
 typedef struct recognised {
-    const model_config *config;
+    const known_model *config;
     naming naming;
 } recognised;
 

@@ -2,6 +2,7 @@
 
 #include "mapped_file.h"
 #include "torch_file.h"
+#include "wrapped_names.h"
 #include "zip.h"
 
 static sam_status read_safetensors(source *s, sam_error *err)
@@ -21,12 +22,18 @@ static sam_status read_any(source *s, sam_error *err)
     const uint8_t pickle_start = 0x80;
     if (zip_recognise(s->bytes, s->n_bytes))
         TRY(torch_read(s->path, s->bytes, s->n_bytes, &s->tensors, err));
-    else if (s->bytes[0] == pickle_start && s->n_bytes > 8 && s->bytes[7] != 0)
-        return fail(err, SAM_E_FORMAT,
-                    "%s: looks like a torch.save file from before torch 1.6; torch.load and torch.save it again",
-                    s->path);
+    else if (torch_recognise_old(s->bytes, s->n_bytes))
+        TRY(torch_read_old(s->path, s->bytes, s->n_bytes, &s->tensors, err));
+    else if (s->n_bytes > 8 && s->bytes[0] == pickle_start && s->bytes[7] != 0)
+        return fail(
+            err, SAM_E_FORMAT,
+            "%s: a pickle, but not of torch.save; save the weights so: torch.save({'model': model.state_dict()}, "
+            "path)",
+            s->path);
     else
         TRY(read_safetensors(s, err));
+    if (!s->is_converted)
+        TRY(names_unwrap(s->path, &s->tensors, err));
     TRY(tensor_set_index(&s->tensors, s->path, err));
     return s->tensors.n_tensors ? SAM_OK : fail(err, SAM_E_FORMAT, "%s: there are no tensors in it", s->path);
 }

@@ -11,7 +11,9 @@ typedef struct tensor_set {
     const st_tensor **by_name; /* after tensor_set_index */
     void **blocks;             /* memory freed with the set */
     size_t n_blocks, blocks_capacity;
-    int failed; /* an allocation failed: additions are ignored, tensor_set_index reports it */
+    char part[96];   /* of a checkpoint: where in its dicts the tensors were, "model"; else "" */
+    char prefix[96]; /* what all names began with, and what was taken off (wrapped_names.h); else "" */
+    int failed;      /* an allocation failed: additions are ignored, tensor_set_index reports it */
 } tensor_set;
 
 /* Zeroed memory that lives as long as the set; NULL if refused (and remembered). */

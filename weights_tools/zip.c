@@ -230,11 +230,15 @@ static int inflate_entry(const zip_entry *e, uint8_t *out)
     return whole;
 }
 
-sam_status zip_read(const zip_archive *z, const zip_entry *e, const uint8_t **data, void **owned, sam_error *err)
+sam_status zip_read(const zip_archive *z, const zip_entry *e, size_t limit, const uint8_t **data, void **owned,
+                    sam_error *err)
 {
     int n_shown = (int)(e->name_bytes < 100 ? e->name_bytes : 100);
     const uint8_t *bytes = e->data;
     *owned = NULL;
+    if (e->deflated && e->n_bytes > limit)
+        return fail(err, SAM_E_FORMAT, "%s: zip entry %.*s would become %zu bytes; at most %zu are expected", z->path,
+                    n_shown, e->name, e->n_bytes, limit);
     if (e->deflated) {
         *owned = malloc(e->n_bytes + 1);
         if (!*owned)

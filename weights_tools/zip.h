@@ -32,7 +32,8 @@ void zip_close(zip_archive *z);
 const zip_entry *zip_find(const zip_archive *z, const char *name); /* NULL if absent */
 
 /* The entry's bytes, checked against its CRC if one is recorded: in place if stored (`*owned` = NULL), else inflated into `*owned`, which
- * the caller frees. */
-sam_status zip_read(const zip_archive *z, const zip_entry *e, const uint8_t **data, void **owned, sam_error *err);
+ * the caller frees. One that inflates to more than `limit` bytes is refused before memory is taken. */
+sam_status zip_read(const zip_archive *z, const zip_entry *e, size_t limit, const uint8_t **data, void **owned,
+                    sam_error *err);
 
 #endif

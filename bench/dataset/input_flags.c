@@ -1,6 +1,10 @@
 /* input_flags.c - see input_flags.h. */
 #include "input_flags.h"
 
+#include "known_models.h"
+
+#include <stdio.h>
+
 flag split_dir_flag(const char **dir)
 {
     return (flag){
@@ -34,14 +38,25 @@ flag weights_dir_flag(const char **dir)
             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."};
 }
 
-flag checkpoints_flag(const char **names)
+flag models_flag(const char **names, models_help *help, const char *rest)
 {
+    char models[400];
+    known_model_names(0, "", models, sizeof models);
+    snprintf(help->text, sizeof help->text, "%s, each with _points, _bbox or _mask%s", models, rest);
     return (flag){
-        .name = "models",
-        .kind = FLAG_STRING,
-        .choices = "list",
-        .value = names,
-        .meta = "NAMES",
-        .required = 1,
-        .help = "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, searched in --weights_dir; or weights files."};
+        .name = "models", .kind = FLAG_STRING, .choices = "list", .value = names, .meta = "NAMES", .help = help->text};
+}
+
+flag checkpoints_flag(const char **names, models_help *help)
+{
+    char models[400];
+    known_model_names(1, "", models, sizeof models);
+    snprintf(help->text, sizeof help->text, "%s, searched in --weights_dir; or weights files.", models);
+    return (flag){.name = "models",
+                  .kind = FLAG_STRING,
+                  .choices = "list",
+                  .value = names,
+                  .meta = "NAMES",
+                  .required = 1,
+                  .help = help->text};
 }

@@ -7,8 +7,15 @@
 /* --split_dir and --split_name: annotated videos. */
 flag split_dir_flag(const char **dir);
 flag split_name_flag(const char **name);
-/* --weights_dir, where models are searched by name (weights_search.h); and --models of verbs that need no prompts. */
+/* --weights_dir, where models are searched by name (weights_search.h). */
 flag weights_dir_flag(const char **dir);
-flag checkpoints_flag(const char **names);
+
+/* What --help says of --models, made of the known models; it lives as long as the flag. */
+typedef struct models_help {
+    char text[700];
+} models_help;
+/* --models of verbs that prompt and track, whose help ends with `rest`; and of verbs that need no prompts. */
+flag models_flag(const char **names, models_help *help, const char *rest);
+flag checkpoints_flag(const char **names, models_help *help);
 
 #endif

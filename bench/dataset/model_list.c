@@ -5,28 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALID_NAMES                                                                                                    \
-    "sam2_{tiny,small,base,large}_{points,bbox,mask}, sam2.0_{tiny,small,base,large}_{points,bbox,mask}, "             \
-    "edgetam_{points,bbox,mask}, demo_{points,bbox,mask}, edgetam_demo_{points,bbox,mask}"
-
-enum { DEMO_PX = 256, PUBLISHED_PX = 1024 };
-
-static const struct {
-    const char *name, *alias, *checkpoint;
-} models[] = {
-    {"sam2_tiny", "sam2.1_tiny", "sam2.1_hiera_tiny"},
-    {"sam2_small", "sam2.1_small", "sam2.1_hiera_small"},
-    {"sam2_base", "sam2.1_base", "sam2.1_hiera_base_plus"},
-    {"sam2_large", "sam2.1_large", "sam2.1_hiera_large"},
-    {"sam2.0_tiny", "sam2.0_tiny", "sam2_hiera_tiny"},
-    {"sam2.0_small", "sam2.0_small", "sam2_hiera_small"},
-    {"sam2.0_base", "sam2.0_base", "sam2_hiera_base_plus"},
-    {"sam2.0_large", "sam2.0_large", "sam2_hiera_large"},
-    {"edgetam", "edgetam", "edgetam"},
-    {"demo", "sam2_demo", "sam2.1_hiera_demo"},
-    {"edgetam_demo", "demo_edgetam", "edgetam_demo"},
-};
-
 static const struct {
     const char *name;
     ask_kind ask;
@@ -37,10 +15,8 @@ static int equals(const char *name, const char *text, size_t n)
     return strlen(name) == n && !memcmp(name, text, n);
 }
 
-/* text [n] is one name. Returns 0 if it is none. */
-static int find_model(const char *text, size_t n, model_entry *out)
+static int find_baseline(const char *text, size_t n, model_entry *out)
 {
-    size_t stem = n;
     for (int b = BASELINE_COPY; b < N_BASELINES; b++) {
         if (!equals(baseline_names[b], text, n))
             continue;
@@ -48,15 +24,25 @@ static int find_model(const char *text, size_t n, model_entry *out)
         snprintf(out->name, sizeof out->name, "%s", baseline_names[b]);
         return 1;
     }
+    return 0;
+}
+
+/* text [n] is one name, "sam2_tiny_points". Returns 0 if it is none. */
+static int find_model(const char *text, size_t n, model_entry *out)
+{
+    size_t stem = n;
     while (stem && text[stem - 1] != '_')
         stem--;
     for (size_t a = 0; stem && a < sizeof asks / sizeof *asks; a++) {
-        for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
-            if (!equals(asks[a].name, text + stem, n - stem) ||
-                (!equals(models[m].name, text, stem - 1) && !equals(models[m].alias, text, stem - 1)))
+        if (!equals(asks[a].name, text + stem, n - stem))
+            continue;
+        for (size_t m = 0; m < n_known_models; m++) {
+            const known_model *k = &known_models[m];
+            if (!name_is_in(k->run_names, text, stem - 1))
                 continue;
-            *out = (model_entry){.checkpoint = models[m].checkpoint, .ask = asks[a].ask};
-            snprintf(out->name, sizeof out->name, "%s_%s", models[m].name, asks[a].name);
+            *out = (model_entry){.checkpoint = k->name, .known = k, .ask = asks[a].ask};
+            snprintf(out->name, sizeof out->name, "%.*s_%s", (int)strcspn(k->run_names, "|"), k->run_names,
+                     asks[a].name);
             return 1;
         }
     }
@@ -76,25 +62,38 @@ static sam_status add(model_list *l, const model_entry *entry, sam_error *err)
     return SAM_OK;
 }
 
+/* "names no model" and the like, and what there is. */
+static sam_status refuse(model_list_kind kind, sam_error *err, const char *what, int n_name, const char *name)
+{
+    char names[400];
+    known_model_names(kind == MODELS_OF_IMAGES, "_{points,bbox,mask}", names, sizeof names);
+    return fail(err, SAM_E_ARG, "--models: %s%.*s%s; there are %s%s", what, n_name < 60 ? n_name : 60, name,
+                n_name ? "'" : "", names, kind == MODELS_AND_BASELINES ? ", baseline_copy, baseline_colour" : "");
+}
+
+static sam_status add_named(model_list *l, const char *text, size_t n, model_list_kind kind, sam_error *err)
+{
+    model_entry entry;
+    if (!find_baseline(text, n, &entry) && !find_model(text, n, &entry))
+        return refuse(kind, err, "no model is called '", (int)n, text);
+    if (entry.follows && kind != MODELS_AND_BASELINES)
+        return fail(err, SAM_E_ARG, "--models: %s is no model; only `sambench run` scores it", entry.name);
+    if (entry.known && entry.known->images_only && kind != MODELS_OF_IMAGES)
+        return fail(err, SAM_E_ARG, "--models: %s: SAM v1 tracks no video; sam2_tiny does", entry.name);
+    return add(l, &entry, err);
+}
+
 sam_status model_list_parse(const char *text, model_list_kind kind, model_list *out, sam_error *err)
 {
     for (const char *at = text; *at;) {
-        model_entry entry;
         at += strspn(at, ", ");
         size_t n = strcspn(at, ", ");
         if (!n)
             break;
-        if (!find_model(at, n, &entry))
-            return fail(err, SAM_E_ARG, "--models: no model is called '%.*s'; there are " VALID_NAMES "%s",
-                        (int)(n < 60 ? n : 60), at, kind == MODELS_ONLY ? "" : ", baseline_copy, baseline_colour");
-        if (entry.follows && kind == MODELS_ONLY)
-            return fail(err, SAM_E_ARG, "--models: %s is no model; only `sambench run` scores it", entry.name);
-        TRY(add(out, &entry, err));
+        TRY(add_named(out, at, n, kind, err));
         at += n;
     }
-    if (!out->n)
-        return fail(err, SAM_E_ARG, "--models: names no model; there are " VALID_NAMES);
-    return SAM_OK;
+    return out->n ? SAM_OK : refuse(kind, err, "names no model", 0, "");
 }
 
 void model_list_free(model_list *l)
@@ -105,8 +104,9 @@ void model_list_free(model_list *l)
 
 int model_list_px(const model_list *l)
 {
-    int n_demo = 0;
+    int px = 0;
     for (int i = 0; i < l->n; i++)
-        n_demo += !strncmp(l->entries[i].name, "demo_", 5);
-    return l->n && n_demo == l->n ? DEMO_PX : PUBLISHED_PX;
+        if (l->entries[i].known && l->entries[i].known->image_px > px)
+            px = l->entries[i].known->image_px;
+    return px;
 }

@@ -13,26 +13,10 @@
 
 enum { MAX_DEPTH = 16 };
 
-static const struct known_names {
-    const char *checkpoint, *ultralytics, *hugging_face;
-} known[] = {
-    {"sam2.1_hiera_tiny", "sam2.1_t.pt", "sam2.1-hiera-tiny"},
-    {"sam2.1_hiera_small", "sam2.1_s.pt", "sam2.1-hiera-small"},
-    {"sam2.1_hiera_base_plus", "sam2.1_b.pt", "sam2.1-hiera-base-plus"},
-    {"sam2.1_hiera_large", "sam2.1_l.pt", "sam2.1-hiera-large"},
-    {"sam2_hiera_tiny", "sam2_t.pt", "sam2-hiera-tiny"},
-    {"sam2_hiera_small", "sam2_s.pt", "sam2-hiera-small"},
-    {"sam2_hiera_base_plus", "sam2_b.pt", "sam2-hiera-base-plus"},
-    {"sam2_hiera_large", "sam2_l.pt", "sam2-hiera-large"},
-    {"edgetam", NULL, "EdgeTAM-hf"},
-    {"sam2.1_hiera_demo", NULL, NULL},
-    {"edgetam_demo", NULL, NULL},
-};
-
 typedef enum find_rank { RANK_OFFICIAL, RANK_CONVERTED, RANK_HUGGING_FACE, RANK_ULTRALYTICS, RANK_NONE } find_rank;
 
 typedef struct search {
-    const struct known_names *names;
+    const known_model *model;
     find_rank rank; /* of the best so far */
     int depth;
     char *path;
@@ -70,21 +54,29 @@ static int is_converted(const char *path, const char *checkpoint)
     return found;
 }
 
+/* The file's name in its official address; "": none is published. */
+static const char *official_file(const known_model *m)
+{
+    const char *slash = m->url ? strrchr(m->url, '/') : NULL;
+    return slash ? slash + 1 : "";
+}
+
 static find_rank rank_of(const search *s, const char *path, const char *file)
 {
-    const char *checkpoint = s->names->checkpoint;
+    const char *checkpoint = s->model->name;
     size_t n = strlen(checkpoint);
     if (!strncasecmp(file, checkpoint, n) && (!strcasecmp(file + n, ".pt") || !strcasecmp(file + n, ".pth")))
         return RANK_OFFICIAL;
-    if (s->names->ultralytics && !strcasecmp(file, s->names->ultralytics))
+    if (!strcasecmp(file, official_file(s->model)))
+        return RANK_OFFICIAL;
+    if (s->model->ultralytics && !strcasecmp(file, s->model->ultralytics))
         return RANK_ULTRALYTICS;
     size_t n_file = strlen(file);
     if (n_file < 12 || strcasecmp(file + n_file - 12, ".safetensors"))
         return RANK_NONE;
     if (is_converted(path, checkpoint))
         return RANK_CONVERTED;
-    if (s->names->hugging_face && !strcasecmp(file, "model.safetensors") &&
-        below_hub_folder(path, s->names->hugging_face))
+    if (s->model->hub && !strcasecmp(file, "model.safetensors") && below_hub_folder(path, s->model->hub))
         return RANK_HUGGING_FACE;
     return RANK_NONE;
 }
@@ -141,29 +133,29 @@ static sam_status look_into(search *s, const char *folder, int depth, sam_error 
     return status;
 }
 
-static sam_status nothing_found(const char *folder, const struct known_names *names, sam_error *err)
+static sam_status nothing_found(const char *folder, const known_model *m, sam_error *err)
 {
-    const char *hub = names->hugging_face, *ultralytics = names->ultralytics;
-    return fail(err, SAM_E_IO,
-                "--weights_dir %s: no weights of %s there or in its subfolders; looked for %s.pt, a converted "
-                ".safetensors of it%s%s%s%s%s",
-                folder, names->checkpoint, names->checkpoint, hub ? ", " : "", hub ? hub : "",
-                hub ? "/model.safetensors" : "", ultralytics ? ", " : "", ultralytics ? ultralytics : "");
+    char file[96];
+    snprintf(file, sizeof file, "%s", m->url ? official_file(m) : m->name);
+    return fail(
+        err, SAM_E_IO,
+        "--weights_dir %s: no weights of %s there or in its subfolders; looked for %s%s, a converted .safetensors "
+        "of it%s%s%s%s%s%s%s",
+        folder, m->name, file, m->url ? "" : ".pt", m->hub ? ", " : "", m->hub ? m->hub : "",
+        m->hub ? "/model.safetensors" : "", m->ultralytics ? ", " : "", m->ultralytics ? m->ultralytics : "",
+        m->url ? "; it is published at " : "", m->url ? m->url : "");
 }
 
 sam_status weights_find(const char *folder, const char *checkpoint, char **path, sam_error *err)
 {
-    search s = {.rank = RANK_NONE};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].checkpoint, checkpoint))
-            s.names = &known[i];
-    if (!s.names)
+    search s = {.rank = RANK_NONE, .model = known_model_named(checkpoint)};
+    if (!s.model)
         return fail(err, SAM_E_ARG, "%s: not a model of this build", checkpoint);
     if (!path_is_folder(folder))
         return fail(err, SAM_E_IO, "--weights_dir %s: no such folder", folder);
     sam_status status = look_into(&s, folder, 0, err);
     if (status == SAM_OK && !s.path)
-        status = nothing_found(folder, s.names, err);
+        status = nothing_found(folder, s.model, err);
     if (status != SAM_OK) {
         free(s.path);
         s.path = NULL;
@@ -181,9 +173,9 @@ sam_status weights_find_named(const char *folder, const char *name, char **path,
         return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
     }
     snprintf(full, sizeof full, "%.80s_points", name);
-    sam_status status = model_list_parse(full, MODELS_ONLY, &list, NULL);
+    sam_status status = model_list_parse(full, MODELS_OF_IMAGES, &list, NULL);
     if (status != SAM_OK)
-        status = model_list_parse(name, MODELS_ONLY, &list, err);
+        status = model_list_parse(name, MODELS_OF_IMAGES, &list, err);
     if (status == SAM_OK)
         status = weights_find(folder ? folder : ".", list.entries[0].checkpoint, path, err);
     model_list_free(&list);

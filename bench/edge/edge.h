@@ -7,7 +7,8 @@
 #ifndef EDGE_H
 #define EDGE_H
 
-#include "csv.h"
+#include "csv_layout.h"
+#include "pass_time.h"
 #include "workload.h"
 
 #include <jansson.h>
@@ -56,6 +57,22 @@ sam_status edge_say_where(const edge_options *o, const char *phase, const char *
 sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err);
 /* The table, with the rows it has. */
 sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err);
+/* A row of the table. An empty cell is CSV_NONE, NaN or NULL (csv_layout.h). */
+typedef struct edge_row {
+    const char *video, *object, *model, *precision;
+    int imgsz, frames;
+    double fps, latency_ms, p50_ms, p95_ms, p99_ms, stddev_ms, prompt_ms, e2e_fps;
+    double stage_ms[PASS_STAGES]; /* in the order of sam_stats */
+    const char *memory_kind;
+    double peak_rss_mib, gpu_peak_mib, pool_peak_mib, planned_mib;
+    double model_ms, session_ms, setup_ms;
+    int prepared;
+    const char *backend, *device, *status;
+} edge_row;
+
+/* All cells empty but names and settings. */
+void edge_row_begin(edge_row *r, const edge_options *o, const char *video, const char *object, const char *model);
+sam_status edge_table_add(csv_table *t, const edge_row *r, sam_error *err);
 /* A row without figures. */
 sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
                                  const char *model, const char *status, sam_error *err);

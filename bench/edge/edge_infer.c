@@ -2,17 +2,14 @@
  * row written after each. What is being worked on is in edge_progress.json, for the parent if this process is killed. */
 #include "edge.h"
 
-#include "csv_row.h"
-#include "folders.h"
 #include "interrupt.h"
 #include "object_pass.h"
+#include "pass_record.h"
+#include "pass_time.h"
 #include "process_memory.h"
-#include "results.h"
 #include "spread.h"
-#include "text_out.h"
 #include "unified.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,80 +21,86 @@ typedef struct job {
     const model_entry *entry;
     warm_model *model;
     memory_kind kind;
-    samples ms, stages[5];
-    double available_before, least_available, prompt_ms;
-    sam_stats stats;
+    pass_time times;
+    pass_record record;
+    double available_before, least_available;
 } job;
 
 /* ---- one object ---- */
 
-static void on_session(void *user, sam_session *s)
+static sam_status memory_begin(void *user, const pass_clip *c, sam_error *err)
 {
     job *j = user;
-    (void)s;
+    (void)c;
+    (void)err;
     /* From here on only inference counts. */
     process_peak_restart();
     j->least_available = memory_available_mib("");
+    return SAM_OK;
 }
 
-static int on_frame(void *user, const pass_frame *f)
+static sam_status memory_frame(void *user, const pass_frame *f, sam_error *err)
 {
     job *j = user;
-    const sam_stats *t = &f->stats;
     double available = memory_available_mib("");
-    j->stats = *t;
+    (void)f;
+    (void)err;
     j->least_available = available < j->least_available ? available : j->least_available;
-    if (!f->position) {
-        j->prompt_ms = f->ms;
-        return interrupt_requested();
-    }
-    const double stages[] = {t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
-                             t->post_ms};
-    samples_add(&j->ms, f->ms, NULL);
-    for (int k = 0; k < 5; k++)
-        samples_add(&j->stages[k], stages[k], NULL);
+    return SAM_OK;
+}
+
+static int is_interrupted(void *user, int n_done, int n_total)
+{
+    (void)user;
+    (void)n_done;
+    (void)n_total;
     return interrupt_requested();
 }
 
-static void add_memory(csv_row *r, const job *j)
+static void fill_memory(edge_row *r, const job *j, const sam_stats *s)
 {
-    const sam_stats *s = &j->stats;
-    double planned = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
-    double rss = (double)process_peak_bytes() / 0x1p20, pool = j->available_before - j->least_available;
-    row_text(r, memory_kind_name(j->kind));
-    row_number(r, 1, rss);
-    row_number(r, 1, (double)s->device_bytes / 0x1p20);
-    row_number(r, 1, j->kind == MEMORY_DISCRETE ? NAN : pool > 0 ? pool : 0);
-    row_number(r, 1, planned);
+    double pool = j->available_before - j->least_available;
+    r->memory_kind = memory_kind_name(j->kind);
+    r->peak_rss_mib = (double)process_peak_bytes() / 0x1p20;
+    r->gpu_peak_mib = (double)s->device_bytes / 0x1p20;
+    if (j->kind != MEMORY_DISCRETE)
+        r->pool_peak_mib = pool > 0 ? pool : 0;
+    r->planned_mib = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
+}
+
+static void fill_speed(edge_row *r, const pass_time *t)
+{
+    spread ms = spread_of(&t->ms, 0);
+    r->prompt_ms = t->prompt_ms;
+    if (!ms.n)
+        return;
+    r->fps = 1e3 / ms.mean;
+    r->latency_ms = ms.mean;
+    r->p50_ms = ms.median;
+    r->p95_ms = ms.p95;
+    r->p99_ms = ms.p99;
+    r->stddev_ms = ms.stddev;
+    for (int k = 0; k < PASS_STAGES; k++)
+        r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
 
 static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
 {
-    spread ms = spread_of(&j->ms, 0);
-    int tracked = ms.n > 0;
-    csv_row r = {.n = 0};
-    row_text(&r, at->video);
-    row_text(&r, at->object);
-    row_text(&r, j->entry->name);
-    row_int(&r, j->o->w.model.image_px);
-    row_text(&r, model_precision(&j->o->w.model));
-    row_int(&r, p->n_frames);
-    const double speed[] = {1e3 / ms.mean, ms.mean, ms.median, ms.p95, ms.p99, ms.stddev};
-    for (int i = 0; i < 6; i++)
-        row_number(&r, 3, tracked ? speed[i] : NAN);
-    row_number(&r, 3, j->prompt_ms);
-    row_number(&r, 3, p->total_ms > 0 ? 1e3 * p->n_frames / p->total_ms : NAN);
-    for (int k = 0; k < 5; k++)
-        row_number(&r, 3, tracked ? spread_of(&j->stages[k], 0).mean : NAN);
-    add_memory(&r, j);
-    row_number(&r, 1, j->model->model_ms);
-    row_number(&r, 1, j->model->session_ms);
-    row_number(&r, 1, p->setup_ms + j->model->model_ms);
-    row_int(&r, at->prepared != NULL);
-    row_text(&r, j->stats.backend);
-    row_text(&r, j->stats.device);
-    row_text(&r, p->stopped ? "interrupted" : "ok");
-    return csv_add(t, r.values, err);
+    edge_row r;
+    edge_row_begin(&r, j->o, at->video, at->object, j->entry->name);
+    r.frames = p->n_frames;
+    fill_speed(&r, &j->times);
+    fill_memory(&r, j, &p->stats);
+    if (p->total_ms > 0)
+        r.e2e_fps = 1e3 * p->n_frames / p->total_ms;
+    r.model_ms = j->model->model_ms;
+    r.session_ms = j->model->session_ms;
+    r.setup_ms = p->setup_ms + j->model->model_ms;
+    r.prepared = at->prepared != NULL;
+    r.backend = p->stats.backend;
+    r.device = p->stats.device;
+    r.status = p->stopped ? "interrupted" : "ok";
+    return edge_table_add(t, &r, err);
 }
 
 static int find_named(const char *name, const dataset *set, int video)
@@ -121,46 +124,35 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
         return fail(err, SAM_E_FORMAT,
                     "%s, object %s: in " EDGE_METADATA ", but no longer in the data set: set up again", at->video,
                     at->object);
+    /* The time of each frame is for the report, in the columns that `run` writes. */
+    const pass_observer watch[] = {{.self = j, .begin = memory_begin, .frame = memory_frame},
+                                   pass_time_observer(&j->times),
+                                   pass_record_observer(&j->record)};
     const object_pass pass = {.set = set,
                               .video = video,
                               .object = object,
-                              .ask = j->entry->ask,
+                              .entry = j->entry,
                               .model = j->model,
                               .max_clip_frames = j->o->w.max_clip_frames,
                               .prefetch = j->o->w.max_frames_in_mem,
                               .store = store,
-                              .on_frame = on_frame,
-                              .on_session = on_session,
-                              .user = j};
+                              .observers = watch,
+                              .n_observers = sizeof watch / sizeof *watch,
+                              .on_frame = is_interrupted};
     return object_pass_run(&pass, r, err);
 }
 
-/* The time of each frame, for the report, in the columns that `run` writes. */
-static sam_status write_frames(const job *j, const edge_object *at, const pass_result *p, sam_error *err)
+static void say_object(const job *j, const edge_object *at, const pass_result *p)
 {
-    char path[4096];
-    text_out t;
-    if (!results_row_file(path, sizeof path, j->o->w.out_dir, "frames", at->video, at->object, j->entry->name, "csv"))
-        return fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
-    TRY(folders_make_for(path, err));
-    TRY(text_open(&t, path, err));
-    fprintf(t.to, "frame,name,ms,J,F\n%d,,%.3f,,\n", p->first, j->prompt_ms);
-    for (size_t i = 0; i < j->ms.n; i++)
-        fprintf(t.to, "%d,,%.3f,,\n", p->first + 1 + (int)i, j->ms.x[i]);
-    return text_close(&t, err);
-}
-
-static void say_object(const job *j, const edge_object *at)
-{
-    spread ms = spread_of(&j->ms, 0);
+    spread ms = spread_of(&j->times.ms, 0);
     printf("%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
         printf("%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
     else
         printf("no frame to track after the prompted one");
     printf("  %.0f MiB RSS", (double)process_peak_bytes() / 0x1p20);
-    if (j->stats.device_bytes)
-        printf(", %.0f MiB GPU", (double)j->stats.device_bytes / 0x1p20);
+    if (p->stats.device_bytes)
+        printf(", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
     printf("\n");
     fflush(stdout);
 }
@@ -169,7 +161,7 @@ static void say_object(const job *j, const edge_object *at)
 static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
                              const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
 {
-    job j = {.o = o, .entry = e, .model = m, .available_before = available};
+    job j = {.o = o, .entry = e, .model = m, .available_before = available, .record = {.out_dir = o->w.out_dir}};
     frame_store *store = NULL;
     pass_result r = {0};
     sam_error why = {0};
@@ -188,10 +180,10 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
         status = measure(&j, at, store, &r, &why);
     frame_store_close(store);
     if (status == SAM_OK) {
-        status = write_frames(&j, at, &r, err);
-        if (status == SAM_OK)
-            status = add_row(t, &j, at, &r, err);
-        say_object(&j, at);
+        status = add_row(t, &j, at, &r, err);
+        say_object(&j, at, &r);
+    } else if (j.record.output_failed) {
+        status = fail(err, status, "%s", why.text); /* the next object's would fail too */
     } else {
         char text[600];
         ++*n_failed;
@@ -200,9 +192,8 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
         fprintf(stderr, "sambench edge: %s/%s, %s: %s\n", at->video, at->object, e->name, why.text);
         status = edge_table_add_failed(t, o, at->video, at->object, e->name, text, err);
     }
-    samples_free(&j.ms);
-    for (int k = 0; k < 5; k++)
-        samples_free(&j.stages[k]);
+    pass_time_free(&j.times);
+    pass_record_free(&j.record);
     return status;
 }
 

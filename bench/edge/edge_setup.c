@@ -21,16 +21,16 @@ enum { WARM_PX = 256, TUNING_FRAMES = 3 };
 /* Whether the object can be prompted with, and where. */
 static json_t *check_object(edge_options *o, int video, int object, int *valid)
 {
-    const object_pass pass = {.set = &o->w.set, .video = video, .object = object};
-    const char *name = o->w.set.videos[video].objects[object].name;
+    const dataset_object *d = &o->w.set.videos[video].objects[object];
+    const char *name = d->name;
     image mask = {0};
     sam_error why;
-    int frame = 0;
-    *valid = object_pass_prompt(&pass, &frame, &mask, &why) == SAM_OK;
-    json_t *json =
-        *valid ? json_pack("{s:s,s:b,s:i,s:I,s:i,s:i}", "name", name, "valid", 1, "prompt_frame", frame, "mask_pixels",
-                           (json_int_t)image_mask_area(&mask), "width", mask.width, "height", mask.height)
-               : json_pack("{s:s,s:b,s:s}", "name", name, "valid", 0, "why", why.text);
+    int prompt;
+    *valid = object_pass_prompt(&o->w.set, video, object, &prompt, &mask, &why) == SAM_OK;
+    json_t *json = *valid ? json_pack("{s:s,s:b,s:i,s:I,s:i,s:i}", "name", name, "valid", 1, "prompt_frame",
+                                      d->annotated[prompt], "mask_pixels", (json_int_t)image_mask_area(&mask), "width",
+                                      mask.width, "height", mask.height)
+                          : json_pack("{s:s,s:b,s:s}", "name", name, "valid", 0, "why", why.text);
     if (!*valid)
         fprintf(stderr, "sambench edge: %s/%s is left out: %s\n", o->w.set.videos[video].name, name, why.text);
     image_free(&mask);

@@ -1,69 +1,81 @@
 /* edge_table.c - the table of `edge`, and the summary in JSON. */
 #include "edge.h"
 
-#include "csv_row.h"
 #include "json_out.h"
 #include "machine.h"
 #include "resume.h"
 #include "samples.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const columns[] = {"video",
-                                      "object",
-                                      "model",
-                                      "imgsz",
-                                      "precision",
-                                      "frames",
-                                      "fps",
-                                      "latency_ms",
-                                      "latency_p50_ms",
-                                      "latency_p95_ms",
-                                      "latency_p99_ms",
-                                      "latency_stddev_ms",
-                                      "prompt_frame_ms",
-                                      "e2e_fps",
-                                      "encode_ms",
-                                      "memory_attention_ms",
-                                      "mask_decoder_ms",
-                                      "memory_encoder_ms",
-                                      "post_ms",
-                                      "memory_kind",
-                                      "cpu_peak_rss_MiB",
-                                      "gpu_peak_alloc_MiB",
-                                      "pool_peak_MiB",
-                                      "planned_MiB",
-                                      "model_load_ms",
-                                      "session_ms",
-                                      "setup_ms",
-                                      "prepared_frames",
-                                      "backend",
-                                      "device",
-                                      "status"};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
+#define AT(field) offsetof(edge_row, field)
+
+static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
+                                   {"object", CSV_TEXT, AT(object)},
+                                   {"model", CSV_TEXT, AT(model)},
+                                   {"imgsz", CSV_INT, AT(imgsz)},
+                                   {"precision", CSV_TEXT, AT(precision)},
+                                   {"frames", CSV_INT, AT(frames)},
+                                   {"fps", CSV_NUMBER + 3, AT(fps)},
+                                   {"latency_ms", CSV_NUMBER + 3, AT(latency_ms)},
+                                   {"latency_p50_ms", CSV_NUMBER + 3, AT(p50_ms)},
+                                   {"latency_p95_ms", CSV_NUMBER + 3, AT(p95_ms)},
+                                   {"latency_p99_ms", CSV_NUMBER + 3, AT(p99_ms)},
+                                   {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
+                                   {"prompt_frame_ms", CSV_NUMBER + 3, AT(prompt_ms)},
+                                   {"e2e_fps", CSV_NUMBER + 3, AT(e2e_fps)},
+                                   {"encode_ms", CSV_NUMBER + 3, AT(stage_ms[0])},
+                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(stage_ms[1])},
+                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(stage_ms[2])},
+                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(stage_ms[3])},
+                                   {"post_ms", CSV_NUMBER + 3, AT(stage_ms[4])},
+                                   {"memory_kind", CSV_TEXT, AT(memory_kind)},
+                                   {"cpu_peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss_mib)},
+                                   {"gpu_peak_alloc_MiB", CSV_NUMBER + 1, AT(gpu_peak_mib)},
+                                   {"pool_peak_MiB", CSV_NUMBER + 1, AT(pool_peak_mib)},
+                                   {"planned_MiB", CSV_NUMBER + 1, AT(planned_mib)},
+                                   {"model_load_ms", CSV_NUMBER + 1, AT(model_ms)},
+                                   {"session_ms", CSV_NUMBER + 1, AT(session_ms)},
+                                   {"setup_ms", CSV_NUMBER + 1, AT(setup_ms)},
+                                   {"prepared_frames", CSV_INT, AT(prepared)},
+                                   {"backend", CSV_TEXT, AT(backend)},
+                                   {"device", CSV_TEXT, AT(device)},
+                                   {"status", CSV_TEXT, AT(status)}};
+
+static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(edge_row)};
 
 sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err)
 {
     char path[4096];
     TRY(edge_out(o, EDGE_SUMMARY, path, sizeof path, err));
-    return csv_open(t, path, columns, N_COLUMNS, 1, err);
+    return csv_open_layout(t, path, &layout, 1, err);
+}
+
+void edge_row_begin(edge_row *r, const edge_options *o, const char *video, const char *object, const char *model)
+{
+    csv_clear_row(&layout, r);
+    r->video = video;
+    r->object = object;
+    r->model = model;
+    r->imgsz = o->w.model.image_px;
+    r->precision = model_precision(&o->w.model);
+}
+
+sam_status edge_table_add(csv_table *t, const edge_row *r, sam_error *err)
+{
+    return csv_add_row(t, &layout, r, err);
 }
 
 sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
                                  const char *model, const char *status, sam_error *err)
 {
-    csv_row r = {.n = 0};
-    row_text(&r, video);
-    row_text(&r, object);
-    row_text(&r, model);
-    row_int(&r, o->w.model.image_px);
-    row_text(&r, model_precision(&o->w.model));
-    while (r.n < N_COLUMNS - 1)
-        row_text(&r, NULL);
-    row_text(&r, status);
-    return csv_add(t, r.values, err);
+    edge_row r;
+    edge_row_begin(&r, o, video, object, model);
+    r.status = status;
+    return edge_table_add(t, &r, err);
 }
 
 sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
@@ -88,8 +100,7 @@ sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
                                 .previous = EDGE_PREVIOUS,
-                                .columns = columns,
-                                .n_columns = N_COLUMNS,
+                                .layout = &layout,
                                 .settings = settings,
                                 .n_settings = sizeof settings / sizeof *settings};
     sam_status status = resume_open(&files, o->resume, &t, &renamed, err);
@@ -103,14 +114,10 @@ sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
 
 /* ---- summary ---- */
 
+/* An empty cell is 0. */
 static double cell_number(const csv_table *t, int row, const char *column)
 {
-    return strtod(csv_cell(t, row, csv_column(t, column)), NULL);
-}
-
-static const char *cell(const csv_table *t, int row, const char *column)
-{
-    return csv_cell(t, row, csv_column(t, column));
+    return strtod(csv_text(t, row, column), NULL);
 }
 
 /* 0: there is none. */
@@ -129,18 +136,18 @@ static json_t *sum_up(const csv_table *t, const char *model)
     double rss = 0, pool = 0, gpu = 0;
     int n_ok = 0, n_failed = 0, is_shared = 0;
     for (int r = 0; r < t->n_rows; r++) {
-        if (strcmp(cell(t, r, "model"), model))
+        if (strcmp(csv_text(t, r, "model"), model))
             continue;
-        int ok = status_is_ok(cell(t, r, "status"));
+        int ok = status_is_ok(csv_text(t, r, "status"));
         n_ok += ok;
         n_failed += !ok;
-        if (!ok || !cell(t, r, "fps")[0])
+        if (!ok || !csv_text(t, r, "fps")[0])
             continue;
         samples_add(&fps, cell_number(t, r, "fps"), NULL);
         samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
         double x = cell_number(t, r, "cpu_peak_rss_MiB");
         rss = x > rss ? x : rss;
-        is_shared |= !strcmp(cell(t, r, "memory_kind"), "unified");
+        is_shared |= !strcmp(csv_text(t, r, "memory_kind"), "unified");
         x = cell_number(t, r, "pool_peak_MiB");
         pool = x > pool ? x : pool;
         x = cell_number(t, r, "gpu_peak_alloc_MiB");
@@ -191,7 +198,7 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     for (int i = 0; i < list->n; i++)
         json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
     for (int r = 0; r < t.n_rows; r++)
-        *n_failed += !status_is_ok(cell(&t, r, "status"));
+        *n_failed += !status_is_ok(csv_text(&t, r, "status"));
     sam_status status = edge_metadata_read(o, &metadata, err);
     if (status == SAM_OK)
         status = json_out(path,

@@ -1,35 +1,87 @@
 /* profile_files.c - see profile_files.h. */
 #include "profile_files.h"
 
-#include "csv_row.h"
+#include "csv_layout.h"
 #include "json_out.h"
 #include "listing.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const stage_names[N_PROFILE_STAGES] = {
     "frame", "encode", "memory_attention", "mask_decoder", "memory_encoder", "post", "frame_decode"};
 
-static const char *const summary_columns[] = {"model",  "imgsz",     "precision", "backend",   "device",
-                                              "stage",  "n",         "mean_ms",   "median_ms", "p95_ms",
-                                              "p99_ms", "stddev_ms", "min_ms",    "max_ms",    "share"};
+/* What both tables begin with. */
+typedef struct profile_names {
+    const char *model, *precision, *backend, *device;
+    int imgsz;
+} profile_names;
 
-static const char *const roofline_columns[] = {
-    "model", "imgsz",         "precision",    "backend",  "device", "graph",   "op",   "calls",
-    "ms",    "share",         "max_call_ms",  "GFLOP",    "MB",     "GFLOP_s", "GB_s", "FLOP_per_byte",
-    "roof",  "share_of_roof", "peak_GFLOP_s", "peak_GB_s"};
+typedef struct stage_row {
+    profile_names names;
+    const char *stage;
+    int n;
+    double mean, median, p95, p99, stddev, min, max, share;
+} stage_row;
 
-enum { N_SUMMARY = sizeof summary_columns / sizeof *summary_columns };
-enum { N_ROOFLINE = sizeof roofline_columns / sizeof *roofline_columns };
+typedef struct operator_row {
+    profile_names names;
+    const char *graph, *op, *roof;
+    double calls, ms, share, max_call_ms, gflop, mb, gflop_s, gb_s, intensity, share_of_roof, peak_gflop_s, peak_gb_s;
+} operator_row;
 
-static sam_status open_table(csv_table *t, const char *folder, const char *name, const char *const *columns, int n,
+#define STAGE(field)    offsetof(stage_row, field)
+#define OPERATOR(field) offsetof(operator_row, field)
+
+static const csv_field stage_fields[] = {{"model", CSV_TEXT, STAGE(names.model)},
+                                         {"imgsz", CSV_INT, STAGE(names.imgsz)},
+                                         {"precision", CSV_TEXT, STAGE(names.precision)},
+                                         {"backend", CSV_TEXT, STAGE(names.backend)},
+                                         {"device", CSV_TEXT, STAGE(names.device)},
+                                         {"stage", CSV_TEXT, STAGE(stage)},
+                                         {"n", CSV_INT, STAGE(n)},
+                                         {"mean_ms", CSV_NUMBER + 4, STAGE(mean)},
+                                         {"median_ms", CSV_NUMBER + 4, STAGE(median)},
+                                         {"p95_ms", CSV_NUMBER + 4, STAGE(p95)},
+                                         {"p99_ms", CSV_NUMBER + 4, STAGE(p99)},
+                                         {"stddev_ms", CSV_NUMBER + 4, STAGE(stddev)},
+                                         {"min_ms", CSV_NUMBER + 4, STAGE(min)},
+                                         {"max_ms", CSV_NUMBER + 4, STAGE(max)},
+                                         {"share", CSV_NUMBER + 4, STAGE(share)}};
+
+static const csv_field operator_fields[] = {{"model", CSV_TEXT, OPERATOR(names.model)},
+                                            {"imgsz", CSV_INT, OPERATOR(names.imgsz)},
+                                            {"precision", CSV_TEXT, OPERATOR(names.precision)},
+                                            {"backend", CSV_TEXT, OPERATOR(names.backend)},
+                                            {"device", CSV_TEXT, OPERATOR(names.device)},
+                                            {"graph", CSV_TEXT, OPERATOR(graph)},
+                                            {"op", CSV_TEXT, OPERATOR(op)},
+                                            {"calls", CSV_NUMBER + 2, OPERATOR(calls)},
+                                            {"ms", CSV_NUMBER + 5, OPERATOR(ms)},
+                                            {"share", CSV_NUMBER + 5, OPERATOR(share)},
+                                            {"max_call_ms", CSV_NUMBER + 5, OPERATOR(max_call_ms)},
+                                            {"GFLOP", CSV_NUMBER + 6, OPERATOR(gflop)},
+                                            {"MB", CSV_NUMBER + 6, OPERATOR(mb)},
+                                            {"GFLOP_s", CSV_NUMBER + 3, OPERATOR(gflop_s)},
+                                            {"GB_s", CSV_NUMBER + 3, OPERATOR(gb_s)},
+                                            {"FLOP_per_byte", CSV_NUMBER + 3, OPERATOR(intensity)},
+                                            {"roof", CSV_TEXT, OPERATOR(roof)},
+                                            {"share_of_roof", CSV_NUMBER + 4, OPERATOR(share_of_roof)},
+                                            {"peak_GFLOP_s", CSV_NUMBER + 1, OPERATOR(peak_gflop_s)},
+                                            {"peak_GB_s", CSV_NUMBER + 2, OPERATOR(peak_gb_s)}};
+
+static const csv_layout stage_layout = {stage_fields, sizeof stage_fields / sizeof *stage_fields, sizeof(stage_row)};
+static const csv_layout operator_layout = {operator_fields, sizeof operator_fields / sizeof *operator_fields,
+                                           sizeof(operator_row)};
+
+static sam_status open_table(csv_table *t, const char *folder, const char *name, const csv_layout *layout,
                              sam_error *err)
 {
     char *path = NULL;
     TRY(path_join(&path, folder, name, err));
-    sam_status status = csv_open(t, path, columns, n, 0, err);
+    sam_status status = csv_open_layout(t, path, layout, 0, err);
     free(path);
     return status;
 }
@@ -40,8 +92,8 @@ sam_status profile_files_open(profile_files *f, const char *out_dir, sam_error *
     f->stats = json_pack("{s:{}}", "models");
     if (!f->stats)
         return fail(err, SAM_E_MEMORY, "out of memory: statistics");
-    TRY(open_table(&f->summary, out_dir, "profile_summary.csv", summary_columns, N_SUMMARY, err));
-    return open_table(&f->roofline, out_dir, "profile_roofline.csv", roofline_columns, N_ROOFLINE, err);
+    TRY(open_table(&f->summary, out_dir, "profile_summary.csv", &stage_layout, err));
+    return open_table(&f->roofline, out_dir, "profile_roofline.csv", &operator_layout, err);
 }
 
 void profile_files_close(profile_files *f)
@@ -52,14 +104,9 @@ void profile_files_close(profile_files *f)
     f->stats = NULL;
 }
 
-static void begin_row(csv_row *r, const profile_model *m)
+static profile_names names_of(const profile_model *m)
 {
-    r->n = 0;
-    row_text(r, m->name);
-    row_int(r, m->imgsz);
-    row_text(r, m->precision);
-    row_text(r, m->backend);
-    row_text(r, m->device);
+    return (profile_names){m->name, m->precision, m->backend, m->device, m->imgsz};
 }
 
 static sam_status add_stages(profile_files *f, const profile_model *m, sam_error *err)
@@ -67,15 +114,18 @@ static sam_status add_stages(profile_files *f, const profile_model *m, sam_error
     double frame_ms = spread_of(&m->stages[PROFILE_FRAME], 0).mean;
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        csv_row r;
-        begin_row(&r, m);
-        row_text(&r, stage_names[k]);
-        row_int(&r, (long long)s.n);
-        const double values[] = {s.mean, s.median, s.p95, s.p99, s.stddev, s.min, s.max};
-        for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-            row_number(&r, 4, values[i]);
-        row_number(&r, 4, frame_ms > 0 && k != PROFILE_READ ? s.mean / frame_ms : NAN);
-        TRY(csv_append(&f->summary, r.values, err));
+        const stage_row r = {.names = names_of(m),
+                             .stage = stage_names[k],
+                             .n = (int)s.n,
+                             .mean = s.mean,
+                             .median = s.median,
+                             .p95 = s.p95,
+                             .p99 = s.p99,
+                             .stddev = s.stddev,
+                             .min = s.min,
+                             .max = s.max,
+                             .share = frame_ms > 0 && k != PROFILE_READ ? s.mean / frame_ms : NAN};
+        TRY(csv_append_row(&f->summary, &stage_layout, &r, err));
     }
     return csv_save(&f->summary, err);
 }
@@ -88,24 +138,23 @@ static sam_status add_operators(profile_files *f, const profile_model *m, const 
     for (int i = 0; i < n; i++) {
         const op_sum *s = &sums[i];
         roof at = roof_of(s, &m->peaks);
-        csv_row r;
-        begin_row(&r, m);
-        row_text(&r, s->graph);
-        row_text(&r, s->op);
-        row_number(&r, 2, s->calls);
-        row_number(&r, 5, s->ms);
-        row_number(&r, 5, all_ms > 0 ? s->ms / all_ms : 0);
-        row_number(&r, 5, s->max_ms);
-        row_number(&r, 6, s->flops / 1e9);
-        row_number(&r, 6, s->bytes / 1e6);
-        row_number(&r, 3, at.gflop_s);
-        row_number(&r, 3, at.gb_s);
-        row_number(&r, 3, at.intensity);
-        row_text(&r, at.by_compute ? "compute" : "memory");
-        row_number(&r, 4, at.share);
-        row_number(&r, 1, m->peaks.gflop_s);
-        row_number(&r, 2, m->peaks.gb_s);
-        TRY(csv_append(&f->roofline, r.values, err));
+        const operator_row r = {.names = names_of(m),
+                                .graph = s->graph,
+                                .op = s->op,
+                                .roof = at.by_compute ? "compute" : "memory",
+                                .calls = s->calls,
+                                .ms = s->ms,
+                                .share = all_ms > 0 ? s->ms / all_ms : 0,
+                                .max_call_ms = s->max_ms,
+                                .gflop = s->flops / 1e9,
+                                .mb = s->bytes / 1e6,
+                                .gflop_s = at.gflop_s,
+                                .gb_s = at.gb_s,
+                                .intensity = at.intensity,
+                                .share_of_roof = at.share,
+                                .peak_gflop_s = m->peaks.gflop_s,
+                                .peak_gb_s = m->peaks.gb_s};
+        TRY(csv_append_row(&f->roofline, &operator_layout, &r, err));
     }
     return csv_save(&f->roofline, err);
 }

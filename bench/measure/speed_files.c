@@ -1,19 +1,49 @@
 /* speed_files.c - see speed_files.h. */
 #include "speed_files.h"
 
-#include "csv_row.h"
+#include "csv_layout.h"
 #include "json_out.h"
 #include "spread.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const columns[] = {
-    "model",      "imgsz",     "precision",   "objects",      "backend",      "device",   "component", "n",
-    "mean_ms",    "median_ms", "p95_ms",      "stddev_ms",    "min_ms",       "GFLOP",    "GFLOP_s",   "weights_MiB",
-    "tables_MiB", "state_MiB", "scratch_MiB", "peak_rss_MiB", "gpu_peak_MiB", "setup_ms", "status"};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
+typedef struct speed_row {
+    const char *model, *precision, *backend, *device, *component, *status;
+    int imgsz, objects, n;
+    double mean, median, p95, stddev, min, gflop, gflop_s;
+    double weights, tables, state, scratch, peak_rss, gpu_peak, setup_ms; /* MiB, ms */
+} speed_row;
+
+#define AT(field) offsetof(speed_row, field)
+
+static const csv_field fields[] = {{"model", CSV_TEXT, AT(model)},
+                                   {"imgsz", CSV_INT, AT(imgsz)},
+                                   {"precision", CSV_TEXT, AT(precision)},
+                                   {"objects", CSV_INT, AT(objects)},
+                                   {"backend", CSV_TEXT, AT(backend)},
+                                   {"device", CSV_TEXT, AT(device)},
+                                   {"component", CSV_TEXT, AT(component)},
+                                   {"n", CSV_INT, AT(n)},
+                                   {"mean_ms", CSV_NUMBER + 4, AT(mean)},
+                                   {"median_ms", CSV_NUMBER + 4, AT(median)},
+                                   {"p95_ms", CSV_NUMBER + 4, AT(p95)},
+                                   {"stddev_ms", CSV_NUMBER + 4, AT(stddev)},
+                                   {"min_ms", CSV_NUMBER + 4, AT(min)},
+                                   {"GFLOP", CSV_NUMBER + 4, AT(gflop)},
+                                   {"GFLOP_s", CSV_NUMBER + 2, AT(gflop_s)},
+                                   {"weights_MiB", CSV_NUMBER + 2, AT(weights)},
+                                   {"tables_MiB", CSV_NUMBER + 2, AT(tables)},
+                                   {"state_MiB", CSV_NUMBER + 2, AT(state)},
+                                   {"scratch_MiB", CSV_NUMBER + 2, AT(scratch)},
+                                   {"peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss)},
+                                   {"gpu_peak_MiB", CSV_NUMBER + 1, AT(gpu_peak)},
+                                   {"setup_ms", CSV_NUMBER + 1, AT(setup_ms)},
+                                   {"status", CSV_TEXT, AT(status)}};
+
+static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(speed_row)};
 
 sam_status speed_files_open(speed_files *f, const char *csv, const char *json, int print, sam_error *err)
 {
@@ -22,7 +52,7 @@ sam_status speed_files_open(speed_files *f, const char *csv, const char *json, i
     f->json = json_array();
     if (!f->json)
         return fail(err, SAM_E_MEMORY, "out of memory: results");
-    return csv_open(&f->table, csv, columns, N_COLUMNS, 0, err);
+    return csv_open_layout(&f->table, csv, &layout, 0, err);
 }
 
 void speed_files_close(speed_files *f)
@@ -42,32 +72,41 @@ static double rate(const speed_run *r, int part, const spread *s)
     return r->flops[part] > 0 && s->mean > 0 ? r->flops[part] / s->mean / 1e6 : NAN;
 }
 
+static void fill_measured(speed_row *row, const speed_run *r, const spread *s)
+{
+    row->mean = s->mean;
+    row->median = s->median;
+    row->p95 = s->p95;
+    row->stddev = s->stddev;
+    row->min = s->min;
+    row->weights = mib(r->stats.weight_bytes);
+    row->tables = mib(r->stats.table_bytes);
+    row->state = mib(r->stats.state_bytes);
+    row->scratch = mib(r->stats.scratch_bytes);
+    row->peak_rss = r->peak_rss_mib;
+    row->gpu_peak = mib(r->stats.device_bytes);
+    row->setup_ms = r->setup_ms;
+}
+
 static sam_status add_row(speed_files *f, const speed_run *r, int part, const char *status, sam_error *err)
 {
     spread s = spread_of(&r->ms[part], 0);
-    int measured = s.n > 0;
-    csv_row row = {.n = 0};
-    row_text(&row, r->name);
-    row_int(&row, r->choice.image_px);
-    row_text(&row, model_precision(&r->choice));
-    row_int(&row, r->n_objects);
-    row_text(&row, r->backend);
-    row_text(&row, r->device);
-    row_text(&row, speed_part_names[part]);
-    row_int(&row, (long long)s.n);
-    const double ms[] = {s.mean, s.median, s.p95, s.stddev, s.min};
-    for (int i = 0; i < 5; i++)
-        row_number(&row, 4, measured ? ms[i] : NAN);
-    row_number(&row, 4, r->flops[part] > 0 ? r->flops[part] / 1e9 : NAN);
-    row_number(&row, 2, rate(r, part, &s));
-    const size_t bytes[] = {r->stats.weight_bytes, r->stats.table_bytes, r->stats.state_bytes, r->stats.scratch_bytes};
-    for (int i = 0; i < 4; i++)
-        row_number(&row, 2, measured ? mib(bytes[i]) : NAN);
-    row_number(&row, 1, measured ? r->peak_rss_mib : NAN);
-    row_number(&row, 1, measured ? mib(r->stats.device_bytes) : NAN);
-    row_number(&row, 1, measured ? r->setup_ms : NAN);
-    row_text(&row, status);
-    return csv_append(&f->table, row.values, err);
+    speed_row row;
+    csv_clear_row(&layout, &row);
+    row.model = r->name;
+    row.imgsz = r->choice.image_px;
+    row.precision = model_precision(&r->choice);
+    row.objects = r->n_objects;
+    row.backend = r->backend;
+    row.device = r->device;
+    row.component = speed_part_names[part];
+    row.n = (int)s.n;
+    row.gflop = r->flops[part] > 0 ? r->flops[part] / 1e9 : NAN;
+    row.gflop_s = rate(r, part, &s);
+    row.status = status;
+    if (s.n)
+        fill_measured(&row, r, &s);
+    return csv_append_row(&f->table, &layout, &row, err);
 }
 
 static json_t *as_json(const speed_run *r, const char *status)

@@ -13,21 +13,22 @@
 
 enum { RESULT_STATUS_BYTES = 600 };
 
+/* An empty cell is CSV_NONE, NaN or no text (csv_layout.h): results_clear_row makes all of them so. */
 typedef struct result_row {
     const char *video, *object, *model, *precision, *metric;
-    int imgsz;             /* of the model; 0: there is none, a baseline */
-    int frames, end_frame; /* 0 frames: nothing was tracked, and all measures are left empty */
+    int imgsz;             /* of the model; none: a baseline                  */
+    int frames, end_frame; /* none: nothing was tracked, and no measure is there */
     double fps, latency_ms, e2e_fps, setup_ms;
     double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
     double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
-    int has_speed;                     /* a frame was tracked, not only prompted */
-    int scored;                        /* J and F are there */
     double j, f, j_and_f;
-    int input_h, input_w;
-    char overlay[512]; /* path below out_dir; "": none */
+    int input_h, input_w, infer_px;
+    char overlay[512]; /* path below out_dir */
     char backend[32], device[96];
     char status[RESULT_STATUS_BYTES]; /* "ok", "ok: ...", "interrupted", "error: ..." */
 } result_row;
+
+void results_clear_row(result_row *row);
 
 typedef struct results {
     csv_table table;

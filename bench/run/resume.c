@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COLUMNS = 64 };
-
 int status_is_ok(const char *status)
 {
     return !strcmp(status, "ok") || !strncmp(status, "ok:", 3);
@@ -56,13 +54,13 @@ static sam_status compare_settings(const char *path, const resume_table *r, sam_
 static sam_status take_over(const resume_table *r, const char *path, csv_table *out, sam_error *err)
 {
     csv_table old = {0};
-    TRY(csv_open(&old, path, r->columns, r->n_columns, 1, err));
+    TRY(csv_read_layout(&old, path, r->layout, err));
     sam_status status = SAM_OK;
     for (int row = 0; status == SAM_OK && row < old.n_rows; row++) {
-        const char *values[MAX_COLUMNS];
-        for (int c = 0; c < r->n_columns; c++)
+        const char *values[CSV_MAX_COLUMNS];
+        for (int c = 0; c < old.n_columns; c++)
             values[c] = csv_cell(&old, row, c);
-        if (status_is_ok(values[r->n_columns - 1]))
+        if (status_is_ok(csv_text(&old, row, "status")))
             status = csv_append(out, values, err);
     }
     csv_close(&old);
@@ -80,7 +78,7 @@ static sam_status open_at(const resume_table *r, const char *path, const char *s
             return fail(err, SAM_E_IO, "%s: cannot be renamed to %s: %s", path, previous, strerror(errno));
         *renamed = 1;
     }
-    TRY(csv_open(out, path, r->columns, r->n_columns, 0, err));
+    TRY(csv_open_layout(out, path, r->layout, 0, err));
     if (exists && resume)
         TRY(take_over(r, path, out, err));
     TRY(write_settings(settings, r, err));
@@ -91,8 +89,7 @@ sam_status resume_open(const resume_table *r, int resume, csv_table *out, int *r
 {
     char *path = NULL, *settings = NULL, *previous = NULL;
     *renamed = 0;
-    sam_status status = r->n_columns <= MAX_COLUMNS ? path_join(&path, r->folder, r->file, err)
-                                                    : fail(err, SAM_E_ARG, "%s: too many columns", r->file);
+    sam_status status = path_join(&path, r->folder, r->file, err);
     if (status == SAM_OK)
         status = path_join(&settings, r->folder, r->settings_file, err);
     if (status == SAM_OK)

@@ -1,5 +1,4 @@
-/* run_object.h - one row of the table: a model tracks one object of one video from its first annotated mask to the end of
- * the clip, and is scored, timed and drawn on the way. No frame or mask is kept. */
+/* run_object.h - one row of the table: an object_pass of one object of one video, scored, timed and drawn on the way. */
 #ifndef RUN_OBJECT_H
 #define RUN_OBJECT_H
 
@@ -20,9 +19,6 @@ typedef struct run_job {
     int (*on_frame)(void *user, int n_done, int n_total);
     void *user;
 } run_job;
-
-/* Frames from the first annotated one to the end of the clip; 0 if the file does not tell before it is read. */
-int run_job_planned(const run_options *o, const dataset_video *v, const dataset_object *object);
 
 /* Fills in the row, whatever happens: what went wrong is in row->status, and returned. `*fatal` is set if it was not this
  * object's fault and the next would fail alike: the output folder cannot be written. */

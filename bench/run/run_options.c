@@ -1,7 +1,6 @@
 /* run_options.c - see run_options.h. */
 #include "run_options.h"
 
-#include "input_flags.h"
 #include "listing.h"
 
 #include <stdlib.h>
@@ -14,14 +13,9 @@ static void describe_what(flag *f, run_options *o)
     const flag table[] = {
         split_dir_flag(&o->split_dir),
         split_name_flag(&o->split_name),
-        {.name = "models",
-         .kind = FLAG_STRING,
-         .choices = "list",
-         .value = &o->models,
-         .meta = "NAMES",
-         .help =
-             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask; baseline_copy, "
-             "baseline_colour: no model (default sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."},
+        models_flag(&o->models, &o->help,
+                    "; baseline_copy, baseline_colour: no model (default "
+                    "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."),
         weights_dir_flag(&o->weights_dir),
         {.name = "out_dir",
          .kind = FLAG_STRING,

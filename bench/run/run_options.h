@@ -2,7 +2,7 @@
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
-#include "flags.h"
+#include "input_flags.h"
 #include "metrics.h"
 #include "open_model.h"
 
@@ -14,6 +14,7 @@ typedef struct run_options {
     int limit_videos, limit_objects, max_clip_frames, max_frames_in_mem;
     int split_given; /* split_name was on the command line */
     int shuffle_videos, seed, save_overlays, save_masks, save_frames, test_mode, resume, quiet;
+    models_help help;
     char *default_out_dir; /* storage of out_dir when it was not given */
 } run_options;
 

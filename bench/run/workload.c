@@ -2,7 +2,6 @@
 #include "workload.h"
 
 #include "folders.h"
-#include "input_flags.h"
 #include "test_mode.h"
 #include "weights_search.h"
 
@@ -17,14 +16,7 @@ static int flags_what(workload *w, flag *to)
     const flag flags[] = {
         split_dir_flag(&w->split_dir),
         split_name_flag(&w->split_name),
-        {.name = "models",
-         .kind = FLAG_STRING,
-         .choices = "list",
-         .value = &w->models,
-         .meta = "NAMES",
-         .help =
-             "sam2_{tiny,small,base,large}, sam2.0_..., edgetam, demo, edgetam_demo, each with _points, _bbox or _mask (default " WORKLOAD_MODELS
-             ")."},
+        models_flag(&w->models, &w->help, " (default " WORKLOAD_MODELS ")."),
         weights_dir_flag(&w->weights_dir),
         {.name = "out_dir",
          .kind = FLAG_STRING,

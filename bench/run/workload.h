@@ -4,6 +4,7 @@
 #define WORKLOAD_H
 
 #include "dataset.h"
+#include "input_flags.h"
 #include "model_list.h"
 #include "open_model.h"
 
@@ -16,6 +17,7 @@ typedef struct workload {
     const char *split_dir, *split_name, *models, *weights_dir, *out_dir;
     model_choice model; /* all but the weights */
     int limit_videos, limit_objects, max_clip_frames, max_frames_in_mem, test_mode, quiet;
+    models_help help;
     /* What they came to. */
     const char *verb;
     model_list list;

@@ -77,7 +77,7 @@ int npz_find(npz *z, const char *name, npy *out)
     void *owned = NULL;
     snprintf(file, sizeof file, "%.90s.npy", name);
     const zip_entry *e = zip_find(&z->zip, file);
-    if (!e || z->n_owned == 200 || zip_read(&z->zip, e, &data, &owned, NULL) != SAM_OK)
+    if (!e || z->n_owned == 200 || zip_read(&z->zip, e, e->n_bytes, &data, &owned, NULL) != SAM_OK)
         return 0;
     if (owned)
         z->owned[z->n_owned++] = owned;

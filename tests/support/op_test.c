@@ -2,6 +2,7 @@
 #include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
 #include "control.h"
+#include "cpu_select.h"
 #include "described_device.h"
 #include "device_libraries.h"
 
@@ -17,8 +18,6 @@ const op_cuda *const *op_cuda_select_emu(void);
 
 #define N_SEEDS    3
 #define MANY_STEPS 300000 /* of the emulator: such a case runs with one seed less */
-
-static const char *const variant_names[] = {"baseline", "avx2", "avx512", "avx512bf16"};
 
 /* Memory between two guards, 64-byte aligned. */
 typedef struct guarded {
@@ -577,12 +576,12 @@ void op_check(op_case *t)
     expect(t, expected);
     uint64_t before = inputs_hash(t);
     int on_host = test_backend() == SAM_CPU;
-    for (size_t v = 0; on_host && v < sizeof variant_names / sizeof *variant_names; v++) {
-        const op_cpu *const *table = op_cpu_select(variant_names[v], NULL);
+    for (int v = 0; on_host && cpu_variant_name(v); v++) {
+        const op_cpu *const *table = op_cpu_select(cpu_variant_name(v), NULL);
         for (int n_threads = 1; table && !t->kernels_only && n_threads <= 2; n_threads++) {
             char who[96];
             guarded memory[OP_MAX_OUT];
-            snprintf(who, sizeof who, "%s, %d thread%s", variant_names[v], n_threads, n_threads > 1 ? "s" : "");
+            snprintf(who, sizeof who, "%s, %d thread%s", cpu_variant_name(v), n_threads, n_threads > 1 ? "s" : "");
             outputs_begin(t, memory);
             run_once(t, table[t->op], n_threads);
             outputs_end(t, memory, expected, who, &s);
