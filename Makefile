@@ -1,6 +1,7 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
+# make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -16,7 +17,8 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize test-aarch64 demo demo-record fatbin predicted format format-check clean
+.PHONY: all setup configure test test-plain test-sanitize test-ptx test-aarch64 demo demo-record fatbin predicted format \
+        format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -55,6 +57,13 @@ test-aarch64:
 	  -DCMAKE_TOOLCHAIN_FILE=$(abspath tests/aarch64/toolchain.cmake) > /dev/null
 	cmake --build $(BUILD)-aarch64 -j$(JOBS)
 	cd $(BUILD)-aarch64 && ctest --output-on-failure -j$(JOBS) --timeout 3600 -L device -E emulated_model
+
+# The product's own kernels are compiled for one virtual architecture only: what is tested here is tests/ptx.
+test-ptx: setup
+	set -e; for arch in 90 120; do \
+	  cmake -S . -B $(BUILD)-ptx$$arch -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=ON -DCUDA_ARCHS=$$arch-virtual -DPTX_ARCH=$$arch > /dev/null; \
+	  cmake --build $(BUILD)-ptx$$arch -j$(JOBS) --target ptx_tests; \
+	  (cd $(BUILD)-ptx$$arch && ctest -L ptx --output-on-failure -j$(JOBS)); done
 
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure
@@ -95,4 +104,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*
