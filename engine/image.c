@@ -96,7 +96,8 @@ static sam_status read_sets(sam_session *s, const sam_prompt_set *p, int n, floa
                          (size_t)n_masks_of(&p[i]) * plane * sizeof(float), err));
     TRY(wait_for_all(s, "masks", err));
     for (int i = 0; i < n; i++) /* limiting would hide it */
-        TRY(check_values(s, "the masks are", s->plane + MOST * (size_t)i * plane, (size_t)n_masks_of(&p[i]) * plane, err));
+        TRY(check_values(s, "the masks are", s->plane + MOST * (size_t)i * plane, (size_t)n_masks_of(&p[i]) * plane,
+                         err));
     for (int i = 0; i < n && limit > 0; i++)
         for (size_t k = 0, at = MOST * (size_t)i * plane; k < (size_t)n_masks_of(&p[i]) * plane; k++, at++)
             s->plane[at] = fminf(fmaxf(s->plane[at], -limit), limit);

@@ -114,7 +114,8 @@ __global__ void __launch_bounds__(256) across_nv12(resample_axis a, int n_rows, 
     }
 }
 
-__global__ void __launch_bounds__(256) down_rgb(resample_axis a, int n_cols, const void *mid, float *out, int out_row_px)
+__global__ void __launch_bounds__(256)
+    down_rgb(resample_axis a, int n_cols, const void *mid, float *out, int out_row_px)
 {
     size_t i = (size_t)blockIdx.x * 256 + threadIdx.x, row = 3 * (size_t)n_cols;
     int y = (int)(i / (size_t)n_cols);
