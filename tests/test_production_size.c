@@ -1,10 +1,9 @@
 /* Operators at the sizes that models run them at (1024 px, bank full), where kernels take other tiles, splits and libraries than
  * at the sizes of tests/ops. Sampled rows against float64; rows are independent of each other in all of these. On the device
  * where there is one (label `device`), else on the CPU. */
-#include "op_test.h"
+#include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
 #include "ops/linear_reference.h"
-#include "test_backend.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -92,9 +92,9 @@ sam_status results_open(results *r, const char *out_dir, const setting *settings
                                 .n_settings = n_settings,
                                 .weights = weights,
                                 .n_weights = n_weights};
+    r->folder = out_dir; /* results_close needs it after a failure too: an earlier table may have to be put back */
     TRY(resume_open(&files, resume, &r->table, &r->kept_earlier, err));
     *renamed = r->kept_earlier;
-    r->folder = out_dir;
     r->n_kept = r->table.n_rows;
     return SAM_OK;
 }
