@@ -1,4 +1,5 @@
 /* main.c - sambench: finds the verb and calls it. */
+#include "lost_file.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -32,6 +33,7 @@ static void limit_spinning(char **argv)
 int main(int argc, char **argv)
 {
     limit_spinning(argv);
+    lost_file_watch();
     if (argc < 2) {
         print_usage(stderr);
         return 2;

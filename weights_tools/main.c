@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "inspect.h"
 #include "known_models.h"
+#include "lost_file.h"
 
 static const char help[] =
     "samconvert makes the weights files that sambench opens from those that are published.\n"
@@ -153,6 +154,7 @@ int main(int argc, char **argv)
         int (*run)(const arguments *a);
     } commands[] = {{"convert", run_convert}, {"inspect", run_inspect}, {"random", run_random}};
     arguments a = {0};
+    lost_file_watch();
     if (argc < 2)
         return usage("a command is missing", "");
     for (int i = 1; i < argc; i++)
