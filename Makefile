@@ -1,5 +1,10 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
+# make test-clang   the same with clang
+# make test-thread  the tests of threads under ThreadSanitizer
+# make fuzz MINUTES=n   every parser under libFuzzer for n minutes (10); docs/security.md
+# make faults / make kills   failing calls everywhere, and 500 kills; docs/security.md
+# make soak         20,000 frames twice: flat memory, the same bits
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -15,7 +20,10 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize demo demo-record fatbin predicted format format-check clean
+# What only some targets need: see setup-clang.
+CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
+
+.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-thread fuzz fuzz-build faults kills soak demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -44,6 +52,42 @@ test-sanitize: setup
 	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON -DSAM_CUDA=OFF > /dev/null
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
+
+setup-clang:
+	@$(MAKE) --no-print-directory setup PACKAGES="$(PACKAGES) $(CLANG_PACKAGES)"
+
+test-clang: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-clang -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-clang -j$(JOBS)
+	cd $(BUILD)-clang && ctest --output-on-failure -j$(JOBS)
+
+# Threads of our own: reading ahead, sensors, two sessions of one model. OpenMP runs one thread, because its runtime is not
+# instrumented and every barrier would look like a race; libraries are left out by file (tests/threads.supp).
+THREAD_TESTS := test_frames_ahead|test_frames|test_monitor|test_tuning|test_session|test_track
+test-thread: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=THREAD \
+	  -DSAM_CPU_VARIANTS=baseline -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-thread -j$(JOBS) --target sambench samconvert $(subst |, ,$(THREAD_TESTS))
+	cd $(BUILD)-thread && OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/threads.supp halt_on_error=1" \
+	  ctest --output-on-failure -R '^($(THREAD_TESTS))$$'
+
+MINUTES ?= 10
+fuzz-build: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO="-O1 -g" \
+	  -DSAM_SANITIZE=ON -DSAM_FUZZ=ON -DSAM_CPU_VARIANTS=baseline -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-fuzz -j$(JOBS) --target fuzzers
+
+fuzz: fuzz-build
+	tests/fuzz/run $(BUILD)-fuzz $$(($(MINUTES) * 60))
+
+faults: all
+	tests/faults/sweep $(BUILD) 0
+
+kills: all
+	tests/faults/kills $(BUILD) 500
+
+soak: all
+	$(BUILD)/tests/soak_session $(DEMO_MODEL) 20000
 
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure
@@ -84,4 +128,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-thread $(BUILD)-fuzz $(BUILD)-sanitize $(BUILD)-fatbin

@@ -239,8 +239,8 @@ static void test_long_names(void **state)
     longest[70000] = 0;
     open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", "sam2"}, {"name", longest}}, 3, &status);
     assert_int_equal(status, SAM_OK);
-    const char *text =
-        open_with(TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", "x"}}, 3, &status);
+    const char *text = open_with(
+        TINY_SAM2, 0, (st_meta[]){{"config", tiny_config[0]}, {"family", longest}, {"name", "x"}}, 3, &status);
     assert_int_equal(status, SAM_E_FORMAT);
     assert_non_null(strstr(text, "this build knows sam2"));
     free(longest);

@@ -438,7 +438,8 @@ static void refusals(void **state)
         assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &(frame_pixels){.nv12 = wrong[i]}, mid,
                                                  out, two.host[0].n_out, NULL));
     const frame_pixels narrow = {.rgb = y, .row_bytes = 5};
-    assert_non_null(CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &narrow, mid, out, two.host[0].n_out, NULL));
+    assert_non_null(
+        CUDA_FN(preprocess_cuda)(&two.device[0], &two.device[1], &narrow, mid, out, two.host[0].n_out, NULL));
     axes_close(&two);
 }
 
