@@ -278,12 +278,22 @@ val linear_rows(builder *b, val x, int first, int out, int all, scope s)
     return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
 }
 
+static val convolution(builder *b, val x, val bias, op_attr a, int out, scope s)
+{
+    int cols = a.groups > 0 ? shape_of(b, x).cols / a.groups * a.kernel * a.kernel : 0; /* 0: x failed, its width too */
+    return apply(b, OP_conv2d, (val[]){x, weight_matrix(b, s, "weight", out, cols), bias}, 3, a);
+}
+
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
 {
-    int cols = groups > 0 ? shape_of(b, x).cols / groups * kernel * kernel : 0; /* 0: x failed, and its width with it */
-    val weight = weight_matrix(b, s, "weight", out, cols);
-    return apply(b, OP_conv2d, (val[]){x, weight, weight_vector(b, s, "bias", out)}, 3,
-                 (op_attr){.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups});
+    op_attr a = {.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups};
+    return convolution(b, x, weight_vector(b, s, "bias", out), a, out, s);
+}
+
+val conv2d_no_bias(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
+{
+    op_attr a = {.h = h, .w = w, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups};
+    return convolution(b, x, no_val(), a, out, s);
 }
 
 /* [in, out, 2, 2] to [(dy, dx, out), in]: the transposed convolution as a product. */

@@ -105,6 +105,7 @@ val linear_rows(builder *b, val x, int first, int out, int all,
                 scope s); /* rows first..first+out of a [all, in] weight, no bias */
 /* x [h*w, C], zero padding; the output's sides are (h + 2 pad - kernel) / stride + 1 and so on. Weight [out, C / groups, k, k]. */
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s);
+val conv2d_no_bias(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s);
 val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s); /* [h*w, C] -> [2h*2w, out] */
 val layernorm(builder *b, val x, float eps, scope s);
 val add(builder *b, val x, val y);

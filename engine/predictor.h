@@ -100,6 +100,7 @@ typedef struct predictor {
     step_graphs steps[STEP_COUNT];
     input_rule input[2];        /* by sam_mode */
     int box_needs_no_padding;   /* 1: a padding point follows clicks alone, not a box's corners */
+    float logit_limit;          /* image mode: logits are returned within +- this; 0: as they are */
     const char *absent_pointer; /* tensor [pointer_width]: pointer of an object that is not there; NULL without video */
     const memory_policy *memories;
 } predictor;

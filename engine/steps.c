@@ -210,7 +210,8 @@ void clean_low_res(const sam_session *s, float *logits)
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
 {
     size_t bytes = (size_t)n * sizeof(float);
-    TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    if (s->st.score)
+        TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
     return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 

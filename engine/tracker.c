@@ -475,12 +475,13 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask m
     TRY(enqueue_scores(s, 1, err));
     TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
     TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
-    for (size_t k = 0; k < (size_t)count * n; k++)
-        clamped[k] = fminf(fmaxf(clamped[k], -PROMPT_LOGIT_LIMIT), PROMPT_LOGIT_LIMIT);
+    float limit = s->m->p->logit_limit;
+    for (size_t k = 0; limit > 0 && k < (size_t)count * n; k++)
+        clamped[k] = fminf(fmaxf(clamped[k], -limit), limit);
     for (int i = 0; i < count; i++) {
         masks[i] = mask_of(s, s->image_masks[i], clamped + (size_t)i * n);
         masks[i].iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1];
-        masks[i].presence = s->host_scores[0];
+        masks[i].presence = s->st.score ? s->host_scores[0] : 0;
     }
     *n_masks = count;
     return SAM_OK;

@@ -1,11 +1,11 @@
 /* select_mask: which of the decoder's four masks is the answer.
- *   masks [n, 4, HW] f32    iou [n, 1, 4] f32    score [n, 1, 1] f32    tokens [n, 4, C]    mode [n|1, 1, 1] i32
+ *   masks [n, 4, HW] f32    iou [n, 1, 4] f32    score? [n, 1, 1] f32    tokens [n, 4, C]    mode [n|1, 1, 1] i32
  *   ->  logits [n, 1, HW] f32    iou [n, 1, 1] f32    token [n, 1, C] like tokens    mask index [n, 1, 1] i32
  * mode bit 0 (several masks): the best of masks 1..3 by iou (the first maximum; a NaN counts as the largest), with its
  *   token. Otherwise mask 0, unless its stability #(m > delta) / #(m > -delta) (1 if nothing is counted) is below the
  *   threshold: then mask and iou of the best of 1..3. The token is then token 0 in either case.
- * mode bit 1 (gate): unless score > 0, the logits are all -1024.
- * attr: scale = delta (0.05), bias = threshold (0.98).
+ * mode bit 1 (gate): unless score > 0, the logits are all -1024. Without a score there is nothing to gate.
+ * attr: scale = delta (0.05), bias = threshold (0.98; 0: mask 0 always is stable enough, as in SAM v1).
  * Source: sam2 modeling/sam/mask_decoder.py _dynamic_multimask_via_stability, modeling/sam2_base.py _forward_sam_heads. */
 #include "shape.h"
 
@@ -19,7 +19,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "iou must be [n, 1, 4] f32";
     if (!is_float(tokens->type) || tokens->rows != 4)
         return "tokens must be [n, 4, C]";
-    if (!is_count(&in[2], DT_F32, 1) || !is_count(&in[4], DT_I32, 1))
+    if ((in[2].type != DT_NONE && !is_count(&in[2], DT_F32, 1)) || !is_count(&in[4], DT_I32, 1))
         return "score must be [n, 1, 1] f32 and mode [n, 1, 1] i32";
     if (!batches_agree(in, 5))
         return "inputs have different batch sizes";
@@ -37,4 +37,5 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
     return cost_of(in, 5, out, 4, 4);
 }
 
-const op_def op_select_mask = {.name = "select_mask", .n_in = 5, .n_out = 4, .infer = infer, .cost = cost};
+const op_def op_select_mask = {
+    .name = "select_mask", .n_in = 5, .n_out = 4, .optional = 4u, .infer = infer, .cost = cost};

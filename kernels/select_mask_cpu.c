@@ -26,13 +26,14 @@ static void select_one(const op_call *c, int object)
 {
     const tensor *masks = &c->in[0], *tokens = &c->in[3];
     size_t n = (size_t)masks->cols, width = (size_t)tokens->cols;
-    const float *iou = tensor_at(&c->in[1], object), *score = tensor_at(&c->in[2], object);
+    const float *iou = tensor_at(&c->in[1], object);
+    const float *score = c->in[2].type == DT_NONE ? NULL : tensor_at(&c->in[2], object);
     int mode = *(const int32_t *)tensor_at(&c->in[4], object), several = mode & 1, gated = mode >> 1 & 1;
     float *logits = tensor_at(&c->out[0], object);
     int chosen = several ? best_of_three(iou) : 0;
     if (!several && !is_stable(tensor_at(masks, object), n, c->attr->scale, c->attr->bias))
         chosen = best_of_three(iou);
-    if (gated && !(*score > 0))
+    if (gated && score && !(*score > 0))
         for (size_t i = 0; i < n; i++)
             logits[i] = NO_OBJECT;
     else

@@ -1,5 +1,5 @@
 /* select_mask on CUDA: which of the decoder's four masks is the answer.
- *   masks [n, 4, HW] f32    iou [n, 4] f32    score [n] f32    tokens [n, 4, C]    mode [n|1] i32
+ *   masks [n, 4, HW] f32    iou [n, 4] f32    score? [n] f32    tokens [n, 4, C]    mode [n|1] i32
  *   ->  logits [n, HW] f32    iou [n] f32    token [n, C] like tokens    index [n] i32
  *   grid (n, 8);   block 1024: an eighth of one object's mask;   shared 264 bytes
  *   Each block counts all of mask 0 (when it may be chosen), which is less than to wait for one block that does: 16 loads
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(1024) select_object(candidates p)
     size_t object = blockIdx.x, t = threadIdx.x;
     const float *masks = p.masks + (p.masks_shared ? 0 : object) * 4 * p.n_pixels;
     const float *iou = p.iou + (p.iou_shared ? 0 : object) * 4;
-    float score = p.score[p.score_shared ? 0 : object];
+    float score = p.score ? p.score[p.score_shared ? 0 : object] : 1.0f;
     int mode = p.mode[p.mode_shared ? 0 : object];
     bool several = mode & 1, absent = (mode >> 1 & 1) && !(score > 0.0f);
     int chosen = 0;

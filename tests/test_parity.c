@@ -354,14 +354,18 @@ typedef struct features {
 static void see(void *user, const char *graph, const char *name, int n_objects, const tensor *t)
 {
     static const struct {
-        const char *graph, *name, *reference;
-    } watched[] = {{"first", "pix_feat", "features/image_embed"},
-                   {"encode", "high_res_0", "features/high_res_0"},
-                   {"encode", "high_res_1", "features/high_res_1"}};
+        const char *family, *graph, *name, *reference;
+    } watched[] = {{"sam2", "first", "pix_feat", "features/image_embed"},
+                   {"sam_", "encode", "features", "features/image_embed"},
+                   {"edge", "first", "pix_feat", "features/image_embed"},
+                   {"", "encode", "high_res_0", "features/high_res_0"},
+                   {"", "encode", "high_res_1", "features/high_res_1"}};
     const features *f = user;
+    const char *model = text_of(f->ref->settings, "model");
     (void)n_objects;
-    for (size_t i = 0; i < 3; i++)
-        if (!strcmp(graph, watched[i].graph) && !strcmp(name, watched[i].name)) {
+    for (size_t i = 0; t->type == DT_F32 && i < sizeof watched / sizeof watched[0]; i++)
+        if (!strncmp(model, watched[i].family, strlen(watched[i].family)) && !strcmp(graph, watched[i].graph) &&
+            !strcmp(name, watched[i].name)) {
             double error = tensor_error(f->ref, watched[i].reference, t->data, (size_t)t->rows * (size_t)t->cols, NULL);
             if (error < 0)
                 continue;
@@ -584,6 +588,12 @@ static void test_edgetam(void **state)
     run_folder("edgetam", "", SAM_F32);
 }
 
+static void test_sam_vit(void **state)
+{
+    (void)state;
+    run_folder("sam_vit_b", "", SAM_F32);
+}
+
 /* All cases of EdgeTAM in bf16 and some others; with SAM_PARITY_FULL=1 all. */
 static void test_half(void **state)
 {
@@ -594,13 +604,15 @@ static void test_half(void **state)
     run_folder("sam2.1_tiny", all ? "" : "image", SAM_BF16);
     run_folder("edgetam", all ? "" : "box", SAM_F16);
     run_folder("sam2.1_tiny", all ? "" : "box", SAM_F16);
+    run_folder("sam_vit_b", all ? "" : "image_box", SAM_BF16);
+    run_folder("sam_vit_b", all ? "" : "image_point", SAM_F16);
 }
 
 static void test_other_models(void **state)
 {
     (void)state;
     static const char *const others[] = {"sam2_tiny",    "sam2_small",       "sam2_base_plus", "sam2_large",
-                                         "sam2.1_small", "sam2.1_base_plus", "sam2.1_large"};
+                                         "sam2.1_small", "sam2.1_base_plus", "sam2.1_large",   "sam_vit_l"};
     const char *full = getenv("SAM_PARITY_FULL");
     if (!full || strcmp(full, "1") != 0)
         skip();
@@ -611,6 +623,7 @@ static void test_other_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sam21_tiny), cmocka_unit_test(test_edgetam),
-                                       cmocka_unit_test(test_half), cmocka_unit_test(test_other_models)};
+                                       cmocka_unit_test(test_sam_vit), cmocka_unit_test(test_half),
+                                       cmocka_unit_test(test_other_models)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,21 +21,28 @@ typedef struct memory_tokens {
 val memory_attention(builder *b, const sam2_config *c, val x, int side, memory_tokens m, scope w);
 
 /* prompt_encoder.c. */
-val prompt_tokens(builder *b, const sam2_config *c, val points, val labels, int side_px, scope w); /* [P, d_model] */
-val mask_embedding(builder *b, const sam2_config *c, val logits, int side,
-                   scope w); /* logits [16*side*side, 1] -> [side*side, d_model] */
+val prompt_tokens(builder *b, int width, val points, val labels, int side_px, scope w); /* [P, width] */
+val mask_embedding(builder *b, int width, val logits, int side,
+                   scope w); /* logits [16*side*side, 1] -> [side*side, width] */
 
 /* mask_decoder.c. */
 typedef struct decoded {
     val masks;  /* [4, 16*side*side] f32 logits */
     val ious;   /* [1, 4] f32                   */
-    val score;  /* [1, 1] f32 object score      */
-    val tokens; /* [4, d_model] mask tokens out */
+    val score;  /* [1, 1] f32 object score; SAM v1 has none */
+    val tokens; /* [4, width] mask tokens out               */
 } decoded;
-/* src = image embedding + dense prompt [side*side, d_model]; prompts [P, d_model], of which n_tokens - 6 are valid
- * (n_tokens [1,1] i32 counts the six output tokens too); high_res_0 [16*side*side, d_model/8], high_res_1. */
-decoded mask_decoder(builder *b, const sam2_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
-                     val high_res_1, int side, scope w);
+/* The two kinds. SAM v1's has no token for an object score and no finer features, leaves the qualities as they are, and calls
+ * its feed-forward layers lin1 and lin2. */
+typedef enum decoder_kind { DECODER_SAM1, DECODER_SAM2 } decoder_kind;
+typedef struct decoder_input {
+    val src;                    /* image embedding + dense prompt [side*side, width]                             */
+    val position;               /* of the grid [side*side, width]                                                */
+    val prompts, n_tokens;      /* [P, width], of which n_tokens [1,1] i32 less the output tokens are valid      */
+    val high_res_0, high_res_1; /* SAM 2: [16*side*side, width/8], [4*side*side, width/4]                        */
+    int side;
+} decoder_input;
+decoded mask_decoder(builder *b, decoder_kind kind, decoder_input in, scope w);
 
 /* memory_encoder.c. features [side*side, d_model], mask [256*side*side, 1] -> [side*side, mem_dim]. */
 val memory_encoder(builder *b, const sam2_config *c, val features, val mask, int side, scope w);
@@ -44,5 +51,7 @@ val perceiver(builder *b, const sam2_config *c, val memory, int side, scope w);
 
 /* Linear layers "layers.0", "layers.1", ... with `kind` between them. sam2_utils.py, MLP. */
 val mlp(builder *b, val x, int hidden, int out, int n_layers, act kind, scope w);
+/* "lin1", `kind`, "lin2" back to x's width. segment-anything modeling/common.py, MLPBlock. */
+val mlp_block(builder *b, val x, int hidden, act kind, scope w);
 
 #endif

@@ -1,4 +1,5 @@
-/* Mask decoder: facebookresearch/sam2 modeling/sam/mask_decoder.py and transformer.py (TwoWayTransformer).
+/* Mask decoder: facebookresearch/sam2 modeling/sam/mask_decoder.py and transformer.py (TwoWayTransformer), and
+ * facebookresearch/segment-anything modeling/mask_decoder.py.
  *
  * A few tokens (object score, IoU, four masks, prompts) and the image attend to each other twice; the image is then
  * enlarged fourfold with the encoder's fine features, and each mask token weighs its channels into a mask. */
@@ -23,11 +24,11 @@ typedef struct two_way {
 } two_way;
 
 /* tokens_pe are the prompt tokens themselves, image_pe the dense position. */
-static two_way two_way_block(builder *b, const sam2_config *c, two_way s, val tokens_pe, val image_pe, val n_tokens,
+static two_way two_way_block(builder *b, decoder_kind kind, two_way s, val tokens_pe, val image_pe, val n_tokens,
                              int first, scope w)
 {
-    int d = c->d_model;
     val t = s.tokens, x = s.image;
+    int d = shape_of(b, x).cols;
     if (first) {
         t = attend(b, t, t, t, n_tokens, d, at(w, "self_attn")); /* no residual, no position */
     } else {
@@ -41,7 +42,9 @@ static two_way two_way_block(builder *b, const sam2_config *c, two_way s, val to
     t = add(b, t, attend(b, q, image_key, x, no_val(), d / 2, at(w, "cross_attn_token_to_image")));
     t = layernorm(b, t, EPS, at(w, "norm2"));
 
-    t = add(b, t, mlp(b, t, 8 * d, d, 2, ACT_RELU, at(w, "mlp")));
+    t = add(b, t,
+            kind == DECODER_SAM1 ? mlp_block(b, t, 8 * d, ACT_RELU, at(w, "mlp"))
+                                 : mlp(b, t, 8 * d, d, 2, ACT_RELU, at(w, "mlp")));
     t = layernorm(b, t, EPS, at(w, "norm3"));
 
     q = add(b, t, tokens_pe);
@@ -50,57 +53,69 @@ static two_way two_way_block(builder *b, const sam2_config *c, two_way s, val to
     return (two_way){t, x};
 }
 
-static two_way two_way_transformer(builder *b, const sam2_config *c, val tokens, val src, val image_pe, val n_tokens,
+static two_way two_way_transformer(builder *b, decoder_kind kind, val tokens, val src, val image_pe, val n_tokens,
                                    scope w)
 {
     two_way s = {tokens, src};
     for (int i = 0; i < 2; i++)
-        s = two_way_block(b, c, s, tokens, image_pe, n_tokens, i == 0, at_index(at(w, "layers"), i));
-    val attended = attend(b, add(b, s.tokens, tokens), add(b, s.image, image_pe), s.image, no_val(), c->d_model / 2,
-                          at(w, "final_attn_token_to_image"));
+        s = two_way_block(b, kind, s, tokens, image_pe, n_tokens, i == 0, at_index(at(w, "layers"), i));
+    val attended = attend(b, add(b, s.tokens, tokens), add(b, s.image, image_pe), s.image, no_val(),
+                          shape_of(b, src).cols / 2, at(w, "final_attn_token_to_image"));
     s.tokens = layernorm(b, add(b, s.tokens, attended), EPS, at(w, "norm_final_attn"));
     return s;
 }
 
-/* [side*side, d] -> [16*side*side, d/8]. */
-static val enlarge(builder *b, const sam2_config *c, val x, val high_res_0, val high_res_1, int side, scope w)
+/* [side*side, d] -> [16*side*side, d/8]; SAM 2 adds the encoder's fine features. */
+static val enlarge(builder *b, decoder_kind kind, val x, const decoder_input *in, scope w)
 {
-    int d = c->d_model;
-    x = add(b, conv_transpose_2x2(b, x, side, side, d / 4, at_index(w, 0)), high_res_1);
+    int d = shape_of(b, x).cols, side = in->side;
+    x = conv_transpose_2x2(b, x, side, side, d / 4, at_index(w, 0));
+    if (kind == DECODER_SAM2)
+        x = add(b, x, in->high_res_1);
     x = activation(b, layernorm(b, x, 1e-6f, at_index(w, 1)), ACT_GELU);
-    x = add(b, conv_transpose_2x2(b, x, 2 * side, 2 * side, d / 8, at_index(w, 3)), high_res_0);
+    x = conv_transpose_2x2(b, x, 2 * side, 2 * side, d / 8, at_index(w, 3));
+    if (kind == DECODER_SAM2)
+        x = add(b, x, in->high_res_0);
     return activation(b, x, ACT_GELU);
 }
 
-static val mask_weights(builder *b, const sam2_config *c, val mask_tokens, scope w)
+static val mask_weights(builder *b, val mask_tokens, scope w)
 {
     val all = no_val();
+    int d = shape_of(b, mask_tokens).cols;
     for (int i = 0; i < N_MASKS; i++) {
-        val h = mlp(b, slice_rows(b, mask_tokens, i, 1), c->d_model, c->d_model / 8, 3, ACT_RELU, at_index(w, i));
+        val h = mlp(b, slice_rows(b, mask_tokens, i, 1), d, d / 8, 3, ACT_RELU, at_index(w, i));
         all = i ? concat_rows(b, all, h) : h;
     }
     return all;
 }
 
-decoded mask_decoder(builder *b, const sam2_config *c, val src, val position, val prompts, val n_tokens, val high_res_0,
-                     val high_res_1, int side, scope w)
+/* [score,] IoU, masks: embeddings in the order of the transformer's output. */
+static val output_tokens(builder *b, decoder_kind kind, int d, scope w)
 {
-    int d = c->d_model;
-    val output_tokens = concat_rows(b, weight_rows(b, at(w, "obj_score_token"), "weight", 1, d),
-                                    weight_rows(b, at(w, "iou_token"), "weight", 1, d));
-    output_tokens = concat_rows(b, output_tokens, weight_rows(b, at(w, "mask_tokens"), "weight", N_MASKS, d));
-    val tokens = concat_rows(b, cast(b, output_tokens, b->act), prompts);
+    val tokens = weight_rows(b, at(w, "iou_token"), "weight", 1, d);
+    if (kind == DECODER_SAM2)
+        tokens = concat_rows(b, weight_rows(b, at(w, "obj_score_token"), "weight", 1, d), tokens);
+    return concat_rows(b, tokens, weight_rows(b, at(w, "mask_tokens"), "weight", N_MASKS, d));
+}
 
-    two_way s = two_way_transformer(b, c, tokens, src, position, n_tokens, at(w, "transformer"));
-    val score_token = slice_rows(b, s.tokens, 0, 1), iou_token = slice_rows(b, s.tokens, 1, 1);
-    decoded out = {.tokens = slice_rows(b, s.tokens, 2, N_MASKS)};
+decoded mask_decoder(builder *b, decoder_kind kind, decoder_input in, scope w)
+{
+    int d = shape_of(b, in.src).cols, iou_row = kind == DECODER_SAM2;
+    val tokens = concat_rows(b, cast(b, output_tokens(b, kind, d, w), b->act), in.prompts);
+    two_way s = two_way_transformer(b, kind, tokens, in.src, in.position, in.n_tokens, at(w, "transformer"));
+    decoded out = {.tokens = slice_rows(b, s.tokens, iou_row + 1, N_MASKS)};
 
-    val fine = enlarge(b, c, s.image, high_res_0, high_res_1, side, at(w, "output_upscaling"));
-    val weights = mask_weights(b, c, out.tokens, at(w, "output_hypernetworks_mlps"));
+    val fine = enlarge(b, kind, s.image, &in, at(w, "output_upscaling"));
+    val weights = mask_weights(b, out.tokens, at(w, "output_hypernetworks_mlps"));
     out.masks = apply(b, OP_mask_product, (val[]){weights, fine}, 2, (op_attr){0});
 
-    val ious = mlp(b, iou_token, d, N_MASKS, 3, ACT_RELU, at(w, "iou_prediction_head"));
-    out.ious = activation(b, cast(b, ious, DT_F32), ACT_SIGMOID);
-    out.score = cast(b, mlp(b, score_token, d, 1, 3, ACT_RELU, at(w, "pred_obj_score_head")), DT_F32);
+    val ious = mlp(b, slice_rows(b, s.tokens, iou_row, 1), d, N_MASKS, 3, ACT_RELU, at(w, "iou_prediction_head"));
+    out.ious = cast(b, ious, DT_F32);
+    if (kind == DECODER_SAM1)
+        return out;
+    out.ious = activation(b, out.ious, ACT_SIGMOID);
+    val score = mlp(b, slice_rows(b, s.tokens, 0, 1), d, 1, 3, ACT_RELU, at(w, "pred_obj_score_head"));
+    out.score = cast(b, score, DT_F32);
     return out;
 }

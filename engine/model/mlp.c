@@ -9,3 +9,9 @@ val mlp(builder *b, val x, int hidden, int out, int n_layers, act kind, scope w)
     }
     return x;
 }
+
+val mlp_block(builder *b, val x, int hidden, act kind, scope w)
+{
+    int width = shape_of(b, x).cols;
+    return linear(b, activation(b, linear(b, x, hidden, at(w, "lin1")), kind), width, at(w, "lin2"));
+}

@@ -131,3 +131,83 @@ val hiera_position(builder *b, int side, int channels, const int background[2], 
                   .args = {side, background[0], background[1], window}};
     return table(b, at(trunk, "(position)").path, DT_F32, side * side, channels, how);
 }
+
+/* Linear resampling of one axis as torch.nn.functional.interpolate does it: taps first .. first + n - 1 of n_in elements for
+ * element i of n_out; antialiased, the triangle is as wide as an output element. Returns n. */
+enum { MAX_TAPS = 256 };
+static int linear_taps(int i, int n_in, int n_out, int antialias, int *first, double w[MAX_TAPS])
+{
+    double scale = (double)n_in / n_out, width = antialias && scale > 1 ? scale : 1, sum = 0;
+    double centre = (i + 0.5) * scale - 0.5;
+    if (!antialias && centre < 0) /* the first element is repeated, not faded */
+        centre = 0;
+    int from = (int)ceil(centre - width), n = 0;
+    *first = clamp_index(from, n_in);
+    for (int j = from; j <= centre + width && n < MAX_TAPS; j++) {
+        double tap = 1 - fabs(j - centre) / width;
+        if (tap <= 0 || j < 0 || j >= n_in)
+            continue;
+        if (n == 0)
+            *first = j;
+        w[n++] = tap;
+        sum += tap;
+    }
+    for (int k = 0; k < n; k++)
+        w[k] /= sum;
+    return n;
+}
+
+static void fill_vit(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int side = (int)args[0], trained = (int)args[1], channels = shape[0].cols;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            double wy[MAX_TAPS], wx[MAX_TAPS];
+            int y0, x0, ny = linear_taps(y, trained, side, 1, &y0, wy), nx = linear_taps(x, trained, side, 1, &x0, wx);
+            float *row = out + ((size_t)y * (size_t)side + (size_t)x) * (size_t)channels;
+            for (int c = 0; c < channels; c++) {
+                double sum = 0;
+                for (int j = 0; j < ny; j++)
+                    for (int i = 0; i < nx; i++)
+                        sum += wy[j] * wx[i] *
+                               in[0][((size_t)(y0 + j) * (size_t)trained + (size_t)(x0 + i)) * (size_t)channels +
+                                     (size_t)c];
+                row[c] = (float)sum;
+            }
+        }
+}
+
+val vit_position(builder *b, int side, int channels, int trained, scope encoder)
+{
+    val learned = weight_rows(b, encoder, "pos_embed", trained * trained, channels);
+    if (!learned.id || side == trained)
+        return learned;
+    derive how = {.fill = fill_vit, .n_src = 1, .src = {b->g->values[learned.id].index}, .args = {side, trained}};
+    return table(b, at(encoder, "(pos_embed)").path, DT_F32, side * side, channels, how);
+}
+
+static void fill_relative(float *out, const float *const *in, const tensor *shape, const double *args)
+{
+    int rows = (int)args[0], channels = shape[0].cols;
+    for (int r = 0; r < rows; r++) {
+        double w[MAX_TAPS];
+        int first, n = linear_taps(r, shape[0].rows, rows, 0, &first, w);
+        for (int c = 0; c < channels; c++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++)
+                sum += w[k] * in[0][(size_t)(first + k) * (size_t)channels + (size_t)c];
+            out[(size_t)r * (size_t)channels + (size_t)c] = (float)sum;
+        }
+    }
+}
+
+val relative_position(builder *b, int side, int channels, int trained, const char *leaf, scope attention)
+{
+    val learned = weight_rows(b, attention, leaf, 2 * trained - 1, channels);
+    char name[32];
+    snprintf(name, sizeof name, "(%s)", leaf);
+    if (!learned.id || side == trained)
+        return learned;
+    derive how = {.fill = fill_relative, .n_src = 1, .src = {b->g->values[learned.id].index}, .args = {2 * side - 1}};
+    return table(b, at(attention, name).path, DT_F32, 2 * side - 1, channels, how);
+}

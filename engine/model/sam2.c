@@ -174,7 +174,7 @@ static void src(builder *b, const sam2_config *c, const model_size *z)
 static void src_mask(builder *b, const sam2_config *c, const model_size *z)
 {
     val logits = host_state(b, z, STATE_mask_prompt);
-    val dense = mask_embedding(b, c, logits, z->side, at(root(), "sam_prompt_encoder"));
+    val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
     output(b, add(b, pix_feat(b, c, z), dense), "src", N_OBJECTS);
 }
 
@@ -186,10 +186,14 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     val points = host_state(b, z, STATE_points);
     val labels = host_state(b, z, STATE_labels);
     val mode = host_state(b, z, STATE_mode);
-    decoded m = mask_decoder(b, c, state(b, "src", N_OBJECTS, t, d, b->act), dense_position(b, z->side, d, prompt),
-                             prompt_tokens(b, c, points, labels, z->side_px, prompt), host_state(b, z, STATE_n_tokens),
-                             state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
-                             state(b, "high_res_1", 1, 4 * t, d / 4, b->act), z->side, at(root(), "sam_mask_decoder"));
+    decoder_input in = {.src = state(b, "src", N_OBJECTS, t, d, b->act),
+                        .position = dense_position(b, z->side, d, prompt),
+                        .prompts = prompt_tokens(b, d, points, labels, z->side_px, prompt),
+                        .n_tokens = host_state(b, z, STATE_n_tokens),
+                        .high_res_0 = state(b, "high_res_0", 1, 16 * t, d / 8, b->act),
+                        .high_res_1 = state(b, "high_res_1", 1, 4 * t, d / 4, b->act),
+                        .side = z->side};
+    decoded m = mask_decoder(b, DECODER_SAM2, in, at(root(), "sam_mask_decoder"));
     result(b, z, m.masks, STATE_masks);
     result(b, z, m.ious, STATE_ious);
     result(b, z, m.score, STATE_score);
@@ -267,6 +271,7 @@ const predictor predictor_sam2 = {
               [STEP_KEEP] = {1, {GRAPH_KEEP}},
               [STEP_REMEMBER] = {1, {GRAPH_REMEMBER}}},
     .input = {[SAM_VIDEO] = {FIT_STRETCH, RESAMPLE_PIL_BICUBIC}, [SAM_IMAGE] = {FIT_STRETCH, RESAMPLE_RGB_ANTIALIAS}},
+    .logit_limit = 32, /* sam2_image_predictor.py, _predict */
     .absent_pointer = "no_obj_ptr",
     .memories = &official,
 };

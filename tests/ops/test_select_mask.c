@@ -2,6 +2,7 @@
 #include "op_test.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static int best_of(const op_case *t, int n)
 {
@@ -27,7 +28,7 @@ static void reference(const op_case *t, dtype round, double *const *out)
         }
         if (!several && outer > 0 && (float)(inner / outer) < t->attr.bias) /* the original divides in f32 */
             chosen = best_of(t, n);
-        bool hidden = mode >= 2 && !(value(&t->in[2], n, 0, 0) > 0);
+        bool hidden = mode >= 2 && t->in[2].type != DT_NONE && !(value(&t->in[2], n, 0, 0) > 0);
         for (int i = 0; i < masks->cols; i++)
             out[0][row_of(&t->out[0], n, 0) + (size_t)i] = hidden ? -1024 : value(masks, n, chosen, i);
         out[1][n] = value(&t->in[1], n, 0, chosen);
@@ -107,6 +108,13 @@ static void edges(void **state)
         set_value(&t.in[4], 0, 0);
         op_check(&t);
     }
+
+    t = mask_case("no score: nothing is gated; threshold 0: mask 0 whatever it is", 1, 50, DT_F32, 24);
+    free(t.in[2].data);
+    t.in[2] = (tensor){.type = DT_NONE};
+    t.attr.bias = 0;
+    set_value(&t.in[4], 0, 2);
+    op_check(&t);
 
     t = mask_case("49 of 50 is stable, at the threshold", 1, 50, DT_F32, 24);
     for (size_t i = 0; i < 50; i++)

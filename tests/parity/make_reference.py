@@ -2,6 +2,7 @@
 
     python make_reference.py --model sam2.1_tiny --sam2 ~/sam2 --out ref                 every case at 1024
     python make_reference.py --model all --small --sam2 ~/sam2 --edgetam ~/EdgeTAM       what tests/parity/data holds
+    python make_reference.py --model sam_vit_b --out ref                                 SAM v1, which knows images only
 
 Weights come from hash_weights.py (seed, variant), frames from --input or from synthetic_clip.py: nothing is
 downloaded. Each case writes <out>/<model>_<imgsz>/<case>.safetensors, the JSON below also in its metadata as
@@ -40,7 +41,7 @@ import official
 import synthetic_clip
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SMALL_IN_FULL = ["sam2.1_tiny", "edgetam"]  # the committed set has every case of these, and of the other models:
+SMALL_IN_FULL = ["sam2.1_tiny", "edgetam", "sam_vit_b"]  # the committed set has every case of these, and of the other models:
 SMALL_OTHERS = ["point", "box", "image_point"]
 SMALL_SEEDS = {"edgetam": 103, "sam2_small": 103}  # 101 leaves near ties for half precision there
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -52,7 +53,9 @@ class Decisions:
     def __init__(self, net):
         self.at, self.list, self.iou = None, [], None
         self.delta = 0.05
-        predict_masks, decoder_forward = net.sam_mask_decoder.predict_masks, net.sam_mask_decoder.forward
+        decoder = net.mask_decoder if hasattr(net, "mask_decoder") else net.sam_mask_decoder
+        self.selects = decoder is not net._modules.get("mask_decoder")  # SAM v1 neither selects nor scores
+        predict_masks, decoder_forward = decoder.predict_masks, decoder.forward
 
         def probed_masks(**k):
             out = predict_masks(**k)
@@ -63,24 +66,27 @@ class Decisions:
             out = decoder_forward(**k)
             if self.at:
                 self.add(k["multimask_output"])
-            return out
+            # SAM v1's predictor makes numpy arrays of them, which have no bf16
+            return out if self.selects else tuple(x.float() for x in out)
 
-        net.sam_mask_decoder.predict_masks = probed_masks
-        net.sam_mask_decoder.forward = probed_forward
+        decoder.predict_masks = probed_masks
+        decoder.forward = probed_forward
 
     def add(self, multimask):
-        masks, iou, _, score = self.raw
-        d = {"at": self.at, "iou": [round(v, 5) for v in iou[0].tolist()], "score": round(score.item(), 4)}
+        masks, iou = self.raw[:2]
+        d = {"at": self.at, "iou": [round(v, 5) for v in iou[0].tolist()]}
+        if self.selects:
+            d["score"] = round(self.raw[3].item(), 4)
         self.iou = iou[0].cpu().numpy()
         if self.mask_prompt:  # only the score's sign counts
             self.list.append(d)
             return
         chosen = 0
-        if not multimask:
+        if not multimask and self.selects:
             m = masks[0, 0]
             over, under = (m > self.delta).sum().item(), (m > -self.delta).sum().item()
             d["stability"] = round(over / under, 5) if under else 1.0
-        if multimask or d["stability"] < 0.98:
+        if multimask or d.get("stability", 1) < 0.98:
             best = iou[0, 1:].sort(descending=True).values
             d["iou_margin"] = round((best[0] - best[1]).item(), 5)
             chosen = 1 + int(iou[0, 1:].argmax())
@@ -92,7 +98,7 @@ class Decisions:
 
 def too_close(d, half):
     iou, score, stability = (0.02, 0.3, 0.006) if half else (1e-3, 0.01, 5e-4)
-    return (d.get("iou_margin", 1) < iou or abs(d["score"]) < score or abs(d.get("stability", 1) - 0.98) < stability)
+    return (d.get("iou_margin", 1) < iou or abs(d.get("score", 1)) < score or abs(d.get("stability", 1) - 0.98) < stability)
 
 
 def run_video(net, probe, frames, steps, device):
@@ -171,12 +177,9 @@ def run_image(net, probe, frame, name, all_cases):
             return out
 
         masks, iou, low = predict(name)
-        features = predictor._features
-        x = predictor._transforms(frame)
+        x, features = official.image_tensors(predictor, frame)
     rows = lambda f: f[0].float().flatten(1).T.contiguous().cpu().numpy()
-    out = {"input/frame_00000": x.numpy(), "features/image_embed": rows(features["image_embed"])}
-    for i, f in enumerate(features["high_res_feats"]):
-        out[f"features/high_res_{i}"] = rows(f)
+    out = {"input/frame_00000": x.cpu().numpy(), **{f"features/{n}": rows(f) for n, f in features.items()}}
     out.update({"image/obj_1/low_res_logits": low, "image/obj_1/iou": iou,
                 "image/obj_1/mask": (masks > 0).astype(np.uint8)})
     return out
@@ -191,7 +194,7 @@ def autocast_errors(reference, decisions, tensors, autocast_decisions):
     errors = {name: round(relative_error(tensors[name], x), 6) for name, x in reference.items()
               if x.dtype == np.float32 and not name.startswith("input/")}
     flipped = [d["at"] for d, e in zip(decisions, autocast_decisions)
-               if d.get("chosen") != e.get("chosen") or (d["score"] > 0) != (e["score"] > 0)]
+               if d.get("chosen") != e.get("chosen") or (d.get("score", 1) > 0) != (e.get("score", 1) > 0)]
     return {"relative_error": errors, "flipped": flipped}
 
 
@@ -214,7 +217,7 @@ def run_case(name, args, model, seed, frames, predictor_file):
     height, width = frames[0].shape[:2]
     videos, images = cases.video_cases(width, height, len(frames)), cases.image_cases(width, height)
     steps, variant = videos.get(name, (None, "stable"))
-    net, probe, weights = network(args, model, seed, variant, predictor_file)
+    net, probe, (weights, _) = network(args, model, seed, variant, predictor_file)
 
     def run(dtype):
         probe.list = []
@@ -282,17 +285,19 @@ def network(args, model, seed, variant, predictor_file):
         _networks.clear()
         net = official.build(model, args.imgsz, predictor_file)
         digest = official.load_hash_weights(net, model, seed, variant, check=True)
+        shapes = {n: (str(t.dtype).split(".")[-1], tuple(t.shape)) for n, t in net.state_dict().items()}
+        official.fit(net, model, args.imgsz)
         net.to(args.device)
-        _networks[seed, variant] = net, Decisions(net), digest
+        _networks[seed, variant] = net, Decisions(net), (digest, shapes)
     return _networks[seed, variant]
 
 
-def write_names(net, model, seed, digest, path):
+def write_names(model, seed, digest, shapes, path):
     """One line a tensor in the checkpoint's order: name, dtype, shape; the head gives the digest of hash weights."""
     with open(path, "w") as f:
         f.write(f"# {model} seed={seed} variant=stable sha256={digest}\n")
-        for name, t in net.state_dict().items():
-            f.write(f"{name} {str(t.dtype).split('.')[-1]} {','.join(map(str, t.shape))}\n")
+        for name, (dtype, shape) in shapes.items():
+            f.write(f"{name} {dtype} {','.join(map(str, shape))}\n")
 
 
 def parse():
@@ -338,16 +343,18 @@ def main():
     if args.small and not args.samples:
         args.samples = 512
     seed = args.seed if args.seed is not None else SMALL_SEEDS.get(model, 101) if args.small else 101
-    predictor_file = official.use(model, args.sam2, args.edgetam)
+    predictor_file = official.use(model, args.sam2, args.edgetam, args.segment_anything)
     official.quiet()
     names = [*cases.video_cases(9, 9, 9), *cases.image_cases(9, 9)] if args.cases == "all" else args.cases.split(",")
+    if model in official.VITS:
+        names = [n for n in names if n in cases.image_cases(9, 9)]
     if args.small:
         os.makedirs(args.out, exist_ok=True)
         if args.cases == "all" and model not in SMALL_IN_FULL:
-            names = SMALL_OTHERS
+            names = [n for n in SMALL_OTHERS if n in names]
     if args.names or args.small:
-        net, _, digest = network(args, model, seed, "stable", predictor_file)
-        write_names(net, model, seed, digest, args.names or os.path.join(args.out, f"names_{model}.txt"))
+        _, _, (digest, shapes) = network(args, model, seed, "stable", predictor_file)
+        write_names(model, seed, digest, shapes, args.names or os.path.join(args.out, f"names_{model}.txt"))
         if args.names:
             return
     for name in names:

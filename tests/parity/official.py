@@ -1,8 +1,12 @@
-"""The official models with hash weights: facebookresearch/sam2 and facebookresearch/EdgeTAM, run by PyTorch.
+"""The official models with hash weights: facebookresearch/sam2, EdgeTAM and segment-anything, run by PyTorch.
 
 Both repositories name their package `sam2`, so a process can hold one of them: `use` picks it by the model's name.
 EdgeTAM's model is driven by sam2's video predictor (objects independent of each other, as in our engine); with one
 object the two predictors agree, except that EdgeTAM's own keeps a correction when a frame is tracked again.
+
+SAM v1 (sam_vit_*) is the package segment_anything. It knows 1024 px only; `fit` makes it another size as
+heyoeyo/muggled_sam does: the absolute position table is resized (bilinear, antialiased), the relative ones the package
+resizes itself.
 """
 import importlib.util
 import os
@@ -20,7 +24,8 @@ CONFIGS = {
     for size, letter in (("tiny", "t"), ("small", "s"), ("base_plus", "b+"), ("large", "l"))
 }
 CONFIGS["edgetam"] = "configs/edgetam.yaml"
-MODELS = list(CONFIGS)
+VITS = {f"sam_vit_{size}": f"vit_{size}" for size in "blh"}  # names of the package's registry
+MODELS = [*CONFIGS, *VITS]
 
 DYNAMIC_SELECTION = [
     "++model.sam_mask_decoder_extra_args.dynamic_multimask_via_stability=true",
@@ -36,12 +41,18 @@ def add_arguments(parser):
                         help="checkout of github.com/facebookresearch/sam2 (default: $SAM2_DIR)")
     parser.add_argument("--edgetam", default=os.environ.get("EDGETAM_DIR"), metavar="DIR",
                         help="checkout of github.com/facebookresearch/EdgeTAM (default: $EDGETAM_DIR)")
+    parser.add_argument("--segment_anything", default=os.environ.get("SEGMENT_ANYTHING_DIR"), metavar="DIR",
+                        help="checkout of github.com/facebookresearch/segment-anything (default: the installed package)")
 
 
-def use(model, sam2_dir, edgetam_dir):
+def use(model, sam2_dir, edgetam_dir, segment_anything_dir=None):
     """Puts the checkout that has `model` on the import path; returns sam2's video predictor class file."""
     if model not in MODELS:
         sys.exit(f"unknown model {model}; known: {', '.join(MODELS)}")
+    if model in VITS:
+        if segment_anything_dir:
+            sys.path.insert(0, os.path.abspath(segment_anything_dir))
+        return None
     option, folder = ("--edgetam", edgetam_dir) if model == "edgetam" else ("--sam2", sam2_dir)
     for o, d in ((option, folder), ("--sam2", sam2_dir)):
         if not d or not os.path.isfile(os.path.join(d, "sam2", "build_sam.py")):
@@ -64,7 +75,12 @@ def _size_overrides(model, image_size):
 
 
 def build(model, image_size, predictor_file=None, target=None, extra=()):
-    """The official model, its own random weights still in it. `target` overrides the class to instantiate."""
+    """The official model, its own random weights still in it. `target` overrides the class to instantiate.
+    SAM v1 comes at 1024 px, whatever the size: see `fit`."""
+    if model in VITS:
+        from segment_anything import sam_model_registry
+
+        return sam_model_registry[VITS[model]]()
     import sam2  # noqa: F401  (registers its configurations)
     from hydra import compose
     from hydra.utils import instantiate
@@ -110,6 +126,19 @@ def load_hash_weights(net, model, seed, variant, check=False):
     return hw.digest(arrays) if check else None
 
 
+def fit(net, model, image_size):
+    """Makes a SAM v1, with its weights in place, one of another image size. Other models are built for theirs."""
+    if model not in VITS or image_size == net.image_encoder.img_size:
+        return
+    encoder, prompts, side = net.image_encoder, net.prompt_encoder, image_size // 16
+    table = encoder.pos_embed.data.permute(0, 3, 1, 2)
+    table = torch.nn.functional.interpolate(table, size=(side, side), mode="bilinear", antialias=True)
+    encoder.pos_embed = torch.nn.Parameter(table.permute(0, 2, 3, 1))
+    encoder.img_size = image_size
+    prompts.image_embedding_size, prompts.input_image_size = (side, side), (image_size, image_size)
+    prompts.mask_input_size = (4 * side, 4 * side)
+
+
 def load_frames(folder, count=None):
     """[H,W,3] uint8 arrays of a folder of images, in the order of their numbers or names."""
     names = sorted(n for n in os.listdir(folder) if n.lower().endswith((".jpg", ".jpeg", ".png", ".ppm")))
@@ -143,11 +172,25 @@ def init_state(net, frames, device="cpu"):
 
 
 def image_predictor(net):
+    if hasattr(net, "prompt_encoder"):  # SAM v1
+        from segment_anything import SamPredictor
+
+        return SamPredictor(net)
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     predictor = SAM2ImagePredictor(net)
     predictor._bb_feat_sizes = [(net.image_size // s,) * 2 for s in (4, 8, 16)]  # hard coded for 1024
     return predictor
+
+
+def image_tensors(predictor, frame):
+    """(network input [3,S,S], {name: features [1,C,H,W]}) of an image that was set."""
+    if hasattr(predictor, "_features"):
+        f = predictor._features
+        return predictor._transforms(frame), {"image_embed": f["image_embed"], **{
+            f"high_res_{i}": x for i, x in enumerate(f["high_res_feats"])}}
+    resized = torch.as_tensor(predictor.transform.apply_image(frame), device=predictor.device).permute(2, 0, 1)
+    return predictor.model.preprocess(resized[None].float())[0], {"image_embed": predictor.features}
 
 
 def quiet():
