@@ -2,6 +2,7 @@
 # make test       everything that is tested, plain and under sanitizers
 # make test-clang   the same with clang
 # make fuzz MINUTES=n   the parsers of torch files under libFuzzer for n minutes (10); docs/security.md
+# make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -20,7 +21,7 @@ PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev l
 # What only some targets need: see setup-clang.
 CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
 
-.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang fuzz fuzz-build demo demo-record fatbin predicted format format-check clean
+.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-aarch64 fuzz fuzz-build demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -66,6 +67,16 @@ fuzz-build: setup-clang
 
 fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)-fuzz $$(($(MINUTES) * 60))
+
+# The libraries are unpacked below the build folder, not installed. Label `device`: operators and engine.
+test-aarch64: export AARCH64_ROOT := $(abspath $(BUILD)-aarch64/root)
+test-aarch64:
+	@$(MAKE) setup PACKAGES="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user cmake pkg-config"
+	tests/aarch64/fetch_libraries $(AARCH64_ROOT)
+	cmake -S . -B $(BUILD)-aarch64 -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=OFF -DSAM_VIDEO=OFF \
+	  -DCMAKE_TOOLCHAIN_FILE=$(abspath tests/aarch64/toolchain.cmake) > /dev/null
+	cmake --build $(BUILD)-aarch64 -j$(JOBS)
+	cd $(BUILD)-aarch64 && ctest --output-on-failure -j$(JOBS) --timeout 3600 -L device -E emulated_model
 
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure

@@ -5,10 +5,12 @@
 #include "edge.h"
 
 #include "child.h"
-#include "folders.h"
+#include "folder_lock.h"
 #include "interrupt.h"
 #include "json_out.h"
 #include "machine.h"
+#include "resume.h"
+#include "text_start.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -45,7 +47,7 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     char path[4096];
     json_error_t why;
     TRY(edge_prepared(o, EDGE_METADATA, path, sizeof path, err));
-    json_t *json = json_load_file(path, 0, &why);
+    json_t *json = json_read_file(path, 0, &why);
     if (!json)
         return fail(err, SAM_E_FORMAT, "%s: %s; run without --skip_setup", path, why.text);
     json_t *settings = json_object_get(json, "settings");
@@ -58,6 +60,8 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     else if (px != o->w.model.image_px || (o->w.set.root && strcmp(split, o->w.set.root)))
         status = fail(err, SAM_E_FORMAT, "%s: made for %s at %d px, now it is %s at %d px; run without --skip_setup",
                       path, split, px, o->w.set.root ? o->w.set.root : "", o->w.model.image_px);
+    else
+        status = edge_metadata_check(path, json, err);
     if (status != SAM_OK) {
         json_decref(json);
         return status;
@@ -99,19 +103,18 @@ static sam_status run_phase(const char *phase, const char *more, const char *val
     return child_run(words, end, err);
 }
 
-/* What the dead child was at gets a row that says how it ended. *known is 0 if that is not known, or was said before. */
-static sam_status bury(const edge_options *o, const child_end *end, int *known, sam_error *err)
+/* What the dead child was at gets a row that says how it ended, unless it has one. */
+static sam_status bury(const edge_options *o, const child_end *end, sam_error *err)
 {
     char path[4096], how[160], status[200];
     csv_table t = {0};
     TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
-    json_t *at = json_load_file(path, 0, NULL);
+    json_t *at = json_read_file(path, 0, NULL);
     const char *video = json_string_value(json_object_get(at, "video")),
                *object = json_string_value(json_object_get(at, "object"));
     const char *model = json_string_value(json_object_get(at, "model"));
     child_says(end, how, sizeof how);
-    *known = video && object && model;
-    if (!*known) {
+    if (!video || !object || !model) {
         fprintf(stderr, "sambench edge: inference: %s\n", how);
         json_decref(at);
         return SAM_OK;
@@ -120,9 +123,7 @@ static sam_status bury(const edge_options *o, const child_end *end, int *known, 
             *object ? "/" : "", object, how);
     snprintf(status, sizeof status, "killed: %s", how);
     sam_status result = edge_table_open(o, &t, err);
-    if (result == SAM_OK && csv_find(&t, (const char *const[]){video, object, model}, 3) >= 0)
-        *known = 0;
-    if (result == SAM_OK && *known)
+    if (result == SAM_OK && csv_find(&t, (const char *const[]){video, object, model}, 3) < 0)
         result = edge_table_add_failed(&t, o, video, object, model, status, err);
     csv_close(&t);
     json_decref(at);
@@ -130,26 +131,49 @@ static sam_status bury(const edge_options *o, const child_end *end, int *known, 
     return result;
 }
 
-/* A fresh process for the rest each time one dies, until one ends by itself. */
-static sam_status infer(const edge_options *o, const char *only, int argc, char **argv, int *interrupted,
-                        sam_error *err)
+static int count_rows(const edge_options *o)
+{
+    csv_table t = {0};
+    int n = edge_table_open(o, &t, NULL) == SAM_OK ? t.n_rows : 0;
+    csv_close(&t);
+    return n;
+}
+
+/* How a process of phase B that did not reach its end left off, for rows that it should have written; "" if it did. */
+static sam_status after_death(const edge_options *o, const child_end *end, char *why, size_t n_why, sam_error *err)
+{
+    char how[160];
+    snprintf(why, n_why, "inference ended before it: %s", child_says(end, how, sizeof how));
+    if (end->signal)
+        return bury(o, end, err);
+    if (end->code == EDGE_DEVICE_LOST) { /* its row says so */
+        fprintf(stderr, "sambench edge: the GPU failed; going on in a new process\n");
+        return SAM_OK;
+    }
+    return fail(err, SAM_E_IO, "inference ended with status %d", end->code);
+}
+
+/* A fresh process for the rest each time one dies, until one ends by itself, or two in a row die without a row. */
+static sam_status infer(const edge_options *o, const char *only, int argc, char **argv, int *interrupted, char *why,
+                        size_t n_why, sam_error *err)
 {
     char path[4096];
     TRY(edge_out(o, EDGE_PROGRESS, path, sizeof path, err));
-    for (int known = 1; known;) {
+    for (int n_idle = 0; n_idle < 2;) {
         child_end end;
+        int n_before = count_rows(o);
         remove(path);
         TRY(run_phase("inference", "--only_model", only, argc, argv, &end, err));
         *interrupted = end.code == EDGE_INTERRUPTED || interrupt_requested();
-        if (*interrupted || (!end.signal && end.code <= 1))
+        if (*interrupted)
             break;
-        if (end.code == EDGE_DEVICE_LOST) { /* its row says so; there is one more at each time */
-            fprintf(stderr, "sambench edge: the GPU failed; going on in a new process\n");
-            continue;
+        if (!end.signal && end.code <= 1) {
+            if (end.code)
+                snprintf(why, n_why, "inference ended before it; what it printed says why");
+            break;
         }
-        if (!end.signal)
-            return fail(err, SAM_E_IO, "inference ended with status %d", end.code);
-        TRY(bury(o, &end, &known, err));
+        TRY(after_death(o, &end, why, n_why, err));
+        n_idle = count_rows(o) > n_before ? 0 : n_idle + 1;
     }
     remove(path);
     return SAM_OK;
@@ -164,7 +188,7 @@ static int leave_out(const edge_options *o, const child_end *end, char *cold, si
     size_t n = strlen(cold);
     if (edge_out(o, EDGE_PROGRESS, path, sizeof path, err) != SAM_OK)
         return 0;
-    json_t *at = json_load_file(path, 0, NULL);
+    json_t *at = json_read_file(path, 0, NULL);
     const char *name = json_string_value(json_object_get(at, "model"));
     int known = name && !strstr(cold, name) && snprintf(cold + n, n_cold - n, "%s%s", n ? "|" : "", name) > 0 &&
                 n + strlen(name) + 1 < n_cold;
@@ -215,7 +239,8 @@ static int is_set_up(const edge_options *o, const model_list *list)
         return 0;
     json_t *old = json_object_get(metadata, "settings");
     json_t *now = edge_settings(o, json_string_value(json_object_get(old, "split")));
-    int same = json_equal(old, now);
+    /* What a setup left out, since it had been killed at it, is tried again. */
+    int same = json_equal(old, now) && !json_string_length(json_object_get(metadata, "left_out"));
     for (int i = 0; i < list->n; i++)
         same &= has_model(metadata, list->entries[i].name);
     json_decref(now);
@@ -226,15 +251,22 @@ static int is_set_up(const edge_options *o, const model_list *list)
 static sam_status measure(const edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
                           int *n_failed, sam_error *err)
 {
+    char why[240] = "no row was written";
+    int n_missing = 0;
     for (int i = 0; i < (o->isolate_models ? list->n : 1) && !*interrupted; i++)
-        TRY(infer(o, o->isolate_models ? list->entries[i].name : NULL, argc, argv, interrupted, err));
+        TRY(infer(o, o->isolate_models ? list->entries[i].name : NULL, argc, argv, interrupted, why, sizeof why, err));
+    if (!*interrupted)
+        TRY(edge_complete(o, list, why, &n_missing, err));
+    if (n_missing)
+        fprintf(stderr, "sambench edge: %d of the rows asked for were missing; they are there now, as failed\n",
+                n_missing);
     return edge_sum_up(o, list, n_failed, err);
 }
 
-static sam_status begin_table(const edge_options *o, sam_error *err)
+static sam_status begin_table(edge_options *o, const model_list *list, sam_error *err)
 {
     int n_kept;
-    TRY(edge_table_begin(o, &n_kept, err));
+    TRY(edge_table_begin(o, list, &n_kept, err));
     if (o->resume)
         fprintf(stderr, "sambench edge: --resume: %d finished rows taken over\n", n_kept);
     return SAM_OK;
@@ -243,17 +275,18 @@ static sam_status begin_table(const edge_options *o, sam_error *err)
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
+    folder_lock lock = {0};
     TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
-    sam_status status = folders_make(o->w.out_dir, err);
+    sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
     /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
     if (status == SAM_OK && o->resume && !o->skip_inference)
-        status = begin_table(o, err);
+        status = begin_table(o, &list, err);
     if (status == SAM_OK && !o->skip_setup && !(o->resume && is_set_up(o, &list)))
         status = set_up(o, argc, argv, interrupted, err);
     if (status == SAM_OK && !o->resume && !o->skip_inference && !*interrupted)
-        status = begin_table(o, err);
+        status = begin_table(o, &list, err);
     int measured = status == SAM_OK && !o->skip_inference && !*interrupted;
     if (measured)
         status = measure(o, &list, argc, argv, interrupted, n_failed, err);
@@ -265,7 +298,10 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
     if (status == SAM_OK && (o->skip_inference || measured))
         printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
+    if (o->kept_earlier && !count_rows(o))
+        resume_abandon(o->w.out_dir, EDGE_SUMMARY, EDGE_SETTINGS);
     model_list_free(&list);
+    folder_lock_free(&lock);
     return status;
 }
 
@@ -319,6 +355,16 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .help = "Continue the table in OUT_DIR: finished objects are not repeated, nor is a setup that was finished "
                  "(default: an old table is renamed)."},
         {.name = "skip_inference", .kind = FLAG_SWITCH, .value = &o->skip_inference, .help = "Only set up."},
+        {.name = "score",
+         .kind = FLAG_SWITCH,
+         .value = &o->score,
+         .help = "J and F of each row, and how many masks show something; not timed (default: on)."},
+        {.name = "metric",
+         .kind = FLAG_CHOICE,
+         .value = &o->metric,
+         .meta = "NAME",
+         .choices = METRIC_CHOICES,
+         .help = "Whose J and F (default sav, as `run`)."},
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
@@ -368,6 +414,7 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (o->tune && o->w.model.deterministic)
         return fail(err, SAM_E_ARG,
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
+    TRY(metric_from_name(o->metric, &o->metric_kind, err));
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
     if (!o->w.model.image_px) {
@@ -418,8 +465,10 @@ static int run_edge(edge_options *o, int argc, char **argv)
 
 static int edge_main(int argc, char **argv)
 {
-    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}}};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 16];
+    edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}},
+                      .score = 1,
+                      .metric = "sav"};
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 18];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

@@ -3,6 +3,7 @@
 #include "eval_video.h"
 #include "flags.h"
 #include "folders.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 
@@ -117,15 +118,16 @@ static sam_status list_videos(const eval_options *o, const char *gt_root, listin
 static json_t *figures(double j, double f, double j_and_f, double j_recall, double j_decay, double f_recall,
                        double f_decay)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "J", j, "F", f, "JandF", j_and_f, "J_recall", j_recall,
-                     "J_decay", j_decay, "F_recall", f_recall, "F_decay", f_decay);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "J", json_figure(j), "F", json_figure(f), "JandF",
+                     json_figure(j_and_f), "J_recall", json_figure(j_recall), "J_decay", json_figure(j_decay),
+                     "F_recall", json_figure(f_recall), "F_decay", json_figure(f_decay));
 }
 
 static json_t *numbers(const double *v, size_t n)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, json_real(v[i]));
+        json_add(&array, json_figure(v[i]));
     return array;
 }
 
@@ -133,7 +135,7 @@ static json_t *names_array(const listing *names)
 {
     json_t *array = json_array();
     for (int i = 0; i < names->n; i++)
-        json_array_append_new(array, json_string(names->names[i]));
+        json_add(&array, json_string(names->names[i]));
     return array;
 }
 
@@ -141,10 +143,10 @@ static json_t *object_json(const eval_options *o, const eval_object *object)
 {
     const object_result *r = &object->result;
     json_t *json = figures(r->j, r->f, r->j_and_f, r->j_recall, r->j_decay, r->f_recall, r->f_decay);
-    json_object_set_new(json, "n_frames", json_integer((json_int_t)r->n_frames));
+    json_put(&json, "n_frames", json_integer((json_int_t)r->n_frames));
     if (o->per_frame) {
-        json_object_set_new(json, "J_per_frame", numbers(object->frames.j, object->frames.n_frames));
-        json_object_set_new(json, "F_per_frame", numbers(object->frames.f, object->frames.n_frames));
+        json_put(&json, "J_per_frame", numbers(object->frames.j, object->frames.n_frames));
+        json_put(&json, "F_per_frame", numbers(object->frames.f, object->frames.n_frames));
     }
     return json;
 }
@@ -154,22 +156,17 @@ static sam_status write_json(const eval_options *o, const eval_results *results,
 {
     TRY(strcmp(o->json, "-") ? folders_make_for(o->json, err) : SAM_OK);
     json_t *objects = json_object(), *dropped = json_array();
-    int broken = 0;
     for (int i = 0; i < results->n; i++) {
         const eval_object *object = &results->objects[i];
         if (object->result.scored)
-            broken |= json_object_set_new(objects, object->name, object_json(o, object));
+            json_put(&objects, object->name, object_json(o, object));
         else
-            broken |= json_array_append_new(dropped, json_string(object->name));
+            json_add(&dropped, json_string(object->name));
     }
     json_t *global = figures(g->j, g->f, g->j_and_f, g->j_recall, g->j_decay, g->f_recall, g->f_decay);
     json_t *root = json_pack("{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "metric", o->metric, "skip_first_last",
                              o->skip_first_last, "n_videos", n_videos, "n_objects", g->n_scored, "global", global,
                              "objects", objects, "dropped_objects", dropped, "skipped_videos", names_array(skipped));
-    if (broken) {
-        json_decref(root);
-        root = NULL;
-    }
     return json_out(o->json, root, err);
 }
 

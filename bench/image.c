@@ -1,10 +1,15 @@
-/* image.c - the verb `image`: prompts and one image in, masks and their predicted quality out. */
+/* image.c - the verb `image`: prompts and images in, masks and their predicted quality out. An image is encoded once; its
+ * prompts are decoded in batches. */
+#include "boxes.h"
 #include "dump.h"
+#include "folder_lock.h"
 #include "folders.h"
 #include "frames.h"
 #include "image_io.h"
+#include "image_results.h"
+#include "json_out.h"
+#include "listing.h"
 #include "open_model.h"
-#include "overlay.h"
 #include "prompt_flags.h"
 #include "tap.h"
 
@@ -12,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 4096, MAX_MASKS = 3 };
+enum { MOST_AT_ONCE = 16 }; /* prompt sets of one batch; fewer where memory is short */
 
 typedef struct image_options {
     model_choice model;
     prompt_choice prompts;
-    const char *input, *out, *dump;
+    const char *input, *out, *dump, *json, *boxes;
     int multimask; /* -1: not given */
     int quiet;
 } image_options;
@@ -25,17 +30,26 @@ typedef struct image_options {
 /* Everything one run holds; closed in one place. */
 typedef struct image_run {
     const image_options *o;
-    const prompt_file *prompts;
-    frame_source *frames;
-    const frame *f;
+    listing inputs;     /* paths of the images           */
+    int many;           /* 1: a folder, or several files */
+    const char *folder; /* of the image that is being read, for results; NULL: none */
+    boxes detected;
     sam_model *model;
     sam_session *session;
-    uint8_t *pixels;         /* the picture drawn on                    */
-    uint8_t *mask;           /* the mask being written                  */
-    overlay_object *objects; /* [n_objects] with a copy of the best mask */
+    int width, height, batch; /* what the session is open for */
+    json_t *images;           /* of --json                    */
     dump tensors;
+    folder_lock lock;  /* of --out */
     sam_error tap_err; /* of the first value that could not be kept */
 } image_run;
+
+/* One image. */
+typedef struct one_image {
+    const char *path;
+    const frame *f;
+    const prompt_file *prompts;
+    image_results results;
+} one_image;
 
 /* ---- the features, which only the tap sees ------------------------------------------------------------------------ */
 
@@ -45,7 +59,8 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
         const char *graph, *name, *dumped;
     } kept[] = {{"encode", "high_res_0", "features/high_res_0"},
                 {"encode", "high_res_1", "features/high_res_1"},
-                {"first", "pix_feat", "features/image_embed"}};
+                {"image", "image_embed", "features/image_embed"},
+                {"image_mask", "image_embed", "features/image_embed"}};
     image_run *r = user;
     (void)n_objects;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -85,6 +100,21 @@ static sam_status read_logits(const char *path, int side, float **out, sam_error
     return status;
 }
 
+/* A mask as bytes, of the image's size. */
+static sam_status read_mask(const one_image *i, const char *path, uint8_t **out, sam_error *err)
+{
+    image mask = {0};
+    sam_status status = image_read_mask(path, MASK_OBJECT, &mask, err);
+    if (status == SAM_OK && (mask.width != i->f->width || mask.height != i->f->height))
+        status = fail(err, SAM_E_ARG, "%s is %d x %d, the image is %d x %d", path, mask.width, mask.height, i->f->width,
+                      i->f->height);
+    if (status == SAM_OK)
+        *out = mask.data;
+    else
+        image_free(&mask);
+    return status;
+}
+
 /* The object's one prompt. */
 static sam_status prompt_of(const prompt_object *o, const prompt **out, sam_error *err)
 {
@@ -94,8 +124,10 @@ static sam_status prompt_of(const prompt_object *o, const prompt **out, sam_erro
                     o->prompts[o->n_prompts - 1].frame);
     if (p->when != PROMPT_BEFORE)
         return fail(err, SAM_E_ARG, "object %d: an image has no prompts \"when\": \"tracked\"", (int)o->id);
-    if (p->mask_path)
-        return fail(err, SAM_E_ARG, "object %d: images take points, a box or previous logits, not a mask", (int)o->id);
+    if (p->has_box && !(p->box.x1_px > p->box.x0_px && p->box.y1_px > p->box.y0_px) && p->box.x1_px >= p->box.x0_px &&
+        p->box.y1_px >= p->box.y0_px)
+        return fail(err, SAM_E_ARG, "object %d: the box (%g, %g, %g, %g) has no area", (int)o->id, (double)p->box.x0_px,
+                    (double)p->box.y0_px, (double)p->box.x1_px, (double)p->box.y1_px);
     *out = p;
     return SAM_OK;
 }
@@ -108,39 +140,31 @@ static int wants_multimask(const image_options *o, const prompt *p)
     return o->prompts.json ? o->prompts.file.multimask : p->n_points == 1 && !p->has_box;
 }
 
-static sam_status predict(image_run *r, const prompt_object *o, sam_mask masks[MAX_MASKS], int *n_masks, sam_error *err)
+/* What is read for a prompt set, freed after the call. */
+typedef struct prompt_data {
+    float *logits;
+    uint8_t *mask;
+} prompt_data;
+
+static sam_status set_of(const image_run *r, const one_image *i, const prompt_object *o, prompt_data *data,
+                         sam_prompt_set *set, sam_error *err)
 {
     const prompt *p = NULL;
-    sam_error cause = {0};
-    float *logits = NULL;
     TRY(prompt_of(o, &p, err));
     if (p->logits_path)
-        TRY(read_logits(p->logits_path, sam_model_image_px(r->model) / 4, &logits, err));
-    sam_prompt_set set = {.points = p->points,
-                          .n_points = p->n_points,
-                          .box = p->has_box ? &p->box : NULL,
-                          .logits = logits,
-                          .single_mask = !wants_multimask(r->o, p)};
-    sam_status status = sam_image_predict(r->session, &set, masks, n_masks, &cause);
-    free(logits);
-    return status == SAM_OK ? SAM_OK : fail(err, status, "object %d: %s", (int)o->id, cause.text);
+        TRY(read_logits(p->logits_path, sam_model_image_px(r->model) / 4, &data->logits, err));
+    if (p->mask_path)
+        TRY(read_mask(i, p->mask_path, &data->mask, err));
+    *set = (sam_prompt_set){.points = p->points,
+                            .n_points = p->n_points,
+                            .box = p->has_box ? &p->box : NULL,
+                            .logits = data->logits,
+                            .mask = data->mask,
+                            .single_mask = !wants_multimask(r->o, p)};
+    return SAM_OK;
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
-
-static sam_status write_masks(const image_run *r, int id, const sam_mask *masks, int n_masks, sam_error *err)
-{
-    char path[PATH_BYTES];
-    for (int i = 0; i < n_masks; i++) {
-        int n = r->prompts->n_objects == 1 ? snprintf(path, sizeof path, "%s/mask_%d.png", r->o->out, i)
-                                           : snprintf(path, sizeof path, "%s/object_%d_mask_%d.png", r->o->out, id, i);
-        if (n < 0 || n >= PATH_BYTES)
-            return fail(err, SAM_E_ARG, "--out: the path is too long");
-        sam_mask_bytes(&masks[i], r->mask, (size_t)r->f->width);
-        TRY(image_write_mask(path, r->mask, (size_t)r->f->width, r->f->width, r->f->height, 0, err));
-    }
-    return SAM_OK;
-}
 
 static sam_status dump_masks(image_run *r, int id, const sam_mask *masks, int n_masks, sam_error *err)
 {
@@ -162,32 +186,6 @@ static sam_status dump_masks(image_run *r, int id, const sam_mask *masks, int n_
     return status == SAM_OK ? dump_f32(&r->tensors, name, ious, 1, (int64_t[]){n_masks}, err) : status;
 }
 
-static int best_mask(const sam_mask *masks, int n_masks)
-{
-    int best = 0;
-    for (int i = 1; i < n_masks; i++)
-        best = masks[i].iou > masks[best].iou ? i : best;
-    return best;
-}
-
-/* Masks are the session's until its next call, so the one to draw is copied. */
-static sam_status keep_for_overlay(image_run *r, int index, const sam_mask *m, sam_error *err)
-{
-    const prompt *p = &r->prompts->objects[index].prompts[0];
-    size_t width = (size_t)r->f->width;
-    uint8_t *copy = malloc(width * (size_t)r->f->height);
-    if (!copy)
-        return fail(err, SAM_E_MEMORY, "no memory for an overlay");
-    sam_mask_bytes(m, copy, width);
-    r->objects[index] = (overlay_object){.id = (int)r->prompts->objects[index].id,
-                                         .mask = copy,
-                                         .mask_row_bytes = width,
-                                         .points = p->points,
-                                         .n_points = p->n_points,
-                                         .box = p->has_box ? &p->box : NULL};
-    return SAM_OK;
-}
-
 static void print_masks(int id, const sam_mask *masks, int n_masks)
 {
     int best = best_mask(masks, n_masks);
@@ -203,103 +201,255 @@ static void print_masks(int id, const sam_mask *masks, int n_masks)
     }
 }
 
-static sam_status segment_objects(image_run *r, sam_error *err)
+static sam_status take_masks(image_run *r, one_image *i, int index, const sam_mask *masks, int n_masks, sam_error *err)
 {
-    for (int i = 0; i < r->prompts->n_objects; i++) {
-        const prompt_object *o = &r->prompts->objects[i];
-        sam_mask masks[MAX_MASKS];
-        int n_masks = 0;
-        TRY(predict(r, o, masks, &n_masks, err));
-        if (r->o->out) {
-            TRY(write_masks(r, (int)o->id, masks, n_masks, err));
-            TRY(keep_for_overlay(r, i, &masks[best_mask(masks, n_masks)], err));
-        }
-        if (r->o->dump)
-            TRY(dump_masks(r, (int)o->id, masks, n_masks, err));
-        if (!r->o->quiet)
-            print_masks((int)o->id, masks, n_masks);
-    }
+    int id = (int)i->prompts->objects[index].id;
+    TRY(image_results_add(&i->results, index, masks, n_masks, err));
+    if (r->o->dump)
+        TRY(dump_masks(r, id, masks, n_masks, err));
+    if (!r->o->quiet)
+        print_masks(id, masks, n_masks);
     return SAM_OK;
 }
 
-static sam_status write_overlay(image_run *r, sam_error *err)
+/* Objects first .. first + n - 1 in one call. */
+static sam_status segment_batch(image_run *r, one_image *i, int first, int n, sam_error *err)
 {
-    char path[PATH_BYTES];
-    size_t row = 3 * (size_t)r->f->width;
-    int n = snprintf(path, sizeof path, "%s/overlay.png", r->o->out);
-    if (n < 0 || n >= PATH_BYTES)
-        return fail(err, SAM_E_ARG, "--out: the path is too long");
-    memcpy(r->pixels, r->f->rgb, row * (size_t)r->f->height);
-    overlay_draw(&(canvas){r->pixels, r->f->width, r->f->height, row}, r->objects, r->prompts->n_objects, -1);
-    return image_write_rgb(path, r->pixels, row, r->f->width, r->f->height, err);
+    sam_prompt_set sets[MOST_AT_ONCE];
+    prompt_data data[MOST_AT_ONCE] = {{0}};
+    sam_mask masks[MAX_MASKS * MOST_AT_ONCE];
+    int n_masks[MOST_AT_ONCE];
+    sam_error cause = {0};
+    sam_status status = SAM_OK;
+    for (int k = 0; k < n && status == SAM_OK; k++)
+        status = set_of(r, i, &i->prompts->objects[first + k], &data[k], &sets[k], err);
+    if (status == SAM_OK) {
+        status = sam_image_predict(r->session, sets, n, masks, n_masks, &cause);
+        if (status != SAM_OK && n == 1)
+            fail(err, status, "object %d: %s", (int)i->prompts->objects[first].id, cause.text);
+        else if (status != SAM_OK)
+            fail(err, status, "objects %d to %d: %s", (int)i->prompts->objects[first].id,
+                 (int)i->prompts->objects[first + n - 1].id, cause.text);
+    }
+    for (int k = 0; k < n && status == SAM_OK; k++)
+        status = take_masks(r, i, first + k, &masks[MAX_MASKS * k], n_masks[k], err);
+    for (int k = 0; k < n; k++) {
+        free(data[k].logits);
+        free(data[k].mask);
+    }
+    return status;
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------ */
 
-static sam_status open_input(image_run *r, sam_error *err)
+/* A session for images of this size that decodes n prompt sets at once, or as many as memory allows. */
+static sam_status session_for(image_run *r, int width, int height, int n, sam_error *err)
 {
-    const prompt *p = NULL;
-    for (int i = 0; i < r->prompts->n_objects; i++)
-        TRY(prompt_of(&r->prompts->objects[i], &p, err));
-    TRY(frames_open(r->o->input, &(frames_options){.max_frames = 1, .prefetch = 2}, &r->frames, err));
-    TRY(frames_next(r->frames, &r->f, err));
-    if (!r->f)
-        return fail(err, SAM_E_FORMAT, "%s: holds no image", r->o->input);
-    if (r->o->dump)
-        TRY(folders_make_for(r->o->dump, err));
-    if (!r->o->out)
+    int batch = n < 1 ? 1 : n > MOST_AT_ONCE ? MOST_AT_ONCE : n;
+    if (r->session && r->width == width && r->height == height && r->batch >= batch)
         return SAM_OK;
-    TRY(folders_make(r->o->out, err));
-    r->pixels = malloc(3 * (size_t)r->f->width * (size_t)r->f->height);
-    r->mask = malloc((size_t)r->f->width * (size_t)r->f->height);
-    r->objects = calloc((size_t)r->prompts->n_objects, sizeof *r->objects);
-    return r->pixels && r->mask && r->objects ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for an overlay");
+    sam_session_close(r->session);
+    r->session = NULL;
+    for (;; batch /= 2) {
+        const sam_session_options opt = {.width_px = width,
+                                         .height_px = height,
+                                         .mode = SAM_IMAGE,
+                                         .max_objects = batch,
+                                         .mem_limit = r->o->model.mem_limit};
+        sam_status status = sam_session_open(r->model, &opt, &r->session, err);
+        if (status == SAM_E_MEMORY && batch > 1)
+            continue;
+        TRY(status);
+        r->width = width;
+        r->height = height;
+        r->batch = batch;
+        if (r->o->dump)
+            session_tap(r->session, (tap){.see = see, .user = r});
+        return SAM_OK;
+    }
 }
 
-static sam_status segment(image_run *r, sam_error *err)
+static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
 {
     sam_stats stats;
-    TRY(open_input(r, err));
-    TRY(model_open("image", &r->o->model, prompts_max_points(r->prompts), 1, &r->model, err));
-    sam_session_options opt = {
-        .width_px = r->f->width, .height_px = r->f->height, .mode = SAM_IMAGE, .mem_limit = r->o->model.mem_limit};
-    TRY(sam_session_open(r->model, &opt, &r->session, err));
-    if (r->o->dump)
-        session_tap(r->session, (tap){.see = see, .user = r});
-    TRY(sam_push_frame(r->session, &r->f->input, err));
-    TRY(segment_objects(r, err));
+    double decode_ms = 0;
+    int n = i->prompts->n_objects;
+    TRY(image_results_open(&i->results, i->f, i->prompts, i->path, r->folder, r->o->json != NULL, err));
+    TRY(session_for(r, i->f->width, i->f->height, n, err));
+    TRY(sam_push_frame(r->session, &i->f->input, err));
+    TRY(sam_get_stats(r->session, &stats, err));
+    for (int first = 0; first < n; first += r->batch) {
+        TRY(segment_batch(r, i, first, n - first < r->batch ? n - first : r->batch, err));
+        TRY(sam_get_stats(r->session, &stats, err));
+        decode_ms += stats.mask_decoder_ms;
+    }
     if (r->tap_err.status != SAM_OK)
         return fail(err, r->tap_err.status, "%s", r->tap_err.text);
-    if (r->o->dump)
-        TRY(dump_write(&r->tensors, r->o->dump, err));
-    if (r->o->out)
-        TRY(write_overlay(r, err));
-    TRY(sam_get_stats(r->session, &stats, err));
+    TRY(image_results_finish(&i->results, err));
+    if (i->results.json && json_array_append(r->images, i->results.json))
+        return fail(err, SAM_E_MEMORY, "--json: no memory");
     if (!r->o->quiet)
         printf("%s, %s, %d px, %s (%s): encode %.1f ms, decode %.1f ms a prompt\n", sam_model_name(r->model),
                model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device,
-               stats.encode_ms, stats.mask_decoder_ms);
+               stats.encode_ms, n ? decode_ms / n : 0);
+    return SAM_OK;
+}
+
+/* The results' folder of image `path`: --out, or of several images one each in it. */
+static sam_status folder_of(const image_run *r, const char *path, char **out, sam_error *err)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    TRY(path_join(out, r->o->out, r->many ? base : "", err));
+    if (r->many)
+        (*out)[strlen(*out) - strlen(base) + stem_length(base)] = 0;
+    return SAM_OK;
+}
+
+static sam_status run_one(image_run *r, const char *path, sam_error *err)
+{
+    frame_source *frames = NULL;
+    prompt_file found = {0};
+    char *folder = NULL;
+    one_image i = {.path = path, .prompts = r->o->boxes ? &found : &r->o->prompts.file};
+    sam_status status = frames_open(path, &(frames_options){.max_frames = 1, .prefetch = 2}, &frames, err);
+    if (status == SAM_OK)
+        status = frames_next(frames, &i.f, err);
+    if (status == SAM_OK && !i.f)
+        status = fail(err, SAM_E_FORMAT, "%s: holds no image", path);
+    if (status == SAM_OK && r->o->out)
+        status = folder_of(r, path, &folder, err);
+    r->folder = folder;
+    if (status == SAM_OK && r->o->boxes)
+        status = boxes_of(&r->detected, path, i.f->width, i.f->height, &found, err);
+    if (status == SAM_OK && r->many && !r->o->quiet)
+        printf("%s, %d x %d:\n", path, i.f->width, i.f->height);
+    if (status == SAM_OK)
+        status = segment_image(r, &i, err);
+    image_results_close(&i.results);
+    prompts_free(&found);
+    free(folder);
+    frames_release(frames, i.f);
+    frames_close(frames);
+    return status;
+}
+
+/* --input: files, and those of folders. */
+static sam_status list_inputs(image_run *r, sam_error *err)
+{
+    listing given = {0}, inside = {0};
+    sam_status status = SAM_OK;
+    for (const char *at = r->o->input; *at && status == SAM_OK;) {
+        size_t n = strcspn(at, ",");
+        status = listing_add(&given, at, n, err);
+        at += n + (at[n] == ',');
+    }
+    for (int k = 0; k < given.n && status == SAM_OK; k++) {
+        const char *path = given.names[k];
+        if (!path_is_folder(path)) {
+            status = listing_add(&r->inputs, path, strlen(path), err);
+            continue;
+        }
+        r->many = 1;
+        status = listing_read(path, "jpg|jpeg|png", &inside, err);
+        if (status == SAM_OK && !inside.n)
+            status = fail(err, SAM_E_FORMAT, "%s: a folder without images (.jpg, .jpeg, .png)", path);
+        for (int n = 0; n < inside.n && status == SAM_OK; n++) {
+            char *joined = NULL;
+            status = path_join(&joined, path, inside.names[n], err);
+            if (status == SAM_OK)
+                status = listing_add(&r->inputs, joined, strlen(joined), err);
+            free(joined);
+        }
+        listing_free(&inside);
+    }
+    listing_free(&given);
+    r->many |= r->inputs.n > 1;
+    return status;
+}
+
+/* Results of two images may not meet in one folder. */
+static sam_status check_names(const image_run *r, sam_error *err)
+{
+    for (int a = 0; a < r->inputs.n && r->o->out && r->many; a++)
+        for (int b = 0; b < a; b++) {
+            char *one = NULL, *other = NULL;
+            sam_status status = folder_of(r, r->inputs.names[a], &one, err);
+            status = status == SAM_OK ? folder_of(r, r->inputs.names[b], &other, err) : status;
+            if (status == SAM_OK && !strcmp(one, other))
+                status = fail(err, SAM_E_ARG, "%s and %s would both be written to %s; give them one by one",
+                              r->inputs.names[b], r->inputs.names[a], one);
+            free(one);
+            free(other);
+            TRY(status);
+        }
+    return SAM_OK;
+}
+
+static sam_status open_run(image_run *r, sam_error *err)
+{
+    const prompt *p = NULL;
+    const prompt_file *prompts = &r->o->prompts.file;
+    for (int i = 0; i < prompts->n_objects; i++)
+        TRY(prompt_of(&prompts->objects[i], &p, err));
+    TRY(list_inputs(r, err));
+    TRY(check_names(r, err));
+    if (r->o->dump && r->many)
+        return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.n);
+    if (r->o->boxes)
+        TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.n, err));
+    if (r->o->dump)
+        TRY(folders_make_for(r->o->dump, err));
+    if (r->o->json && strcmp(r->o->json, "-") != 0)
+        TRY(folders_make_for(r->o->json, err));
+    if (r->o->out)
+        TRY(folder_lock_take(&r->lock, r->o->out, err));
+    r->images = json_array();
+    return model_open("image", &r->o->model, prompts_max_points(prompts), 1, &r->model, err);
+}
+
+/* With several images, those that cannot be read or prompted are said and left out; *n_failed counts them. */
+static sam_status segment(image_run *r, int *n_failed, sam_error *err)
+{
+    TRY(open_run(r, err));
+    for (int i = 0; i < r->inputs.n; i++) {
+        sam_status status = run_one(r, r->inputs.names[i], err);
+        if (status == SAM_OK)
+            continue;
+        if (!r->many || status == SAM_E_DEVICE || status == SAM_E_MEMORY)
+            return status;
+        int named = !strncmp(err->text, r->inputs.names[i], strlen(r->inputs.names[i]));
+        fprintf(stderr, "sambench image: %s%s%s\n", named ? "" : r->inputs.names[i], named ? "" : ": ", err->text);
+        ++*n_failed;
+    }
+    if (r->o->dump)
+        TRY(dump_write(&r->tensors, r->o->dump, err));
+    if (r->o->json)
+        return json_out(r->o->json,
+                        json_pack("{s:s, s:s, s:i, s:O}", "model", sam_model_name(r->model), "precision",
+                                  model_precision(&r->o->model), "imgsz", sam_model_image_px(r->model), "images",
+                                  r->images),
+                        err);
     return SAM_OK;
 }
 
 static int run_image(const image_options *o)
 {
     sam_error err = {0};
-    image_run r = {.o = o, .prompts = &o->prompts.file};
-    sam_status status = segment(&r, &err);
+    image_run r = {.o = o};
+    int n_failed = 0;
+    sam_status status = segment(&r, &n_failed, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench image: %s\n", err.text);
-    for (int i = 0; r.objects && i < r.prompts->n_objects; i++)
-        free((void *)r.objects[i].mask);
-    free(r.objects);
-    free(r.pixels);
-    free(r.mask);
+    if (n_failed)
+        fprintf(stderr, "sambench image: %d of %d images have no result\n", n_failed, r.inputs.n);
     dump_free(&r.tensors);
+    folder_lock_free(&r.lock);
     sam_session_close(r.session);
     sam_model_close(r.model);
-    frames_release(r.frames, r.f);
-    frames_close(r.frames);
-    return status == SAM_OK ? 0 : 1;
+    boxes_close(&r.detected);
+    json_decref(r.images);
+    listing_free(&r.inputs);
+    return status == SAM_OK && !n_failed ? 0 : 1;
 }
 
 static int own_flags(image_options *o, flag *to)
@@ -308,14 +458,25 @@ static int own_flags(image_options *o, flag *to)
         {.name = "input",
          .kind = FLAG_STRING,
          .value = &o->input,
-         .meta = "PATH",
+         .choices = "list",
+         .meta = "PATH[,PATH...]",
          .required = 1,
-         .help = "A JPEG or PNG image; of a folder or video its first frame."},
+         .help = "JPEG or PNG images, folders of them; of a video its first frame."},
         {.name = "out",
          .kind = FLAG_STRING,
          .value = &o->out,
          .meta = "DIR",
-         .help = "Where mask_0.png ... and overlay.png go (default: nowhere)."},
+         .help = "Where mask_0.png ... and overlay.png go, of several images DIR/NAME (default: nowhere)."},
+        {.name = "json",
+         .kind = FLAG_STRING,
+         .value = &o->json,
+         .meta = "FILE",
+         .help = "Masks as COCO run lengths with boxes, areas and qualities; - is standard output."},
+        {.name = "boxes",
+         .kind = FLAG_STRING,
+         .value = &o->boxes,
+         .meta = "FILE",
+         .help = "A detector's boxes, a mask for each: COCO JSON, YOLO text or a folder of those."},
         {.name = "dump",
          .kind = FLAG_STRING,
          .value = &o->dump,
@@ -345,21 +506,30 @@ static int image_main(int argc, char **argv)
     if (status == SAM_OK && help)
         return 0;
     int usage = status != SAM_OK;
-    if (status == SAM_OK)
+    o.quiet |= o.json && !strcmp(o.json, "-"); /* standard output is the file */
+    int prompted = o.prompts.json || o.prompts.file.n_objects;
+    if (status == SAM_OK && o.boxes && prompted) {
+        usage = 1;
+        status = fail(&err, SAM_E_ARG, "--boxes and --point, --box, --mask or --prompts exclude each other");
+    } else if (status == SAM_OK && !o.boxes) {
         status = prompt_choice_finish(&o.prompts, &usage, &err);
+    }
     int code = usage ? 2 : 1;
     if (status == SAM_OK)
         code = run_image(&o);
     else
         fprintf(stderr, "sambench image: %s\n", err.text);
     prompt_choice_free(&o.prompts);
+    flags_free(flags, n);
     return code;
 }
 
 const verb verb_image = {
     .name = "image",
-    .summary = "segment one image by clicks and boxes",
-    .examples = "  sambench image --weights sam2.1_hiera_tiny.pt --input truck.jpg --point 500,375 --out out\n"
-                "  sambench image --weights sam2.1_hiera_tiny.pt --input truck.jpg --box 425,600,700,875 --out out\n",
+    .summary = "segment images by clicks, boxes and masks",
+    .examples =
+        "  sambench image --weights sam2.1_hiera_tiny.pt --input truck.jpg --point 500,375 --out out\n"
+        "  sambench image --weights sam2.1_hiera_tiny.pt --input truck.jpg --box 425,600,700,875 --out out\n"
+        "  sambench image --weights sam2.1_hiera_tiny.pt --input photos --boxes detections.json --json masks.json\n",
     .main = image_main,
 };

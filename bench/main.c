@@ -1,5 +1,6 @@
 /* main.c - sambench: finds the verb and calls it. */
 #include "lost_file.h"
+#include "stream_end.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -30,10 +31,8 @@ static void limit_spinning(char **argv)
     execv("/proc/self/exe", argv); /* returns only where it cannot; then threads spin */
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    limit_spinning(argv);
-    lost_file_watch();
     if (argc < 2) {
         print_usage(stderr);
         return 2;
@@ -53,4 +52,16 @@ int main(int argc, char **argv)
     fprintf(stderr, "sambench: there is no verb '%.64s'%s%s%s; `sambench --help` lists them\n", argv[1],
             nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
     return 2;
+}
+
+int main(int argc, char **argv)
+{
+    sam_error err;
+    limit_spinning(argv);
+    lost_file_watch();
+    int code = run(argc, argv);
+    if (stream_end(stdout, "standard output", &err) == SAM_OK)
+        return code;
+    fprintf(stderr, "sambench: %s\n", err.text);
+    return code ? code : 1;
 }

@@ -1,11 +1,13 @@
 /* merge.c - the verb `merge`: the tables of several processes into one, and what is missing or twice, by name. */
 #include "csv.h"
 #include "flags.h"
-#include "folders.h"
+#include "folder_lock.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 #include "results.h"
 #include "run_shard.h"
+#include "text_start.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +47,7 @@ static sam_status add_argument(merge *m, const char *folder, sam_error *err)
     int before = m->n_folders, index, count;
     if (!path_is_folder(folder))
         return fail(err, SAM_E_IO, "%s: is no folder", folder);
-    TRY(listing_read(folder, NULL, &names, err));
+    TRY(listing_scan(folder, NULL, &names, err));
     sam_status status = SAM_OK;
     for (int i = 0; i < names.n && status == SAM_OK; i++) {
         char *path = NULL;
@@ -109,8 +111,13 @@ static sam_status add_row(merge *m, const csv_table *t, int row, const char *fol
 /* Tables must agree in their columns; the first one's are taken. */
 static sam_status open_all(merge *m, const csv_table *first, sam_error *err)
 {
+    static const char *const needed[] = {"video", "object", "model", "status"};
     if (m->opened)
         return SAM_OK;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (csv_column(first, needed[i]) < 0)
+            return fail(err, SAM_E_FORMAT, "%s: has no column '%s': is it cut short, or no table of results?",
+                        first->path, needed[i]);
     char *path = NULL;
     TRY(path_join(&path, m->o->out, m->o->table, err));
     sam_status status = csv_open(&m->all, path, (const char *const *)first->columns, first->n_columns, 0, err);
@@ -154,6 +161,21 @@ static sam_status add_table(merge *m, const char *folder, sam_error *err)
 
 /* ---- what should be there ---- */
 
+/* Names that are not UTF-8 are escaped in JSON (json_text). */
+static int find_escaped(const csv_table *t, const char *const *keys)
+{
+    int found = 0;
+    for (int r = 0; r < t->n_rows && !found && strstr(keys[0], "\\x"); r++) {
+        found = 1;
+        for (int k = 0; k < N_KEYS && found; k++) {
+            json_t *text = json_text(csv_cell(t, r, k));
+            found = text && !strcmp(json_string_value(text), keys[k]);
+            json_decref(text);
+        }
+    }
+    return found;
+}
+
 /* Rows that a shard set out to do; which shard of how many it is goes to *index and *count. */
 static void check_expected(merge *m, const json_t *shard)
 {
@@ -167,7 +189,7 @@ static void check_expected(merge *m, const json_t *shard)
             keys[k] = json_string_value(json_array_get(row, k));
             complete &= keys[k] != NULL;
         }
-        if (complete && csv_find(&m->all, keys, N_KEYS) < 0)
+        if (complete && csv_find(&m->all, keys, N_KEYS) < 0 && !find_escaped(&m->all, keys))
             name_row("missing", keys, "", &m->n_missing);
     }
 }
@@ -179,7 +201,7 @@ static sam_status check_shards(merge *m, sam_error *err)
     for (int f = 0; f < m->n_folders; f++) {
         char *path = NULL;
         TRY(path_join(&path, m->folders[f], SHARD_FILE, err));
-        json_t *shard = json_load_file(path, 0, NULL);
+        json_t *shard = json_read_file(path, 0, NULL);
         free(path);
         int of = (int)json_integer_value(json_object_get(shard, "count"));
         int index = (int)json_integer_value(json_object_get(shard, "index"));
@@ -211,6 +233,7 @@ static sam_status check_shards(merge *m, sam_error *err)
 
 static int merge_all(merge *m, sam_error *err)
 {
+    folder_lock lock = {0};
     sam_status status = SAM_OK;
     for (int f = 0; f < m->n_folders && status == SAM_OK; f++)
         status = add_table(m, m->folders[f], err);
@@ -219,13 +242,14 @@ static int merge_all(merge *m, sam_error *err)
     if (status == SAM_OK && !m->opened)
         status = fail(err, SAM_E_IO, "%s: no %s in it or its shards", m->folders[0], m->o->table);
     if (status == SAM_OK)
-        status = folders_make(m->o->out, err);
+        status = folder_lock_take(&lock, m->o->out, err);
     int bad = m->n_twice || (m->n_missing && !m->o->allow_missing);
     if (status == SAM_OK && !bad) {
         status = csv_save(&m->all, err);
         if (status == SAM_OK)
             printf("%d rows of %d tables: %s\n", m->all.n_rows, m->n_folders, m->all.path);
     }
+    folder_lock_free(&lock);
     if (status != SAM_OK) {
         fprintf(stderr, "sambench merge: %s\n", err->text);
         return 1;

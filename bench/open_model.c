@@ -116,6 +116,27 @@ int session_flags(model_choice *c, flag *to)
     return N_SESSION_FLAGS;
 }
 
+flag history_flag(model_choice *c, int n_frames)
+{
+    c->history = n_frames;
+    return (flag){.name = "history",
+                  .kind = FLAG_INT,
+                  .value = &c->history,
+                  .meta = "N",
+                  .min = 0,
+                  .max = 100000,
+                  .help = n_frames
+                              ? "Keep the memories of N tracked frames to go back to, for a correction there; 0: none, "
+                                "for endless streams (default: 32)."
+                              : "Keep the memories of N tracked frames to go back to, which this verb never does: for "
+                                "the memory that an interactive session takes (default: 0, none)."};
+}
+
+int session_history(const model_choice *c)
+{
+    return c->history ? c->history : -1;
+}
+
 flag frame_flag(model_choice *c)
 {
     return (flag){.name = "frame_format",

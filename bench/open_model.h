@@ -10,6 +10,7 @@ typedef struct model_choice {
     const char *weights, *device, *precision, *cpu_variant;
     int image_px, n_threads;
     int overlap, check_kernels; /* of a session: session_flags */
+    int history;                /* of a session: history_flag; 0: none */
     const char *frame_format;   /* frame_flag; NULL: rgb    */
     int device_index;           /* of several GPUs; no flag sets it */
     size_t mem_limit;           /* of a session; 0: none */
@@ -31,6 +32,11 @@ void model_tuning_cache(const model_choice *c, char *path, size_t n_path);
 
 /* The same for how a session of a video works on a device: room for N_SESSION_FLAGS. */
 int session_flags(model_choice *c, flag *to);
+/* --history, of verbs that track; n_frames unless it is given. */
+flag history_flag(model_choice *c, int n_frames);
+enum { INTERACTIVE_HISTORY = 32 }; /* the library's default: for people who look and go back */
+/* As sam_session_options.history has it. */
+int session_history(const model_choice *c);
 /* --frame_format, of verbs that read videos. */
 flag frame_flag(model_choice *c);
 /* What it asks of a frame source; with needs_rgb frames are looked at, too. */

@@ -28,8 +28,10 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
     sam_session_options opt = {.width_px = o->width,
                                .height_px = o->height,
                                .max_objects = n_objects,
+                               .mode = sam_model_takes(m, SAM_VIDEO) ? SAM_VIDEO : SAM_IMAGE,
                                .mem_limit = mem_limit,
-                               .overlap = o->model.overlap};
+                               .overlap = o->model.overlap,
+                               .history = session_history(&o->model)};
     return sam_session_plan(m, &opt, out, err);
 }
 
@@ -40,6 +42,19 @@ static void print_row(int n_objects, const sam_stats *s, const sam_stats *before
     if (before)
         printf(" %12.1f", (mib(total(s)) - mib(total(before))) / more);
     putchar('\n');
+}
+
+/* What of the state is for going back. */
+static sam_status print_history(const plan_options *o, sam_model *m, sam_error *err)
+{
+    plan_options none = *o;
+    sam_stats with, without;
+    none.model.history = 0;
+    TRY(plan_for(o, m, 1, 0, &with, err));
+    TRY(plan_for(&none, m, 1, 0, &without, err));
+    printf("of each object's state, %.1f MiB are for going back %d frames (--history 0: none)\n",
+           mib(with.state_bytes - without.state_bytes), o->model.history);
+    return SAM_OK;
 }
 
 static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err)
@@ -60,7 +75,7 @@ static sam_status print_plan(const plan_options *o, sam_model *m, sam_error *err
         previous = row;
         n = row == n ? 2 * n : n;
     }
-    return SAM_OK;
+    return o->model.history ? print_history(o, m, err) : SAM_OK;
 }
 
 static sam_status plan(const plan_options *o, sam_model **m, sam_error *err)
@@ -80,7 +95,8 @@ static sam_status plan(const plan_options *o, sam_model **m, sam_error *err)
                                                .height = sized.height,
                                                .n_objects = sized.n_objects,
                                                .max_points = sized.max_points,
-                                               .max_prompted_frames = sized.max_prompted_frames},
+                                               .max_prompted_frames = sized.max_prompted_frames,
+                                               .history = session_history(&sized.model)},
                             &sized.model, err);
     TRY(model_open("plan", &o->model, o->max_points, o->max_prompted_frames, m, err));
     TRY(print_plan(&sized, *m, err));
@@ -159,6 +175,7 @@ static int plan_main(int argc, char **argv)
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
+    flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
     n += own_flags(&o, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);

@@ -4,6 +4,7 @@
  * since that costs time of its own. */
 #include "csv.h"
 #include "external_tool.h"
+#include "folder_lock.h"
 #include "folders.h"
 #include "interrupt.h"
 #include "machine.h"
@@ -173,11 +174,14 @@ static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ra
 static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
 {
     profile_files files = {0};
+    folder_lock lock = {0};
     nvtx ranges;
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
     nvtx_open(&ranges);
-    sam_status status = machine_write(o->w.out_dir, err);
+    sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
+    if (status == SAM_OK)
+        status = machine_write(o->w.out_dir, err);
     if (status == SAM_OK)
         status = profile_files_open(&files, o->w.out_dir, err);
     for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++) {
@@ -196,6 +200,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
                "https://ui.perfetto.dev)\n",
                o->w.out_dir);
     profile_files_close(&files);
+    folder_lock_free(&lock);
     return status;
 }
 

@@ -70,6 +70,8 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     /* The folder compared with the baseline is the first one. */
     if (status == SAM_OK && o->baseline)
         status = report_compare(&d, d.n_folders - 1, 0, o->limit_percent / 100, o->limit_score, &changes, err);
+    if (d.n_unreadable)
+        fprintf(stderr, "sambench report: %d files of frames are left out: %s\n", d.n_unreadable, d.unreadable.text);
     if (status == SAM_OK) {
         n_wrong = o->baseline ? judge(o, &d, &changes) : 0;
         const report_page page = {.title = o->title,
@@ -85,7 +87,7 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     if (status == SAM_OK) {
         printf("%d row%s of %d folder%s: %s\n", d.n_rows, d.n_rows == 1 ? "" : "s", d.n_folders,
                d.n_folders == 1 ? "" : "s", o->out);
-        code = o->fail_on_regression && n_wrong ? 1 : 0;
+        code = (o->fail_on_regression && n_wrong) || d.n_unreadable ? 1 : 0;
     } else {
         fprintf(stderr, "sambench report: %s\n", err->text);
     }

@@ -3,7 +3,7 @@
  * Models are the outer loop, so that one is open at a time, and once: all ways of prompting it, videos and objects share
  * it. A failing object gets a row that says why, and the run goes on. */
 #include "dataset_root.h"
-#include "folders.h"
+#include "folder_lock.h"
 #include "interrupt.h"
 #include "machine.h"
 #include "object_pass.h"
@@ -12,6 +12,7 @@
 #include "run_shard.h"
 #include "summary.h"
 #include "test_mode.h"
+#include "weights_mark.h"
 #include "weights_search.h"
 
 #include <math.h>
@@ -39,6 +40,7 @@ typedef struct run {
     run_shard share;
     char *shard_dir; /* storage of out_dir where there are several shards */
     results table;
+    folder_lock lock; /* of out_dir */
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
     int n_failed, device_said;
@@ -140,8 +142,17 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
                                           {"frame_format", model_frame_format(&o->model)}};
-    int renamed;
-    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, o->resume, &renamed, err));
+    char marks[MAX_MODELS][WEIGHTS_MARK_BYTES];
+    setting weights[MAX_MODELS];
+    int renamed, n_weights = 0;
+    for (int i = 0; i < r->n_checkpoints; i++) {
+        if (!r->checkpoints[i].weights)
+            continue;
+        TRY(weights_mark(r->checkpoints[i].weights, marks[n_weights], err));
+        weights[n_weights] = (setting){r->checkpoints[i].name, marks[n_weights]};
+        n_weights++;
+    }
+    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err));
     if (renamed)
         fprintf(stderr, "sambench run: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->out_dir, RESULTS_PREVIOUS);
@@ -361,13 +372,14 @@ static int finish(run *r)
 }
 
 /* The default is in the data set's folder, which may be one to read only. */
-static sam_status make_out_dir(const run_options *o, sam_error *err)
+static sam_status make_out_dir(folder_lock *l, const run_options *o, sam_error *err)
 {
     sam_error why;
-    sam_status status = folders_make(o->out_dir, &why);
+    sam_status status = folder_lock_take(l, o->out_dir, &why);
     return status == SAM_OK
                ? SAM_OK
-               : fail(err, status, "%s%s", why.text, o->default_out_dir ? "; name another folder with --out_dir" : "");
+               : fail(err, status, "%s%s", why.text,
+                      o->default_out_dir && status == SAM_E_IO ? "; name another folder with --out_dir" : "");
 }
 
 /* Of several processes each has its own folder and, where there are GPUs, its own of them. */
@@ -403,7 +415,7 @@ static sam_status set_up(run *r, sam_error *err)
                          MODELS_AND_BASELINES, &r->models, err));
     TRY(find_shard(r, err));
     TRY(open_split(r, err)); /* first: a mistyped name does not become a folder */
-    TRY(make_out_dir(&r->options, err));
+    TRY(make_out_dir(&r->lock, &r->options, err));
     TRY(find_weights(r, err));
     TRY(divide(r, err));
     TRY(open_table(r, err));
@@ -421,6 +433,7 @@ static void run_free(run *r)
     free(r->split_dir);
     free(r->shard_dir);
     run_shard_free(&r->share);
+    folder_lock_free(&r->lock);
 }
 
 static int run_main(int argc, char **argv)

@@ -1,8 +1,10 @@
 /* atomic_file.c - see atomic_file.h. */
 #include "atomic_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,25 +46,75 @@ static void sync_folder_of(char *path)
     close(fd);
 }
 
+enum { MAX_TEMPORARIES = 100 };
+
+int atomic_file_temporary(const char *path, char **temporary)
+{
+    size_t n = strlen(path) + 48;
+    int fd = -1;
+    *temporary = malloc(n);
+    if (!*temporary)
+        return -1;
+    for (int i = 0; i < MAX_TEMPORARIES && fd < 0;
+         i++) { /* another thread, or a process of another machine, may have it */
+        snprintf(*temporary, n, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (fd < 0) {
+        int why = errno;
+        free(*temporary);
+        *temporary = NULL;
+        errno = why;
+    }
+    return fd;
+}
+
+/* The process in a name that ends in .PID.N.tmp; 0: it is no such name. */
+static long process_of(const char *name)
+{
+    static const char end[] = ".tmp";
+    size_t n = strlen(name), n_end = sizeof end - 1;
+    if (n < n_end || strcmp(name + n - n_end, end))
+        return 0;
+    size_t at = n - n_end, dots = 0;
+    while (at > 0 && dots < 2) {
+        at--;
+        if (name[at] == '.')
+            dots++;
+        else if (name[at] < '0' || name[at] > '9')
+            return 0;
+    }
+    return dots == 2 && at > 0 ? strtol(name + at + 1, NULL, 10) : 0;
+}
+
+void atomic_file_sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        struct stat st;
+        long pid = process_of(e->d_name);
+        if (pid > 0 && kill((pid_t)pid, 0) && errno == ESRCH &&
+            !fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 sam_status atomic_file_write(const char *path, const void *bytes, size_t n_bytes, sam_error *err)
 {
     struct stat st;
+    char *temporary = NULL;
     int in_place = !stat(path, &st) && !S_ISREG(st.st_mode);
-    size_t n_path = strlen(path);
-    char *temporary = malloc(n_path + 5);
-    if (!temporary)
-        return fail(err, SAM_E_MEMORY, "%s: out of memory", path);
-    memcpy(temporary, path, n_path);
-    memcpy(temporary + n_path, ".tmp", 5);
-
-    int fd =
-        in_place ? open(path, O_WRONLY | O_CLOEXEC) : open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = in_place ? open(path, O_WRONLY | O_CLOEXEC) : atomic_file_temporary(path, &temporary);
     int failed = fd < 0 ? errno : write_and_close(fd, bytes, n_bytes, !in_place);
     if (!failed && !in_place && rename(temporary, path))
         failed = errno;
-    if (failed && !in_place && fd >= 0)
+    if (failed && temporary)
         unlink(temporary);
-    if (!failed && !in_place)
+    if (!failed && temporary)
         sync_folder_of(temporary);
     free(temporary);
     if (failed)

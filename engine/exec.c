@@ -183,29 +183,29 @@ static void *address(const program *p, const weights *w, int id, char *scratch, 
     }
 }
 
-/* The tensor of value `id` with its address; a pool's rows are those of all objects. */
+/* The tensor of value `id` with its address; a pool's rows are those of the session. */
 static void place(const program *p, const weights *w, const states *s, tensor *t, int id, char *scratch,
-                  void *const *state, int max_objects)
+                  void *const *state, int max_objects, int more_slots)
 {
     const value *v = &p->c->g.values[id];
     if (!id)
         return;
     t->data = address(p, w, id, scratch, state);
     if (v->storage == IN_STATE && s->def[v->index].pool)
-        t->rows = v->t.rows * max_objects;
+        t->rows = (int)pool_rows(&s->def[v->index], max_objects, more_slots);
 }
 
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
-                        int max_objects, void *stream, sam_error *err)
+                        int max_objects, int more_slots, void *stream, sam_error *err)
 {
     const graph *g = &p->c->g;
     for (int i = 0; i < g->n_nodes; i++) {
         const node *n = &g->nodes[i];
         tensor *in = p->tensors + (size_t)i * PER_NODE, *out = in + OP_MAX_IN;
         for (int k = 0; k < OP_MAX_IN; k++)
-            place(p, w, s, &in[k], n->in[k], scratch, state, max_objects);
+            place(p, w, s, &in[k], n->in[k], scratch, state, max_objects, more_slots);
         for (int k = 0; k < OP_MAX_OUT; k++)
-            place(p, w, s, &out[k], n->out[k], scratch, state, max_objects);
+            place(p, w, s, &out[k], n->out[k], scratch, state, max_objects, more_slots);
         p->calls[i].scratch = scratch + p->offset[g->n_values + i];
         p->calls[i].stream = stream;
         const char *wrong = p->c->b->api->bind(p->c->b, n->op, &p->calls[i], &p->bound[i]);

@@ -31,9 +31,10 @@ typedef struct program {
 
 /* Plans the scratch of `c` for max_objects: p->scratch_bytes is what the arena must hold. */
 sam_status program_plan(program *p, const compiled *c, int max_objects, sam_error *err);
-/* Fills in addresses and lets operators take what they need. `state` has one address per state of `s`. */
+/* Fills in addresses and lets operators take what they need. `state` has one address per state of `s`; pools have
+ * more_slots slots beyond those they were declared with. */
 sam_status program_bind(program *p, const weights *w, const states *s, char *scratch, void *const *state,
-                        int max_objects, void *stream, sam_error *err);
+                        int max_objects, int more_slots, void *stream, sam_error *err);
 /* Runs each kind of bound work once, for one object: oneDNN builds some of its code, and the thread pool its threads, on
  * first use, and keeps them. Inputs are whatever is there; outputs, states among them, are written. */
 sam_status program_warm(const program *p, sam_error *err);

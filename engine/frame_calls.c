@@ -34,8 +34,8 @@ static void find_counts(counts *c, const graph *g, const states *s)
         c->id[k] = -1;
     for (int i = 0; i < g->n_nodes; i++)
         if (g->nodes[i].op == OP_memory_gather) {
-            c->id[N_KEYS] = g->nodes[i].out[2];
-            c->id[N_ROTATED] = g->nodes[i].out[3];
+            c->id[N_KEYS] = g->nodes[i].out[GATHER_N_KEYS];
+            c->id[N_ROTATED] = g->nodes[i].out[GATHER_N_ROTATED];
         }
     for (int v = 1; v < g->n_values; v++)
         if (g->values[v].storage == IN_STATE && !strcmp(s->def[g->values[v].index].name, "n_tokens"))
@@ -64,7 +64,7 @@ static void visit_node(const program *p, int i, const counts *counted, int n_obj
     call.in = in;
     frame_call seen = {.graph = g->name,
                        .op = def->name,
-                       .name = g->values[n->out[0]].name,
+                       .name = g->values[n->out[RESULT]].name,
                        .id = n->op,
                        .n_objects = n_objects,
                        .call = &call};

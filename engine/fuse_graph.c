@@ -18,7 +18,7 @@ int n_consumers(const graph *g, int id)
 node *producer(const graph *g, int id)
 {
     for (int i = 0; id && i < g->n_nodes; i++)
-        if (g->nodes[i].out[0] == id)
+        if (g->nodes[i].out[RESULT] == id)
             return &g->nodes[i];
     return NULL;
 }
@@ -41,15 +41,16 @@ void remove_node(graph *g, const node *n)
 /* Node `into` becomes `from` computing into's result; `from` disappears. */
 void merge(graph *g, node *into, node *from)
 {
-    int result = into->out[0];
+    int result = into->out[RESULT];
     *into = *from;
-    into->out[0] = result;
+    into->out[RESULT] = result;
     remove_node(g, from);
 }
 
 int is_plain_linear(const node *n)
 {
-    return n && n->op == OP_linear && n->attr.act == ACT_NONE && !n->in[3] && !n->in[4] && !n->attr.groups;
+    return n && n->op == OP_linear && n->attr.act == ACT_NONE && !n->in[LINEAR_RESIDUAL] && !n->in[LINEAR_TURNS] &&
+           !n->attr.groups;
 }
 
 int producer_index(const graph *g, int id)

@@ -12,6 +12,12 @@ node *only_for_me(const graph *g, int id, op_id op); /* the `op` computing `id`,
 int is_hidden(const graph *g, int id);               /* scratch that no tap asks for */
 int is_plain_linear(const node *n);                  /* x w^T + b and no more */
 
+/* Of a sum or product, the other of SUM_X and SUM_Y. */
+static inline int other_side(int side)
+{
+    return SUM_X + SUM_Y - side;
+}
+
 void remove_node(graph *g, const node *n);
 void merge(graph *g, node *into, node *from); /* `into` becomes `from` computing into's result; `from` disappears */
 void replace_uses(graph *g, int id, int by);

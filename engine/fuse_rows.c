@@ -81,8 +81,8 @@ int fuse_constant(builder *b, int i)
 {
     graph *g = b->g;
     const node *n = &g->nodes[i];
-    int n_in = n->op == OP_concat_rows ? 2 : n->op == OP_cast ? 1 : 0;
-    if (!n_in || !is_hidden(g, n->out[0]))
+    int n_in = n->op == OP_concat_rows ? CONCAT_INPUTS : n->op == OP_cast ? ONLY_INPUTS : 0;
+    if (!n_in || !is_hidden(g, n->out[RESULT]))
         return 0;
     derive how = {.fill = stack_rows, .n_src = n_in, .args = {n_in}};
     for (int k = 0; k < n_in; k++) {
@@ -90,11 +90,11 @@ int fuse_constant(builder *b, int i)
             return 0;
         how.src[k] = entry_f32(b, n->in[k]);
     }
-    tensor t = g->values[n->out[0]].t;
+    tensor t = g->values[n->out[RESULT]].t;
     int id = folded(b, "rows", t.type, t.rows, t.cols, how);
     if (!id)
         return 0;
-    replace_uses(g, g->nodes[i].out[0], id);
+    replace_uses(g, g->nodes[i].out[RESULT], id);
     remove_node(g, &g->nodes[i]);
     return 1;
 }
@@ -117,13 +117,13 @@ static void through_product(float *out, const float *const *in, const tensor *sh
         }
 }
 
-/* The constant operand [R, C] of sum n: 0 or 1; -1: there is none. Only y is scaled. */
+/* The constant operand [R, C] of sum n: SUM_X or SUM_Y; -1: there is none. Only y is scaled. */
 static int constant_side(const graph *g, const node *n)
 {
-    for (int side = 1; side >= 0; side--) {
-        const tensor *t = &g->values[n->in[side]].t, *other = &g->values[n->in[1 - side]].t;
-        if (is_weight(g, n->in[side]) && !is_weight(g, n->in[1 - side]) && t->rows > 1 && t->rows == other->rows &&
-            (side == 1 || n->attr.scale == 1.0f))
+    for (int side = SUM_Y; side >= SUM_X; side--) {
+        const tensor *t = &g->values[n->in[side]].t, *other = &g->values[n->in[other_side(side)]].t;
+        if (is_weight(g, n->in[side]) && !is_weight(g, n->in[other_side(side)]) && t->rows > 1 &&
+            t->rows == other->rows && (side == SUM_Y || n->attr.scale == 1.0f))
             return side;
     }
     return -1;
@@ -133,26 +133,26 @@ static int constant_side(const graph *g, const node *n)
 int fuse_constant_sum(builder *b, int i)
 {
     graph *g = b->g;
-    node *n = &g->nodes[i], *sum = is_plain_linear(n) ? producer(g, n->in[0]) : NULL;
-    if (!sum || sum->op != OP_add || !is_hidden(g, sum->out[0]))
+    node *n = &g->nodes[i], *sum = is_plain_linear(n) ? producer(g, n->in[LINEAR_X]) : NULL;
+    if (!sum || sum->op != OP_add || !is_hidden(g, sum->out[RESULT]))
         return 0;
     int side = constant_side(g, sum);
-    const tensor *x = side < 0 ? NULL : &g->values[sum->in[1 - side]].t;
-    if (!x || x->type != g->values[sum->out[0]].t.type || x->n != g->values[sum->out[0]].t.n)
+    const tensor *x = side < 0 ? NULL : &g->values[sum->in[other_side(side)]].t;
+    if (!x || x->type != g->values[sum->out[RESULT]].t.type || x->n != g->values[sum->out[RESULT]].t.n)
         return 0;
     for (int j = 0; j < g->n_nodes; j++)
         for (int k = 0; k < OP_MAX_IN; k++)
-            if (g->nodes[j].in[k] == sum->out[0] && (k || !is_plain_linear(&g->nodes[j])))
+            if (g->nodes[j].in[k] == sum->out[RESULT] && (k != LINEAR_X || !is_plain_linear(&g->nodes[j])))
                 return 0;
-    derive how = {.fill = through_product, .n_src = 2, .args = {side == 1 ? sum->attr.scale : 1}};
+    derive how = {.fill = through_product, .n_src = 2, .args = {side == SUM_Y ? sum->attr.scale : 1}};
     how.src[0] = entry_f32(b, sum->in[side]);
-    how.src[1] = entry_f32(b, n->in[1]);
-    int rows = x->rows, from = sum->in[1 - side];
-    int id = folded(b, "through", b->act, rows, g->values[n->in[1]].t.rows, how);
+    how.src[1] = entry_f32(b, n->in[LINEAR_W]);
+    int rows = x->rows, from = sum->in[other_side(side)];
+    int id = folded(b, "through", b->act, rows, g->values[n->in[LINEAR_W]].t.rows, how);
     if (!id)
         return 0;
-    n->in[0] = from;
-    n->in[3] = id;
+    n->in[LINEAR_X] = from;
+    n->in[LINEAR_RESIDUAL] = id;
     return 1;
 }
 
@@ -161,7 +161,7 @@ int fuse_constant_sum(builder *b, int i)
 static const node *slice_of(const graph *g, int id)
 {
     const node *p = producer(g, id);
-    return p && p->op == OP_slice_rows && g->values[p->in[0]].t.type == g->values[id].t.type ? p : NULL;
+    return p && p->op == OP_slice_rows && g->values[p->in[ONLY_X]].t.type == g->values[id].t.type ? p : NULL;
 }
 
 /* A slice of a slice, of everything, or two that lie side by side and are put together. */
@@ -170,29 +170,29 @@ int fuse_slices(builder *b, int i)
     graph *g = b->g;
     node *n = &g->nodes[i];
     if (n->op == OP_slice_rows) {
-        const node *inner = slice_of(g, n->in[0]);
+        const node *inner = slice_of(g, n->in[ONLY_X]);
         if (inner) {
             n->attr.first += inner->attr.first;
-            n->in[0] = inner->in[0];
+            n->in[ONLY_X] = inner->in[ONLY_X];
             return 1;
         }
-        const tensor *x = &g->values[n->in[0]].t, *y = &g->values[n->out[0]].t;
-        if (x->rows != y->rows || x->type != y->type || !is_hidden(g, n->out[0]))
+        const tensor *x = &g->values[n->in[ONLY_X]].t, *y = &g->values[n->out[RESULT]].t;
+        if (x->rows != y->rows || x->type != y->type || !is_hidden(g, n->out[RESULT]))
             return 0;
-        replace_uses(g, n->out[0], n->in[0]);
+        replace_uses(g, n->out[RESULT], n->in[ONLY_X]);
         remove_node(g, n);
         return 1;
     }
     if (n->op != OP_concat_rows)
         return 0;
-    const node *first = slice_of(g, n->in[0]), *second = slice_of(g, n->in[1]);
-    if (!first || !second || first->in[0] != second->in[0] ||
+    const node *first = slice_of(g, n->in[CONCAT_A]), *second = slice_of(g, n->in[CONCAT_B]);
+    if (!first || !second || first->in[ONLY_X] != second->in[ONLY_X] ||
         first->attr.first + first->attr.count != second->attr.first ||
-        g->values[n->out[0]].t.type != g->values[n->in[0]].t.type)
+        g->values[n->out[RESULT]].t.type != g->values[n->in[CONCAT_A]].t.type)
         return 0;
     op_attr a = {.first = first->attr.first, .count = first->attr.count + second->attr.count};
-    int from = first->in[0];
-    *n = (node){.op = OP_slice_rows, .in = {from}, .out = {n->out[0]}, .attr = a};
+    int from = first->in[ONLY_X];
+    *n = (node){.op = OP_slice_rows, .in = {from}, .out = {n->out[RESULT]}, .attr = a};
     return 1;
 }
 
@@ -203,16 +203,17 @@ int fuse_slices(builder *b, int i)
 /* The slice of one row that linear n multiplies. */
 static const node *row_of_product(const graph *g, const node *n)
 {
-    int takes = n->op == OP_linear && !n->in[3] && !n->in[4] && !n->attr.groups && is_weight(g, n->in[1]);
-    const node *s = takes ? slice_of(g, n->in[0]) : NULL;
+    int takes = n->op == OP_linear && !n->in[LINEAR_RESIDUAL] && !n->in[LINEAR_TURNS] && !n->attr.groups &&
+                is_weight(g, n->in[LINEAR_W]);
+    const node *s = takes ? slice_of(g, n->in[LINEAR_X]) : NULL;
     return s && s->attr.count == 1 ? s : NULL;
 }
 
 static int same_kind(const graph *g, const node *a, const node *b)
 {
-    const tensor *wa = &g->values[a->in[1]].t, *wb = &g->values[b->in[1]].t;
-    return wa->rows == wb->rows && wa->cols == wb->cols && wa->type == wb->type && !a->in[2] == !b->in[2] &&
-           !memcmp(&a->attr, &b->attr, sizeof a->attr);
+    const tensor *wa = &g->values[a->in[LINEAR_W]].t, *wb = &g->values[b->in[LINEAR_W]].t;
+    return wa->rows == wb->rows && wa->cols == wb->cols && wa->type == wb->type &&
+           !a->in[LINEAR_BIAS] == !b->in[LINEAR_BIAS] && !memcmp(&a->attr, &b->attr, sizeof a->attr);
 }
 
 /* The product of row `row` of `base` that is like n; -1. */
@@ -220,7 +221,7 @@ static int product_of_row(const graph *g, const node *n, int base, int row)
 {
     for (int j = 0; j < g->n_nodes; j++) {
         const node *s = row_of_product(g, &g->nodes[j]);
-        if (s && s->in[0] == base && s->attr.first == row && same_kind(g, n, &g->nodes[j]))
+        if (s && s->in[ONLY_X] == base && s->attr.first == row && same_kind(g, n, &g->nodes[j]))
             return j;
     }
     return -1;
@@ -236,13 +237,13 @@ int fuse_row_groups(builder *b, int i)
     int members[MAX_GROUPS], count = 0, at = i;
     if (!s)
         return 0;
-    int base = s->in[0], row = s->attr.first, has_bias = n->in[2] != 0;
+    int base = s->in[ONLY_X], row = s->attr.first, has_bias = n->in[LINEAR_BIAS] != 0;
     while (row > 0 && s->attr.first - row < MAX_GROUPS - 1 && product_of_row(g, n, base, row - 1) >= 0)
         row--;
     while (count < MAX_GROUPS && (members[count] = product_of_row(g, n, base, row + count)) >= 0)
         count++;
     if (count == 1) {
-        n->in[0] = base;
+        n->in[LINEAR_X] = base;
         n->attr.groups = 1;
         n->attr.first = row;
         return 1;
@@ -251,22 +252,24 @@ int fuse_row_groups(builder *b, int i)
     for (int k = 0; k < count; k++) {
         const node *m = &g->nodes[members[k]];
         at = members[k] < at ? members[k] : at;
-        w.src[k] = entry_f32(b, m->in[1]);
-        bias.src[k] = has_bias ? entry_of(b, m->in[2]) : 0;
+        w.src[k] = entry_f32(b, m->in[LINEAR_W]);
+        bias.src[k] = has_bias ? entry_of(b, m->in[LINEAR_BIAS]) : 0;
     }
-    tensor wt = g->values[n->in[1]].t;
+    tensor wt = g->values[n->in[LINEAR_W]].t;
     op_attr a = n->attr;
     a.groups = count;
     a.first = row;
-    val in[3] = {{base}};
-    in[1].id = folded(b, "rows", wt.type, count * wt.rows, wt.cols, w);
-    in[2].id = has_bias ? folded(b, "columns", DT_F32, 1, count * wt.rows, bias) : 0;
-    val y = apply(b, OP_linear, in, 3, a); /* may move the nodes */
+    val in[LINEAR_INPUTS] = {[LINEAR_X] = {base}};
+    in[LINEAR_W].id = folded(b, "rows", wt.type, count * wt.rows, wt.cols, w);
+    in[LINEAR_BIAS].id = has_bias ? folded(b, "columns", DT_F32, 1, count * wt.rows, bias) : 0;
+    val y = apply(b, OP_linear, in, LINEAR_INPUTS, a); /* may move the nodes */
     if (b->err.status != SAM_OK)
         return 0;
     for (int k = 0; k < count; k++)
-        g->nodes[members[k]] = (node){
-            .op = OP_slice_rows, .in = {y.id}, .out = {g->nodes[members[k]].out[0]}, .attr = {.first = k, .count = 1}};
+        g->nodes[members[k]] = (node){.op = OP_slice_rows,
+                                      .in = {y.id},
+                                      .out = {g->nodes[members[k]].out[RESULT]},
+                                      .attr = {.first = k, .count = 1}};
     move_last_node(g, at);
     return 1;
 }

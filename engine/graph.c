@@ -112,7 +112,8 @@ val table(builder *b, const char *name, dtype type, int rows, int cols, derive h
     return new_value(b, (value){.name = "", .storage = IN_WEIGHT, .t = b->w->entry[index].t, .index = index});
 }
 
-enum { PLAIN, POOL, CONTROL };
+/* What a state is: a control, or of as many slots. */
+enum { CONTROL = -1, PLAIN = 0 };
 
 static int state_index(builder *b, const char *name, tensor t, int kind)
 {
@@ -122,7 +123,7 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
             continue;
         tensor have = s->def[i].t;
         if (have.n != t.n || have.rows != t.rows || have.cols != t.cols || have.type != t.type ||
-            s->def[i].pool != (kind == POOL)) {
+            s->def[i].pool != (kind > 0 ? kind : 0)) {
             int same = have.n == t.n && have.rows == t.rows && have.cols == t.cols;
             fail(&b->err, SAM_E_ARG, "graph %s: state %s is [%d, %d, %d] here and [%d, %d, %d]%s elsewhere", b->g->name,
                  name, t.n, t.rows, t.cols, have.n, have.rows, have.cols, same ? " of another type or pooling" : "");
@@ -135,7 +136,7 @@ static int state_index(builder *b, const char *name, tensor t, int kind)
         return -1;
     }
     state_def *d = &s->def[s->count];
-    *d = (state_def){.t = t, .pool = kind == POOL, .control = kind == CONTROL};
+    *d = (state_def){.t = t, .pool = kind > 0 ? kind : 0, .control = kind == CONTROL};
     snprintf(d->name, sizeof d->name, "%s", name);
     return s->count++;
 }
@@ -155,9 +156,9 @@ val state(builder *b, const char *name, int n, int rows, int cols, dtype type)
     return state_value(b, name, (tensor){.type = type, .n = n, .rows = rows, .cols = cols}, PLAIN);
 }
 
-val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type)
+val state_pool(builder *b, const char *name, int n_slots, int rows_per_slot, int cols, dtype type)
 {
-    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = rows_per_object, .cols = cols}, POOL);
+    return state_value(b, name, (tensor){.type = type, .n = 1, .rows = n_slots * rows_per_slot, .cols = cols}, n_slots);
 }
 
 val control(builder *b, const char *name, int rows, int cols, dtype type)
@@ -199,8 +200,9 @@ val output(builder *b, val v, const char *name, int n)
 
 void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type)
 {
-    val y = apply(b, OP_scatter_rows, (val[]){x, slot}, 2, (op_attr){.count = n_slots, .type = type});
-    become_state(b, y, pool, 1, POOL);
+    val y = apply(b, OP_scatter_rows, (val[]){[SCATTER_X] = x, [SCATTER_SLOT] = slot}, SCATTER_INPUTS,
+                  (op_attr){.count = n_slots, .type = type});
+    become_state(b, y, pool, 1, n_slots);
 }
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
@@ -258,30 +260,41 @@ val apply(builder *b, op_id op, const val *in, int n_in, op_attr a)
     return first;
 }
 
+val output_of(const builder *b, val v, int which)
+{
+    for (int i = 0; v.id && i < b->g->n_nodes; i++)
+        if (b->g->nodes[i].out[0] == v.id)
+            return (val){b->g->nodes[i].out[which]};
+    return no_val();
+}
+
 /* ---- operators as a model's text writes them ---------------------------------------------------------------------- */
 
 val linear(builder *b, val x, int out, scope s)
 {
     val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
-    return apply(b, OP_linear, (val[]){x, w, weight_vector(b, s, "bias", out)}, 3, (op_attr){0});
+    val in[LINEAR_INPUTS] = {[LINEAR_X] = x, [LINEAR_W] = w, [LINEAR_BIAS] = weight_vector(b, s, "bias", out)};
+    return apply(b, OP_linear, in, LINEAR_INPUTS, (op_attr){0});
 }
 
 val linear_no_bias(builder *b, val x, int out, scope s)
 {
     val w = weight_matrix(b, s, "weight", out, shape_of(b, x).cols);
-    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+    return apply(b, OP_linear, (val[LINEAR_INPUTS]){[LINEAR_X] = x, [LINEAR_W] = w}, LINEAR_INPUTS, (op_attr){0});
 }
 
 val linear_rows(builder *b, val x, int first, int out, int all, scope s)
 {
     val w = weight_value(b, s, "weight", all, first, out, shape_of(b, x).cols, b->matrix);
-    return apply(b, OP_linear, (val[]){x, w}, 2, (op_attr){0});
+    return apply(b, OP_linear, (val[LINEAR_INPUTS]){[LINEAR_X] = x, [LINEAR_W] = w}, LINEAR_INPUTS, (op_attr){0});
 }
 
 static val convolution(builder *b, val x, val bias, op_attr a, int out, scope s)
 {
     int cols = a.groups > 0 ? shape_of(b, x).cols / a.groups * a.kernel * a.kernel : 0; /* 0: x failed, its width too */
-    return apply(b, OP_conv2d, (val[]){x, weight_matrix(b, s, "weight", out, cols), bias}, 3, a);
+    val weight = weight_matrix(b, s, "weight", out, cols);
+    val in[CONV2D_INPUTS] = {[CONV2D_X] = x, [CONV2D_W] = weight, [CONV2D_BIAS] = bias};
+    return apply(b, OP_conv2d, in, CONV2D_INPUTS, a);
 }
 
 val conv2d(builder *b, val x, int h, int w, int out, int kernel, int stride, int pad, int groups, scope s)
@@ -325,15 +338,18 @@ val conv_transpose_2x2(builder *b, val x, int h, int w, int out, scope s)
                      (derive){.fill = taps_first, .n_src = 1, .src = {src_weight}, .args = {out}});
     val bias4 = table(b, at(s, "bias(taps)").path, DT_F32, 1, 4 * out,
                       (derive){.fill = repeat_4, .n_src = 1, .src = {src_bias}});
-    val y = apply(b, OP_linear, (val[]){x, taps, bias4}, 3, (op_attr){0});
+    val in[LINEAR_INPUTS] = {[LINEAR_X] = x, [LINEAR_W] = taps, [LINEAR_BIAS] = bias4};
+    val y = apply(b, OP_linear, in, LINEAR_INPUTS, (op_attr){0});
     return apply(b, OP_pixel_shuffle, &y, 1, (op_attr){.h = h, .w = w});
 }
 
 val layernorm(builder *b, val x, float eps, scope s)
 {
     int c = shape_of(b, x).cols;
-    val in[] = {x, weight_vector(b, s, "weight", c), weight_vector(b, s, "bias", c)};
-    return apply(b, OP_layernorm, in, 3, (op_attr){.eps = eps});
+    val in[LAYERNORM_INPUTS] = {[LAYERNORM_X] = x,
+                                [LAYERNORM_GAIN] = weight_vector(b, s, "weight", c),
+                                [LAYERNORM_BIAS] = weight_vector(b, s, "bias", c)};
+    return apply(b, OP_layernorm, in, LAYERNORM_INPUTS, (op_attr){.eps = eps});
 }
 
 val add(builder *b, val x, val y)
@@ -364,14 +380,15 @@ static float head_scale(const builder *b, val q, int heads)
 
 val attention(builder *b, val q, val k, val v, val n_keys, int heads)
 {
-    return apply(b, OP_attention, (val[]){q, k, v, n_keys}, 4,
-                 (op_attr){.heads = heads, .scale = head_scale(b, q, heads)});
+    return apply(b, OP_attention,
+                 (val[]){[ATTENTION_Q] = q, [ATTENTION_K] = k, [ATTENTION_V] = v, [ATTENTION_N_KEYS] = n_keys},
+                 ATTENTION_INPUTS, (op_attr){.heads = heads, .scale = head_scale(b, q, heads)});
 }
 
 val attention_groups(builder *b, val q, val k, val v, int heads, int groups)
 {
-    return apply(b, OP_attention, (val[]){q, k, v}, 3,
-                 (op_attr){.heads = heads, .groups = groups, .scale = head_scale(b, q, heads)});
+    return apply(b, OP_attention, (val[ATTENTION_INPUTS]){[ATTENTION_Q] = q, [ATTENTION_K] = k, [ATTENTION_V] = v},
+                 ATTENTION_INPUTS, (op_attr){.heads = heads, .groups = groups, .scale = head_scale(b, q, heads)});
 }
 
 val concat_rows(builder *b, val x, val y)

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "op.h"
+#include "operands.h"
 #include "weights.h"
 
 /* A value of a graph; {0} is "none", for optional inputs. */
@@ -48,9 +49,16 @@ typedef struct graph {
 typedef struct state_def {
     char name[40];
     tensor t;    /* n: 1 or N_OBJECTS */
-    int pool;    /* 1: rows are per object: a session with N objects has N * rows, still n = 1 */
+    int pool;    /* slots per object, 0: no pool. t.rows are those of one object with so many slots; a session has
+                    more objects and may have more slots (pool_rows), still n = 1 */
     int control; /* 1: written by the host before graphs run: prompts, indices, counts         */
 } state_def;
+
+/* Rows of a pool for n_objects with more_slots slots beyond those it was declared with. */
+static inline int64_t pool_rows(const state_def *d, int n_objects, int more_slots)
+{
+    return (int64_t)(d->t.rows / d->pool) * (d->pool + more_slots) * n_objects;
+}
 
 #define MAX_STATES 64
 typedef struct states {
@@ -84,7 +92,7 @@ val weight_vector(builder *b, scope s, const char *leaf, int count);        /* [
 val weight_rows(builder *b, scope s, const char *leaf, int rows, int cols); /* [rows, cols] f32: embeddings    */
 val table(builder *b, const char *name, dtype type, int rows, int cols, derive how); /* computed at open            */
 val state(builder *b, const char *name, int n, int rows, int cols, dtype type);
-val state_pool(builder *b, const char *name, int rows_per_object, int cols, dtype type);
+val state_pool(builder *b, const char *name, int n_slots, int rows_per_slot, int cols, dtype type);
 val control(builder *b, const char *name, int rows, int cols, dtype type); /* per object */
 val no_val(void);
 tensor shape_of(const builder *b, val v);
@@ -95,8 +103,10 @@ val output(builder *b, val v, const char *name, int n);
 /* x, of this graph, goes to the slots `slot` [1,1] of a pool of n_slots per object. */
 void output_to_pool(builder *b, val x, val slot, const char *pool, int n_slots, dtype type);
 
-/* Any operator. Missing inputs are no_val(). Returns the first output; further ones are +1, +2. */
+/* Any operator; inputs by their names in operands.h, missing ones are no_val(). Returns the first output. */
 val apply(builder *b, op_id op, const val *in, int n_in, op_attr a);
+/* Another output of the operator whose first output is v, by its name: output_of(b, mem, GATHER_KEY). */
+val output_of(const builder *b, val v, int which);
 
 /* The operators as a model's text writes them. Weights are fetched by scope: "<s>.weight", "<s>.bias". */
 val linear(builder *b, val x, int out, scope s);

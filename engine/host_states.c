@@ -12,14 +12,15 @@ typedef struct row {
     const char *name;
     state_kind kind;
     dtype type;
-    int rows, cols;
+    int rows, cols, slots;
 } row;
 
 static row row_of(host_state_id id, const model_size *z)
 {
     const row rows[] = {
-#define CONTROL(t, n, r, c)  {#n, CONTROLS, T_##t, r, c},
-#define STATE(k, t, n, r, c) {#n, k, T_##t, r, c},
+#define CONTROL(t, n, r, c)       {#n, CONTROLS, T_##t, r, c, 0},
+#define STATE(k, t, n, r, c)      {#n, k, T_##t, r, c, 0},
+#define POOL_STATE(t, n, s, r, c) {#n, POOL, T_##t, r, c, s},
 #include "host_states.def"
 #undef CONTROL
 #undef STATE
@@ -34,7 +35,7 @@ val host_state(builder *b, const model_size *z, host_state_id id)
     case CONTROLS:
         return control(b, r.name, r.rows, r.cols, r.type);
     case POOL:
-        return state_pool(b, r.name, r.rows, r.cols, r.type);
+        return state_pool(b, r.name, r.slots, r.rows, r.cols, r.type);
     default:
         return state(b, r.name, r.kind == OBJECT ? N_OBJECTS : 1, r.rows, r.cols, r.type);
     }
@@ -50,10 +51,10 @@ val result(builder *b, const model_size *z, val v, host_state_id id)
     return output(b, v, r.name, r.kind == OBJECT ? N_OBJECTS : 1);
 }
 
-void result_to_pool(builder *b, const model_size *z, val v, host_state_id slot, host_state_id pool, int n_slots)
+void result_to_pool(builder *b, const model_size *z, val v, host_state_id slot, host_state_id pool)
 {
     const row r = row_of(pool, z);
-    output_to_pool(b, v, host_state(b, z, slot), r.name, n_slots, r.type);
+    output_to_pool(b, v, host_state(b, z, slot), r.name, r.slots, r.type);
 }
 
 void host_states_find(session_controls *controls, session_states *states,

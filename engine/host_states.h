@@ -40,8 +40,8 @@ val host_state(builder *b, const model_size *z, host_state_id id);
 /* v, computed by this graph, is the state from now on. A value shared by all objects may become a state of each in a graph
  * that only runs for one. */
 val result(builder *b, const model_size *z, val v, host_state_id id);
-/* v goes to the slots `slot` of a pool of n_slots for each object. */
-void result_to_pool(builder *b, const model_size *z, val v, host_state_id slot, host_state_id pool, int n_slots);
+/* v goes to the slots `slot` of a pool. */
+void result_to_pool(builder *b, const model_size *z, val v, host_state_id slot, host_state_id pool);
 
 /* Addresses by name: find(user, name) gives each one's, host address of a control, else the backend's; or NULL. */
 void host_states_find(session_controls *controls, session_states *states,

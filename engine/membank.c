@@ -1,5 +1,6 @@
 #include "membank.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 void bank_init(membank *b, bank_size size, bank_entry *storage)
@@ -10,23 +11,51 @@ void bank_init(membank *b, bank_size size, bank_entry *storage)
 void bank_clear(membank *b)
 {
     b->n_entries = 0;
+    b->forgotten.n = 0;
+}
+
+static bank_entry *find(const membank *b, int64_t frame, int pending)
+{
+    for (int i = 0; i < b->n_entries; i++)
+        if (b->entry[i].frame == frame && b->entry[i].pending == pending)
+            return &b->entry[i];
+    return NULL;
 }
 
 bank_entry *bank_find(const membank *b, int64_t frame)
 {
-    for (int i = 0; i < b->n_entries; i++)
-        if (b->entry[i].frame == frame)
-            return &b->entry[i];
-    return NULL;
+    return find(b, frame, 0);
+}
+
+bank_entry *bank_latest(const membank *b, int64_t frame)
+{
+    bank_entry *e = find(b, frame, 1);
+    return e ? e : find(b, frame, 0);
+}
+
+/* 1: a pending result of a conditioning frame that has another in effect: not one more frame. */
+static int is_another(const membank *b, const bank_entry *e)
+{
+    const bank_entry *in_effect = e->pending ? find(b, e->frame, 0) : NULL;
+    return in_effect && in_effect->prompted;
 }
 
 int bank_prompted(const membank *b)
 {
     int n = 0;
     for (int i = 0; i < b->n_entries; i++)
-        n += b->entry[i].prompted;
+        n += b->entry[i].prompted && !is_another(b, &b->entry[i]);
     return n;
 }
+
+tracked_way bank_tracked(const membank *b, int64_t frame)
+{
+    const bank_entry *e = bank_find(b, frame);
+    const frame_run *run = runs_find(&b->forgotten, frame);
+    return e ? e->tracked : run ? (tracked_way)run->tag : NOT_TRACKED;
+}
+
+/* ---- room --------------------------------------------------------------------------------------------------------- */
 
 static int64_t distance(int64_t a, int64_t b)
 {
@@ -43,8 +72,8 @@ static int guarded(const membank *b, const bank_entry *e, int reach)
     return first != INT64_MAX && e->frame > first && e->frame - first <= reach;
 }
 
-/* The entry whose slot (or pointer) is least needed from `frame` on: not prompted, not guarded, furthest away. Guarded
- * ones go only when nothing else is left. */
+/* The entry whose slot (or pointer) is least needed from `frame` on: neither prompted, pending nor guarded, furthest away.
+ * Guarded ones go only when nothing else is left. */
 static bank_entry *victim(const membank *b, int64_t frame, int pointers)
 {
     bank_entry *best = NULL;
@@ -52,7 +81,7 @@ static bank_entry *victim(const membank *b, int64_t frame, int pointers)
     int reach = pointers ? b->size.recent_pointers : b->size.recent;
     for (int i = 0; i < b->n_entries; i++) {
         bank_entry *e = &b->entry[i];
-        if (e->prompted || e->frame == frame || (!pointers && e->slot < 0))
+        if (e->prompted || e->pending || e->frame == frame || (!pointers && e->slot < 0))
             continue;
         int g = guarded(b, e, reach);
         if (!best || g < best_guarded ||
@@ -83,9 +112,9 @@ static int take_slot(membank *b, int64_t frame)
     if (s >= 0)
         return s;
     bank_entry *v = victim(b, frame, 0);
-    s = v ? v->slot : -1;
-    if (v)
-        v->slot = -1;
+    assert(v);
+    s = v->slot;
+    v->slot = -1;
     return s;
 }
 
@@ -95,30 +124,79 @@ static int take_pointer_slot(membank *b, int64_t frame)
     if (s >= 0)
         return s;
     bank_entry *v = victim(b, frame, 1);
-    if (!v)
-        return -1;
+    assert(v);
     s = v->pointer_slot;
+    runs_add(&b->forgotten, v->frame, v->tracked);
     *v = b->entry[--b->n_entries];
     return s;
 }
 
-bank_entry *bank_store(membank *b, int64_t frame, int prompted)
+/* The entry of `frame`, pending or in effect, with a slot and a pointer slot. */
+static bank_entry *entry_for(membank *b, int64_t frame, int pending)
 {
-    bank_entry *e = bank_find(b, frame);
-    if (prompted && !(e && e->prompted) && bank_prompted(b) >= b->size.max_prompted)
-        return NULL;
+    bank_entry *e = find(b, frame, pending);
     if (!e) {
         int pointer_slot = take_pointer_slot(b, frame);
-        if (pointer_slot < 0)
-            return NULL;
+        tracked_way tracked = bank_tracked(b, frame);
         e = &b->entry[b->n_entries++];
-        *e = (bank_entry){.frame = frame, .slot = -1, .pointer_slot = pointer_slot};
+        *e = (bank_entry){
+            .frame = frame, .pending = pending, .slot = -1, .pointer_slot = pointer_slot, .tracked = tracked};
     }
-    e->prompted |= prompted;
     if (e->slot < 0)
         e->slot = take_slot(b, frame);
-    return e->slot < 0 ? NULL : e;
+    return e;
 }
+
+/* ---- prompts and tracking ----------------------------------------------------------------------------------------- */
+
+bank_room bank_room_for(const membank *b, int64_t frame, int prompted)
+{
+    const bank_entry *e = bank_latest(b, frame);
+    int n_pending = 0;
+    if (e && e->pending)
+        return BANK_ROOM;
+    if (prompted && !(e && e->prompted))
+        return bank_prompted(b) < b->size.max_prompted ? BANK_ROOM : BANK_TOO_MANY_PROMPTED;
+    for (int i = 0; i < b->n_entries; i++)
+        n_pending += b->entry[i].pending && (!b->entry[i].prompted || is_another(b, &b->entry[i]));
+    return n_pending < b->size.max_pending ? BANK_ROOM : BANK_TOO_MANY_PENDING;
+}
+
+bank_entry *bank_propose(membank *b, int64_t frame, int prompted)
+{
+    bank_entry *e = entry_for(b, frame, 1);
+    e->prompted = prompted;
+    return e;
+}
+
+static void drop(membank *b, bank_entry *e)
+{
+    *e = b->entry[--b->n_entries];
+}
+
+void bank_commit(membank *b)
+{
+    for (int i = 0; i < b->n_entries; i++) {
+        bank_entry p = b->entry[i], *in_effect = bank_find(b, p.frame);
+        if (!p.pending)
+            continue;
+        b->entry[i].pending = 0;
+        if (!in_effect)
+            continue;
+        /* Either way an entry goes, and another takes its place in the list: look again from the start. */
+        drop(b, in_effect->prompted && !p.prompted ? &b->entry[i] : in_effect);
+        i = -1;
+    }
+}
+
+bank_entry *bank_track(membank *b, int64_t frame, tracked_way way)
+{
+    bank_entry *e = entry_for(b, frame, 0);
+    e->tracked = way;
+    return e;
+}
+
+/* ---- what a frame attends to -------------------------------------------------------------------------------------- */
 
 static void select_memory(bank_selection *out, const bank_entry *e, int age)
 {
@@ -138,31 +216,43 @@ static int within(int64_t frame, int64_t sign, int64_t back)
     return sign > 0 ? frame <= INT64_MAX - back : frame >= back;
 }
 
+/* The tracked frame `at`, if it is kept; notes what is lost. */
+static const bank_entry *tracked_entry(const membank *b, int64_t at, bank_selection *out)
+{
+    const bank_entry *e = bank_find(b, at);
+    out->incomplete |= e ? e->incomplete : runs_find(&b->forgotten, at) != NULL;
+    return e && !e->prompted ? e : NULL;
+}
+
 void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames, bank_selection *out)
 {
     int64_t sign = reverse ? 1 : -1;
     int64_t reach = b->size.recent_pointers; /* max_obj_ptrs - 1, less in a video of fewer frames */
     if (n_frames > 0 && n_frames - 1 < reach)
         reach = n_frames - 1;
-    out->n_memories = out->n_pointers = 0;
+    out->n_memories = out->n_pointers = out->incomplete = 0;
 
-    /* Prompted frames count even when they lie ahead; their pointers only once they lie behind. */
+    /* Prompted frames count even when they lie ahead, and the frame itself when it is corrected; their pointers only once
+     * they lie behind. */
     for (int i = 0; i < b->n_entries; i++) {
         const bank_entry *e = &b->entry[i];
-        if (!e->prompted || e->frame == frame)
+        if (!e->prompted || e->pending)
             continue;
+        out->incomplete |= e->incomplete;
         select_memory(out, e, b->size.recent);
         if (reverse ? e->frame >= frame : e->frame <= frame)
             select_pointer(out, e, frame, reach);
     }
     for (int64_t back = 1; back <= b->size.recent && within(frame, sign, back); back++) {
-        const bank_entry *e = bank_find(b, frame + sign * back);
-        if (e && !e->prompted && e->slot >= 0)
+        const bank_entry *e = tracked_entry(b, frame + sign * back, out);
+        if (e && e->slot >= 0)
             select_memory(out, e, (int)back - 1);
+        else if (e)
+            out->incomplete = 1;
     }
     for (int64_t back = 1; back <= reach && within(frame, sign, back); back++) {
-        const bank_entry *e = bank_find(b, frame + sign * back);
-        if (e && !e->prompted)
+        const bank_entry *e = tracked_entry(b, frame + sign * back, out);
+        if (e)
             select_pointer(out, e, frame, reach);
     }
 }

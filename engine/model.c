@@ -1,8 +1,9 @@
 #include "model.h"
 
+#include "finite.h"
 #include "fuse.h"
+#include "physical_cores.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static sam_status fill_options(sam_model *m, const sam_model_options *opt, int i
     o->image_px = o->image_px ? o->image_px : image_px;
     o->max_points = o->max_points ? o->max_points : DEFAULT_MAX_POINTS;
     o->max_prompted_frames = o->max_prompted_frames ? o->max_prompted_frames : DEFAULT_MAX_PROMPTED;
-    o->n_threads = o->n_threads ? o->n_threads : omp_get_num_procs();
+    o->n_threads = o->n_threads ? o->n_threads : physical_cores("/sys");
     if (o->image_px < 64 || o->image_px > 4096 || o->image_px % 32)
         return fail(err, SAM_E_ARG, "image size %d: expected a multiple of 32 from 64 to 4096", o->image_px);
     if (o->max_points < 1 || o->max_points > 1000 || o->max_prompted_frames < 1 || o->max_prompted_frames > 1000)
@@ -117,6 +118,7 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(build_graphs(m, err));
     TRY(read_absent_pointer(m, err));
     TRY(weights_check(&m->w, err));
+    TRY(tensors_check_finite(m->path, m->file.tensors, m->file.n_tensors, err));
     for (int id = 0; id < m->p->n_graphs; id++)
         if (m->graphs[id].g.name)
             TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
@@ -182,6 +184,11 @@ const char *sam_model_name(const sam_model *m)
 const char *sam_model_libraries(sam_model *m)
 {
     return m ? device_libraries_text(m->b->libraries) : "";
+}
+
+int sam_model_takes(const sam_model *m, sam_mode mode)
+{
+    return m->p->modes >> mode & 1;
 }
 
 int sam_model_image_px(const sam_model *m)

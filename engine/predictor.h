@@ -24,10 +24,10 @@ typedef struct model_size {
 
     int memory_tokens, memory_width;     /* of one frame's memory                                  */
     int recent;                          /* frames attended beside prompted ones                   */
-    int max_frames, bank_slots;          /* memories attended; kept, per object                    */
+    int max_frames, bank_slots;          /* memories attended; kept, per object, without history   */
     int pointer_width;                   /* of an object's pointer                                 */
     int recent_pointers;                 /* attended beside those of prompted frames               */
-    int max_pointers, pointer_slots;     /* pointers attended; kept, per object                    */
+    int max_pointers, pointer_slots;     /* pointers attended; kept, per object, without history   */
     int steady_keys, steady_memory_keys; /* rows that memory attention reads of a full bank; of those, memories' */
 } model_size;
 

@@ -6,6 +6,8 @@
 
 #include "safetensors.h"
 
+#include "atomic_file.h"
+#include "json_build.h"
 #include "mapped_file.h"
 
 #include <errno.h>
@@ -199,6 +201,16 @@ static sam_status read_header(const char *path, json_t *header, const uint8_t *d
     return SAM_OK;
 }
 
+/* What a server sends in place of a file begins with a tag. */
+static int is_page(const char *bytes, size_t n)
+{
+    size_t at = 0;
+    while (at < n && strchr(" \t\r\n", bytes[at]) && bytes[at])
+        at++;
+    return at + 1 < n && bytes[at] == '<' &&
+           (bytes[at + 1] == '!' || bytes[at + 1] == 'h' || bytes[at + 1] == 'H' || bytes[at + 1] == '?');
+}
+
 static sam_status parse(const char *path, st_file *f, sam_error *err)
 {
     uint64_t n;
@@ -206,6 +218,9 @@ static sam_status parse(const char *path, st_file *f, sam_error *err)
         return fail(err, SAM_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", path, f->map_bytes);
     memcpy(&n, f->map, LENGTH_SIZE);
     size_t rest = f->map_bytes - LENGTH_SIZE;
+    if (is_page(f->map, f->map_bytes))
+        return fail(err, SAM_E_FORMAT,
+                    "%s: is a web page, no weights: a download that was refused or moved; get it again", path);
     if (n > HEADER_MAX || n > rest)
         return fail(err, SAM_E_FORMAT,
                     "%s: not a safetensors file, or cut short: header of %llu bytes in a file of %zu", path,
@@ -283,7 +298,7 @@ static json_t *header_entry(const st_tensor *t, size_t at)
 {
     json_t *shape = json_array();
     for (int d = 0; d < t->n_dims; d++)
-        json_array_append_new(shape, json_integer(t->shape[d]));
+        json_add(&shape, json_integer(t->shape[d]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", st_dtype_name(t->dtype), "shape", shape, "data_offsets",
                      (json_int_t)at, (json_int_t)(at + t->n_bytes));
 }
@@ -351,23 +366,11 @@ static int write_content(int fd, const char *header, const st_tensor *tensors, s
 static sam_status write_file(const char *path, const char *header, const st_tensor *tensors, size_t n_tensors,
                              sam_error *err)
 {
-    size_t room = strlen(path) + 32;
-    char *temporary = malloc(room);
-    if (!temporary)
-        return fail(err, SAM_E_MEMORY, "%s: no memory", path);
-    int fd = -1;
-    for (int i = 0; i < 100; i++) { /* the name is free unless this process is writing the same file elsewhere */
-        snprintf(temporary, room, "%s.%ld.%d.tmp", path, (long)getpid(), i);
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
-            break;
-    }
+    char *temporary;
+    int fd = atomic_file_temporary(path, &temporary);
+    if (fd < 0)
+        return fail(err, SAM_E_IO, "%s: cannot write: %s", path, strerror(errno));
     sam_status status = SAM_OK;
-    if (fd < 0) {
-        status = fail(err, SAM_E_IO, "%s: cannot write: %s", path, strerror(errno));
-        free(temporary);
-        return status;
-    }
     int written = write_content(fd, header, tensors, n_tensors), why = errno;
     if (close(fd) != 0 && written == 0) {
         written = -1;

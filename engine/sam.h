@@ -44,7 +44,7 @@ typedef enum sam_status {
     SAM_OK = 0,
     SAM_E_ARG,    /* argument outside its contract                          */
     SAM_E_STATE,  /* right call, wrong moment: e.g. track before any prompt */
-    SAM_E_FULL,   /* more objects, points or prompted frames than the session was opened for */
+    SAM_E_FULL,   /* more objects, points, prompted or corrected frames than the session was opened for */
     SAM_E_IO,     /* file missing, unreadable or not writable               */
     SAM_E_FORMAT, /* readable, but not what this build understands          */
     SAM_E_MEMORY, /* allocation refused; only from *_open                   */
@@ -91,11 +91,12 @@ int sam_model_image_px(const sam_model *m);
 const char *sam_model_libraries(sam_model *m);
 
 typedef enum sam_mode { SAM_VIDEO = 0, SAM_IMAGE = 1 } sam_mode;
+int sam_model_takes(const sam_model *m, sam_mode mode); /* 1: sessions of this mode open; SAM v1 takes images only */
 
 typedef struct sam_session_options {
     int width_px, height_px; /* of every frame; required                                             */
     sam_mode mode;           /* images are resized and prompted as the official image predictor does */
-    int max_objects;         /* default 1                                                            */
+    int max_objects;         /* default 1; image mode: prompt sets of one sam_image_predict          */
     int n_frames;            /* length of the video if known; 0: a stream. SAM 2.1 scales the age of object
                                  pointers by it below 16 frames, so scoring a short file needs it;
                                  frames from n_frames on are then refused                             */
@@ -108,8 +109,12 @@ typedef struct sam_session_options {
                                  is not there: sam_stats.overlap says what it is                      */
     int prepared_frames;     /* 1: for sam_prepare_frame and frames of SAM_PREPARED_F16; small frames' staging is
                                 then as large as the network's input                                 */
-    int check_kernels;       /* 1: wait after each operator, so that an error of the device names it; slow */
-    size_t mem_limit;        /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
+    int history; /* tracked frames behind (or ahead of) the current one to which one can go back, in video mode, and
+                                get what the official predictor gives, which keeps all; default 32. -1: none, for streams
+                                in which nobody goes back. Takes a frame's memory and logits for each and object, 769 KiB
+                                at 1024 px (EdgeTAM 321); sam_mask.incomplete says when it was not enough */
+    int check_kernels; /* 1: wait after each operator, so that an error of the device names it; slow */
+    size_t mem_limit;  /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err);
@@ -163,12 +168,12 @@ typedef struct sam_box {
     float x0_px, y0_px, x1_px, y1_px;
 } sam_box;
 
-/* What is asked of one object on one frame. A mask excludes points and box. */
+/* What is asked of one object on one frame. In video mode a mask excludes points and box. */
 typedef struct sam_prompt_set {
     const sam_point *points;
     int n_points;
     const sam_box *box;  /* replaces earlier prompts of this object on this frame */
-    const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object; video mode */
+    const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object          */
     size_t mask_row_bytes;
     const float *logits; /* as sam_mask.logits of an earlier prediction, which it refines; image mode */
     int single_mask;     /* 1: one mask even for an ambiguous prompt (multimask off)  */
@@ -177,7 +182,10 @@ typedef struct sam_prompt_set {
 
 /* Predicts `object` on the current frame from its prompts: those given now and, unless `replace`, those given before
  * on this frame. A new object id is added. On a frame the object has not been tracked through, the result is a
- * prompted ("conditioning") frame; on one that has, it is a correction. The mask can be read at once. */
+ * prompted ("conditioning") frame; on one that has, it is a correction, which looks at memory the way the frame was tracked.
+ * The mask can be read at once; for other frames the result counts from the next sam_track on. As in the official
+ * predictor, a correction of a prompted frame that has been tracked is only shown: tracking goes on from the prompted
+ * result. And a corrected frame that is tracked again is computed anew: track on from the frame after it. */
 sam_status sam_prompt(sam_session *s, int32_t object, const sam_prompt_set *p, sam_error *err);
 
 /* Predicts every object on the current frame from memory. Objects prompted on this frame keep that result. */
@@ -199,18 +207,23 @@ typedef struct sam_mask {
     const float *pointer; /* [n_pointer] f32 object pointer (video mode)                              */
     int n_pointer;        /* 256 in the published models                                              */
     float iou;            /* predicted quality                                                        */
-    float presence;       /* object score logit; > 0: the object is visible in this frame             */
+    float presence;       /* object score logit; > 0: the object is visible in this frame; 0 of a model
+                             that has none (SAM v1) */
     int prompted;         /* 1: a prompted ("conditioning") frame of this object; corrections are not */
+    int incomplete; /* 1: not what the official predictor gives. This mask, or one that it follows from, was predicted
+                             without memories that the session no longer has: see sam_session_options.history */
 } sam_mask;
 sam_status sam_get_mask(sam_session *s, int32_t object, sam_mask *out, sam_error *err);
 
 /* As bytes: `to` [height_px, row_bytes] u8 becomes 0 or 1 in the first width_px of each row. */
 void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes);
 
-/* Image mode: the decoder's masks for one prompt on the current frame; 1 mask, or 3 unless p->single_mask. Unlike in
- * video mode, where an ambiguous prompt is resolved by the model, all are returned: best predicted quality is up to
- * the caller. `masks` has room for 3; `*n_masks` is set. */
-sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err);
+/* Image mode: the decoder's masks for n prompt sets on the current frame, 1 to max_objects of them, decoded in one batch. Any
+ * mix of points, box and a mask or previous logits, which the decoder refines. Set i has n_masks[i] masks from masks[3 * i] on:
+ * 1, or 3 unless p[i].single_mask. Unlike in video mode, where an ambiguous prompt is resolved by the model, all are returned:
+ * best predicted quality is up to the caller. `masks` has room for 3 * n, `n_masks` for n. */
+sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam_mask *masks, int *n_masks,
+                             sam_error *err);
 
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */

@@ -15,6 +15,8 @@ static size_t aligned(size_t bytes)
     return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
 }
 
+enum { DEFAULT_HISTORY = 32, MAX_HISTORY = 100000 };
+
 /* How much of the square input the frame covers: segment_anything/utils/transforms.py, get_preprocess_shape. */
 static void cover_input(sam_session *s)
 {
@@ -39,7 +41,7 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
     o->overlap = o->overlap && o->mode == SAM_VIDEO && !s->b->api->host_memory;
     if (o->width_px < 1 || o->height_px < 1 || o->width_px > 32768 || o->height_px > 32768)
         return fail(err, SAM_E_ARG, "frame size %d x %d: expected 1 to 32768 a side", o->width_px, o->height_px);
-    if (o->max_objects < 1 || o->max_objects > 1024)
+    if (o->max_objects < 1 || o->max_objects > SESSION_OBJECTS)
         return fail(err, SAM_E_ARG, "max_objects %d: expected 1 to 1024", o->max_objects);
     if (o->mode != SAM_VIDEO && o->mode != SAM_IMAGE)
         return fail(err, SAM_E_ARG, "mode %d: expected SAM_VIDEO or SAM_IMAGE", (int)o->mode);
@@ -50,6 +52,10 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
                     s->m->name, s->m->title);
     if (o->n_frames < 0)
         return fail(err, SAM_E_ARG, "n_frames %d: expected the length of the video, or 0", o->n_frames);
+    if (o->history < -1 || o->history > MAX_HISTORY)
+        return fail(err, SAM_E_ARG, "history %d: expected up to %d frames, 0 for %d, or -1 for none", o->history,
+                    MAX_HISTORY, DEFAULT_HISTORY);
+    o->history = o->mode != SAM_VIDEO || o->history < 0 ? 0 : o->history ? o->history : DEFAULT_HISTORY;
     if (o->fill_hole_area == 0)
         o->fill_hole_area = o->mode == SAM_VIDEO ? 8 : 0;
     if (o->fill_hole_area < 0)
@@ -60,13 +66,39 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
 
 /* ---- the plan ----------------------------------------------------------------------------------------------------- */
 
+/* Without history the model's slots are enough for one pass and its corrections, one at a time. With it frames stay, and
+ * several corrections may wait for tracking, at first in slots of their own. */
+static sam_status plan_bank(sam_session *s, sam_error *err)
+{
+    const model_size *z = &s->m->size;
+    int history = s->opt.history, prompted = s->m->options.max_prompted_frames;
+    s->more_slots = history + (history < prompted ? history : prompted);
+    s->n_records = prompted + history + 1;
+    s->bank = (bank_size){.max_prompted = prompted,
+                          .max_pending = 1 + history,
+                          .slots = z->bank_slots + s->more_slots,
+                          .pointer_slots = z->pointer_slots + s->more_slots,
+                          .recent = z->recent,
+                          .recent_pointers = z->recent_pointers};
+    for (int i = 0; i < s->m->s.count; i++) {
+        const state_def *d = &s->m->s.def[i];
+        if (d->pool && pool_rows(d, s->opt.max_objects, s->more_slots) > INT32_MAX)
+            return fail(err, SAM_E_ARG,
+                        "%d objects with a history of %d frames: more rows of memory than can be counted; ask for less",
+                        s->opt.max_objects, history);
+    }
+    return SAM_OK;
+}
+
 static size_t state_tensor_bytes(const sam_session *s, int i)
 {
     const state_def *d = &s->m->s.def[i];
     tensor t = d->t;
     if (!s->uses[i])
         return 0;
-    t.n = t.n == N_OBJECTS || d->pool ? s->opt.max_objects : 1;
+    t.n = t.n == N_OBJECTS ? s->opt.max_objects : 1;
+    if (d->pool)
+        t.rows = (int)pool_rows(d, s->opt.max_objects, s->more_slots);
     return aligned(tensor_bytes(&t));
 }
 
@@ -86,26 +118,19 @@ static void *carve(carver *c, size_t bytes)
 
 static void carve_object(sam_session *s, object *o, packed_mask *mask, carver *c)
 {
-    const model_size *z = &s->m->size;
-    const sam_model_options *mo = &s->m->options;
     int mirrored = !s->b->api->host_memory;
-    bank_size size = {.max_prompted = mo->max_prompted_frames,
-                      .slots = z->bank_slots,
-                      .pointer_slots = z->pointer_slots,
-                      .recent = z->recent,
-                      .recent_pointers = z->recent_pointers};
-    bank_entry *entries = carve(c, (size_t)z->pointer_slots * sizeof *entries);
-    prompt_record *prompts = carve(c, (size_t)mo->max_prompted_frames * sizeof *prompts);
-    for (int i = 0; i < mo->max_prompted_frames; i++) {
-        sam_point *points = carve(c, (size_t)(mo->max_points + 2) * sizeof *points);
+    bank_entry *entries = carve(c, (size_t)s->bank.pointer_slots * sizeof *entries);
+    prompt_record *prompts = carve(c, (size_t)s->n_records * sizeof *prompts);
+    for (int i = 0; i < s->n_records; i++) {
+        sam_point *points = carve(c, (size_t)(s->m->options.max_points + 2) * sizeof *points);
         if (prompts)
             prompts[i] = (prompt_record){.points = points};
     }
     float *logits = mirrored ? carve(c, low_res_count(s) * sizeof *logits) : NULL;
-    float *pointer = mirrored ? carve(c, (size_t)z->pointer_width * sizeof *pointer) : NULL;
+    float *pointer = mirrored ? carve(c, (size_t)s->m->size.pointer_width * sizeof *pointer) : NULL;
     if (o) {
         *o = (object){.prompts = prompts, .mask = mask, .logits_mirror = logits, .pointer_mirror = pointer};
-        bank_init(&o->bank, size, entries);
+        bank_init(&o->bank, s->bank, entries);
     }
 }
 
@@ -114,7 +139,7 @@ static void carve_host(sam_session *s, carver *c)
     size_t frame = (size_t)s->opt.width_px * (size_t)s->opt.height_px, n = (size_t)s->opt.max_objects;
     size_t side = (size_t)s->m->size.side_px, mask_bytes = packed_mask_bytes(s->opt.width_px, s->opt.height_px);
     int video = s->opt.mode == SAM_VIDEO, low = s->m->size.low_px;
-    size_t n_masks = video ? n : 3;
+    size_t n_masks = video ? n : 3 * n;
     if (!s->b->api->host_memory)
         s->control_block = carve(c, s->control_bytes);
     char *masks = carve(c, n_masks * mask_bytes);
@@ -122,15 +147,15 @@ static void carve_host(sam_session *s, carver *c)
     for (size_t i = 0; i < n; i++)
         carve_object(s, s->objects ? &s->objects[i] : NULL, masks && video ? (void *)(masks + i * mask_bytes) : NULL,
                      c);
+    s->image_masks = carve(c, video ? 0 : n_masks * sizeof *s->image_masks);
     for (size_t i = 0; i < n_masks && masks && !video; i++)
         s->image_masks[i] = (void *)(masks + i * mask_bytes);
-    s->host_scores = carve(c, (2 * n + 4) * sizeof(float));
-    s->plane = carve(c, (video ? 1 : 3) * low_res_count(s) * sizeof(float));
+    s->host_scores = carve(c, 6 * n * sizeof(float));
+    s->plane = carve(c, (video ? 1 : 3 * n) * low_res_count(s) * sizeof(float));
+    s->mask_logits = carve(c, video ? 0 : n * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
-    if (video) {
-        s->video_mask = carve(c, frame * sizeof(float));
-        s->mask_image = carve(c, side * side * sizeof(float));
-    }
+    s->video_mask = carve(c, frame * sizeof(float));
+    s->mask_image = carve(c, side * side * sizeof(float));
 }
 
 static image_sizes picture_sizes(const sam_session *s)
@@ -144,7 +169,7 @@ static image_sizes picture_sizes(const sam_session *s)
                          .covered_down = s->n_covered[1],
                          .masks_by_input = rule->fit == FIT_LONGEST_SIDE,
                          .low_px = s->m->size.low_px,
-                         .max_masks = video ? s->opt.max_objects : 3,
+                         .max_masks = (video ? 1 : 3) * s->opt.max_objects,
                          .to_input = rule->resize,
                          .no_overlap = video && s->opt.no_overlap,
                          .prepared = s->opt.prepared_frames,
@@ -157,9 +182,7 @@ static image_sizes picture_sizes(const sam_session *s)
 static size_t mask_prompt_bytes(const sam_session *s)
 {
     int side = s->m->size.side_px, low = s->m->size.low_px;
-    if (s->opt.mode != SAM_VIDEO)
-        return 0;
-    return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, side, side, 0) +
+    return resample_bytes(RESAMPLE_ANTIALIAS, s->opt.width_px, s->opt.height_px, s->n_covered[0], s->n_covered[1], 0) +
            resample_bytes(RESAMPLE_ANTIALIAS, side, side, low, low, 0);
 }
 
@@ -208,6 +231,7 @@ static void note_states(sam_session *s, const graph *g)
 static sam_status plan(sam_session *s, sam_error *err)
 {
     sam_model *m = s->m;
+    TRY(plan_bank(s, err));
     for (int id = 0; id < m->p->n_graphs; id++) {
         program *p = &s->programs[id];
         if (!predictor_runs(m->p, s->opt.mode, id))
@@ -281,9 +305,7 @@ static sam_status open_pictures(sam_session *s, sam_error *err)
     int side = s->m->size.side_px, low = s->m->size.low_px, w = s->opt.width_px, h = s->opt.height_px;
     image_sizes sizes = picture_sizes(s);
     TRY(s->b->api->images_open(s->b, &sizes, &s->pictures, err));
-    if (s->opt.mode != SAM_VIDEO)
-        return SAM_OK;
-    s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, side, side);
+    s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, s->n_covered[0], s->n_covered[1]);
     s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, low, low);
     if (!s->mask_to_image || !s->mask_to_low_res)
         return fail(err, SAM_E_MEMORY, "no memory to resize %d x %d masks", w, h);
@@ -314,7 +336,7 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
         int encoder = id == session_encoder(s);
         char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
         TRY(program_bind(&s->programs[id], &s->m->w, &s->m->s, scratch, encoder ? ahead : s->state, s->opt.max_objects,
-                         encoder ? s->encode_stream : s->stream, err));
+                         s->more_slots, encoder ? s->encode_stream : s->stream, err));
     }
     return SAM_OK;
 }
@@ -335,9 +357,8 @@ void session_forget_object(const sam_session *s, object *o)
 {
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
-    o->tracked[SAM_FORWARD] = o->tracked[SAM_REVERSE] = (frame_range){1, 0};
-    o->direction = SAM_FORWARD;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++)
+    o->lost_clicks.n = 0;
+    for (int k = 0; k < s->n_records; k++)
         o->prompts[k].in_use = 0;
 }
 

@@ -13,20 +13,14 @@ typedef struct prompt_record {
     sam_point *points; /* max_points + 2; labels 2 and 3 are box corners and come first */
 } prompt_record;
 
-/* Frames passed over in one direction; from > to: none. */
-typedef struct frame_range {
-    int64_t from, to;
-} frame_range;
-
 typedef struct object {
     int in_use;
     int32_t id;
     membank bank;
-    prompt_record *prompts;  /* max_prompted_frames */
-    frame_range tracked[2];  /* by sam_direction    */
-    sam_direction direction; /* of the last tracking */
+    prompt_record *prompts; /* n_records of the session */
+    frame_runs lost_clicks; /* frames whose record made room for another's */
     /* The result on the current frame; logits and pointer are read back with it. */
-    int has_result, prompted;
+    int has_result, prompted, incomplete;
     float iou, score;
     const float *logits, *pointer;
     packed_mask *mask;    /* of the frame's size, host; those of all objects are neighbours */
@@ -59,6 +53,8 @@ typedef struct encoder_output {
 } encoder_output;
 enum { MAX_ENCODER_OUTPUTS = 8 };
 
+enum { SESSION_OBJECTS = 1024 };
+
 struct sam_session {
     sam_model *m;
     sam_session_options opt; /* defaults filled in */
@@ -83,16 +79,20 @@ struct sam_session {
     char *host_arena;
     char *control_block; /* host side of the controls */
     size_t control_bytes, state_bytes, scratch_bytes, encode_scratch_bytes, host_bytes, picture_bytes;
+    bank_size bank;     /* of each object */
+    int more_slots;     /* of the pools, for history: beyond the model's */
+    int n_records;      /* prompts remembered per object */
     object *objects;    /* max_objects */
-    float *plane;       /* [L, L] logits on the host, [3, L, L] in image mode             */
-    float *host_scores; /* [max_objects, 2]: scores, then IoUs                           */
+    float *plane;       /* [L, L] logits on the host; image mode: [max_objects, 3, L, L] */
+    float *host_scores; /* [max_objects] scores, then IoUs; image mode: then [max_objects, 4] IoUs of all masks */
     void *components_scratch;
-    resample *mask_to_image;     /* mask prompt -> S x S            */
-    resample *mask_to_low_res;   /* S x S -> L x L, antialiased     */
-    float *video_mask;           /* [width * height] of a mask prompt */
-    float *mask_image;           /* [S, S] of a mask prompt           */
-    packed_mask *image_masks[3]; /* image mode: those returned */
-    int64_t frame;               /* current frame; has_frame says whether there is one */
+    resample *mask_to_image;   /* mask prompt -> S x S            */
+    resample *mask_to_low_res; /* S x S -> L x L, antialiased     */
+    float *video_mask;         /* [width * height] of a mask prompt */
+    float *mask_image;         /* [S, S] of a mask prompt           */
+    float *mask_logits;        /* image mode: [max_objects, L, L] of mask prompts */
+    packed_mask **image_masks; /* image mode: those returned */
+    int64_t frame;             /* current frame; has_frame says whether there is one */
     int has_frame;
     int failed; /* after SAM_E_DEVICE; `failure` says why */
     sam_error failure;

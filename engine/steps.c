@@ -166,7 +166,7 @@ static int object_index(const sam_session *s, const object *o)
     return (int)(o - s->objects);
 }
 
-void set_memories(sam_session *s, int batch, const object *o, int reverse)
+int set_memories(sam_session *s, int batch, const object *o, int reverse)
 {
     const model_size *z = &s->m->size;
     session_controls *c = &s->controls;
@@ -177,28 +177,28 @@ void set_memories(sam_session *s, int batch, const object *o, int reverse)
                            .pointer_ages = c->pointer_ages + at_pointers};
     s->m->p->memories->select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
     for (int i = 0; i < pick.n_memories; i++)
-        pick.slots[i] += object_index(s, o) * z->bank_slots;
+        pick.slots[i] += object_index(s, o) * s->bank.slots;
     for (int i = 0; i < pick.n_pointers; i++)
-        pick.pointer_slots[i] += object_index(s, o) * z->pointer_slots;
+        pick.pointer_slots[i] += object_index(s, o) * s->bank.pointer_slots;
     c->n_memories[batch] = pick.n_memories;
     c->n_pointers[batch] = pick.n_pointers;
+    return pick.incomplete;
 }
 
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e)
 {
-    s->controls.keep_slot[batch] = object_index(s, o) * s->m->size.bank_slots + e->slot;
-    s->controls.keep_pointer_slot[batch] = object_index(s, o) * s->m->size.pointer_slots + e->pointer_slot;
+    s->controls.keep_slot[batch] = object_index(s, o) * s->bank.slots + e->slot;
+    s->controls.keep_pointer_slot[batch] = object_index(s, o) * s->bank.pointer_slots + e->pointer_slot;
 }
 
 float *slot_logits(const sam_session *s, const object *o, int slot)
 {
-    return s->st.logits_bank +
-           ((size_t)object_index(s, o) * (size_t)s->m->size.bank_slots + (size_t)slot) * low_res_count(s);
+    return s->st.logits_bank + ((size_t)object_index(s, o) * (size_t)s->bank.slots + (size_t)slot) * low_res_count(s);
 }
 
 static float *slot_pointer(const sam_session *s, const object *o, int pointer_slot)
 {
-    size_t at = (size_t)object_index(s, o) * (size_t)s->m->size.pointer_slots + (size_t)pointer_slot;
+    size_t at = (size_t)object_index(s, o) * (size_t)s->bank.pointer_slots + (size_t)pointer_slot;
     return s->st.pointer_bank + at * (size_t)s->m->size.pointer_width;
 }
 
@@ -227,14 +227,14 @@ static const float *view(sam_session *s, const float *from, float *mirror, size_
 
 sam_status show(sam_session *s, const object *only, sam_error *err)
 {
-    const float *planes[1024];
-    packed_mask *masks[1024];
+    const float *planes[SESSION_OBJECTS];
+    packed_mask *masks[SESSION_OBJECTS];
     const char *wrong = NULL;
     int n = 0;
     TRY(mark(s, s->stream, MARK_SHOW, err));
     for (int i = 0; i < s->opt.max_objects; i++) {
         object *o = &s->objects[i];
-        const bank_entry *e = o->in_use && o->has_result ? bank_find(&o->bank, s->frame) : NULL;
+        const bank_entry *e = o->in_use && o->has_result ? bank_latest(&o->bank, s->frame) : NULL;
         if (!e || (only && only != o && !s->opt.no_overlap))
             continue;
         planes[n] = slot_logits(s, o, e->slot);

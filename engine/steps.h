@@ -36,11 +36,26 @@ void measure_memory(sam_session *s);
 /* That the session is of this mode and has not failed. */
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err);
 
+/* prompt.c. What every mode refuses of a prompt. */
+sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sam_error *err);
+/* Box corners, then points, as the official predictors order them. Returns how many. */
+int list_points(const sam_prompt_set *p, sam_point *to);
+/* The user's mask as the network's input has it, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
+int resize_mask(sam_session *s, const sam_prompt_set *p);
+/* The mask in s->mask_image as logits [L, L]: MASK_SCALE m + MASK_BIAS, antialiased. */
+#define MASK_SCALE 20.0f
+#define MASK_BIAS  (-10.0f)
+void mask_to_logits(sam_session *s, float *logits);
+
+/* A mask as the caller sees it; the rest of the fields are 0. */
+sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits);
+
 /* Padding points after clicks: the official code adds PADDED to clicks and box corners, NO_CLICKS where the video
  * predictor has none, nothing where the image predictor has none. */
 enum { PADDED = 1, NO_CLICKS = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
-void set_memories(sam_session *s, int batch, const object *o, int reverse);
+/* Returns 1 if the official predictor would have more to attend to, or the same in a better state. */
+int set_memories(sam_session *s, int batch, const object *o, int reverse);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
 
 /* Backend address of what the bank keeps. */

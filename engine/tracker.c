@@ -1,15 +1,12 @@
 /* Tracking, as facebookresearch/sam2 sam2_video_predictor.py behaves with its default options: each object is alone with
- * its own memory; prompted frames are predicted without memory, corrections and tracked frames with it.
- *
- * One difference: a prompt on a frame that was prompted before always refines that frame. The official code, once such
- * a frame has been tracked through, predicts from it and then forgets the correction. */
+ * its own memory. A prompt on a frame that its object has not been tracked through makes it a conditioning frame, predicted
+ * without memory; on any other it is a correction, predicted with memory. Tracked frames keep nothing but their latest
+ * result; conditioning frames keep theirs, also when they are corrected. */
+#include "result_check.h"
 #include "steps.h"
 
 #include <math.h>
 #include <string.h>
-
-#define MASK_SCALE 20.0f /* a mask prompt m becomes the logits 20 m - 10 */
-#define MASK_BIAS  (-10.0f)
 
 /* ---- objects ------------------------------------------------------------------------------------------------------ */
 
@@ -43,100 +40,48 @@ static void show_entry(object *o, const bank_entry *e)
 {
     o->has_result = 1;
     o->prompted = e->prompted;
+    o->incomplete = e->incomplete;
     o->iou = e->iou;
     o->score = e->score;
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
 
-static sam_status check_point(const sam_session *s, float x, float y, const char *what, sam_error *err)
+static int64_t frames_apart(int64_t a, int64_t b)
 {
-    if (!(x >= 0 && y >= 0 && x <= (float)s->opt.width_px && y <= (float)s->opt.height_px))
-        return fail(err, SAM_E_ARG, "%s (%g, %g) is outside the %d x %d frame", what, (double)x, (double)y,
-                    s->opt.width_px, s->opt.height_px);
-    return SAM_OK;
+    return a > b ? a - b : b - a;
 }
 
-static sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sam_error *err)
+/* The record of this frame's prompts, or NULL. */
+static prompt_record *find_record(const sam_session *s, const object *o)
 {
-    if (!s->has_frame)
-        return fail(err, SAM_E_STATE, "prompt before any frame: call sam_push_frame first");
-    if (!p || (!p->n_points && !p->box && !p->mask && !p->logits))
-        return fail(err, SAM_E_ARG, "a prompt needs points, a box or a mask");
-    if (p->mask && (p->n_points || p->box))
-        return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
-    if (p->n_points < 0 || (p->n_points && !p->points))
-        return fail(err, SAM_E_ARG, "%d points: expected 0 or more, and where they are", p->n_points);
-    if (p->mask && p->mask_row_bytes && p->mask_row_bytes < (size_t)s->opt.width_px)
-        return fail(err, SAM_E_ARG, "mask: rows of %zu bytes, expected at least %d", p->mask_row_bytes,
-                    s->opt.width_px);
-    if (p->n_points > s->m->options.max_points)
-        return fail(err, SAM_E_FULL, "%d points: the model was opened for at most %d", p->n_points,
-                    s->m->options.max_points);
-    for (int i = 0; i < p->n_points; i++) {
-        TRY(check_point(s, p->points[i].x_px, p->points[i].y_px, "point", err));
-        if (p->points[i].label != 0 && p->points[i].label != 1)
-            return fail(err, SAM_E_ARG, "label %d: expected 1 (object) or 0 (background)", (int)p->points[i].label);
-    }
-    if (p->box) {
-        TRY(check_point(s, p->box->x0_px, p->box->y0_px, "box corner", err));
-        TRY(check_point(s, p->box->x1_px, p->box->y1_px, "box corner", err));
-        if (p->box->x1_px < p->box->x0_px || p->box->y1_px < p->box->y0_px)
-            return fail(err, SAM_E_ARG, "box (%g, %g, %g, %g): expected x0 <= x1 and y0 <= y1", (double)p->box->x0_px,
-                        (double)p->box->y0_px, (double)p->box->x1_px, (double)p->box->y1_px);
-    }
-    return SAM_OK;
+    for (int k = 0; k < s->n_records; k++)
+        if (o->prompts[k].in_use && o->prompts[k].frame == s->frame)
+            return &o->prompts[k];
+    return NULL;
 }
 
-/* Box corners, then points, as the official predictors order them. Returns how many. */
-static int list_points(const sam_prompt_set *p, sam_point *to)
+/* An empty record for this frame: when all are in use, that of the correction furthest away makes room. There are more of
+ * them than conditioning frames. */
+static prompt_record *new_record(const sam_session *s, object *o)
 {
-    int n = 0;
-    if (p->box) {
-        to[n++] = (sam_point){p->box->x0_px, p->box->y0_px, 2};
-        to[n++] = (sam_point){p->box->x1_px, p->box->y1_px, 3};
-    }
-    for (int i = 0; i < p->n_points; i++)
-        to[n++] = p->points[i];
-    return n;
-}
-
-/* The record to use for this frame's prompts, which may still hold another frame's: when all are in use, the oldest
- * correction of a tracked frame makes room. NULL: all belong to prompted frames. */
-static prompt_record *record_for(const sam_session *s, const object *o)
-{
-    prompt_record *spare = NULL;
-    int spare_used = 1;
-    for (int k = 0; k < s->m->options.max_prompted_frames; k++) {
+    prompt_record *best = NULL;
+    for (int k = 0; k < s->n_records; k++) {
         prompt_record *r = &o->prompts[k];
-        if (r->in_use && r->frame == s->frame)
-            return r;
-        const bank_entry *e = r->in_use ? bank_find(&o->bank, r->frame) : NULL;
-        if (!r->in_use && spare_used) {
-            spare = r;
-            spare_used = 0;
-        } else if (spare_used && (!e || !e->prompted) && (!spare || r->frame < spare->frame)) {
-            spare = r;
+        const bank_entry *e = r->in_use ? bank_latest(&o->bank, r->frame) : NULL;
+        if (!r->in_use) {
+            best = r;
+            break;
         }
+        if (!(e && e->prompted) && (!best || frames_apart(r->frame, s->frame) > frames_apart(best->frame, s->frame)))
+            best = r;
     }
-    return spare;
-}
-
-static int in_range(frame_range r, int64_t frame)
-{
-    return frame >= r.from && frame <= r.to;
-}
-
-static int was_tracked(const object *o, int64_t frame)
-{
-    return in_range(o->tracked[SAM_FORWARD], frame) || in_range(o->tracked[SAM_REVERSE], frame);
-}
-
-/* A correction looks back the way its frame was tracked; the latest way, if it was passed over both ways. */
-static int tracked_in_reverse(const object *o, int64_t frame)
-{
-    sam_direction other = o->direction == SAM_FORWARD ? SAM_REVERSE : SAM_FORWARD;
-    return (in_range(o->tracked[o->direction], frame) ? o->direction : other) == SAM_REVERSE;
+    if (best->in_use)
+        runs_add(&o->lost_clicks, best->frame, 0);
+    best->in_use = 1;
+    best->frame = s->frame;
+    best->n_points = 0;
+    return best;
 }
 
 /* Logits of an earlier result on this frame as a mask prompt: cleaned and limited. */
@@ -157,14 +102,17 @@ static sam_status decode(sam_session *s, step_id decoder, sam_error *err)
     return mark(s, s->stream, MARK_DECODED, err);
 }
 
-/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. */
+/* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. `before`: the latest result on this frame, whose logits
+ * go in too. *incomplete is set if the official predictor has more to go by. */
 static sam_status predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
-                                 int correction, int single_mask, sam_error *err)
+                                 int correction, int single_mask, int *incomplete, sam_error *err)
 {
+    int again = before && before->slot >= 0;
     set_points(s, 0, r->points, r->n_points, PADDED);
     s->controls.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
     if (correction) {
-        set_memories(s, 0, o, tracked_in_reverse(o, s->frame));
+        *incomplete |= set_memories(s, 0, o, bank_tracked(&o->bank, s->frame) == TRACKED_REVERSE);
+        *incomplete |= !again || before->incomplete;
         TRY(write_controls(s, err));
         TRY(mark(s, s->stream, MARK_ATTEND, err));
         TRY(step(s, STEP_ATTEND, 1, err));
@@ -173,41 +121,9 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
         TRY(write_controls(s, err));
         TRY(step(s, STEP_ALONE, 1, err));
     }
-    int again = before && before->slot >= 0;
     if (again)
         TRY(prompt_with_logits(s, slot_logits(s, o, before->slot), err));
     return decode(s, again ? STEP_DECODE_MASKED : STEP_DECODE, err);
-}
-
-/* The user's mask at the network's size, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
-static int resize_mask(sam_session *s, const sam_prompt_set *p)
-{
-    size_t side = (size_t)s->m->size.side_px, w = (size_t)s->opt.width_px, h = (size_t)s->opt.height_px;
-    size_t row_bytes = p->mask_row_bytes ? p->mask_row_bytes : w;
-    int any = 0;
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++)
-            s->video_mask[y * w + x] = p->mask[y * row_bytes + x] != 0;
-    if (w == side && h == side)
-        memcpy(s->mask_image, s->video_mask, side * side * sizeof *s->mask_image);
-    else
-        resample_plane(s->mask_to_image, s->video_mask, s->mask_image, s->m->options.n_threads);
-    for (size_t i = 0; i < side * side; i++) {
-        s->mask_image[i] = s->mask_image[i] >= 0.5f;
-        any |= s->mask_image[i] > 0;
-    }
-    return any;
-}
-
-/* The mask in s->mask_image as low-res logits in s->plane. */
-static void mask_to_logits(sam_session *s)
-{
-    size_t n = (size_t)s->m->size.side_px * (size_t)s->m->size.side_px;
-    for (size_t i = 0; i < n; i++)
-        s->mask_image[i] = s->mask_image[i] * MASK_SCALE + MASK_BIAS;
-    resample_plane(s->mask_to_low_res, s->mask_image, s->plane, s->m->options.n_threads);
-    for (size_t i = 0; i < n; i++)
-        s->mask_image[i] = s->mask_image[i] > 0;
 }
 
 /* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. What is written
@@ -217,7 +133,7 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
     int any = resize_mask(s, p);
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
-    mask_to_logits(s);
+    mask_to_logits(s, s->plane);
     set_points(s, 0, NULL, 0, NO_CLICKS);
     s->controls.mode[0] = MODE_GATE;
     TRY(write_controls(s, err));
@@ -267,60 +183,69 @@ static sam_status place_for_prompt(sam_session *s, int32_t id, object **out, sam
     return SAM_OK;
 }
 
+/* That one more prompt, with which this frame has n_points points, fits in. */
+static sam_status check_room(const sam_session *s, const object *o, int prompted, int n_points, sam_error *err)
+{
+    const sam_model_options *m = &s->m->options;
+    switch (bank_room_for(&o->bank, s->frame, prompted)) {
+    case BANK_TOO_MANY_PROMPTED:
+        return fail(err, SAM_E_FULL,
+                    "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
+                    (int)o->id, m->max_prompted_frames);
+    case BANK_TOO_MANY_PENDING:
+        return fail(
+            err, SAM_E_FULL,
+            "object %d: corrections of %d frames wait for tracking already; track first, or open the session with "
+            "a longer history",
+            (int)o->id, s->bank.max_pending);
+    case BANK_ROOM:
+        break;
+    }
+    if (n_points > m->max_points + 2)
+        return fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
+                    (int)o->id, (long long)s->frame, n_points, m->max_points);
+    return SAM_OK;
+}
+
 sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_error *err)
 {
     object *o = NULL;
     TRY(check_session(s, SAM_VIDEO, "sam_prompt", err));
     TRY(check_prompt(s, p, err));
+    if (p->mask && (p->n_points || p->box))
+        return fail(err, SAM_E_ARG, "a mask prompt cannot be combined with points or a box");
     if (p->logits)
         return fail(err, SAM_E_ARG,
                     "previous logits are a prompt of image mode; in video mode they are kept by the session");
     TRY(place_for_prompt(s, id, &o, err));
-    int is_new = o->bank.n_entries == 0;
-    bank_entry *before = bank_find(&o->bank, s->frame);
-    int correction = was_tracked(o, s->frame) && !(before && before->prompted) && bank_prompted(&o->bank) > 0;
-    prompt_record *r = record_for(s, o);
-    int full =
-        !correction && !(before && before->prompted) && bank_prompted(&o->bank) >= s->m->options.max_prompted_frames;
-    int kept = r && r->in_use && r->frame == s->frame && !p->replace && !p->box && !p->mask ? r->n_points : 0;
-    int n_new = p->n_points + (p->box ? 2 : 0);
-    if (!r || full || kept + n_new > s->m->options.max_points + 2) {
+    int is_new = o->bank.n_entries == 0, correction = bank_tracked(&o->bank, s->frame) != NOT_TRACKED;
+    prompt_record *r = find_record(s, o);
+    int adds = !p->replace && !p->box && !p->mask; /* to the clicks before */
+    int kept = r && adds ? r->n_points : 0, incomplete = 0;
+    sam_status status = check_room(s, o, !correction, kept + p->n_points + (p->box ? 2 : 0), err);
+    if (status != SAM_OK) {
         o->in_use = !is_new;
-        return full || !r
-                   ? fail(
-                         err, SAM_E_FULL,
-                         "object %d has prompts on %d frames already; open the model with a larger max_prompted_frames",
-                         (int)id, s->m->options.max_prompted_frames)
-                   : fail(err, SAM_E_FULL, "object %d, frame %lld: %d clicks; the model was opened for at most %d",
-                          (int)id, (long long)s->frame, kept + n_new, s->m->options.max_points);
+        return status;
     }
-    r->in_use = 1;
-    r->frame = s->frame;
+    if (!r) {
+        incomplete = adds && runs_find(&o->lost_clicks, s->frame);
+        r = new_record(s, o);
+    }
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
         TRY(predict_mask(s, p, err));
     else
-        TRY(predict_points(s, o, r, before, correction, p->single_mask, err));
-    bank_entry *e = bank_store(&o->bank, s->frame, !correction);
+        TRY(predict_points(s, o, r, bank_latest(&o->bank, s->frame), correction, p->single_mask, &incomplete, err));
+    bank_entry *e = bank_propose(&o->bank, s->frame, !correction);
+    e->incomplete = incomplete;
     TRY(keep_prompted(s, o, e, err));
     show_entry(o, e);
-    return show(s, o, err);
+    TRY(show(s, o, err));
+    return check_results(s, err);
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
-
-static void mark_tracked(object *o, int64_t frame, sam_direction direction)
-{
-    frame_range *r = &o->tracked[direction];
-    if (r->from > r->to) {
-        r->from = r->to = frame;
-    } else {
-        r->from = frame < r->from ? frame : r->from;
-        r->to = frame > r->to ? frame : r->to;
-    }
-    o->direction = direction;
-}
 
 /* Attention to memory, decoder, bank and memory encoder of n objects. The host writes nothing in between. */
 static sam_status track_work(sam_session *s, int n, sam_error *err)
@@ -338,15 +263,22 @@ static sam_status track_work(sam_session *s, int n, sam_error *err)
     return mark(s, to, MARK_REMEMBERED, err);
 }
 
+static tracked_way way_of(sam_direction direction)
+{
+    return direction == SAM_REVERSE ? TRACKED_REVERSE : TRACKED_FORWARD;
+}
+
 /* Every object of `batch` on the current frame: sam2_video_predictor.py, propagate_in_video. */
 static sam_status track_batch(sam_session *s, object **batch, int n, sam_direction direction, sam_error *err)
 {
     for (int i = 0; i < n; i++) {
-        set_memories(s, i, batch[i], direction == SAM_REVERSE);
+        int incomplete = set_memories(s, i, batch[i], direction == SAM_REVERSE);
         set_points(s, i, NULL, 0, NO_CLICKS);
         s->controls.mode[i] = s->m->p->memories->track_mode;
         s->controls.binarise[i] = 0;
-        set_keep_slots(s, i, batch[i], bank_store(&batch[i]->bank, s->frame, 0));
+        bank_entry *e = bank_track(&batch[i]->bank, s->frame, way_of(direction));
+        e->incomplete = incomplete;
+        set_keep_slots(s, i, batch[i], e);
     }
     /* A recording makes these marks too. */
     s->marked |=
@@ -356,7 +288,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
 {
-    object *batch[1024];
+    object *batch[SESSION_OBJECTS];
     int n = 0, any = 0;
     TRY(check_session(s, SAM_VIDEO, "sam_track", err));
     if (direction != SAM_FORWARD && direction != SAM_REVERSE)
@@ -368,10 +300,10 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         if (!o->in_use)
             continue;
         any = 1;
-        mark_tracked(o, s->frame, direction);
+        bank_commit(&o->bank);
         const bank_entry *e = bank_find(&o->bank, s->frame);
         if (e && e->prompted)
-            show_entry(o, e); /* prompted frames keep their result */
+            show_entry(o, bank_track(&o->bank, s->frame, way_of(direction))); /* prompted frames keep their result */
         else
             batch[n++] = o;
     }
@@ -390,12 +322,12 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
         e->iou = s->host_scores[s->opt.max_objects + i];
         show_entry(batch[i], e);
     }
-    return SAM_OK;
+    return check_results(s, err);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
-static sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits)
+sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits)
 {
     const int32_t *box = m->box;
     return (sam_mask){.words = mask_rows_of(m),
@@ -425,6 +357,7 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
     out->iou = o->iou;
     out->presence = o->score;
     out->prompted = o->prompted;
+    out->incomplete = o->incomplete;
     return SAM_OK;
 }
 
@@ -434,55 +367,4 @@ void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes)
         return;
     for (size_t y = 0; y < (size_t)m->height_px; y++)
         mask_unpack(m->words + y * m->row_words, (size_t)m->width_px, to + y * row_bytes);
-}
-
-/* sam2_image_predictor.py, _predict: no gating by the object score; masks come from the logits before clamping. */
-static sam_status predict_image(sam_session *s, const sam_prompt_set *p, sam_error *err)
-{
-    sam_point *points = s->objects[0].prompts[0].points;
-    int n_points = list_points(p, points);
-    set_points(s, 0, points, n_points, n_points && !(p->box && s->m->p->box_needs_no_padding) ? PADDED : 0);
-    s->controls.mode[0] = p->single_mask ? 0 : MODE_MULTIMASK;
-    if (s->controls.has_mask)
-        s->controls.has_mask[0] = p->logits != NULL;
-    TRY(write_controls(s, err));
-    if (p->logits)
-        TRY(put(s, s->st.mask_prompt, p->logits, low_res_count(s) * sizeof(float), err));
-    return decode(s, p->logits ? STEP_IMAGE_MASKED : STEP_IMAGE, err);
-}
-
-sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, sam_mask masks[3], int *n_masks, sam_error *err)
-{
-    TRY(check_session(s, SAM_IMAGE, "sam_image_predict", err));
-    size_t n = low_res_count(s);
-    float ious[4], *clamped = s->plane;
-    if (!masks || !n_masks)
-        return fail(err, SAM_E_ARG, "sam_image_predict: nowhere to put the masks");
-    TRY(check_prompt(s, p, err));
-    if (p->mask)
-        return fail(err, SAM_E_ARG, "image mode takes previous low-res logits, not a mask");
-    s->stats.mask_decoder_ms = s->stats.post_ms = 0;
-    TRY(predict_image(s, p, err));
-
-    const float *first = p->single_mask ? s->st.low_res : s->st.masks + n, *planes[3];
-    int count = p->single_mask ? 1 : 3;
-    for (int i = 0; i < count; i++)
-        planes[i] = first + (size_t)i * n;
-    TRY(mark(s, s->stream, MARK_SHOW, err));
-    const char *wrong = s->b->api->render(s->pictures, s->stream, planes, count, s->image_masks);
-    TRY(device_status(s, "masks", wrong, err));
-    TRY(mark(s, s->stream, MARK_SHOWN, err));
-    TRY(enqueue_scores(s, 1, err));
-    TRY(enqueue_read(s, ious, s->st.ious, sizeof ious, err));
-    TRY(fetch(s, clamped, first, (size_t)count * n * sizeof(float), err));
-    float limit = s->m->p->logit_limit;
-    for (size_t k = 0; limit > 0 && k < (size_t)count * n; k++)
-        clamped[k] = fminf(fmaxf(clamped[k], -limit), limit);
-    for (int i = 0; i < count; i++) {
-        masks[i] = mask_of(s, s->image_masks[i], clamped + (size_t)i * n);
-        masks[i].iou = p->single_mask ? s->host_scores[s->opt.max_objects] : ious[i + 1];
-        masks[i].presence = s->st.score ? s->host_scores[0] : 0;
-    }
-    *n_masks = count;
-    return SAM_OK;
 }

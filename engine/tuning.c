@@ -1,6 +1,8 @@
 #include "tuning.h"
 
 #include "atomic_file.h"
+#include "json_build.h"
+#include "text_start.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +31,7 @@ static json_t *choice_to_json(const way *w, double ms)
     for (int i = 0; i < WORDS; i++) {
         char text[20];
         snprintf(text, sizeof text, "%016" PRIx64, w->algorithm[i]);
-        json_array_append_new(words, json_string(text));
+        json_add(&words, json_string(text));
     }
     return json_pack("{s:s,s:o,s:I,s:f}", "way", way_kind_name(w->kind), "algorithm", words, "workspace",
                      (json_int_t)w->workspace_bytes, "ms", ms);
@@ -101,7 +103,7 @@ static json_t *read_file(tuning *t)
         snprintf(t->note, sizeof t->note, "tuning cache %.200s is ignored: not a file of at most 16 MiB", t->path);
         return NULL;
     }
-    json_t *file = json_load_file(t->path, JSON_REJECT_DUPLICATES, &error);
+    json_t *file = json_read_file(t->path, JSON_REJECT_DUPLICATES, &error);
     if (file && file_is_sound(file))
         return file;
     if (file)
@@ -140,11 +142,10 @@ static void find_set(tuning *t, const char *device, const char *software)
         snprintf(t->note, sizeof t->note, "tuning cache %.200s is ignored: it is of another device (%.100s)", t->path,
                  json_string_value(json_object_get(json_array_get(sets, 0), "device")));
     set = json_object();
-    t->choices = json_object();
-    json_object_set_new(set, "device", json_string(device));
-    json_object_set_new(set, "software", json_string(software));
-    json_object_set_new(set, "choices", t->choices);
-    json_array_append_new(sets, set);
+    json_put(&set, "device", json_string(device));
+    json_put(&set, "software", json_string(software));
+    json_put(&set, "choices", json_object());
+    t->choices = json_array_append_new(sets, set) ? NULL : json_object_get(set, "choices");
 }
 
 tuning *tuning_open(const char *path, const char *device, const char *software)
@@ -200,8 +201,9 @@ void tuning_remember(void *user, const char *key, const way *w, double ms)
     tuning *t = user;
     pthread_mutex_lock(&t->lock);
     if (!json_object_get(t->choices, key)) {
-        json_object_set_new(t->choices, key, choice_to_json(w, ms));
-        if (t->path)
+        if (json_object_set_new(t->choices, key, choice_to_json(w, ms)))
+            snprintf(t->note, sizeof t->note, "tuning cache: no memory to remember a choice");
+        else if (t->path)
             write_file(t);
     }
     pthread_mutex_unlock(&t->lock);

@@ -46,6 +46,30 @@ static dtype dtype_of_file(st_dtype t)
     return t == ST_F32 ? DT_F32 : t == ST_BF16 ? DT_BF16 : t == ST_F16 ? DT_F16 : DT_NONE;
 }
 
+/* The file keeps the axes of the checkpoint; the first of them are the rows, the others the columns. Equal counts are not
+ * enough: a transposed matrix has them too. */
+static int has_shape(const st_tensor *t, int rows, int cols)
+{
+    int64_t left = 1;
+    if (st_count(t) != (int64_t)rows * cols)
+        return 0;
+    for (int d = 0; d <= t->n_dims; d++) {
+        if (left == rows)
+            return 1;
+        left *= d < t->n_dims ? t->shape[d] : 1;
+    }
+    return 0;
+}
+
+static const char *shape_text(const st_tensor *t, char *text, size_t n_text)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int d = 0; d < t->n_dims && at < n_text; d++)
+        at += (size_t)snprintf(text + at, n_text - at, "%s%lld", d ? ", " : "", (long long)t->shape[d]);
+    return text;
+}
+
 sam_status weights_request(weights *w, const char *name, int file_rows, int first_row, int rows, int cols, dtype type,
                            int *index, sam_error *err)
 {
@@ -60,9 +84,11 @@ sam_status weights_request(weights *w, const char *name, int file_rows, int firs
     if (!src)
         return fail(err, SAM_E_FORMAT, "%s: tensor %s is missing (expected %d x %d); convert the checkpoint again",
                     w->path, name, file_rows, cols);
-    if (st_count(src) != (int64_t)file_rows * cols)
-        return fail(err, SAM_E_FORMAT, "%s: tensor %s has %lld elements, expected %d x %d", w->path, name,
-                    (long long)st_count(src), file_rows, cols);
+    if (!has_shape(src, file_rows, cols)) {
+        char shape[ST_MAX_DIMS * 24];
+        return fail(err, SAM_E_FORMAT, "%s: tensor %s is [%s], expected %d x %d; convert the checkpoint again", w->path,
+                    name, shape_text(src, shape, sizeof shape), file_rows, cols);
+    }
     if (dtype_of_file(src->dtype) == DT_NONE)
         return fail(err, SAM_E_FORMAT, "%s: tensor %s has type %s, expected F32, F16 or BF16", w->path, name,
                     st_dtype_name(src->dtype));

@@ -39,31 +39,50 @@ static rows head_rows(const tensor *x, int col, int cols, int object, int first,
                   .width = width};
 }
 
-static void run(const op_call *c)
+/* How the work is cut. */
+typedef struct cut {
+    int n_q, n_k, tiles, per_task, chunks, most; /* rows of a group; tiles of a head, of a task, tasks of a head */
+    size_t per_thread;                           /* bytes of scratch                                             */
+} cut;
+
+static void one_task(const op_call *c, const cut *to, long task, amx_tiles *x)
 {
     const tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *n_keys = &c->in[3], *out = c->out;
+    int heads = positive(c->attr->heads), groups = positive(c->attr->groups), n_q = to->n_q, n_k = to->n_k;
+    int chunk = (int)(task % to->chunks), head = (int)(task / to->chunks % heads);
+    int group = (int)(task / to->chunks / heads % groups), object = (int)(task / to->chunks / heads / groups);
+    int keys = n_keys->type == DT_NONE ? n_k : *(const int32_t *)tensor_at(n_keys, object);
+    flash f = {.q = head_rows(q, c->attr->q_col, qk_cols(c), object, group * n_q, n_q, head, heads),
+               .k = head_rows(k, c->attr->k_col, qk_cols(c), object, group * n_k, keys, head, heads),
+               .v = head_rows(v, c->attr->v_col, out->cols, object, group * n_k, keys, head, heads),
+               .out = head_rows(out, 0, out->cols, object, group * n_q, n_q, head, heads),
+               .scale = c->attr->scale};
+    int first = chunk * to->per_task, n = to->tiles - first < to->per_task ? to->tiles - first : to->per_task;
+    flash_scratch s;
+    flash_scratch_at((char *)c->scratch + (size_t)omp_get_thread_num() * to->per_thread, to->most, f.k.width, f.v.width,
+                     &s);
+    s.tiles = x;
+    flash_run(&f, first, n, &s);
+}
+
+static void run(const op_call *c)
+{
     int heads = positive(c->attr->heads), groups = positive(c->attr->groups);
-    int n_q = q->rows / groups, n_k = k->rows / groups, tiles = flash_tiles(n_q);
-    int per_task = tiles_per_task(c), chunks = (tiles + per_task - 1) / per_task;
-    long n_tasks = (long)out->n * groups * heads * chunks;
-    int most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
+    cut to = {.n_q = c->in[0].rows / groups, .n_k = c->in[1].rows / groups, .per_task = tiles_per_task(c)};
     flash_scratch unused;
-    size_t per_thread = flash_scratch_at(NULL, most, qk_cols(c) / heads, out->cols / heads, &unused);
-#pragma omp parallel for schedule(dynamic) num_threads(c->n_threads)
-    for (long task = 0; task < n_tasks; task++) {
-        int chunk = (int)(task % chunks), head = (int)(task / chunks % heads);
-        int group = (int)(task / chunks / heads % groups), object = (int)(task / chunks / heads / groups);
-        int keys = n_keys->type == DT_NONE ? n_k : *(const int32_t *)tensor_at(n_keys, object);
-        flash f = {.q = head_rows(q, c->attr->q_col, qk_cols(c), object, group * n_q, n_q, head, heads),
-                   .k = head_rows(k, c->attr->k_col, qk_cols(c), object, group * n_k, keys, head, heads),
-                   .v = head_rows(v, c->attr->v_col, out->cols, object, group * n_k, keys, head, heads),
-                   .out = head_rows(out, 0, out->cols, object, group * n_q, n_q, head, heads),
-                   .scale = c->attr->scale};
-        int first = chunk * per_task, n = tiles - first < per_task ? tiles - first : per_task;
-        flash_scratch s;
-        flash_scratch_at((char *)c->scratch + (size_t)omp_get_thread_num() * per_thread, most, f.k.width, f.v.width,
-                         &s);
-        flash_run(&f, first, n, &s);
+    to.tiles = flash_tiles(to.n_q);
+    to.chunks = (to.tiles + to.per_task - 1) / to.per_task;
+    to.most = to.tiles < FLASH_MAX_TILES ? to.tiles : FLASH_MAX_TILES;
+    to.per_thread = flash_scratch_at(NULL, to.most, qk_cols(c) / heads, c->out->cols / heads, &unused);
+    long n_tasks = (long)c->out->n * groups * heads * to.chunks;
+#pragma omp parallel num_threads(c->n_threads)
+    {
+        amx_tiles x;
+        amx_begin(&x);
+#pragma omp for schedule(dynamic)
+        for (long task = 0; task < n_tasks; task++)
+            one_task(c, &to, task, &x);
+        amx_end(&x);
     }
 }
 

@@ -170,13 +170,13 @@ const char *CUDA_FN(flash_run)(const flash_args *args, void *scratch, void *stre
     flash_args p = *args;
     flash_tiles t = tiles_of(&p);
     if (p.dk < 1 || p.dv < 1 || p.dk > FLASH_MAX_WIDTH || p.dv > FLASH_MAX_WIDTH)
-        return "attention: heads must be at most 256 wide";
+        return "heads must be at most 256 wide";
     if (!(p.scale > 0))
-        return "attention: the scale must be positive";
+        return "the scale must be positive";
     if (t.dk && !flash_is_aligned(&p))
-        return "attention: q, k, v and out must begin at multiples of 16 bytes";
+        return "q, k, v and out must begin at multiples of 16 bytes";
     if (problems_of(&p) > 65535)
-        return "attention: objects * groups * heads must be at most 65535";
+        return "objects * groups * heads must be at most 65535";
     p.n_splits = splits_of(&p, &t);
     p.q_tiles = (p.n_q + t.rows - 1) / t.rows;
     p.partial = (float *)scratch;

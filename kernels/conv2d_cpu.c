@@ -1,20 +1,28 @@
-/* conv2d through oneDNN; see dnnl_product.h. */
-#include "dnnl_product.h"
+/* conv2d on tiles where the processor has them (cpu_amx_product.h), else through oneDNN (dnnl_product.h). */
+#include "cpu_amx_product.h"
 
 static size_t scratch_bytes(const op_call *c)
 {
-    return product_scratch_bytes(c, true);
+    return tiles_serve(c, true) ? tiles_scratch_bytes(c, true) : product_scratch_bytes(c, true);
 }
 static void *pack(const op_call *c, size_t *bytes)
 {
-    return product_pack(c, bytes, true);
+    return tiles_serve(c, true) ? tiles_pack(c, bytes, true) : product_pack(c, bytes, true);
 }
 static void *bind(const op_call *c)
 {
-    return product_bind(c, true);
+    return tiles_serve(c, true) ? calloc(1, sizeof(product)) : product_bind(c, true);
 }
 
-const op_cpu CPU_FN(conv2d_cpu) = {.run = product_run,
+static void run(const op_call *c)
+{
+    if (tiles_serve(c, true))
+        tiles_run(c, true);
+    else
+        product_run(c);
+}
+
+const op_cpu CPU_FN(conv2d_cpu) = {.run = run,
                                    .scratch_bytes = scratch_bytes,
                                    .pack = pack,
                                    .unpack = product_unpack,

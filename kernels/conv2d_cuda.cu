@@ -383,7 +383,7 @@ static const char *pack(const op_call *c)
 {
     bool library = conv2d_for_library(c).end > 0;
     if (!c->in[1].data || (library && !c->in[2].data))
-        return "conv2d: weights and bias must be known when they are packed";
+        return "weights and bias must be known when they are packed";
     const char *wrong = library ? pack_library(c) : nullptr;
     conv p = conv_of(c);
     return wrong ? wrong : pack_at(p, &c->in[1], (void *)p.packed, packed_type(c), c->stream);
@@ -416,9 +416,9 @@ static const char *run_own(const op_call *c, int tile)
     conv p = conv_of(c);
     conv_kind kind = kind_of(c);
     if (((uintptr_t)p.x | (uintptr_t)p.packed | (uintptr_t)p.y) % 16)
-        return "conv2d: x, y and packed weights must begin at multiples of 16 bytes";
+        return "x, y and packed weights must begin at multiples of 16 bytes";
     if ((size_t)p.h * (size_t)p.w * (size_t)p.in > 0x7FFFFFFF || p.n_objects > 65535 || p.kernel > 255)
-        return "conv2d: an image has at most 2^31 elements, there are at most 65535 objects";
+        return "an image has at most 2^31 elements, there are at most 65535 objects";
     if (kind == PRODUCT)
         return c->in[1].type == DT_BF16 ? start_product<bf16>(p, c->stream) : start_product<f16>(p, c->stream);
     size_t rows = (size_t)p.n_objects * (size_t)p.out_h;

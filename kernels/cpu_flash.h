@@ -11,39 +11,21 @@
  * Relative positions (flash_positions): the terms of a tile are one more product, of the tables' rows with the packed
  * queries; each query takes the rows of its own place. They are added to the scores block by block.
  *
- * bf16 operands are multiplied as bf16 with f32 sums where the machine can (HAVE_HALF; V is interleaved in pairs of
- * keys per block), and are otherwise widened to f32 per block. P is rounded to bf16 there, its row sums are f32. */
+ * bf16 operands are multiplied as bf16 with f32 sums where the machine can: on tiles (cpu_flash_amx.h), or on vectors
+ * (HAVE_HALF; V is interleaved in pairs of keys per block). Otherwise they are widened to f32 per block. P is rounded to
+ * bf16 there, its row sums are f32. */
 #ifndef CPU_FLASH_H
 #define CPU_FLASH_H
 
-#include "cpu_gemm.h"
+#include "cpu_flash_amx.h"
+#include "cpu_flash_parts.h"
 
 /* 126 is nine tiles of 14 keys and even. 16 tiles of 32 queries (Q 512 KiB in f32, O 128 KiB) share each block of keys:
  * with 8, the memory attention ran 5% slower, with 4 it ran 15% slower, waiting for keys. */
 enum { FLASH_KEYS = 126, FLASH_MAX_TILES = 16 };
 
-/* Rows of one head: row r at data + r * stride elements. */
-typedef struct rows {
-    void *data;
-    dtype type;
-    size_t stride;
-    int n, width;
-} rows;
-
-/* Queries and keys are the cells (y, x) of one grid, row by row. The score of two cells gets the (unscaled) query's
- * product with row qy - ky + side_y - 1 of the first table, and with row qx - kx + side_x - 1 of the second. */
-typedef struct flash_positions {
-    const float *table[2]; /* [2 side - 1][width of q]; NULL: no positions */
-    int side[2];           /* side_y, side_x */
-} flash_positions;
-
-typedef struct flash {
-    rows q, k, v, out;
-    float scale;
-    flash_positions at;
-} flash;
-
-/* What one thread needs, for the widest operands it will see. */
+/* What one thread needs, for the widest operands it will see. With tiles: two blocks of scores and of values, because the
+ * last ones wait (cpu_flash_amx.h), and rows up to a multiple of 16. */
 typedef struct flash_scratch {
     vec *q, *o, *s;  /* [tiles][words][2]  [tiles][dv][2]  [FLASH_KEYS][2]  */
     vec *most, *sum; /* [tiles][2]                                            */
@@ -52,6 +34,7 @@ typedef struct flash_scratch {
     /* with positions: */
     vec *terms, *products; /* [tiles][side_y + side_x][2]  [2 side - 1][2] */
     float *table[2];       /* [2 side - 1][dk]: the tables as `half` takes them */
+    amx_tiles *tiles;      /* of the thread, set by the caller; begun if HAVE_AMX */
 } flash_scratch;
 
 static inline size_t flash_part(char *base, size_t *at, size_t n_floats, void *part)
@@ -60,150 +43,46 @@ static inline size_t flash_part(char *base, size_t *at, size_t n_floats, void *p
     memcpy(part, &here, sizeof here);
     return *at += (n_floats * sizeof(float) + 63) / 64 * 64;
 }
+static inline size_t flash_rows(int n)
+{
+    return HAVE_AMX ? amx_up((size_t)n, AMX_ROWS) : (size_t)n;
+}
 /* Lays the scratch out from base (NULL: only its size) for up to n_tiles tiles. Returns its bytes. */
 static inline size_t flash_scratch_at(void *base, int n_tiles, int dk, int dv, flash_scratch *to)
 {
-    size_t at = 0, tile = 2 * LANES;
-    flash_part(base, &at, (size_t)n_tiles * (size_t)dk * tile, &to->q);
-    flash_part(base, &at, (size_t)n_tiles * (size_t)dv * tile, &to->o);
-    flash_part(base, &at, FLASH_KEYS * tile, &to->s);
+    enum { KEYS = HAVE_AMX ? AMX_KEYS : FLASH_KEYS };
+    size_t at = 0, tile = 2 * LANES, narrow = HAVE_AMX ? AMX_WORDS : 0;
+    flash_part(base, &at, (size_t)n_tiles * flash_rows(dk) * tile, &to->q);
+    flash_part(base, &at, (size_t)n_tiles * flash_rows(dv) * tile, &to->o);
+    flash_part(base, &at, (HAVE_AMX ? 2 : 1) * KEYS * tile, &to->s);
     flash_part(base, &at, (size_t)n_tiles * tile, &to->most);
     flash_part(base, &at, (size_t)n_tiles * tile, &to->sum);
-    flash_part(base, &at, FLASH_KEYS * (size_t)dk, &to->k);
-    flash_part(base, &at, FLASH_KEYS * (size_t)dv, &to->v);
+    flash_part(base, &at, KEYS * ((size_t)dk > narrow ? (size_t)dk : narrow), &to->k);
+    flash_part(base, &at, KEYS * flash_rows(dv), &to->v);
     return flash_part(base, &at, LANES * (size_t)dk, &to->wide);
 }
 /* The same for what positions need, from base + at on. Returns the end. */
 static inline size_t flash_positions_scratch(void *base, size_t at, int n_tiles, int dk, const flash_positions *p,
                                              flash_scratch *to)
 {
-    size_t rows[2] = {2 * (size_t)p->side[0] - 1, 2 * (size_t)p->side[1] - 1}, tile = 2 * LANES;
+    size_t rows[2] = {flash_rows(2 * p->side[0] - 1), flash_rows(2 * p->side[1] - 1)}, tile = 2 * LANES;
     flash_part(base, &at, (size_t)n_tiles * (size_t)(p->side[0] + p->side[1]) * tile, &to->terms);
     flash_part(base, &at, (rows[0] > rows[1] ? rows[0] : rows[1]) * tile, &to->products);
     flash_part(base, &at, rows[0] * (size_t)dk, &to->table[0]);
     return flash_part(base, &at, rows[1] * (size_t)dk, &to->table[1]);
 }
 
-static inline void *row_at(const rows *x, int r)
-{
-    return (char *)x->data + (size_t)r * x->stride * dtype_bytes(x->type);
-}
-static inline bool word_aligned(const rows *x)
-{
-    return x->type == DT_F32 || (((uintptr_t)x->data & 3) == 0 && x->stride % 2 == 0 && x->width % 2 == 0);
-}
-static inline bool flash_is_half(const flash *f)
-{
-    return HAVE_HALF && f->q.type == DT_BF16 && f->k.type == DT_BF16 && f->v.type == DT_BF16 && word_aligned(&f->q) &&
-           word_aligned(&f->k);
-}
+/* What the operands are multiplied as. */
+typedef enum flash_kind { FLASH_F32, FLASH_HALF, FLASH_TILES } flash_kind;
 
-/* LANES x LANES transposition: butterflies over distance 1, 2, 4, .. */
-typedef struct shuffles {
-    ivec low[4], high[4];
-} shuffles;
-
-INLINE void shuffles_init(shuffles *s)
+static inline flash_kind flash_kind_of(const flash *f)
 {
-    for (int b = 0; 1 << b < LANES; b++)
-        for (int i = 0; i < LANES; i++) {
-            s->low[b][i] = i >> b & 1 ? LANES + i - (1 << b) : i;
-            s->high[b][i] = i >> b & 1 ? LANES + i : i + (1 << b);
-        }
-}
-/* Element i is element which[i] of a and b side by side. GCC's builtin takes variable indices, which Clang lacks: it makes
- * shuffles of the loop, whose indices are constants once everything here is inlined. */
-INLINE vec pick(vec a, vec b, ivec which)
-{
-#if __has_builtin(__builtin_shuffle)
-    return __builtin_shuffle(a, b, which);
-#else
-    vec out;
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) out[i] =
-        which[i] < LANES ? a[which[i]] : b[which[i] - LANES];
-    return out;
-#endif
-}
-INLINE void transpose(const shuffles *s, vec *x)
-{
-#ifdef CPU_WIDE_VECTORS /* which have no shuffle of their own: the compiler would write thousands of moves */
-    float from[LANES][LANES];
-    (void)s;
-    memcpy(from, x, sizeof from);
-    for (int i = 0; i < LANES * LANES; i++)
-        ((word *)&x[i % LANES])[i / LANES] = from[i / LANES][i % LANES];
-    return;
-#endif
-    _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
-    {
-        if (1 << b >= LANES)
-            break;
-        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)
-        {
-            if (i >> b & 1)
-                continue;
-            vec low = x[i], high = x[i + (1 << b)];
-            x[i] = pick(low, high, s->low[b]);
-            x[i + (1 << b)] = pick(low, high, s->high[b]);
-        }
-    }
-}
-
-/* Queries first..first+nv*LANES-1 as [words][nv]; past the last one the first again. */
-INLINE void flash_pack_queries(const flash *f, bool half, int nv, int first, vec *to, float *wide)
-{
-    size_t n_words = half ? (size_t)f->q.width / 2 : (size_t)f->q.width;
-    shuffles shuffle;
-    shuffles_init(&shuffle);
-    for (int j = 0; j < nv; j++) {
-        const word *from[LANES];
-        for (int i = 0; i < LANES; i++) {
-            int r = first + j * LANES + i < f->q.n ? first + j * LANES + i : first;
-            from[i] = row_at(&f->q, r);
-            if (half || f->q.type == DT_F32)
-                continue;
-            load_row(wide + (size_t)i * n_words, from[i], f->q.type, n_words);
-            from[i] = wide + (size_t)i * n_words;
-        }
-        size_t w = 0;
-        for (; w + LANES <= n_words; w += LANES) {
-            vec block[LANES];
-            for (int i = 0; i < LANES; i++)
-                memcpy(&block[i], from[i] + w, sizeof(vec));
-            transpose(&shuffle, block);
-            for (int i = 0; i < LANES; i++)
-                to[(w + (size_t)i) * (size_t)nv + (size_t)j] = block[i];
-        }
-        for (; w < n_words; w++)
-            for (int i = 0; i < LANES; i++)
-                ((word *)&to[w * (size_t)nv + (size_t)j])[i] = from[i][w];
-    }
-}
-
-/* O [dv][nv] divided by its sums, as rows first.. of out. */
-INLINE void flash_store(const flash *f, int nv, int first, const vec *o, const vec *sum)
-{
-    size_t dv = (size_t)f->v.width, bytes = dtype_bytes(f->out.type);
-    shuffles shuffle;
-    shuffles_init(&shuffle);
-    for (int j = 0; j < nv; j++) {
-        int n = f->out.n - first - j * LANES < LANES ? f->out.n - first - j * LANES : LANES;
-        vec inverse = 1.0f / sum[j];
-        for (size_t d = 0; d < dv && n > 0; d += LANES) {
-            size_t cols = dv - d < LANES ? dv - d : LANES;
-            vec block[LANES];
-            for (size_t i = 0; i < LANES; i++)
-                block[i] = o[(i < cols ? d + i : d) * (size_t)nv + (size_t)j] * inverse;
-            transpose(&shuffle, block);
-            for (int i = 0; i < n; i++) {
-                char *to = (char *)row_at(&f->out, first + j * LANES + i) + d * bytes;
-                if (cols == LANES)
-                    vec_store(to, block[i], f->out.type);
-                else
-                    store_row(to, (const float *)&block[i], f->out.type, cols);
-            }
-        }
-    }
+    bool half = f->q.type == DT_BF16 && f->k.type == DT_BF16 && f->v.type == DT_BF16 && word_aligned(&f->q) &&
+                word_aligned(&f->k);
+    /* Tiles scale scores after their maximum; narrow rows are padded, but not those of tables. */
+    if (HAVE_AMX && half && f->scale > 0 && (!f->at.table[0] || f->q.width >= 2 * AMX_WORDS))
+        return FLASH_TILES;
+    return HAVE_HALF && half ? FLASH_HALF : FLASH_F32;
 }
 
 /* A block of rows as words: in place, or widened to f32 in `to`. */
@@ -252,26 +131,6 @@ INLINE vec vec_pair(vec a, vec b)
 }
 #endif
 
-/* Raises the maxima of a tile to this block's where they are too low, and with them rescales sum and O. */
-INLINE void flash_raise(int nv, vec *most, vec *sum, vec *o, const vec *block_most, size_t dv)
-{
-    int grows = 0;
-    for (int j = 0; j < nv; j++) {
-        ivec above = block_most[j] > most[j] + 8.0f;
-        for (int i = 0; i < LANES; i++)
-            grows |= above[i];
-    }
-    if (!grows)
-        return;
-    for (int j = 0; j < nv; j++) {
-        vec higher = vec_max(most[j], block_most[j]), factor = vec_exp2(false, most[j] - higher);
-        most[j] = higher;
-        sum[j] *= factor;
-        for (size_t d = 0; d < dv; d++)
-            o[d * (size_t)nv + (size_t)j] *= factor;
-    }
-}
-
 /* P = 2^(s - most) in place (half: n rows become n / 2 rows of pairs), sum += its rows. */
 INLINE void flash_exp(bool half, int nv, vec *s, const vec *most, vec *sum, size_t n)
 {
@@ -312,85 +171,121 @@ static inline void flash_half_tables(const flash *f, const flash_scratch *s)
         store_row(s->table[axis], f->at.table[axis], DT_BF16, (2 * (size_t)f->at.side[axis] - 1) * (size_t)f->q.width);
 }
 /* Terms [side_y + side_x][nv] of a tile's queries, times log2(e). */
-INLINE void flash_terms(const flash *f, bool half, int nv, int first_query, const vec *q, size_t n_words, vec *terms,
-                        const flash_scratch *s)
+INLINE void flash_terms(const flash *f, flash_kind kind, int nv, int first_query, const vec *q, const amx_chunk *chunk,
+                        vec *terms, const flash_scratch *s)
 {
     for (int axis = 0; axis < 2; axis++) {
         int side = f->at.side[axis];
-        const word *table = half ? s->table[axis] : f->at.table[axis];
+        size_t n_rows = 2 * (size_t)side - 1, n_words = chunk->n_words;
+        const word *table = kind == FLASH_F32 ? f->at.table[axis] : s->table[axis];
         vec unused[2] = {vec_set(0), vec_set(0)};
-        score_rows(half, nv, s->products, unused, table, n_words, 2 * (size_t)side - 1, q, n_words,
-                   1.44269504088896341f);
+        if (kind == FLASH_TILES)
+            amx_table_product(nv, chunk, s->products, table, n_rows, q);
+        else
+            score_rows(kind == FLASH_HALF, nv, s->products, unused, table, n_words, n_rows, q, n_words, 1.0f);
         float *to = (float *)terms;
         const float *from = (const float *)s->products;
         for (int j = 0; j < nv * LANES; j++) {
             int r = first_query + j < f->q.n ? first_query + j : first_query; /* as flash_pack_queries */
             int place = axis ? r % f->at.side[1] : r / f->at.side[1];
             for (int key = 0; key < side; key++)
-                to[key * nv * LANES + j] = from[(place - key + side - 1) * nv * LANES + j];
+                to[key * nv * LANES + j] = from[(place - key + side - 1) * nv * LANES + j] * LOG2_E;
         }
         terms += side * nv;
     }
 }
-/* Scores of n keys from `first` on get their terms; their maxima. */
-INLINE void flash_add_terms(const flash *f, int nv, vec *s, vec *most, const vec *terms, int first, size_t n)
+/* A block of keys as the step takes it. */
+typedef struct flash_keys {
+    const word *k, *v;
+    size_t k_stride, v_stride, n;
+} flash_keys;
+
+static inline flash_keys flash_take_keys(const flash *f, bool half, int first, size_t n, const flash_scratch *s)
 {
-    const vec *row = terms + first / f->at.side[1] * nv, *columns = terms + f->at.side[0] * nv;
-    int x = first % f->at.side[1];
-    for (int j = 0; j < nv; j++)
-        most[j] = vec_set(-INFINITY);
-    for (size_t i = 0; i < n; i++, s += nv) {
-        for (int j = 0; j < nv; j++) {
-            s[j] += row[j] + columns[x * nv + j];
-            most[j] = vec_max(most[j], s[j]);
-        }
-        if (++x == f->at.side[1]) {
-            x = 0;
-            row += nv;
-        }
-    }
+    flash_keys keys = {.n = n, .v_stride = (size_t)f->v.width};
+    keys.k = flash_block(&f->k, half, first, n, s->k, &keys.k_stride);
+    keys.v =
+        half ? flash_pair_values(&f->v, first, n, s->v) : flash_block(&f->v, false, first, n, s->v, &keys.v_stride);
+    return keys;
 }
 
-INLINE void flash_chunk(const flash *f, bool half, int nv, int first_query, int n_tiles, const flash_scratch *s)
+/* A tile of queries with a block of keys, on vectors. */
+INLINE void flash_step(const flash *f, bool half, int nv, vec *s, const flash_keys *keys, int first,
+                       const flash_tile *q, size_t n_words, const vec *terms)
 {
-    size_t dk = half ? (size_t)f->k.width / 2 : (size_t)f->k.width, dv = (size_t)f->v.width, cols = (size_t)nv;
+    size_t dv = (size_t)f->v.width, n = keys->n;
+    vec most[2] = {vec_set(-INFINITY), vec_set(-INFINITY)};
+    score_rows(half, nv, s, most, keys->k, keys->k_stride, n, q->q, n_words, f->scale * LOG2_E);
+    if (terms)
+        flash_add_terms(f, nv, s, most, terms, first, n, 1.0f);
+    flash_raise(nv, q->most, q->sum, q->o, most, dv);
+    flash_exp(half, nv, s, q->most, q->sum, n);
+    value_rows(half, nv, q->o, dv, keys->v, keys->v_stride, s, half ? (n + 1) / 2 : n);
+}
+
+/* Tile t of a chunk, q_rows and o_rows rows apart. */
+static inline flash_tile flash_tile_at(const flash_scratch *s, size_t t, size_t q_rows, size_t o_rows, size_t nv)
+{
+    return (flash_tile){
+        .q = s->q + t * q_rows * nv, .most = s->most + t * nv, .sum = s->sum + t * nv, .o = s->o + t * o_rows * nv};
+}
+
+INLINE void flash_chunk(const flash *f, flash_kind kind, int nv, int first_query, int n_tiles, const flash_scratch *s)
+{
+    bool half = kind != FLASH_F32, tiles = kind == FLASH_TILES, positions = f->at.table[0];
+    int block = tiles ? AMX_KEYS : FLASH_KEYS;
+    size_t n_words = (size_t)f->k.width / (half ? 2 : 1), q_rows = tiles ? amx_up(n_words, AMX_ROWS) : n_words;
+    size_t o_rows = tiles ? amx_up((size_t)f->v.width, AMX_ROWS) : (size_t)f->v.width, cols = (size_t)nv;
     size_t n_terms = (size_t)(f->at.side[0] + f->at.side[1]) * cols;
-    float scale = f->scale * 1.44269504088896341f;
-    if (f->at.table[0] && half)
+    amx_chunk on_tiles = {.x = s->tiles,
+                          .n_words = n_words,
+                          .dv = (size_t)f->v.width,
+                          .s = {s->s, s->s + (size_t)AMX_KEYS * cols},
+                          .scale = positions ? 1 : f->scale * LOG2_E};
+    if (positions && half)
         flash_half_tables(f, s);
     for (int t = 0; t < n_tiles; t++) {
-        vec *q = s->q + (size_t)t * dk * cols;
-        flash_pack_queries(f, half, nv, first_query + t * nv * LANES, q, s->wide);
-        if (f->at.table[0])
-            flash_terms(f, half, nv, first_query + t * nv * LANES, q, dk, s->terms + (size_t)t * n_terms, s);
+        flash_tile tile = flash_tile_at(s, (size_t)t, q_rows, o_rows, cols);
+        int first = first_query + t * nv * LANES;
+        flash_pack_queries(f, half, nv, first, tile.q, s->wide);
+        if (tiles)
+            amx_pad_queries(nv, tile.q, n_words);
+        if (positions)
+            flash_terms(f, kind, nv, first, tile.q, &on_tiles, s->terms + (size_t)t * n_terms, s);
         for (size_t j = 0; j < cols; j++) {
-            s->most[(size_t)t * cols + j] = vec_set(-0x1p120f); /* not -inf: a score of -inf must give 0, not NaN */
-            s->sum[(size_t)t * cols + j] = vec_set(0);
+            tile.most[j] = vec_set(FLASH_LEAST);
+            tile.sum[j] = vec_set(0);
         }
     }
-    for (size_t i = 0; i < (size_t)n_tiles * dv * cols; i++)
+    for (size_t i = 0; i < (size_t)n_tiles * o_rows * cols; i++)
         s->o[i] = vec_set(0);
-    for (int first = 0; first < f->k.n; first += FLASH_KEYS) {
-        size_t n = (size_t)(f->k.n - first < FLASH_KEYS ? f->k.n - first : FLASH_KEYS), k_stride, v_stride = dv;
-        const word *k = flash_block(&f->k, half, first, n, s->k, &k_stride);
-        const word *v =
-            half ? flash_pair_values(&f->v, first, n, s->v) : flash_block(&f->v, false, first, n, s->v, &v_stride);
-        int next = first + (int)n, n_next = f->k.n - next < FLASH_KEYS ? f->k.n - next : FLASH_KEYS;
+    for (int first = 0; first < f->k.n; first += block) {
+        int n = f->k.n - first < block ? f->k.n - first : block;
+        int next = first + n, n_next = f->k.n - next < block ? f->k.n - next : block;
+        flash_keys keys;
+        amx_keys amx;
+        if (tiles)
+            amx =
+                amx_take(f, first, (size_t)n, s->k, (uint16_t *)s->v + (size_t)(first / block % 2) * o_rows * AMX_KEYS);
+        else
+            keys = flash_take_keys(f, half, first, (size_t)n, s);
         for (int t = 0; t < n_tiles; t++) {
+            flash_tile tile = flash_tile_at(s, (size_t)t, q_rows, o_rows, cols);
+            const vec *terms = positions ? s->terms + (size_t)t * n_terms : NULL;
             flash_prefetch(&f->k, next, n_next, t, n_tiles);
             flash_prefetch(&f->v, next, n_next, t, n_tiles);
-            vec *o = s->o + (size_t)t * dv * cols, *most = s->most + (size_t)t * cols, *sum = s->sum + (size_t)t * cols;
-            vec block_most[2] = {vec_set(-INFINITY), vec_set(-INFINITY)};
-            score_rows(half, nv, s->s, block_most, k, k_stride, n, s->q + (size_t)t * dk * cols, dk, scale);
-            if (f->at.table[0])
-                flash_add_terms(f, nv, s->s, block_most, s->terms + (size_t)t * n_terms, first, n);
-            flash_raise(nv, most, sum, o, block_most, dv);
-            flash_exp(half, nv, s->s, most, sum, n);
-            value_rows(half, nv, o, dv, v, v_stride, s->s, half ? (n + 1) / 2 : n);
+            if (tiles)
+                amx_step(f, nv, &on_tiles, &amx, first, &tile, terms);
+            else
+                flash_step(f, half, nv, s->s, &keys, first, &tile, n_words, terms);
         }
     }
-    for (int t = 0; t < n_tiles; t++)
-        flash_store(f, nv, first_query + t * nv * LANES, s->o + (size_t)t * dv * cols, s->sum + (size_t)t * cols);
+    if (tiles)
+        amx_drain(nv, &on_tiles);
+    for (int t = 0; t < n_tiles; t++) {
+        flash_tile tile = flash_tile_at(s, (size_t)t, q_rows, o_rows, cols);
+        flash_store(f, nv, first_query + t * nv * LANES, &tile);
+    }
 }
 
 /* Tiles of one head: two vectors of queries each, but the last may be one. */
@@ -398,22 +293,26 @@ static inline int flash_tiles(int n_queries)
 {
     return (n_queries + 2 * LANES - 1) / (2 * LANES);
 }
+/* n_tiles tiles from query `first` on, of which the first `wide` have two vectors. */
+INLINE void flash_chunks(const flash *f, flash_kind kind, int first, int wide, int n_tiles, const flash_scratch *s)
+{
+    if (wide)
+        flash_chunk(f, kind, 2, first, wide, s);
+    if (wide < n_tiles)
+        flash_chunk(f, kind, 1, first + wide * 2 * LANES, 1, s);
+}
 /* Tiles first_tile .. first_tile + n_tiles - 1 of f. */
 static inline void flash_run(const flash *f, int first_tile, int n_tiles, const flash_scratch *s)
 {
     int first = first_tile * 2 * LANES, left = f->q.n - first;
-    int wide = left - (n_tiles - 1) * 2 * LANES <= LANES ? n_tiles - 1 : n_tiles, last = first + wide * 2 * LANES;
-    if (flash_is_half(f)) {
-        if (wide)
-            flash_chunk(f, HAVE_HALF, 2, first, wide, s);
-        if (wide < n_tiles)
-            flash_chunk(f, HAVE_HALF, 1, last, 1, s);
-    } else {
-        if (wide)
-            flash_chunk(f, false, 2, first, wide, s);
-        if (wide < n_tiles)
-            flash_chunk(f, false, 1, last, 1, s);
-    }
+    int wide = left - (n_tiles - 1) * 2 * LANES <= LANES ? n_tiles - 1 : n_tiles;
+    flash_kind kind = flash_kind_of(f);
+    if (HAVE_AMX && kind == FLASH_TILES)
+        flash_chunks(f, FLASH_TILES, first, wide, n_tiles, s);
+    else if (HAVE_HALF && kind == FLASH_HALF)
+        flash_chunks(f, FLASH_HALF, first, wide, n_tiles, s);
+    else
+        flash_chunks(f, FLASH_F32, first, wide, n_tiles, s);
 }
 /* Tiles per task: enough tasks for the threads, and up to FLASH_MAX_TILES so that keys are read from memory seldom;
  * where that leaves few tiles to a task, one equal share for each thread. */

@@ -41,11 +41,20 @@ typedef uint32_t uvec __attribute__((vector_size(LANES * 4), may_alias));
 typedef uint16_t hvec __attribute__((vector_size(LANES * 2), may_alias));
 
 #define INLINE      static inline __attribute__((always_inline))
-#define UNROLL_ROWS _Pragma("GCC unroll 14")
+#define UNROLL_ROWS _Pragma("GCC unroll 16")
 
 INLINE vec vec_set(float x)
 {
     return (vec){0} + x;
+}
+/* Sixteen bits to 32, zeros above. GCC 12 makes ten instructions of the conversion to 512 bits. */
+INLINE uvec vec_widen(hvec h)
+{
+#ifdef __AVX512F__
+    return (uvec)_mm512_cvtepu16_epi32((__m256i)h);
+#else
+    return __builtin_convertvector(h, uvec);
+#endif
 }
 /* LANES elements of a type; load_row and store_row for a compile-time count, which the compiler leaves scalar. */
 INLINE vec vec_load(const void *from, dtype type)
@@ -56,7 +65,7 @@ INLINE vec vec_load(const void *from, dtype type)
     } else if (type == DT_BF16) {
         hvec h;
         memcpy(&h, from, sizeof h);
-        x = (vec)(__builtin_convertvector(h, uvec) << 16);
+        x = (vec)(vec_widen(h) << 16);
     } else {
         load_row((float *)&x, from, type, LANES);
     }

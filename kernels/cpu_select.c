@@ -16,16 +16,21 @@ typedef struct variant {
     const char *name;
     const op_cpu *const *table;
     const char *(*lacks)(const cpu_facts *f);
+    double (*amx_peak)(int n_threads);
 } variant;
 
-extern const op_cpu *const op_cpu_table_baseline[OP_COUNT];
+#define VARIANT(name)                                                                                                  \
+    extern const op_cpu *const op_cpu_table_##name[OP_COUNT];                                                          \
+    double amx_peak_##name(int n_threads);
+
+VARIANT(baseline)
 
 #ifdef __x86_64__
-extern const op_cpu *const op_cpu_table_avx2[OP_COUNT];
-extern const op_cpu *const op_cpu_table_avx2twin[OP_COUNT];
-extern const op_cpu *const op_cpu_table_avx512[OP_COUNT];
-extern const op_cpu *const op_cpu_table_avx512bf16[OP_COUNT];
-extern const op_cpu *const op_cpu_table_avx512amx[OP_COUNT];
+VARIANT(avx2)
+VARIANT(avx2twin)
+VARIANT(avx512)
+VARIANT(avx512bf16)
+VARIANT(avx512amx)
 
 static const char processor_lacks[] = "this processor lacks it";
 
@@ -61,14 +66,18 @@ static const char *lacks_nothing(const cpu_facts *f)
 }
 #endif
 
+#define OF(name, lacks)                                                                                                \
+    {                                                                                                                  \
+#name, op_cpu_table_##name, lacks, amx_peak_##name                                                             \
+    }
+
 /* Best first. */
 static const variant variants[] = {
 #ifdef __x86_64__
-    {"avx512amx", op_cpu_table_avx512amx, lacks_avx512amx}, {"avx512bf16", op_cpu_table_avx512bf16, lacks_avx512bf16},
-    {"avx512", op_cpu_table_avx512, lacks_avx512},          {"avx2", op_cpu_table_avx2, lacks_avx2},
-    {"avx2twin", op_cpu_table_avx2twin, lacks_avx2},        {"baseline", op_cpu_table_baseline, lacks_v2},
+    OF(avx512amx, lacks_avx512amx), OF(avx512bf16, lacks_avx512bf16), OF(avx512, lacks_avx512),
+    OF(avx2, lacks_avx2),           OF(avx2twin, lacks_avx2),         OF(baseline, lacks_v2),
 #else
-    {"baseline", op_cpu_table_baseline, lacks_nothing},
+    OF(baseline, lacks_nothing),
 #endif
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
@@ -132,6 +141,12 @@ const op_cpu *const *op_cpu_select(const char *wanted, const char **name)
     if (name)
         *name = v->name;
     return v->table;
+}
+
+double cpu_tile_gflop_s(const char *wanted, int n_threads)
+{
+    const char *name = NULL;
+    return op_cpu_select(wanted, &name) ? variant_named(name)->amx_peak(n_threads) : 0;
 }
 
 int op_cpu_level(const char *wanted)

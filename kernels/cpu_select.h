@@ -29,6 +29,9 @@ const char *cpu_variant_best(const cpu_facts *f);
 /* How that variant computes in bf16, and whether bf16 or fp32 is the faster choice, in a sentence. */
 const char *cpu_bf16_note(const cpu_facts *f);
 
+/* What products of tiles alone reach with the variant (NULL: the best) on n_threads threads; 0: it has no tiles. */
+double cpu_tile_gflop_s(const char *variant, int n_threads);
+
 #ifdef __cplusplus
 }
 #endif

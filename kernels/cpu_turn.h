@@ -21,4 +21,17 @@ static inline void turn(float *y, const float *x, const float *table, size_t n)
     }
 }
 
+/* Columns first .. first + n of row r, which are `values`; n and first are even, `turns` is linear's (linear.c). */
+static inline void turn_columns(float *values, const op_attr *a, const tensor *turns, const tensor *counts, int object,
+                                int r, int n_rows, int first, int n)
+{
+    long angles = turn_of_row(a, counts, object, r, n_rows);
+    int width = turns->cols, end = first + n;
+    for (int at = first, m; angles >= 0 && at < end; at += m, values += m) {
+        const float *table = (const float *)turns->data + (size_t)angles * (size_t)width + (size_t)(at % width);
+        m = width - at % width < end - at ? width - at % width : end - at;
+        turn(values, values, table, (size_t)m);
+    }
+}
+
 #endif

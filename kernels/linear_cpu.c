@@ -1,10 +1,6 @@
-/* linear through oneDNN (dnnl_product.h); turned rows afterwards; rows with weights of their own in a loop here. */
-#include "cpu_turn.h"
-#include "dnnl_product.h"
-
-#include <stdlib.h>
-
-enum { IN_TURNS = PRODUCT_N_IN, IN_N_ROTATED };
+/* linear on tiles where the processor has them (cpu_amx_product.h), else through oneDNN (dnnl_product.h) with turned rows
+ * afterwards; rows with weights of their own in a loop here. */
+#include "cpu_amx_product.h"
 
 static bool is_grouped(const op_call *c)
 {
@@ -13,13 +9,15 @@ static bool is_grouped(const op_call *c)
 
 static size_t scratch_bytes(const op_call *c)
 {
-    return is_grouped(c) ? 0 : product_scratch_bytes(c, false);
+    return is_grouped(c) ? 0 : tiles_serve(c, false) ? tiles_scratch_bytes(c, false) : product_scratch_bytes(c, false);
 }
 
 /* Of groups: w as f32. */
 static void *pack(const op_call *c, size_t *bytes)
 {
     const tensor *w = &c->in[PRODUCT_W];
+    if (tiles_serve(c, false))
+        return tiles_pack(c, bytes, false);
     if (!is_grouped(c))
         return product_pack(c, bytes, false);
     *bytes = tensor_count(w) * sizeof(float);
@@ -30,7 +28,7 @@ static void *pack(const op_call *c, size_t *bytes)
 }
 static void *bind(const op_call *c)
 {
-    return is_grouped(c) ? calloc(1, sizeof(product)) : product_bind(c, false);
+    return is_grouped(c) || tiles_serve(c, false) ? calloc(1, sizeof(product)) : product_bind(c, false);
 }
 
 static void run_groups(const op_call *c)
@@ -64,22 +62,20 @@ static void run_groups(const op_call *c)
 
 static void turn_rows(const op_call *c)
 {
-    const tensor *turns = &c->in[IN_TURNS], *y = c->out;
-    int count = c->attr->count ? c->attr->count : y->cols, width = turns->cols;
+    const tensor *turns = &c->in[PRODUCT_TURNS], *counts = &c->in[PRODUCT_N_ROTATED], *y = c->out;
+    int count = c->attr->count ? c->attr->count : y->cols;
 #pragma omp parallel for num_threads(c->n_threads) schedule(static)
     for (int item = 0; item < y->n * y->rows; item++) {
         int object = item / y->rows, r = item % y->rows;
-        long angles = turn_of_row(c->attr, &c->in[IN_N_ROTATED], object, r, y->rows);
-        char *row = (char *)tensor_at(y, object) + (size_t)r * (size_t)y->cols * dtype_bytes(y->type);
-        for (int at = 0; angles >= 0 && at < count;) {
+        char *to = (char *)tensor_at(y, object) + (size_t)r * (size_t)y->cols * dtype_bytes(y->type);
+        if (turn_of_row(c->attr, counts, object, r, y->rows) < 0)
+            continue;
+        for (int at = 0, m; at < count; at += m, to += (size_t)m * dtype_bytes(y->type)) {
             float values[CHUNK];
-            int left = width - at % width, m = left < CHUNK ? left : CHUNK;
-            const float *table = (const float *)turns->data + (size_t)angles * (size_t)width + (size_t)(at % width);
-            char *to = row + (size_t)at * dtype_bytes(y->type);
+            m = count - at < CHUNK ? count - at : CHUNK;
             load_row(values, to, y->type, (size_t)m);
-            turn(values, values, table, (size_t)m);
+            turn_columns(values, c->attr, turns, counts, object, r, y->rows, at, m);
             store_row(to, values, y->type, (size_t)m);
-            at += m;
         }
     }
 }
@@ -90,8 +86,12 @@ static void run(const op_call *c)
         run_groups(c);
         return;
     }
+    if (tiles_serve(c, false)) {
+        tiles_run(c, false);
+        return;
+    }
     product_run(c);
-    if (c->in[IN_TURNS].type != DT_NONE)
+    if (c->in[PRODUCT_TURNS].type != DT_NONE)
         turn_rows(c);
 }
 

@@ -457,7 +457,7 @@ static const char *pack(const op_call *c)
     if (!linear_ways_rounds_bias(c))
         return nullptr;
     if (!c->in[2].data)
-        return "linear: the bias must be known when it is packed";
+        return "the bias must be known when it is packed";
     return launch(linear_round_bias, blocks_for((size_t)c->in[2].cols, 256), 256, 0, c->stream,
                   (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
 }

@@ -6,11 +6,12 @@
  *   ->    [n, 1, C], attr.type or like x.    attr: type; with taps h, w, R = h * w.
  * Sums in double on the CPU, in f32 level by level on a device; between the products f32. With taps, what is not finite in
  * a column of x makes its mean a NaN. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *check_taps(const tensor *in, const op_attr *a)
 {
-    const tensor *x = &in[0], *taps = &in[5], *bias = &in[6];
+    const tensor *x = &in[MEAN_X], *taps = &in[MEAN_TAPS], *bias = &in[MEAN_TAP_BIAS];
     if (taps->type == DT_NONE)
         return bias->type != DT_NONE ? "tap_bias comes with taps" : NULL;
     if (a->h < 1 || a->w < 1 || a->h != x->rows / a->w || x->rows % a->w)
@@ -22,7 +23,7 @@ static const char *check_taps(const tensor *in, const op_attr *a)
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *x = &in[0], *w1 = &in[1], *w2 = &in[3];
+    const tensor *x = &in[MEAN_X], *w1 = &in[MEAN_W1], *w2 = &in[MEAN_W2];
     const char *wrong = check_taps(in, a);
     int given = 0;
     for (int i = 1; i < 5; i++)
@@ -38,19 +39,25 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "w1 must be [1, M, C], w2 [1, C, M], and both have biases";
     if (w1->rows > 512 || x->cols > 2048)
         return "M must be at most 512, C at most 2048";
-    return is_row_f32(&in[2], w1->rows) && is_row_f32(&in[4], x->cols) ? NULL
-                                                                       : "biases must be [1, 1, M] and [1, 1, C] f32";
+    return is_row_f32(&in[MEAN_BIAS1], w1->rows) && is_row_f32(&in[MEAN_BIAS2], x->cols)
+               ? NULL
+               : "biases must be [1, 1, M] and [1, 1, C] f32";
 }
 
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
-    op_cost c = cost_of(in, 7, out, 1, 0);
-    c.flops = (double)tensor_count(&in[0]);
-    if (in[1].type != DT_NONE)
-        c.flops += 4.0 * in[0].n * (double)tensor_count(&in[1]);
+    op_cost c = cost_of(in, MEAN_INPUTS, out, 1, 0);
+    c.flops = (double)tensor_count(&in[MEAN_X]);
+    if (in[MEAN_W1].type != DT_NONE)
+        c.flops += 4.0 * in[MEAN_X].n * (double)tensor_count(&in[MEAN_W1]);
     return c;
 }
 
-const op_def op_mean_rows = {
-    .name = "mean_rows", .n_in = 7, .n_out = 1, .optional = 0x7Eu, .infer = infer, .cost = cost};
+const op_def op_mean_rows = {.name = "mean_rows",
+                             .n_in = MEAN_INPUTS,
+                             .n_out = 1,
+                             .optional = 1u << MEAN_W1 | 1u << MEAN_BIAS1 | 1u << MEAN_W2 | 1u << MEAN_BIAS2 |
+                                         1u << MEAN_TAPS | 1u << MEAN_TAP_BIAS,
+                             .infer = infer,
+                             .cost = cost};

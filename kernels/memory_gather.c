@@ -9,34 +9,38 @@
  * row 0; n_keys = n_frames*T + n_pointers*G rows are written, the others left as they are. n_rotated = n_frames*T.
  * attr: count = T; type of mem and key_in (default f32). S and A are capacities; bank and pointers are any float type.
  * Source: sam2 modeling/sam2_base.py _prepare_memory_conditioned_features. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *bank = &in[0], *pointers = &in[6];
-    int cols = bank->cols, n_memories = in[3].rows, n_pointers = in[7].rows;
+    const tensor *bank = &in[GATHER_BANK], *pointers = &in[GATHER_POINTERS];
+    int cols = bank->cols, n_memories = in[GATHER_SLOTS].rows, n_pointers = in[GATHER_POINTER_SLOTS].rows;
     if (!is_float(bank->type) || bank->n != 1 || a->count < 1 || bank->rows % a->count)
         return "bank must be [1, slots * count, C]";
-    if (in[1].type != DT_F32 || in[1].n != 1 || in[1].rows != a->count || in[1].cols != cols)
+    if (in[GATHER_POS].type != DT_F32 || in[GATHER_POS].n != 1 || in[GATHER_POS].rows != a->count ||
+        in[GATHER_POS].cols != cols)
         return "pos must be [1, count, C] f32";
-    if (in[2].type != DT_F32 || in[2].n != 1 || in[2].cols != cols)
+    if (in[GATHER_TPOS].type != DT_F32 || in[GATHER_TPOS].n != 1 || in[GATHER_TPOS].cols != cols)
         return "tpos must be [1, K, C] f32";
-    if (!is_count(&in[3], DT_I32, n_memories) || !is_count(&in[4], DT_I32, n_memories))
+    if (!is_count(&in[GATHER_SLOTS], DT_I32, n_memories) || !is_count(&in[GATHER_TPOS_INDEX], DT_I32, n_memories))
         return "slots and tpos_index must be [n, S, 1] i32";
     if (!is_float(pointers->type) || pointers->n != 1 || pointers->cols % cols)
         return "pointers must be [1, slots, G * C]";
-    if (!is_count(&in[7], DT_I32, n_pointers))
+    if (!is_count(&in[GATHER_POINTER_SLOTS], DT_I32, n_pointers))
         return "pointer_slots must be [n, A, 1] i32";
-    if (!is_count(&in[5], DT_I32, 1) || !is_count(&in[8], DT_I32, 1))
+    if (!is_count(&in[GATHER_N_FRAMES], DT_I32, 1) || !is_count(&in[GATHER_N_POINTERS], DT_I32, 1))
         return "n_frames and n_pointers must be [n, 1, 1] i32";
-    if (in[9].type != DT_NONE && (!is_float(in[9].type) || in[9].rows != n_pointers || in[9].cols != cols))
+    if (in[GATHER_POINTER_POS].type != DT_NONE &&
+        (!is_float(in[GATHER_POINTER_POS].type) || in[GATHER_POINTER_POS].rows != n_pointers ||
+         in[GATHER_POINTER_POS].cols != cols))
         return "pointer_pos must be [n, A, C]";
     if (!batches_agree(in, 10))
         return "inputs have different batch sizes";
-    int n = batch_of(in, 10), rows = n_memories * a->count + n_pointers * (pointers->cols / cols);
-    out[0] = out[1] = shaped(type_or(a, DT_F32), n, rows, cols);
-    out[2] = out[3] = shaped(DT_I32, n, 1, 1);
-    return is_float(out[0].type) ? NULL : "the outputs must be a float type";
+    int n = batch_of(in, GATHER_INPUTS), rows = n_memories * a->count + n_pointers * (pointers->cols / cols);
+    out[GATHER_MEMORY] = out[GATHER_KEY] = shaped(type_or(a, DT_F32), n, rows, cols);
+    out[GATHER_N_KEYS] = out[GATHER_N_ROTATED] = shaped(DT_I32, n, 1, 1);
+    return is_float(out[GATHER_MEMORY].type) ? NULL : "the outputs must be a float type";
 }
 
 /* At full capacity; each row that is attended is read once per object. */
@@ -44,9 +48,13 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
     op_cost c = cost_of(in + 1, 5, out, 4, 2);
-    c.bytes_read += (double)tensor_count(&out[0]) * (double)dtype_bytes(in[0].type);
+    c.bytes_read += (double)tensor_count(&out[GATHER_MEMORY]) * (double)dtype_bytes(in[GATHER_BANK].type);
     return c;
 }
 
-const op_def op_memory_gather = {
-    .name = "memory_gather", .n_in = 10, .n_out = 4, .optional = 1u << 9, .infer = infer, .cost = cost};
+const op_def op_memory_gather = {.name = "memory_gather",
+                                 .n_in = GATHER_INPUTS,
+                                 .n_out = GATHER_OUTPUTS,
+                                 .optional = 1u << GATHER_POINTER_POS,
+                                 .infer = infer,
+                                 .cost = cost};

@@ -9,14 +9,15 @@
  * x, w1, w2, residual, taps and gate all bf16 or all f16 (in f32, and on the CPU, two linears do as well); sums in f32, u
  * and the hidden values rounded to x's type. C and H are multiples of 8, C at most 224.
  * attr: act, eps; with taps h, w, R = h * w. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *check_taps(const tensor *in, const op_attr *a)
 {
-    const tensor *x = &in[0], *taps = &in[8], *bias = &in[9], *gate = &in[10];
+    const tensor *x = &in[MLP_X], *taps = &in[MLP_TAPS], *bias = &in[MLP_TAP_BIAS], *gate = &in[MLP_GATE];
     if (taps->type == DT_NONE)
         return bias->type != DT_NONE || gate->type != DT_NONE ? "tap_bias and gate come with taps" : NULL;
-    if (in[5].type != DT_NONE || in[7].type != DT_NONE)
+    if (in[MLP_GAIN].type != DT_NONE || in[MLP_RESIDUAL].type != DT_NONE)
         return "taps leave no place for a norm or a residual";
     if (a->h < 1 || a->w < 1 || a->h != x->rows / a->w || x->rows % a->w)
         return "with taps x must have h*w rows";
@@ -31,7 +32,8 @@ static const char *check_taps(const tensor *in, const op_attr *a)
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *x = &in[0], *w1 = &in[1], *b1 = &in[2], *w2 = &in[3], *b2 = &in[4], *residual = &in[7];
+    const tensor *x = &in[MLP_X], *w1 = &in[MLP_W1], *b1 = &in[MLP_BIAS1], *w2 = &in[MLP_W2], *b2 = &in[MLP_BIAS2],
+                 *residual = &in[MLP_RESIDUAL];
     if ((x->type != DT_BF16 && x->type != DT_F16) || w1->type != x->type || w2->type != x->type ||
         (residual->type != DT_NONE && residual->type != x->type))
         return "x, w1, w2 and residual must all be bf16 or all f16";
@@ -41,8 +43,9 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "w1 must be [1, H, C], w2 [1, C, H]";
     if ((b1->type != DT_NONE && !is_row_f32(b1, w1->rows)) || (b2->type != DT_NONE && !is_row_f32(b2, x->cols)))
         return "b1 must be [1, 1, H] f32, b2 [1, 1, C] f32";
-    if ((in[5].type == DT_NONE) != (in[6].type == DT_NONE) ||
-        (in[5].type != DT_NONE && (!is_row_f32(&in[5], x->cols) || !is_row_f32(&in[6], x->cols))))
+    if ((in[MLP_GAIN].type == DT_NONE) != (in[MLP_NORM_BIAS].type == DT_NONE) ||
+        (in[MLP_GAIN].type != DT_NONE &&
+         (!is_row_f32(&in[MLP_GAIN], x->cols) || !is_row_f32(&in[MLP_NORM_BIAS], x->cols))))
         return "gain and bias come together, [1, 1, C] f32";
     if (residual->type != DT_NONE && (!same_grid(residual, x) || residual->n != x->n))
         return "residual must be [n, R, C]";
@@ -56,12 +59,17 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
-    double first = in[5].type != DT_NONE ? 8 : in[8].type != DT_NONE ? 18 : 0;
-    op_cost c = cost_of(in, 11, out, 1, 4.0 * in[1].rows + first);
-    if (in[7].data && in[7].data == in[0].data)
-        c.bytes_read -= (double)tensor_bytes(&in[7]);
+    double first = in[MLP_GAIN].type != DT_NONE ? 8 : in[MLP_TAPS].type != DT_NONE ? 18 : 0;
+    op_cost c = cost_of(in, MLP_INPUTS, out, 1, 4.0 * in[MLP_W1].rows + first);
+    if (in[MLP_RESIDUAL].data && in[MLP_RESIDUAL].data == in[MLP_X].data)
+        c.bytes_read -= (double)tensor_bytes(&in[MLP_RESIDUAL]);
     return c;
 }
 
-const op_def op_mlp = {
-    .name = "mlp", .n_in = 11, .n_out = 1, .optional = 1u << 2 | 1u << 4 | 0x7E0u, .infer = infer, .cost = cost};
+const op_def op_mlp = {.name = "mlp",
+                       .n_in = MLP_INPUTS,
+                       .n_out = 1,
+                       .optional = 1u << MLP_BIAS1 | 1u << MLP_BIAS2 | 1u << MLP_GAIN | 1u << MLP_NORM_BIAS |
+                                   1u << MLP_RESIDUAL | 1u << MLP_TAPS | 1u << MLP_TAP_BIAS | 1u << MLP_GATE,
+                       .infer = infer,
+                       .cost = cost};

@@ -468,7 +468,7 @@ static const char *pack(const op_call *c)
     if (taps->type == DT_NONE)
         return nullptr;
     if (!taps->data)
-        return "mlp: taps must be known when they are packed";
+        return "taps must be known when they are packed";
     return launch(mlp_pack_taps, blocks_for(9 * (size_t)taps->rows, 256), 256, 0, c->stream, (const void *)taps->data,
                   taps->type, (float *)c->packed, taps->rows);
 }
@@ -497,9 +497,9 @@ static const char *run(const op_call *c)
     if (((uintptr_t)p.x | (uintptr_t)p.w1 | (uintptr_t)p.w2 | (uintptr_t)p.y | (uintptr_t)p.taps |
          (uintptr_t)p.tap_bias | (uintptr_t)p.gate) %
         16)
-        return "mlp: x, w1, w2, y, taps, their bias and the gate must begin at multiples of 16 bytes";
+        return "x, w1, w2, y, taps, their bias and the gate must begin at multiples of 16 bytes";
     if ((size_t)x->n * (size_t)x->rows > 0x7FFFFFFF)
-        return "mlp: more than 2^31 rows";
+        return "more than 2^31 rows";
     return x->type == DT_BF16 ? start_half<bf16>(p, c->stream) : start_half<f16>(p, c->stream);
 }
 

@@ -160,7 +160,7 @@ static const char *run(const op_call *c)
     p.n_in = x->cols, p.n_out = in[1].rows;
     p.eps = c->attr->eps, p.kind = c->attr->act, p.type = x->type;
     if (((uintptr_t)p.x | (uintptr_t)p.w | (uintptr_t)p.plus | (uintptr_t)p.norm) % 16)
-        return "norm_linear: x, w, plus and the norm must begin at multiples of 16 bytes";
+        return "x, w, plus and the norm must begin at multiples of 16 bytes";
     return x->type == DT_BF16 ? start_half<bf16>(p, c->stream) : start_half<f16>(p, c->stream);
 }
 

@@ -5,11 +5,12 @@
  *   gain?, bias? [1, 1, C] f32: norm is layernorm (layernorm.c) with them and attr.eps, else nothing
  *   ->    [n, 2h*2w, C], attr.type or like x
  * attr: h, w (x's grid), act, eps, type. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *x = &in[0], *plus = &in[1], *gain = &in[2], *bias = &in[3];
+    const tensor *x = &in[SHUFFLE_X], *plus = &in[SHUFFLE_PLUS], *gain = &in[SHUFFLE_GAIN], *bias = &in[SHUFFLE_BIAS];
     if (!all_float(in, 4))
         return "inputs must be f32, bf16 or f16";
     if (a->h < 1 || a->w < 1 || x->rows != a->h * a->w || x->cols % 4)
@@ -28,12 +29,13 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
-    return cost_of(in, 4, out, 1, (in[1].type != DT_NONE) + (in[2].type != DT_NONE ? 8 : 0) + (a->act ? 1 : 0));
+    return cost_of(in, SHUFFLE_INPUTS, out, 1,
+                   (in[SHUFFLE_PLUS].type != DT_NONE) + (in[SHUFFLE_GAIN].type != DT_NONE ? 8 : 0) + (a->act ? 1 : 0));
 }
 
 const op_def op_pixel_shuffle = {.name = "pixel_shuffle",
-                                 .n_in = 4,
+                                 .n_in = SHUFFLE_INPUTS,
                                  .n_out = 1,
-                                 .optional = 1u << 1 | 1u << 2 | 1u << 3,
+                                 .optional = 1u << SHUFFLE_PLUS | 1u << SHUFFLE_GAIN | 1u << SHUFFLE_BIAS,
                                  .infer = infer,
                                  .cost = cost};

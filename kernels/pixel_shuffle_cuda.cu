@@ -65,7 +65,7 @@ static const char *run(const op_call *c)
         for (lanes = 1; lanes < runs;)
             lanes *= 2;
     if (gain->type && lanes > 32)
-        return "pixel_shuffle: a norm is over at most 256 columns";
+        return "a norm is over at most 256 columns";
     shuffling p = {x->data,
                    plus->type ? plus->data : nullptr,
                    gain->type ? (const float *)gain->data : nullptr,
@@ -84,7 +84,7 @@ static const char *run(const op_call *c)
                    c->attr->act};
     size_t blocks = (p.n_rows * (size_t)lanes + 255) / 256;
     if (blocks > 0x7FFFFFFFu)
-        return "pixel_shuffle: too many pixels for one kernel";
+        return "too many pixels for one kernel";
     return launch(pixel_shuffle_runs, (unsigned)blocks, 256, 0, c->stream, p);
 }
 

@@ -5,14 +5,15 @@
  * Label -1: the not_a_point embedding alone. Below -1: zeros, an unused slot. Above 3: the position code alone.
  * attr: scale = S, the image side; type (default f32).
  * Source: sam2 modeling/sam/prompt_encoder.py _embed_points, modeling/position_encoding.py PositionEmbeddingRandom. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    int n_points = in[0].rows, cols = 2 * in[2].cols;
-    if (in[0].type != DT_F32 || in[0].cols != 2 || !is_count(&in[1], DT_I32, n_points))
+    int n_points = in[POINTS_XY].rows, cols = 2 * in[POINTS_GAUSSIAN].cols;
+    if (in[POINTS_XY].type != DT_F32 || in[POINTS_XY].cols != 2 || !is_count(&in[POINTS_LABELS], DT_I32, n_points))
         return "points must be [n, P, 2] f32 and labels [n, P, 1] i32";
-    if (in[2].type != DT_F32 || in[2].n != 1 || in[2].rows != 2)
+    if (in[POINTS_GAUSSIAN].type != DT_F32 || in[POINTS_GAUSSIAN].n != 1 || in[POINTS_GAUSSIAN].rows != 2)
         return "gaussian must be [1, 2, C/2] f32";
     for (int i = 3; i < 8; i++)
         if (!is_row_f32(&in[i], cols))
@@ -28,7 +29,8 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
     (void)a;
-    return cost_of(in, 8, out, 1, 30);
+    return cost_of(in, POINTS_INPUTS, out, 1, 30);
 }
 
-const op_def op_point_tokens = {.name = "point_tokens", .n_in = 8, .n_out = 1, .infer = infer, .cost = cost};
+const op_def op_point_tokens = {
+    .name = "point_tokens", .n_in = POINTS_INPUTS, .n_out = 1, .infer = infer, .cost = cost};

@@ -7,11 +7,12 @@
  * mode bit 1 (gate): unless score > 0, the logits are all -1024. Without a score there is nothing to gate.
  * attr: scale = delta (0.05), bias = threshold (0.98; 0: mask 0 always is stable enough, as in SAM v1).
  * Source: sam2 modeling/sam/mask_decoder.py _dynamic_multimask_via_stability, modeling/sam2_base.py _forward_sam_heads. */
+#include "operands.h"
 #include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *masks = &in[0], *iou = &in[1], *tokens = &in[3];
+    const tensor *masks = &in[SELECT_MASKS], *iou = &in[SELECT_IOUS], *tokens = &in[SELECT_TOKENS];
     (void)a;
     if (masks->type != DT_F32 || masks->rows != 4)
         return "masks must be [n, 4, HW] f32";
@@ -19,15 +20,16 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "iou must be [n, 1, 4] f32";
     if (!is_float(tokens->type) || tokens->rows != 4)
         return "tokens must be [n, 4, C]";
-    if ((in[2].type != DT_NONE && !is_count(&in[2], DT_F32, 1)) || !is_count(&in[4], DT_I32, 1))
+    if ((in[SELECT_SCORE].type != DT_NONE && !is_count(&in[SELECT_SCORE], DT_F32, 1)) ||
+        !is_count(&in[SELECT_MODE], DT_I32, 1))
         return "score must be [n, 1, 1] f32 and mode [n, 1, 1] i32";
     if (!batches_agree(in, 5))
         return "inputs have different batch sizes";
     int n = batch_of(in, 5);
-    out[0] = shaped(DT_F32, n, 1, masks->cols);
-    out[1] = shaped(DT_F32, n, 1, 1);
-    out[2] = shaped(tokens->type, n, 1, tokens->cols);
-    out[3] = shaped(DT_I32, n, 1, 1);
+    out[SELECTED_LOGITS] = shaped(DT_F32, n, 1, masks->cols);
+    out[SELECTED_IOU] = shaped(DT_F32, n, 1, 1);
+    out[SELECTED_TOKEN] = shaped(tokens->type, n, 1, tokens->cols);
+    out[SELECTED_INDEX] = shaped(DT_I32, n, 1, 1);
     return NULL;
 }
 
@@ -37,5 +39,9 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
     return cost_of(in, 5, out, 4, 4);
 }
 
-const op_def op_select_mask = {
-    .name = "select_mask", .n_in = 5, .n_out = 4, .optional = 4u, .infer = infer, .cost = cost};
+const op_def op_select_mask = {.name = "select_mask",
+                               .n_in = SELECT_INPUTS,
+                               .n_out = SELECT_OUTPUTS,
+                               .optional = 1u << SELECT_SCORE,
+                               .infer = infer,
+                               .cost = cost};

@@ -13,6 +13,7 @@
  * Source: facebookresearch/sam2 sam2/modeling/backbones/hieradet.py MultiScaleAttention and MultiScaleBlock,
  * backbones/utils.py window_partition. */
 #include "op.h"
+#include "operands.h"
 
 /* A table of relative positions along an axis of a window with `side` tokens. */
 static int is_table(const tensor *t, int side, int width)
@@ -22,21 +23,21 @@ static int is_table(const tensor *t, int side, int width)
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
-    const tensor *qkv = &in[0], *bias = &in[1];
+    const tensor *qkv = &in[WINDOW_QKV], *bias = &in[WINDOW_QKV_BIAS];
     if (a->h < 1 || a->w < 1 || qkv->rows != a->h * a->w)
-        return "window_attention: qkv must have h*w rows";
+        return "qkv must have h*w rows";
     if (a->heads < 1 || qkv->cols % (3 * a->heads))
-        return "window_attention: columns must divide by 3 * heads";
+        return "columns must divide by 3 * heads";
     if (bias->type != DT_F32 || bias->n != 1 || bias->rows != 1 || bias->cols != qkv->cols)
-        return "window_attention: qkv_bias must be [1, 1, 3C] f32";
+        return "qkv_bias must be [1, 1, 3C] f32";
     if (qkv->type == DT_I32)
-        return "window_attention: integers are not supported";
+        return "integers are not supported";
     if (a->pool && (a->h < 2 || a->w < 2 || (a->window ? a->window % 2 : a->h % 2 || a->w % 2)))
-        return "window_attention: pooled windows must be even";
+        return "pooled windows must be even";
     int side_y = a->window ? a->window : a->h, side_x = a->window ? a->window : a->w, width = qkv->cols / 3 / a->heads;
-    if ((in[2].type != DT_NONE || in[3].type != DT_NONE) &&
-        (!is_table(&in[2], side_y, width) || !is_table(&in[3], side_x, width) || a->pool))
-        return "window_attention: rel_h and rel_w must be [1, 2 side - 1, D] f32, both, without pooling";
+    if ((in[WINDOW_REL_H].type != DT_NONE || in[WINDOW_REL_W].type != DT_NONE) &&
+        (!is_table(&in[WINDOW_REL_H], side_y, width) || !is_table(&in[WINDOW_REL_W], side_x, width) || a->pool))
+        return "rel_h and rel_w must be [1, 2 side - 1, D] f32, both, without pooling";
     int h = a->pool ? a->h / 2 : a->h, w = a->pool ? a->w / 2 : a->w;
     dtype type = a->type == DT_NONE ? qkv->type : a->type;
     *out = (tensor){.type = type, .n = qkv->n, .rows = h * w, .cols = qkv->cols / 3};
@@ -51,7 +52,7 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
         tokens = (double)a->window * a->window;
     }
     double queries = a->pool ? tokens / 4 : tokens, terms = 0;
-    if (in[2].type != DT_NONE) /* of each query, before they are added to its scores */
+    if (in[WINDOW_REL_H].type != DT_NONE) /* of each query, before they are added to its scores */
         terms = a->window ? 2.0 * a->window : a->h + a->w;
     op_cost c = {.flops = 2.0 * out->n * windows * queries * (2 * tokens + terms) * out->cols,
                  .bytes_written = (double)tensor_bytes(out)};
@@ -60,5 +61,9 @@ static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
     return c;
 }
 
-const op_def op_window_attention = {
-    .name = "window_attention", .n_in = 4, .n_out = 1, .optional = 12u, .infer = infer, .cost = cost};
+const op_def op_window_attention = {.name = "window_attention",
+                                    .n_in = WINDOW_INPUTS,
+                                    .n_out = 1,
+                                    .optional = 1u << WINDOW_REL_H | 1u << WINDOW_REL_W,
+                                    .infer = infer,
+                                    .cost = cost};

@@ -212,16 +212,23 @@ static void run(const op_call *c)
     int per_task = flash_tiles_per_task(c->out->n * heads, queries_of(&w), c->n_threads);
     int parts = w.whole ? (tiles + per_task - 1) / per_task : w.count;
     long n_tasks = (long)c->out->n * parts * heads;
-#pragma omp parallel for schedule(dynamic) num_threads(c->n_threads)
-    for (long task = 0; task < n_tasks; task++) {
-        int part = (int)(task / heads % parts), object = (int)(task / heads / parts), head = (int)(task % heads);
-        window_scratch s;
-        scratch_at(c, &w, (char *)c->scratch + (size_t)omp_get_thread_num() * per_thread, &s);
-        int first = part * per_task, n = tiles - first < per_task ? tiles - first : per_task;
-        if (w.whole)
-            part_of_whole(c, &w, object, head, first, n, &s);
-        else
-            one_window(c, &w, object, part, head, &s);
+#pragma omp parallel num_threads(c->n_threads)
+    {
+        amx_tiles x;
+        amx_begin(&x);
+#pragma omp for schedule(dynamic)
+        for (long task = 0; task < n_tasks; task++) {
+            int part = (int)(task / heads % parts), object = (int)(task / heads / parts), head = (int)(task % heads);
+            window_scratch s;
+            scratch_at(c, &w, (char *)c->scratch + (size_t)omp_get_thread_num() * per_thread, &s);
+            s.flash.tiles = &x;
+            int first = part * per_task, n = tiles - first < per_task ? tiles - first : per_task;
+            if (w.whole)
+                part_of_whole(c, &w, object, head, first, n, &s);
+            else
+                one_window(c, &w, object, part, head, &s);
+        }
+        amx_end(&x);
     }
 }
 

@@ -144,20 +144,20 @@ static const char *run(const op_call *c)
         return CUDA_FN(flash_run)(&p, c->scratch, c->stream);
     set_windows(&p, c, &n_blocks);
     if (p.dk > FLASH_MAX_WIDTH)
-        return "window_attention: heads must be at most 256 wide";
+        return "heads must be at most 256 wide";
     if (p.n_k > 65536 || p.n_objects > 65535 || p.heads > 65535)
-        return "window_attention: windows have at most 65536 tokens, and there are at most 65535 objects and heads";
+        return "windows have at most 65536 tokens, and there are at most 65535 objects and heads";
     if (!(p.scale > 0))
-        return "window_attention: the scale must be positive";
+        return "the scale must be positive";
     if (has_half_kernel(&p)) {
         if (!flash_is_aligned(&p))
-            return "window_attention: qkv and out must begin at multiples of 16 bytes";
+            return "qkv and out must begin at multiples of 16 bytes";
         return p.q_type == DT_BF16 ? start_half<bf16>(&p, n_blocks, c->stream)
                                    : start_half<f16>(&p, n_blocks, c->stream);
     }
     size_t shared = plain_shared_bytes(p.dk, p.dv) + plain_term_bytes(&p.windows);
     if (shared > device_shared_limit())
-        return "window_attention: the window's sides are too long for their relative positions on this device";
+        return "the window's sides are too long for their relative positions on this device";
     p.q_tiles = (p.n_q + PLAIN_ROWS - 1) / PLAIN_ROWS;
     dim3 grid((unsigned)(n_blocks * p.q_tiles), (unsigned)p.heads, (unsigned)p.n_objects);
     return launch(flash_plain<true>, grid, PLAIN_THREADS, shared, c->stream, p);

@@ -140,7 +140,7 @@ static const wrong_case wrong_cases[] = {
     {"track --weights @/tiny.safetensors --imgsz 100 --input @/clip --point 1,1", 1, "expected a multiple of 32"},
     {IMAGE, 2, "nothing to segment"},
     {IMAGE "--frame 1 --point 1,1", 1, "an image has frame 0 only"},
-    {IMAGE "--mask @/empty.png", 1, "images take points, a box or previous logits, not a mask"},
+    {IMAGE "--mask @/small.png", 1, "small.png is 40 x 30, the image is 160 x 120"},
     {IMAGE "--point 200,1", 1, "object 1: point (200, 1) is outside the 160 x 120 frame"},
     {IMAGE "--prompts @/logits.json", 1, "holds no F32 tensor of 32 x 32"},
     {IMAGE "--prompts @/tracked.json", 1, "an image has frame 0 only"},

@@ -297,7 +297,8 @@ static void refusals(void **state)
     t->dtype = ST_I16;
     refused(&s, NULL, "1 of a dtype other than F64, F32, F16 and BF16");
     *t = was;
-    refused(&s, "sam2.1_small", "does not fit sam2.1_hiera_small");
+    refused(&s, "sam2.1_small", "holds sam2.1_hiera_tiny, not sam2.1_hiera_small");
+    refused(&s, "sam_vit_b", "holds sam2.1_hiera_tiny, not sam_vit_b");
     refused(&s, "sam3", "unknown model sam3");
     s.n_tensors = 3;
     refused(&s, NULL, "are not those of SAM, SAM 2");

@@ -80,8 +80,22 @@ static void reasons(void **state)
 #endif
 }
 
+/* Tiles have a rate where a variant has tiles, on the twin too. */
+static void tile_peak(void **state)
+{
+    (void)state;
+    const char *name;
+    for (int i = 0; (name = cpu_variant_name(i)); i++) {
+        double rate = cpu_tile_gflop_s(name, 2);
+        int has_tiles = !strcmp(name, "avx512amx") || !strcmp(name, "avx2twin");
+        printf("  %s: products of tiles reach %.1f GFLOP/s on two threads\n", name, rate);
+        assert_true((rate > 0) == (has_tiles && op_cpu_select(name, NULL)));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(chosen), cmocka_unit_test(reasons)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(chosen), cmocka_unit_test(reasons),
+                                       cmocka_unit_test(tile_peak)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

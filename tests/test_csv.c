@@ -230,9 +230,87 @@ static void many_rows(void **state)
     csv_close(&t);
 }
 
+#ifndef __SANITIZE_ADDRESS__
+/* A memory stream takes its memory by realloc, the last time when it is closed. The program's own comes before the library's. */
+static long realloc_fails_after = -1; /* calls; -1: never */
+
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+extern void __libc_free(void *p);
+
+/* All four, or the counting ones of the library come in with their own realloc. */
+__attribute__((visibility("default"))) void *malloc(size_t n)
+{
+    return __libc_malloc(n);
+}
+
+__attribute__((visibility("default"))) void *calloc(size_t n, size_t size)
+{
+    return __libc_calloc(n, size);
+}
+
+__attribute__((visibility("default"))) void free(void *p)
+{
+    __libc_free(p);
+}
+
+__attribute__((visibility("default"))) void *realloc(void *p, size_t n)
+{
+    return realloc_fails_after >= 0 && realloc_fails_after-- == 0 ? NULL : __libc_realloc(p, n);
+}
+
+static void memory_that_runs_out_while_saving_loses_no_row(void **state)
+{
+    (void)state;
+    csv_table t = {0}, back = {0};
+    sam_error err = {0};
+    int n_failed = 0;
+    assert_int_equal(csv_open(&t, path, columns, 3, 0, &err), SAM_OK);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(
+            csv_append(&t, (const char *const[]){"video", "000", "a note that makes the table long"}, &err), SAM_OK);
+    assert_int_equal(csv_save(&t, &err), SAM_OK);
+    for (int after = 0; after < 40; after++) {
+        realloc_fails_after = after;
+        sam_status status = csv_save(&t, &err);
+        realloc_fails_after = -1;
+        n_failed += status != SAM_OK;
+        assert_true(status == SAM_OK || status == SAM_E_MEMORY);
+        assert_int_equal(csv_read(&back, path, &err), SAM_OK);
+        assert_int_equal(back.n_rows, 400);
+        csv_close(&back);
+    }
+    print_message("%d of 40 saves ran out of memory, all 400 rows stayed\n", n_failed);
+    assert_true(n_failed > 0);
+    csv_close(&t);
+}
+#endif
+
+/* As spreadsheets save it; and a header that is cut short is no table. */
+static void a_byte_order_mark_is_no_name(void **state)
+{
+    (void)state;
+    csv_table t = {0};
+    sam_error err = {0};
+    write_text("\xef\xbb\xbfvideo,object,note\r\na,001,x\r\n", 31);
+    assert_int_equal(csv_read(&t, path, &err), SAM_OK);
+    assert_string_equal(t.columns[0], "video");
+    assert_string_equal(csv_text(&t, 0, "video"), "a");
+    csv_close(&t);
+    write_text("video,obj", 9);
+    assert_int_equal(csv_read(&t, path, &err), SAM_E_FORMAT);
+    print_message("%s\n", err.text);
+    assert_non_null(strstr(err.text, "cut short"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_byte_order_mark_is_no_name, set_up),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test_setup(memory_that_runs_out_while_saving_loses_no_row, set_up),
+#endif
         cmocka_unit_test_setup(reads_back_what_it_wrote, set_up),
         cmocka_unit_test_setup(one_column_keeps_empty_rows, set_up),
         cmocka_unit_test_setup(refuses_what_is_no_table, set_up),

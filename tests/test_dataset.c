@@ -347,8 +347,8 @@ static void names_what_is_malformed(void **state)
         else if (c->add)
             tree_folder(&tree, c->add);
         sam_status status = open_set(&d, "set", &(dataset_options){.split_name = "val", .split_required = 1}, &err);
-        if (status == SAM_OK)
-            status = dataset_find_objects(&d, 0, &err);
+        for (int v = d.n_videos - 1; status == SAM_OK && v >= 0; v--)
+            status = dataset_find_objects(&d, v, &err);
         for (int k = 0; status == SAM_OK && k < d.videos[0].objects[0].n_annotated; k++)
             status = dataset_read_mask(&d, 0, 0, d.videos[0].objects[0].annotated[k], W, H, &mask, &err);
         printf("%s\n", err.text);
@@ -477,6 +477,65 @@ static void names_count_as_numbers(void **state)
     dataset_close(&d);
 }
 
+/* One bad video of three keeps its fault; the others are there. A folder of an archive's leftovers is nobody's. */
+static void a_bad_video_does_not_stop_the_others(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err = {0};
+    add_sav("set", "a", 1);
+    add_sav("set", "b", 1);
+    add_sav("set", "c", 1);
+    tree_remove(&tree, "set/JPEGImages_24fps/b/00004.jpg");
+    tree_folder(&tree, "set/Annotations_6fps/a/__MACOSX");
+    tree_folder(&tree, "set/Annotations_6fps/c/notes");
+    tree_text(&tree, "set/sav_val.txt", "a\nb\nc\nnot_there\n");
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_val"}, &err), SAM_OK);
+    static const char *const says[] = {NULL, "00004.png: annotates a frame that is not in",
+                                       "notes: holds no .png annotation", "JPEGImages_24fps/not_there: no such folder"};
+    assert_true(d.n_videos == 4 && d.n_faulty == 3);
+    for (int v = 0; v < 4; v++) {
+        sam_status status = dataset_find_objects(&d, v, &err);
+        assert_int_equal(status == SAM_OK, says[v] == NULL);
+        if (says[v])
+            printf("%s: %s\n", d.videos[v].name, err.text);
+        assert_true(!says[v] || strstr(err.text, says[v]));
+        assert_int_equal(d.videos[v].n_objects, says[v] ? 0 : 1);
+    }
+    dataset_close(&d);
+    tree_remove(&tree, "set/Annotations_6fps/a"); /* none is left */
+    assert_int_not_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_val"}, &err), SAM_OK);
+    printf("%s\n", err.text);
+    dataset_close(&d);
+}
+
+/* A name that was given is a list, or an error that says which lists there are; never all videos. */
+static void a_misspelt_list_is_told(void **state)
+{
+    (void)state;
+    dataset d;
+    sam_error err = {0};
+    add_sav("set", "a", 1);
+    tree_text(&tree, "set/sav_val.txt",
+              "\xef\xbb\xbf"
+              "a\n"); /* with a byte order mark */
+    tree_text(&tree, "set/README.txt", "read me");
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_vla", .split_required = 1}, &err),
+                     SAM_E_ARG);
+    printf("%s\n", err.text);
+    assert_non_null(strstr(err.text, "there are sav_val"));
+    assert_null(strstr(err.text, "README"));
+    dataset_close(&d);
+    assert_int_equal(open_set(&d, "set", &(dataset_options){.split_name = "sav_val", .split_required = 1}, &err),
+                     SAM_OK);
+    assert_string_equal(d.videos[0].name, "a");
+    dataset_close(&d);
+    tree_remove(&tree, "set/sav_val.txt");
+    tree_text(&tree, "set/notes.txt", "x");
+    assert_int_equal(open_set(&d, "", &(dataset_options){.split_name = "set", .split_required = 1}, &err), SAM_OK);
+    dataset_close(&d);
+}
+
 /* What a link to nothing stood for is missed, not left out. */
 static void links_to_nothing_are_errors(void **state)
 {
@@ -580,6 +639,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_list_of_one_year_can_be_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_folder_is_recognised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_count_as_numbers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_video_does_not_stop_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_misspelt_list_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_to_nothing_are_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_what_is_wrong_in_masks, set_up, tear_down),
         cmocka_unit_test(a_real_clip),

@@ -2,6 +2,7 @@
 #include "unified.h"
 #include "verb_line.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,6 +102,38 @@ static void both_phases(void **state)
     assert_int_equal(t.n_rows, 5);
     assert_true(table_number(&t, 4, "frame") == 4 && table_number(&t, 4, "ms") > 0);
     csv_close(&t);
+}
+
+/* `edge` and `run` take their frames through one loop: the same masks, the same scores. */
+static void scores_as_run_does(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"J", "F", "JandF", "metric", "frames"};
+    const char *args =
+        "--split_dir @/split --models sam2_tiny_points --limit_objects 1 --metric davis";
+    char line[400];
+    snprintf(line, sizeof line, "edge %s --out_dir @/scored" FLAGS, args);
+    verb_line(&result, &tree, 0, line);
+    snprintf(line, sizeof line, "run %s --out_dir @/ran" FLAGS, args);
+    verb_line(&result, &tree, 0, line);
+    csv_table edge = table("scored"), run;
+    sam_error err;
+    assert_int_equal(csv_read(&run, tree_path(&tree, "ran/sav_benchmark_summary.csv"), &err), SAM_OK);
+    assert_true(edge.n_rows == 1 && run.n_rows == 1);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(table_cell(&edge, 0, columns[i]), table_cell(&run, 0, columns[i]));
+    printf("J&F %s by both\n", table_cell(&edge, 0, "JandF"));
+    assert_true(table_number(&edge, 0, "JandF") > 0);
+    int nonempty = (int)table_number(&edge, 0, "nonempty_frames");
+    assert_true(nonempty > 0 && nonempty <= 5);
+    csv_close(&edge);
+    csv_close(&run);
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/split --models sam2_tiny_points --limit_objects 1 --no-score --out_dir @/fast" FLAGS);
+    edge = table("fast");
+    assert_string_equal(table_cell(&edge, 0, "JandF"), "");
+    assert_string_equal(table_cell(&edge, 0, "nonempty_frames"), "");
+    csv_close(&edge);
 }
 
 static void prepared_frames_and_later_inference(void **state)
@@ -300,7 +334,7 @@ static void odd_videos_do_not_disturb_the_others(void **state)
         snprintf(path, sizeof path, "odd/Annotations_6fps/plain/001/%05d.png", t);
         tree_gray(&tree, path, empty, 96, 64);
     }
-    verb_line(&result, &tree, 0,
+    verb_line(&result, &tree, 1,
               "edge --split_dir @/odd --models sam2_tiny_points --preprocess_frames --out_dir @/odd_out" FLAGS);
     assert_non_null(strstr(result.text, "lat\xe9in is left out: the name is not UTF-8"));
     assert_non_null(strstr(result.text, "plain/001 is left out: "));
@@ -310,13 +344,109 @@ static void odd_videos_do_not_disturb_the_others(void **state)
     documented_fields(json, "edge.md", NULL);
     json_decref(json);
     csv_table t = table("odd_out");
-    assert_int_equal(t.n_rows, 5);
+    assert_int_equal(t.n_rows, 7); /* what is left out has failed rows, after the others */
+    assert_string_equal(table_cell(&t, 5, "video"), "lat\\xe9in");
+    assert_non_null(strstr(table_cell(&t, 5, "status"), "error: the name is not UTF-8"));
+    assert_string_equal(table_cell(&t, 6, "object"), "001");
+    assert_int_equal(strncmp(table_cell(&t, 6, "status"), "error: ", 7), 0);
     for (int row = 0; row < 5; row++) {
         assert_string_equal(table_cell(&t, row, "video"), videos[row < 2 ? 0 : row < 4 ? 2 : 3]);
         assert_string_equal(table_cell(&t, row, "status"), "ok");
         assert_int_equal(table_number(&t, row, "frames"), row == 2 || row == 3 ? 1 : 5);
         assert_int_equal(table_number(&t, row, "prepared_frames"), 1);
     }
+    csv_close(&t);
+}
+
+/* What was asked and has no row gets a failed one, and the exit status says so: a process killed before it said what it is at, a
+ * list that names a video which is not there, weights that are not, and metadata that is damaged. */
+static void every_row_asked_for_is_there(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {
+        "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": []}",
+        "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": [{\"objects\": []}]}",
+        "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": [{\"name\": \"clip\", "
+        "\"objects\": [{\"valid\": true}]}]}"};
+    static const char *const says[] = {"lists no video", "video 0 has no name", "object 0 has no name"};
+    char text[512], split[300];
+    verb_line(&result, &tree, 0, "edge --split_dir @/split --models sam2_tiny_points --out_dir @/asked" FLAGS);
+    tree_text(&tree, "split/sav_val.txt", "clip\nnot_there\n");
+    verb_says(&tree, 1, "not_there",
+              "edge --split_dir @/split --models sam2_tiny_points --skip_setup --out_dir @/asked" FLAGS);
+    csv_table t = table("asked");
+    assert_int_equal(t.n_rows, 2);
+    for (int row = 0; row < 2; row++)
+        assert_int_equal(strncmp(table_cell(&t, row, "status"), "error: inference ended before it", 32), 0);
+    csv_close(&t);
+    tree_remove(&tree, "split/sav_val.txt");
+    for (int i = 0; i < 3; i++) {
+        snprintf(split, sizeof split, "%s", tree_path(&tree, "split"));
+        snprintf(text, sizeof text, broken[i], split);
+        tree_text(&tree, "asked/preprocessed/metadata.json", text);
+        verb_says(&tree, 1, says[i],
+                  "edge --split_dir @/split --models sam2_tiny_points --skip_setup --out_dir @/asked" FLAGS);
+    }
+}
+
+/* Kills children of `parent` that are of this phase; returns how many. */
+static int kill_phase(pid_t parent, const char *phase)
+{
+    int n = 0;
+    DIR *dir = opendir("/proc");
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char path[300], text[4096] = "", words[4096] = "";
+        long pid = strtol(e->d_name, NULL, 10);
+        int of = 0;
+        if (pid <= 0)
+            continue;
+        snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+        FILE *f = fopen(path, "r");
+        text[f ? fread(text, 1, sizeof text - 1, f) : 0] = 0;
+        if (f)
+            fclose(f);
+        const char *at = strrchr(text, ')');
+        if (!at || sscanf(at + 1, " %*c %d", &of) != 1 || of != parent)
+            continue;
+        snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
+        f = fopen(path, "r");
+        size_t n_words = f ? fread(words, 1, sizeof words - 1, f) : 0;
+        if (f)
+            fclose(f);
+        for (size_t i = 0; i + 1 < n_words; i++)
+            words[i] = words[i] ? words[i] : ' ';
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "--phase %s", phase);
+        n += strstr(words, wanted) && !kill((pid_t)pid, SIGKILL);
+    }
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+/* Kills every process of phase B as soon as it is there. */
+static void killed_before_a_word_is_not_good(void **state)
+{
+    (void)state;
+    sav_video_make(&tree, "long", "clip", 20);
+    pid_t parent = verb_start(&tree, "edge --split_dir @/long --models sam2_tiny_points --out_dir @/mute" FLAGS);
+    int n_killed = 0;
+    for (int i = 0; i < 6000 && !access(tree_path(&tree, "long"), F_OK); i++) {
+        n_killed += kill_phase(parent, "inference");
+        int status;
+        if (waitpid(parent, &status, WNOHANG) == parent) {
+            assert_true(WIFEXITED(status));
+            assert_int_equal(WEXITSTATUS(status), 1);
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 2 * 1000 * 1000}, NULL);
+    }
+    csv_table t = table("mute");
+    printf("%d processes killed, %d rows\n", n_killed, t.n_rows);
+    assert_true(n_killed >= 2);
+    assert_int_equal(t.n_rows, 2);
+    for (int row = 0; row < 2; row++)
+        assert_non_null(strstr(table_cell(&t, row, "status"), "kill -9"));
     csv_close(&t);
 }
 
@@ -385,12 +515,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_phases),
+        cmocka_unit_test(scores_as_run_does),
         cmocka_unit_test(prepared_frames_and_later_inference),
         cmocka_unit_test(a_killed_process_costs_one_row),
         cmocka_unit_test(a_killed_setup_leaves_one_model_cold),
         cmocka_unit_test(a_killed_run_is_resumed),
         cmocka_unit_test(nothing_to_prompt_with_is_told),
         cmocka_unit_test(odd_videos_do_not_disturb_the_others),
+        cmocka_unit_test(every_row_asked_for_is_there),
+        cmocka_unit_test(killed_before_a_word_is_not_good),
         cmocka_unit_test(an_interrupted_setup_is_said),
         cmocka_unit_test(presets_and_wrong_use),
         cmocka_unit_test(shared_memory_is_recognised),

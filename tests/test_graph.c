@@ -76,10 +76,10 @@ static void mismatched_type(builder *b)
     state(b, "z", 1, 7, 5, DT_I32);
 }
 
-static void mismatched_pool(builder *b) /* rows per object, and rows of all */
+static void mismatched_pool(builder *b) /* slots per object, and rows of all */
 {
     state(b, "z", 1, 7, 5, DT_F32);
-    state_pool(b, "z", 7, 5, DT_F32);
+    state_pool(b, "z", 7, 1, 5, DT_F32);
 }
 
 static void mismatched_output(builder *b)
@@ -124,7 +124,7 @@ static void test_errors(void **state)
         const char *words;
     } cases[] = {
         {missing, SAM_E_FORMAT, "nowhere.weight is missing (expected 8 x 16)"},
-        {wrong_shape, SAM_E_FORMAT, "a.weight has 512 elements, expected 31 x 16"},
+        {wrong_shape, SAM_E_FORMAT, "a.weight is [32, 16], expected 31 x 16"},
         {wrong_operand, SAM_E_ARG, "graph toy, node 1"},
         {no_operand, SAM_E_ARG, "input 1 of add is missing"},
         {mismatched_state, SAM_E_ARG, "state z is [1, 7, 6] here and [1, 7, 5] elsewhere"},
@@ -227,7 +227,7 @@ static void test_states(void **state)
     toy_weights_open(&t);
     builder b = begin(&t);
     val y = output(&b, linear(&b, input(&b), 32, on("a")), "y", N_OBJECTS);
-    val pool = state_pool(&b, "pool", 5, 8, DT_BF16);
+    val pool = state_pool(&b, "pool", 5, 3, 8, DT_BF16);
     assert_int_equal(build_end(&b, &err), SAM_OK);
     assert_int_equal(g.values[y.id].storage, IN_STATE);
     builder c = build_begin(&second, "reader", &t.w, &shared_states, DT_F32, DT_F32);
@@ -235,7 +235,11 @@ static void test_states(void **state)
     assert_int_equal(second.values[same.id].index, g.values[y.id].index); /* one graph's output is the other's input */
     assert_int_equal(second.values[again.id].storage, IN_SCRATCH);
     assert_int_equal(shared_states.count, 3);
-    assert_int_equal(shared_states.def[g.values[pool.id].index].pool, 1);
+    const state_def *d = &shared_states.def[g.values[pool.id].index];
+    assert_int_equal(d->pool, 5);
+    assert_int_equal(d->t.rows, 15);
+    assert_int_equal(pool_rows(d, 2, 0), 30);
+    assert_int_equal(pool_rows(d, 2, 4), 54); /* 2 objects, 9 slots of 3 rows */
     assert_int_equal(shared_states.def[g.values[pool.id].index].t.n, 1);
     assert_int_equal(build_end(&c, &err), SAM_OK);
     int n_weights = 0;

@@ -251,12 +251,25 @@ static void documents_use_flags_that_are_there(void **state)
     listing_free(&files);
 }
 
+/* What could not be printed is an error, also where it is the last thing done. */
+static void a_full_standard_output_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"sambench --help", "sambench --version", "sambench eval --help",
+                                        "sambench doctor", "samconvert --help"};
+    static command_result r;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        command(&r, "%s > /dev/full", lines[i]);
+        assert_int_equal(r.code, 1);
+        assert_non_null(strstr(r.text, "standard output: not all could be written"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(examples_come_first_and_work),
-        cmocka_unit_test(every_flag_is_explained),
-        cmocka_unit_test(every_flag_of_the_sources_is_in_a_help),
+        cmocka_unit_test(examples_come_first_and_work),           cmocka_unit_test(every_flag_is_explained),
+        cmocka_unit_test(every_flag_of_the_sources_is_in_a_help), cmocka_unit_test(a_full_standard_output_is_an_error),
         cmocka_unit_test(documents_use_flags_that_are_there),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -25,6 +25,7 @@
 #include <jansson.h>
 
 #include "hash_model.h"
+#include "replay.h"
 #include "safetensors.h"
 #include "session.h"
 #include "synthetic_clip.h"
@@ -137,31 +138,28 @@ typedef struct object_out {
 } object_out;
 
 typedef struct run {
-    sam_session *s;
-    int n_frames, next_object, order[MAX_FRAMES], n_order; /* frames in the order they were last computed */
-    int64_t current;
+    replay to; /* the session */
     object_out out[MAX_FRAMES][MAX_OBJECTS + 1];
 } run;
 
-static uint8_t rgb[3 * W * H];
-
-static void go_to(run *r, int frame)
+/* Frames 0 to n_frames - 1 of the clip that all references are of. */
+static const uint8_t *synthetic_frames(int n_frames)
 {
-    sam_error err;
-    if (r->current == frame)
-        return;
-    synthetic_frame(W, H, SYNTHETIC_SEED, frame, rgb, NULL);
-    if (sam_push_frame(r->s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = frame}, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    r->current = frame;
+    static uint8_t clip[MAX_FRAMES][3 * W * H];
+    assert_true(n_frames <= MAX_FRAMES);
+    for (int t = 0; t < n_frames; t++)
+        synthetic_frame(W, H, SYNTHETIC_SEED, t, clip[t], NULL);
+    return clip[0];
 }
 
-static void record(run *r, int frame)
+/* The last output of a frame counts. */
+static void record(void *user, int frame)
 {
+    run *r = user;
     for (int o = 1; o <= MAX_OBJECTS; o++) {
         sam_mask m;
         object_out *to = &r->out[frame][o];
-        if (sam_get_mask(r->s, o, &m, NULL) != SAM_OK)
+        if (sam_get_mask(r->to.s, o, &m, NULL) != SAM_OK)
             continue;
         assert_int_equal(m.logits_px, LOW);
         to->present = 1;
@@ -171,60 +169,6 @@ static void record(run *r, int frame)
         to->score = m.presence;
         to->iou = m.iou;
         sam_mask_bytes(&m, to->bits, W);
-    }
-    r->order[r->n_order++ % MAX_FRAMES] = frame;
-}
-
-static void apply_prompt(run *r, const json_t *add)
-{
-    static uint8_t mask[W * H];
-    sam_point points[16];
-    sam_box box;
-    sam_prompt_set p = {0};
-    sam_error err;
-    const json_t *list = json_object_get(add, "points"), *labels = json_object_get(add, "labels");
-    const json_t *corners = json_object_get(add, "box"), *ellipse = json_object_get(add, "mask");
-    for (; p.n_points < (int)json_array_size(list); p.n_points++) {
-        const json_t *xy = json_array_get(list, (size_t)p.n_points);
-        points[p.n_points] = (sam_point){(float)json_number_value(json_array_get(xy, 0)),
-                                         (float)json_number_value(json_array_get(xy, 1)),
-                                         (int)json_integer_value(json_array_get(labels, (size_t)p.n_points))};
-    }
-    p.points = points;
-    if (corners) {
-        float c[4];
-        for (size_t i = 0; i < 4; i++)
-            c[i] = (float)json_number_value(json_array_get(corners, i));
-        box = (sam_box){c[0], c[1], c[2], c[3]};
-        p.box = &box;
-    }
-    if (ellipse) {
-        long c[4];
-        for (size_t i = 0; i < 4; i++)
-            c[i] = (long)json_integer_value(json_array_get(ellipse, i));
-        for (long i = 0; i < W * H; i++) {
-            long x = (i % W - c[0]) * c[3], y = (i / W - c[1]) * c[2];
-            mask[i] = c[2] && c[3] && x * x + y * y <= c[2] * c[3] * c[2] * c[3];
-        }
-        p.mask = mask;
-    }
-    go_to(r, int_of(add, "frame"));
-    if (sam_prompt(r->s, int_of(add, "object"), &p, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    record(r, int_of(add, "frame"));
-}
-
-static void propagate(run *r, const json_t *go)
-{
-    int reverse = json_is_true(json_object_get(go, "reverse")), start = int_of(go, "start");
-    const json_t *count = json_object_get(go, "count");
-    int left = count ? (int)json_integer_value(count) + 1 : r->n_frames;
-    for (int t = start; t >= 0 && t < r->n_frames && left > 0; t += reverse ? -1 : 1, left--) {
-        sam_error err;
-        go_to(r, t);
-        if (sam_track(r->s, reverse ? SAM_REVERSE : SAM_FORWARD, &err) != SAM_OK)
-            fail_msg("%s", err.text);
-        record(r, t);
     }
 }
 
@@ -312,29 +256,33 @@ static void run_video(const reference *ref, sam_model *m, sam_dtype type, worst 
     sam_error err;
     const json_t *step, *close = json_object_get(ref->settings, type == SAM_F32 ? "too_close" : "too_close_half");
     size_t i;
-    r = (run){.n_frames = int_of(ref->settings, "n_frames"), .current = -1};
-    assert_true(r.n_frames <= MAX_FRAMES);
+    int n_frames = int_of(ref->settings, "n_frames");
+    r = (run){.to = {.clip = synthetic_frames(n_frames),
+                     .width = W,
+                     .height = H,
+                     .n_frames = n_frames,
+                     .current = -1,
+                     .see = record,
+                     .user = &r}};
     sam_session_options opt = {
-        .width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .n_frames = r.n_frames, .fill_hole_area = -1};
-    if (sam_session_open(m, &opt, &r.s, &err) != SAM_OK)
+        .width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .n_frames = n_frames, .fill_hole_area = -1};
+    if (sam_session_open(m, &opt, &r.to.s, &err) != SAM_OK)
         fail_msg("%s", err.text);
     json_array_foreach(json_object_get(ref->settings, "steps"), i, step)
     {
-        if (json_object_get(step, "add"))
-            apply_prompt(&r, json_object_get(step, "add"));
-        else
-            propagate(&r, json_object_get(step, "propagate"));
+        if (replay_step(&r.to, step, &err) != SAM_OK)
+            fail_msg("%s", err.text);
     }
-    sam_session_close(r.s);
+    sam_session_close(r.to.s);
     for (int o = 1; o <= MAX_OBJECTS; o++) {
         int tie = 0;
-        for (int t = 0; t < r.n_frames && type == SAM_F32; t++)
+        for (int t = 0; t < n_frames && type == SAM_F32; t++)
             tie |= r.out[t][o].present && r.out[t][o].prompted && near_tie(r.out[t][o].logits);
         if (tie)
             printf(
                 "    object %d: a pixel of a prompted frame is within rounding of 0: ten times the tolerance below\n",
                 o);
-        for (int t = 0; t < r.n_frames; t++) {
+        for (int t = 0; t < n_frames; t++) {
             char frame[40];
             snprintf(frame, sizeof frame, "frame_%05d/obj_%d", t, o);
             if (names_frame(close, frame))
@@ -355,9 +303,8 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
 {
     static const struct {
         const char *family, *graph, *name, *reference;
-    } watched[] = {{"sam2", "first", "pix_feat", "features/image_embed"},
-                   {"sam_", "encode", "features", "features/image_embed"},
-                   {"edge", "first", "pix_feat", "features/image_embed"},
+    } watched[] = {{"sam_", "encode", "features", "features/image_embed"},
+                   {"", "image", "image_embed", "features/image_embed"},
                    {"", "encode", "high_res_0", "features/high_res_0"},
                    {"", "encode", "high_res_1", "features/high_res_1"}};
     const features *f = user;
@@ -428,10 +375,9 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
         SAM_OK)
         fail_msg("%s", err.text);
     session_tap(s, (tap){.see = see, .user = &watch});
-    synthetic_frame(W, H, SYNTHETIC_SEED, 0, rgb, NULL);
-    assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W}, &err), SAM_OK);
+    assert_int_equal(sam_push_frame(s, &(sam_frame){.rgb = synthetic_frames(1), .row_bytes = 3 * W}, &err), SAM_OK);
     double input = input_error(ref, s);
-    if (sam_image_predict(s, &p, masks, &n_masks, &err) != SAM_OK)
+    if (sam_image_predict(s, &p, 1, masks, &n_masks, &err) != SAM_OK)
         fail_msg("%s", err.text);
     static float logits[3 * LOW * LOW];
     float iou[3], best = -1;

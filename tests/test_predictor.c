@@ -130,7 +130,7 @@ static void check_picture(sam_model *m, const st_file *f, int w, int h)
     expect_logits(f, rgb, w, h, x, y, want);
     tiny_push(s, w, h, 3);
     assert_int_equal(
-        sam_image_predict(s, &(sam_prompt_set){.points = &(sam_point){x, y, 1}, .n_points = 1}, masks, &n, &err),
+        sam_image_predict(s, &(sam_prompt_set){.points = &(sam_point){x, y, 1}, .n_points = 1}, 1, masks, &n, &err),
         SAM_OK);
     assert_int_equal(n, 3);
     for (int k = 0; k < n; k++) {
@@ -186,7 +186,7 @@ static void test_what_is_left_out(void **state)
     sam_session_close(s);
     sam_model_close(m);
     assert_int_equal(sam_model_open(path, &(sam_model_options){.n_threads = 1}, &m, &err), SAM_E_FORMAT);
-    assert_non_null(strstr(err.text, "a model of the family \"toy\"; this build knows sam2, edgetam"));
+    assert_non_null(strstr(err.text, "a model of the family \"toy\"; this build knows sam, sam2, edgetam"));
     printf("predictor: %s\n", err.text);
 }
 

@@ -1,5 +1,6 @@
 /* The verb run as its users start it: the table, what lies beside it, resuming, Ctrl-C, and input that is wrong. Weights
  * are random, so scores mean nothing here; that they are the right scores of the masks is what `eval` is asked. */
+#include "command.h"
 #include "convert.h"
 #include "csv.h"
 #include "documented.h"
@@ -34,9 +35,9 @@ static char messages[16384]; /* stdout and stderr of the last program */
 static pid_t start(const char *line, rlim_t file_limit)
 {
     static char text[4096];
-    char *argv[MAX_WORDS + 1] = {BUILD_DIR "/sambench"};
+    char *argv[MAX_WORDS + 1] = {SAMBENCH_WORDS};
     size_t n = 0;
-    int argc = 1;
+    int argc = N_SAMBENCH_WORDS;
     for (const char *c = line; *c; c++)
         n += (size_t)snprintf(text + n, sizeof text - n, *c == '@' ? "%s" : "%.1s", *c == '@' ? tree.root : c);
     for (char *word = strtok(text, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))

@@ -89,7 +89,9 @@ static void a_real_annotation(void **state)
             int count = 0;
             for (int k = 0; k < im.width * im.height; k++)
                 count += im.data[k];
-            assert_int_equal(count > 0, sav_train_shows(t, i, o));
+            int shows;
+            assert_int_equal(sav_train_shows(t, i, o, &shows, &err), SAM_OK);
+            assert_int_equal(count > 0, shows);
             area += count;
             n += count > 0;
         }
@@ -117,6 +119,43 @@ static void write_video(const char *name, int n_frames)
 
 #define EMPTY "{\"size\": [24, 32], \"counts\": [768]}"
 #define BOX   "{\"size\": [24, 32], \"counts\": [50, 10, 14, 10, 684]}"
+
+/* Ids that are the same, or were as 32 bits; a code that is damaged before the object's first appearance. */
+static void annotations_are_not_dropped(void **state)
+{
+    (void)state;
+#define TWO "\"masklet\": [[" BOX "," BOX "]]}"
+#define BAD(counts)                                                                                                    \
+    "{\"video_frame_count\": 2, \"masklet_id\": [1], \"masklet\": [[{\"size\": [24, 32], \"counts\": " counts          \
+    "}], [" BOX "]]}"
+    static const struct {
+        const char *text, *says; /* NULL: two objects */
+    } cases[] = {
+        {"{\"masklet_id\": [5, 5], " TWO, "two masklets have the id 5"},
+        {"{\"masklet_id\": [1], " TWO, "two masklets have the id 1"},
+        {"{\"masklet_id\": [1, 4294967297], " TWO, NULL},
+        {BAD("[0, -5, 773]"), "masklet 0, object 0: a run of -5 pixels"},
+        {BAD("\"1\""), "masklet 0, object 0: its runs are 1 pixels"},
+        {BAD("7"), "masklet 0, object 0: expected {"},
+        {"{\"video_frame_count\": 1e300, \"masklet_id\": [1], \"masklet\": [[" BOX "]]}", "a video of 1e+300 frames"},
+    };
+    write_video("sav_000003", 3);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dataset d;
+        sam_error err = {0};
+        tree_text(&tree, "train/sav_000003_manual.json", cases[i].text);
+        sam_status status = dataset_open(&d, tree_path(&tree, "train"), NULL, &err);
+        if (status == SAM_OK)
+            status = dataset_find_objects(&d, 0, &err);
+        printf("%s\n", status == SAM_OK ? "good" : err.text);
+        assert_int_equal(status, cases[i].says ? SAM_E_FORMAT : SAM_OK);
+        assert_true(!cases[i].says || strstr(err.text, cases[i].says));
+        assert_true(cases[i].says ||
+                    (d.videos[0].n_objects == 2 && !strcmp(d.videos[0].objects[1].name, "4294967297")));
+        dataset_close(&d);
+    }
+    tree_remove(&tree, "train");
+}
 
 static void a_folder_of_videos(void **state)
 {
@@ -200,9 +239,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_become_masks),        cmocka_unit_test(bad_runs_are_refused),
-        cmocka_unit_test(a_real_annotation),        cmocka_unit_test(a_folder_of_videos),
-        cmocka_unit_test(malformed_files_are_told),
+        cmocka_unit_test(runs_become_masks),  cmocka_unit_test(bad_runs_are_refused),
+        cmocka_unit_test(a_real_annotation),  cmocka_unit_test(annotations_are_not_dropped),
+        cmocka_unit_test(a_folder_of_videos), cmocka_unit_test(malformed_files_are_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

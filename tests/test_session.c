@@ -174,7 +174,7 @@ static void test_wrong_moment(void **state)
     REFUSED(sam_track(s, SAM_FORWARD, &err), SAM_E_STATE, "sam_push_frame");
     REFUSED(sam_get_mask(s, 1, &mask, &err), SAM_E_ARG, "object 1");
     REFUSED(sam_remove_object(s, 1, &err), SAM_E_ARG, "object 1");
-    REFUSED(sam_image_predict(s, &one, masks, &n_masks, &err), SAM_E_STATE, "sam_prompt");
+    REFUSED(sam_image_predict(s, &one, 1, masks, &n_masks, &err), SAM_E_STATE, "sam_prompt");
     tiny_push(s, W, H, 0);
     REFUSED(sam_track(s, SAM_FORWARD, &err), SAM_E_STATE, "sam_prompt");
     prompt_point(s, 1, 30, 30, 1);
@@ -389,22 +389,20 @@ static void test_image_session(void **state)
     sam_point points[2] = {{30, 30, 1}, {70, 20, 0}};
     sam_prompt_set one = {.points = points, .n_points = 1};
     sam_mask masks[3], untouched[3], single[3];
-    uint8_t bits[W * H] = {0};
     int n = -1, before = n_refused;
     memset(masks, 0x5A, sizeof masks);
     memcpy(untouched, masks, sizeof masks);
-    REFUSED(sam_image_predict(s, &one, masks, &n, &err), SAM_E_STATE, "sam_push_frame");
+    REFUSED(sam_image_predict(s, &one, 1, masks, &n, &err), SAM_E_STATE, "sam_push_frame");
     REFUSED(sam_prompt(s, 1, &one, &err), SAM_E_STATE, "sam_image_predict");
     REFUSED(sam_track(s, SAM_FORWARD, &err), SAM_E_STATE, "images");
     REFUSED(sam_get_mask(s, 1, masks, &err), SAM_E_STATE, "sam_image_predict");
     tiny_push(s, W, H, 0);
-    REFUSED(sam_image_predict(s, &(sam_prompt_set){.mask = bits}, masks, &n, &err), SAM_E_ARG, "logits");
-    REFUSED(sam_image_predict(s, &(sam_prompt_set){0}, masks, &n, &err), SAM_E_ARG, "a prompt needs");
-    REFUSED(sam_image_predict(s, NULL, masks, &n, &err), SAM_E_ARG, "a prompt needs");
+    REFUSED(sam_image_predict(s, &(sam_prompt_set){0}, 1, masks, &n, &err), SAM_E_ARG, "a prompt needs");
+    REFUSED(sam_image_predict(s, NULL, 1, masks, &n, &err), SAM_E_ARG, "a prompt needs");
     assert_memory_equal(masks, untouched, sizeof masks);
     assert_int_equal(n, -1);
 
-    assert_int_equal(sam_image_predict(s, &one, masks, &n, NULL), SAM_OK);
+    assert_int_equal(sam_image_predict(s, &one, 1, masks, &n, NULL), SAM_OK);
     assert_int_equal(n, 3);
     float first[3][256], worst = 0;
     for (int i = 0; i < 3; i++) {
@@ -418,17 +416,17 @@ static void test_image_session(void **state)
         check_mask(&masks[i]);
     }
     assert_int_equal(
-        sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 2, .single_mask = 1}, single, &n, NULL),
+        sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 2, .single_mask = 1}, 1, single, &n, NULL),
         SAM_OK);
     assert_int_equal(n, 1);
     /* Predictions do not depend on each other; previous logits do something, alone and with a click. */
-    assert_int_equal(sam_image_predict(s, &one, masks, &n, NULL), SAM_OK);
+    assert_int_equal(sam_image_predict(s, &one, 1, masks, &n, NULL), SAM_OK);
     assert_memory_equal(masks[1].logits, first[1], sizeof first[1]);
-    assert_int_equal(
-        sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 1, .logits = first[1]}, masks, &n, NULL),
-        SAM_OK);
+    assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.points = points, .n_points = 1, .logits = first[1]}, 1,
+                                       masks, &n, NULL),
+                     SAM_OK);
     assert_true(relative_error(masks[1].logits, first[1], 256) > 1e-3);
-    assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.logits = first[1]}, masks, &n, NULL), SAM_OK);
+    assert_int_equal(sam_image_predict(s, &(sam_prompt_set){.logits = first[1]}, 1, masks, &n, NULL), SAM_OK);
     assert_int_equal(n, 3);
     sam_session_close(s);
     sam_model_close(m);
@@ -620,7 +618,8 @@ static void test_no_allocation(void **state)
             sam_session_reset(s, NULL);
             assert_int_equal(sam_push_frame(image, &frame, NULL), SAM_OK);
             assert_int_equal(
-                sam_image_predict(image, &(sam_prompt_set){.box = &(sam_box){5, 5, 50, 60}}, masks, &n, NULL), SAM_OK);
+                sam_image_predict(image, &(sam_prompt_set){.box = &(sam_box){5, 5, 50, 60}}, 1, masks, &n, NULL),
+                SAM_OK);
             alloc_counts here = alloc_count_end();
             counted.own += can_count ? here.own : 0;
             counted.libraries += here.libraries;
@@ -747,7 +746,7 @@ static void nothing(void **state)
     REFUSED(sam_remove_object(NULL, 1, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_mask(NULL, 1, &mask, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_mask(s, 1, NULL, &err), SAM_E_ARG, "nowhere");
-    REFUSED(sam_image_predict(NULL, &p, masks, &n, &err), SAM_E_ARG, "no session");
+    REFUSED(sam_image_predict(NULL, &p, 1, masks, &n, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_stats(NULL, &stats, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_stats(s, NULL, &err), SAM_E_ARG, "no place");
     sam_mask_bytes(NULL, NULL, 0);

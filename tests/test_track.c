@@ -398,6 +398,29 @@ static void converts_official_files_once(void **state)
     st_close(&b);
 }
 
+/* Names with commas and quotes, prompts with a byte order mark, a box a fraction of a pixel outside. */
+static void takes_what_others_write(void **state)
+{
+    (void)state;
+    csv_table t = {0};
+    sam_error err = {0};
+    static uint8_t rgb[SYNTHETIC_WIDTH * SYNTHETIC_HEIGHT * 3];
+    for (int i = 0; i < 2; i++) {
+        tree_folder(&tree, "odd");
+        const char *name = tree_path(&tree, "odd/a, \"b\" %d.png", i);
+        assert_int_equal(image_write_rgb(name, rgb, 3 * SYNTHETIC_WIDTH, SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT, &err),
+                         SAM_OK);
+    }
+    tree_text(&tree, "marked.json",
+              "\xef\xbb\xbf{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"box\": [-0.4, -0.2, 90, 90]}]}]}");
+    track("odd", "--prompts @/marked.json --out @/odd_out --no-overlay");
+    assert_int_equal(csv_read(&t, tree_path(&tree, "odd_out/objects.csv"), &err), SAM_OK);
+    assert_int_equal(t.n_rows, 2);
+    assert_string_equal(csv_text(&t, 0, "name"), "a, \"b\" 0");
+    assert_string_equal(csv_text(&t, 0, "object"), "1");
+    csv_close(&t);
+}
+
 /* A mask with two ids is two objects: neither of them is guessed. */
 static void a_mask_prompt_is_one_object(void **state)
 {
@@ -419,19 +442,18 @@ static void a_mask_prompt_is_one_object(void **state)
 static void keeps_results_when_interrupted(void **state)
 {
     (void)state;
-    char weights[256], clip[256], out[256], json[256], third[256], program[256];
+    char weights[256], clip[256], out[256], json[256], third[256];
     small_clip_make(&tree, "long", 120);
     snprintf(weights, sizeof weights, "%s", tree_path(&tree, "tiny.safetensors"));
     snprintf(clip, sizeof clip, "%s", tree_path(&tree, "long"));
     snprintf(out, sizeof out, "%s", tree_path(&tree, "interrupted"));
     snprintf(json, sizeof json, "%s", tree_path(&tree, "interrupted.json"));
     snprintf(third, sizeof third, "%s", tree_path(&tree, "interrupted/masks/001/00002.png"));
-    snprintf(program, sizeof program, "%s/sambench", BUILD_DIR);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        execl(program, program, "track", "--weights", weights, "--imgsz", "128", "--input", clip, "--point", "50,60",
-              "--out", out, "--json", json, (char *)NULL);
+        execl("/bin/sh", SAMBENCH_WORDS, "track", "--weights", weights, "--imgsz", "128", "--input", clip, "--point",
+              "50,60", "--out", out, "--json", json, (char *)NULL);
         _exit(99);
     }
     for (int i = 0; i < 6000 && !path_is_file(third); i++)
@@ -525,6 +547,7 @@ int main(void)
         cmocka_unit_test(names_ranges),
         cmocka_unit_test(applies_corrections_when_told),
         cmocka_unit_test(converts_official_files_once),
+        cmocka_unit_test(takes_what_others_write),
         cmocka_unit_test(a_mask_prompt_is_one_object),
         cmocka_unit_test(keeps_results_when_interrupted),
         cmocka_unit_test(segments_an_image),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cpu_select.h"
+#include "op.h"
 #include "snapshot.h"
 #include "test_backend.h"
 #include "tiny_model.h"
@@ -170,23 +171,42 @@ static void test_variants(void **state)
     }
 }
 
-/* Weights or activations of 16 bits: near, on the prompted frame and the first tracked one. */
+/* The worst pointer of the prompted frame against `reference`. */
+static double pointers_differ(void)
+{
+    double worst = 0;
+    for (int o = 0; o < N_OBJECTS_MOST; o++) {
+        const snapshot *a = &other.at[0][o], *b = &reference.at[0][o];
+        double error = relative_error(a->pointer, b->pointer, SNAPSHOT_POINTER);
+        worst = error > worst ? error : worst;
+    }
+    return worst;
+}
+
+/* Weights or activations of 16 bits: near, on the prompted frame; in bf16 with every variant that this machine can run. */
 static void test_precisions(void **state)
 {
     (void)state;
     for (int f = 0; f < TINY_COUNT; f++) {
+        cpu_facts here = cpu_facts_here();
+        const char *name = NULL;
+        double worst;
         run_model(models.path[f], (sam_model_options){0}, &reference);
         for (int type = SAM_F16; type <= SAM_BF16; type++) {
             run_model(models.path[f], (sam_model_options){.compute = (sam_dtype)type}, &other);
-            double worst = 0;
-            for (int o = 0; o < N_OBJECTS_MOST; o++) {
-                const snapshot *a = &other.at[0][o], *b = &reference.at[0][o];
-                double error = relative_error(a->pointer, b->pointer, SNAPSHOT_POINTER);
-                worst = error > worst ? error : worst;
-            }
+            worst = pointers_differ();
             printf("tracking: %s: %s and f32 on frame 0: pointers differ by %.1e\n", tiny_names[f],
                    type == SAM_F16 ? "f16" : "bf16", worst);
             assert_true(worst <= (type == SAM_F16 ? 0.02 : 0.1));
+        }
+        for (int v = 0; test_backend() == SAM_CPU && (name = cpu_variant_name(v)); v++) {
+            if (cpu_variant_lacks(&here, name))
+                continue;
+            run_model(models.path[f], (sam_model_options){.compute = SAM_BF16, .cpu_variant = name}, &other);
+            worst = pointers_differ();
+            printf("tracking: %s: bf16 with %s and f32 on frame 0: pointers differ by %.1e\n", tiny_names[f], name,
+                   worst);
+            assert_true(worst <= 0.1);
         }
     }
 }
@@ -204,11 +224,10 @@ static void *run_job(void *p)
     return NULL;
 }
 
-static void test_two_sessions(void **state)
+static void two_sessions(const char *how, const sam_model_options *options)
 {
-    (void)state;
     static job jobs[2];
-    sam_model *m = tiny_open(models.path[TINY_SAM21], NULL);
+    sam_model *m = tiny_open(models.path[TINY_SAM21], options);
     pthread_t threads[2];
     int same = 1;
     double worst = 0;
@@ -227,9 +246,17 @@ static void test_two_sessions(void **state)
         sam_session_close(jobs[i].s);
     }
     sam_model_close(m);
-    printf("tracking: two sessions of a model in two threads and one after the other: %s (worst %.1e)\n", kind(same),
-           worst);
+    printf("tracking: two sessions of a model, %s, in two threads and one after the other: %s (worst %.1e)\n", how,
+           kind(same), worst);
     assert_true(same);
+}
+static void test_two_sessions(void **state)
+{
+    (void)state;
+    two_sessions("f32", NULL);
+    two_sessions("bf16", &(sam_model_options){.compute = SAM_BF16});
+    if (test_backend() == SAM_CPU && op_cpu_select("avx2twin", NULL))
+        two_sessions("on tiles", &(sam_model_options){.compute = SAM_BF16, .cpu_variant = "avx2twin"});
 }
 
 /* Time mirrored: frame t in reverse is frame 9 - t forward. */

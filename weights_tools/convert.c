@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "digest.h"
+#include "finite.h"
 #include "fold.h"
 #include "recognise.h"
 #include "source.h"
@@ -25,6 +27,11 @@ static sam_status write_converted(const known_model *c, const tensor_set *offici
 {
     tensor_set folded;
     TRY(fold(official, &folded, err));
+    sam_status finite = tensors_check_finite(source_name, folded.tensors, folded.n_tensors, err);
+    if (finite != SAM_OK) {
+        tensor_set_free(&folded);
+        return finite;
+    }
     char *config = known_model_json(c);
     const st_meta meta[] = {{"format_version", CONVERT_FORMAT_VERSION},
                             {"family", c->family},
@@ -73,6 +80,7 @@ static sam_status convert_opened(const source *s, const char *model, const char 
     char sha256[DIGEST_TEXT];
     if (s->is_converted) {
         TRY(check_converted(s, model, err));
+        TRY(tensors_check_finite(s->path, s->file.tensors, s->file.n_tensors, err));
         return st_write(out, s->file.tensors, s->file.n_tensors, s->file.meta, s->file.n_meta, err);
     }
     TRY(digest_bytes(s->bytes, s->n_bytes, sha256, err));
@@ -102,6 +110,16 @@ sam_status convert_cache_dir(const char *xdg_cache_home, const char *home, char 
     return n > 0 && (size_t)n < out_bytes ? SAM_OK : fail(err, SAM_E_ARG, "the cache folder's name is too long");
 }
 
+/* errno says why. */
+static sam_status no_cache(const char *folder, sam_error *err)
+{
+    return fail(
+        err, SAM_E_IO,
+        "%s: cannot be written: %s; converted weights are kept there: set XDG_CACHE_HOME to a folder that can be, or "
+        "convert by hand with samconvert convert IN OUT",
+        folder, strerror(errno));
+}
+
 static sam_status make_folders(const char *dir, sam_error *err)
 {
     char part[4096];
@@ -113,9 +131,9 @@ static sam_status make_folders(const char *dir, sam_error *err)
             memcpy(part, dir, i);
             part[i] = 0;
             if (mkdir(part, 0777) != 0 && errno != EEXIST)
-                return fail(err, SAM_E_IO, "%s: cannot make the folder: %s", part, strerror(errno));
+                return no_cache(part, err);
         }
-    return SAM_OK;
+    return access(dir, W_OK) ? no_cache(dir, err) : SAM_OK;
 }
 
 /* <dir>/<16 digits of SHA-256>-<name without extension>[-as-<model>].v1.safetensors */

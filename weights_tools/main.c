@@ -9,6 +9,7 @@
 #include "inspect.h"
 #include "known_models.h"
 #include "lost_file.h"
+#include "stream_end.h"
 
 static const char help[] =
     "samconvert makes the weights files that sambench opens from those that are published.\n"
@@ -147,7 +148,7 @@ static int run_random(const arguments *a)
     return done(status, &err);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     static const struct {
         const char *name;
@@ -172,4 +173,14 @@ int main(int argc, char **argv)
             return wrong ? wrong : commands[i].run(&a);
         }
     return usage("unknown command ", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    sam_error err;
+    int code = run(argc, argv);
+    if (stream_end(stdout, "standard output", &err) == SAM_OK)
+        return code;
+    fprintf(stderr, "samconvert: %s\n", err.text);
+    return code ? code : EXIT_FAILED;
 }

@@ -1,6 +1,7 @@
 /* names_edgetam.c - what EdgeTAM changes: timm's RepViT-M1 (timm/models/repvit.py, legacy form, features_only) in place
  * of Hiera, and the spatial perceiver of EdgeTAM's sam2/modeling/perceiver.py. */
 #include "names.h"
+#include "squeeze_width.h"
 
 /* A convolution without bias, then BatchNorm: timm's ConvNorm. */
 static void conv_norm(tensor_set *s, int n_out, int n_in, int kernel, const char *where, const char *leaf)
@@ -10,15 +11,6 @@ static void conv_norm(tensor_set *s, int n_out, int n_in, int kernel, const char
     for (int i = 0; i < 4; i++)
         want(s, 1, SHAPE(n_out), "%s.%s.bn.%s", where, leaf, of_norm[i]);
     tensor_set_add(s, names_at("%s.%s.bn.num_batches_tracked", where, leaf).text, ST_I64, 0, SHAPE(0), NULL);
-}
-
-/* Width of the squeeze: a quarter, in multiples of 8, at least 16 (timm make_divisible with rd_divisor 8). */
-static int squeeze_width(int n)
-{
-    int quarter = n / 4, rounded = (quarter + 4) / 8 * 8;
-    if (rounded < 16)
-        rounded = 16;
-    return rounded * 10 < quarter * 9 ? rounded + 8 : rounded;
 }
 
 static void mlp(tensor_set *s, int n, const char *where)

@@ -117,16 +117,19 @@ static sam_status refuse(const char *path, const tensor_set *file, sam_error *er
 sam_status recognise(const char *path, const tensor_set *file, const char *model, recognised *out, sam_error *err)
 {
     const known_model *only = NULL;
-    const double enough = 1.0; /* half of what a perfect fit reaches */
-    double share = 0.0;
-    recognised best = {.config = NULL};
+    const double enough = 1.0, perfect = 1.9; /* 2, but for what a trainer's checkpoint holds besides */
+    double share = 0.0, share_of_only = 0.0;
+    recognised best = {.config = NULL}, asked = {.config = NULL};
     if (model)
         TRY(known_model_find(model, &only, err));
-    for (size_t i = 0; i < n_known_models; i++)
-        if (!only || only == &known_models[i])
-            TRY(consider(file, &known_models[i], &best, &share, err));
-    if (only && !best.config)
-        best.config = only;
+    if (only)
+        TRY(consider(file, only, &asked, &share_of_only, err));
+    for (size_t i = 0; i < n_known_models && share_of_only < perfect; i++)
+        TRY(consider(file, &known_models[i], &best, &share, err));
+    if (only && share > share_of_only && share >= perfect)
+        return fail(err, SAM_E_FORMAT, "%s: holds %s, not %s", path, best.config->name, only->name);
+    if (only)
+        best = (recognised){.config = only, .naming = asked.naming};
     if (!best.config || (!only && share < enough))
         return refuse(path, file, err);
     *out = best;

@@ -41,6 +41,7 @@ static void video_free(dataset_video *v)
     free(v->frames_dir);
     free(v->video_file);
     free(v->masks_dir);
+    free(v->fault);
     *v = (dataset_video){0};
 }
 
@@ -137,9 +138,9 @@ static sam_status find_train_paths(const dataset *d, listing *names, sam_error *
     sam_status status = sav_train_list(d->root, &all, err);
     for (int i = 0; i < names->n && status == SAM_OK; i++) {
         int at = sav_train_find(&all, names->names[i]);
-        status = at < 0 ? fail(err, SAM_E_IO, "%s: names %.80s, but there is no %.80s_manual.json or _auto.json in %s",
-                               d->list_file, names->names[i], names->names[i], d->root)
-                        : listing_add(&paths, all.names[at], strlen(all.names[at]), err);
+        const char *path =
+            at < 0 ? names->names[i] : all.names[at]; /* what is not there is found out as the video is */
+        status = listing_add(&paths, path, strlen(path), err);
     }
     listing_free(&all);
     listing_free(names);
@@ -286,13 +287,29 @@ static sam_status find_index_masks(dataset_video *v, sam_error *err)
     return SAM_OK;
 }
 
+/* What is wrong with a video is kept, for whoever asks for its objects: it must not stop the others. */
+static sam_status keep_fault(dataset_video *v, const sam_error *why, sam_error *err)
+{
+    char *name = v->name;
+    v->name = NULL;
+    video_free(v);
+    v->name = name;
+    v->fault = malloc(sizeof *v->fault);
+    if (!v->fault)
+        return fail(err, SAM_E_MEMORY, "%s: out of memory", name);
+    *v->fault = *why;
+    return SAM_OK;
+}
+
 static sam_status find_video(const dataset *d, dataset_video *v, const char *name, const char *frames_root,
                              const char *masks_root, sam_error *err)
 {
     TRY(path_join(&v->name, "", d->layout == DATASET_SAV_TRAIN ? sav_train_name(name) : name, err));
+    if (d->layout == DATASET_SAV_TRAIN)
+        TRY(sav_train_path(d->root, name, &v->masks_dir, err));
     TRY(find_frames(d, v, name, frames_root, err));
     if (d->layout == DATASET_SAV_TRAIN)
-        return sav_train_path(d->root, name, &v->masks_dir, err);
+        return SAM_OK;
     TRY(path_join(&v->masks_dir, masks_root, name, err));
     if (!path_is_folder(v->masks_dir))
         return fail(err, SAM_E_IO, "%s: no such folder; %s names this video, but it has no annotations", v->masks_dir,
@@ -300,13 +317,23 @@ static sam_status find_video(const dataset *d, dataset_video *v, const char *nam
     return d->layout == DATASET_SAV ? find_object_folders(d, v, err) : find_index_masks(v, err);
 }
 
+/* The name is the folder's, so it need not be a list's. */
+static int is_named(const char *root, const char *name)
+{
+    size_t n_root = strlen(root), n = strlen(name);
+    while (n_root && root[n_root - 1] == '/')
+        n_root--;
+    return n_root > n && root[n_root - n - 1] == '/' && !strncmp(root + n_root - n, name, n);
+}
+
 static sam_status find_videos(dataset *d, const dataset_options *o, const char *frames_root, const char *masks_root,
                               listing *names, sam_error *err)
 {
     char lists[300];
+    sam_error first = {0};
     TRY(dataset_list_find(d->root, o->split_name, &d->list_file, err));
     dataset_lists(d->root, lists, sizeof lists);
-    if (!d->list_file && o->split_required && lists[0])
+    if (!d->list_file && o->split_required && lists[0] && !is_named(d->root, o->split_name))
         return fail(err, SAM_E_ARG, "--split_name %.60s: %.200s has no such list; there are %s", o->split_name, d->root,
                     lists);
     TRY(d->list_file ? read_list(d, names, err) : scan_videos(d, frames_root, masks_root, names, err));
@@ -319,10 +346,19 @@ static sam_status find_videos(dataset *d, const dataset_options *o, const char *
     if (!d->videos)
         return fail(err, SAM_E_MEMORY, "out of memory: %d videos", n);
     for (int i = 0; i < n; i++) {
+        sam_error why;
         d->n_videos++;
-        TRY(find_video(d, &d->videos[i], names->names[i], frames_root, masks_root, err));
+        sam_status status = find_video(d, &d->videos[i], names->names[i], frames_root, masks_root, &why);
+        if (status == SAM_E_MEMORY)
+            return fail(err, status, "%s", why.text);
+        if (status == SAM_OK)
+            continue;
+        TRY(keep_fault(&d->videos[i], &why, err));
+        if (!d->n_faulty++)
+            first = why;
     }
-    return SAM_OK;
+    /* Nothing to run: the set is another one, or its layout is. */
+    return d->n_faulty < n ? SAM_OK : fail(err, first.status, "%s", first.text);
 }
 
 sam_status dataset_open(dataset *d, const char *split_dir, const dataset_options *options, sam_error *err)
@@ -429,14 +465,14 @@ static sam_status add_train_object(dataset_video *v, const sav_train *t, int obj
     dataset_object *objects = realloc(v->objects, (size_t)(v->n_objects + 1) * sizeof *objects);
     if (!objects)
         return fail(err, SAM_E_MEMORY, "out of memory: objects of %s", v->name);
-    char name[16];
+    char name[32];
     v->objects = objects;
     dataset_object *o = &objects[v->n_objects++];
     *o = (dataset_object){.value = object};
     o->annotated = malloc((size_t)sav_train_frames(t) * sizeof *o->annotated);
     if (!o->annotated)
         return fail(err, SAM_E_MEMORY, "out of memory: objects of %s", v->name);
-    snprintf(name, sizeof name, "%03d", sav_train_id(t, object));
+    snprintf(name, sizeof name, "%03lld", (long long)sav_train_id(t, object));
     TRY(path_join(&o->name, "", name, err));
     for (int i = first; i < sav_train_frames(t); i++) {
         int frame = i * sav_train_step(t);
@@ -452,10 +488,10 @@ static sam_status add_train_objects(const dataset *d, dataset_video *v, sam_erro
     const sav_train *t;
     TRY(open_train(d, v, &t, err));
     for (int i = 0; i < sav_train_objects(t) && !(d->limit_objects && v->n_objects == d->limit_objects); i++) {
-        int first = 0;
-        while (first < sav_train_frames(t) && !sav_train_shows(t, first, i))
-            first++;
-        if (first < sav_train_frames(t))
+        int first = -1, shows = 0;
+        while (!shows && ++first < sav_train_frames(t))
+            TRY(sav_train_shows(t, first, i, &shows, err));
+        if (shows)
             TRY(add_train_object(v, t, i, first, err));
     }
     return v->n_objects
@@ -481,6 +517,8 @@ sam_status dataset_find_objects(dataset *d, int video, sam_error *err)
 {
     assert(video >= 0 && video < d->n_videos);
     dataset_video *v = &d->videos[video];
+    if (v->fault)
+        return fail(err, v->fault->status, "%s", v->fault->text);
     if (v->n_objects)
         return SAM_OK;
     sam_status status = d->layout == DATASET_SAV_TRAIN ? add_train_objects(d, v, err) : add_index_objects(d, v, err);

@@ -37,6 +37,7 @@ typedef struct dataset_video {
     listing masks;    /* DAVIS, flat: file names in masks_dir         */
     dataset_object *objects;
     int n_objects;
+    sam_error *fault; /* why it cannot be run; only its name is there then. NULL: nothing is wrong */
 } dataset_video;
 
 typedef struct dataset_options {
@@ -53,18 +54,21 @@ typedef struct dataset {
     char *root;
     char *list_file;   /* NULL: the folders were listed         */
     int n_unannotated; /* listed folders without annotations, left out */
+    int n_faulty;      /* videos that cannot be run */
     dataset_video *videos;
     int n_videos;
     int limit_objects;
     struct sav_train **recent; /* SA-V train: [1] the file read last, NULL: none */
 } dataset;
 
-/* Start with {0}; dataset_close also after a failure is harmless. */
+/* Start with {0}; dataset_close also after a failure is harmless. A video that cannot be run (a frame is missing, a folder is
+ * no object's, a list names it but it is not there) is kept with its fault, unless all are such. */
 sam_status dataset_open(dataset *d, const char *split_dir, const dataset_options *options, sam_error *err);
 void dataset_close(dataset *d);
 
 /* Fills in the objects of a video. In the DAVIS and flat layouts that decodes its annotations: the first for DAVIS, whose
- * objects are those of the first frame, else all of them. Call before use; a second call does nothing. */
+ * objects are those of the first frame, else all of them. Call before use; a second call does nothing. For a video
+ * with a fault that is what comes back. */
 sam_status dataset_find_objects(dataset *d, int video, sam_error *err);
 
 /* Reads an object's annotation of an annotated frame as [height, width] u8 of 0 and 1, into `out`, whose memory is

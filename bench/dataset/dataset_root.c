@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const layout_folders layouts[] = {
     {DATASET_SAV, "JPEGImages_24fps", "Annotations_6fps"},
@@ -70,7 +71,7 @@ static int root_below(const char *split_dir, char *text, size_t n_text)
 {
     listing names = {0};
     int found = 0;
-    if (listing_read(split_dir, NULL, &names, NULL) != SAM_OK)
+    if (listing_scan(split_dir, NULL, &names, NULL) != SAM_OK)
         return 0;
     for (int i = 0; i < names.n && !found; i++) {
         char *path;
@@ -88,7 +89,7 @@ static int root_below(const char *split_dir, char *text, size_t n_text)
 static int count_files(const char *folder, const char *suffixes)
 {
     listing files = {0};
-    int n = listing_read(folder, suffixes, &files, NULL) == SAM_OK ? files.n : 0;
+    int n = listing_scan(folder, suffixes, &files, NULL) == SAM_OK ? files.n : 0;
     listing_free(&files);
     return n;
 }
@@ -158,21 +159,35 @@ sam_status dataset_list_find(const char *root, const char *split_name, char **pa
     return SAM_OK;
 }
 
+/* Texts that lie beside lists. */
+static int is_no_list(const char *name)
+{
+    static const char *const words[] = {"readme", "license", "changelog", "requirements"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strncasecmp(name, words[i], strlen(words[i])))
+            return 1;
+    return 0;
+}
+
 void dataset_lists(const char *root, char *text, size_t n_text)
 {
-    static const char *const places[] = {"2016/", "2017/", "480p/", ""};
+    static const char *const places[][2] = {{"ImageSets/2016", "2016/"},
+                                            {"ImageSets/2017", "2017/"},
+                                            {"ImageSets/480p", "480p/"},
+                                            {"ImageSets", ""},
+                                            {"", ""}};
     size_t at = 0;
     text[0] = 0;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char folder[64], *path;
+        char *path;
         listing files = {0};
-        snprintf(folder, sizeof folder, "ImageSets/%s", places[i]);
-        if (path_join(&path, root, folder, NULL) != SAM_OK)
+        if (path_join(&path, root, places[i][0], NULL) != SAM_OK)
             return;
-        if (path_is_folder(path) && listing_read(path, "txt", &files, NULL) == SAM_OK)
+        if (path_is_folder(path) && listing_scan(path, "txt", &files, NULL) == SAM_OK)
             for (int k = 0; k < files.n && at < n_text; k++)
-                at += (size_t)snprintf(text + at, n_text - at, "%s%s%.*s", at ? ", " : "", places[i],
-                                       (int)stem_length(files.names[k]), files.names[k]);
+                if (!is_no_list(files.names[k]))
+                    at += (size_t)snprintf(text + at, n_text - at, "%s%s%.*s", at ? ", " : "", places[i][1],
+                                           (int)stem_length(files.names[k]), files.names[k]);
         listing_free(&files);
         free(path);
     }

@@ -1,6 +1,8 @@
 /* listing.c - sorted names in folders; see listing.h. */
 #include "listing.h"
 
+#include "text_start.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -185,7 +187,7 @@ static int has_suffix(const char *name, const char *suffixes)
 }
 
 /* A link to nothing is an error: what it stood for would be missing without a word. */
-static sam_status is_wanted(const char *path, int folders, int *wanted, sam_error *err)
+static sam_status is_wanted(const char *path, int folders, int strict, int *wanted, sam_error *err)
 {
     struct stat st;
     if (!stat(path, &st)) {
@@ -193,24 +195,26 @@ static sam_status is_wanted(const char *path, int folders, int *wanted, sam_erro
         return SAM_OK;
     }
     int why = errno;
-    if (why == ENOENT && lstat(path, &st)) /* gone since the folder was read */
+    if (!strict || (why == ENOENT && lstat(path, &st))) /* gone since the folder was read */
         return SAM_OK;
     return fail(err, SAM_E_IO, "%s: %s", path, why == ENOENT ? "a link to what is not there" : strerror(why));
 }
 
-static sam_status read_entries(DIR *dir, const char *folder, const char *suffixes, listing *out, sam_error *err)
+static sam_status read_entries(DIR *dir, const char *folder, const char *suffixes, int strict, listing *out,
+                               sam_error *err)
 {
     for (;;) {
         errno = 0;
         struct dirent *entry = readdir(dir);
         if (!entry)
             return errno ? fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno)) : SAM_OK;
-        if (entry->d_name[0] == '.' || (suffixes && !has_suffix(entry->d_name, suffixes)))
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "__MACOSX") ||
+            (suffixes && !has_suffix(entry->d_name, suffixes)))
             continue;
         char *path;
         TRY(path_join(&path, folder, entry->d_name, err));
         int wanted = 0;
-        sam_status status = is_wanted(path, !suffixes, &wanted, err);
+        sam_status status = is_wanted(path, !suffixes, strict, &wanted, err);
         free(path);
         TRY(status);
         if (wanted)
@@ -218,12 +222,12 @@ static sam_status read_entries(DIR *dir, const char *folder, const char *suffixe
     }
 }
 
-sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err)
+static sam_status read_folder(const char *folder, const char *suffixes, int strict, listing *out, sam_error *err)
 {
     DIR *dir = opendir(folder);
     if (!dir)
         return fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno));
-    sam_status status = read_entries(dir, folder, suffixes, out, err);
+    sam_status status = read_entries(dir, folder, suffixes, strict, out, err);
     closedir(dir);
     if (status != SAM_OK) {
         listing_free(out);
@@ -232,6 +236,16 @@ sam_status listing_read(const char *folder, const char *suffixes, listing *out, 
     if (out->n)
         qsort(out->names, (size_t)out->n, sizeof *out->names, compare);
     return SAM_OK;
+}
+
+sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err)
+{
+    return read_folder(folder, suffixes, 1, out, err);
+}
+
+sam_status listing_scan(const char *folder, const char *suffixes, listing *out, sam_error *err)
+{
+    return read_folder(folder, suffixes, 0, out, err);
 }
 
 static sam_status add_line(listing *out, const char *line, size_t n, sam_error *err)
@@ -298,7 +312,7 @@ sam_status listing_read_lines(const char *path, listing *out, sam_error *err)
         status = fail(err, SAM_E_IO, "%s: cannot be read", path);
     else if (n > MAX_LIST_BYTES || memchr(text, 0, n))
         status = fail(err, SAM_E_FORMAT, "%s: not a text file with one name a line", path);
-    for (size_t at = 0; status == SAM_OK && at < n;) {
+    for (size_t at = status == SAM_OK ? text_start(text, n) : 0; status == SAM_OK && at < n;) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t n_line = end ? (size_t)(end - text) - at : n - at;
         status = add_line(out, text + at, n_line, err);

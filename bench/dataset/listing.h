@@ -15,9 +15,12 @@ typedef struct listing {
 int name_compare(const char *x, const char *y);
 
 /* Adds to an empty `out` the entries of `folder`, in the order of name_compare; those that begin with '.' are left out
- * (.DS_Store). `suffixes` is NULL for subfolders, or "png", "jpg|jpeg|png" for files by suffix in any case. A folder
+ * (.DS_Store), as is __MACOSX, which archives of that system hold. `suffixes` is NULL for subfolders, or "png", "jpg|jpeg|png" for files by suffix in any case. A folder
  * that cannot be read and a link to nothing are SAM_E_IO, an empty result is not an error. */
 sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err);
+
+/* The same of a folder that is searched: what cannot be looked at, and links to nothing (caches have them), are left out. */
+sam_status listing_scan(const char *folder, const char *suffixes, listing *out, sam_error *err);
 
 /* The nonempty lines of a text file, without white space around them; repeated lines once. SAM_E_FORMAT for a file over
  * 16 MiB or with a zero byte. */

@@ -2,6 +2,7 @@
 #include "prompts.h"
 
 #include "listing.h"
+#include "text_start.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -376,7 +377,7 @@ sam_status prompts_read(const char *path, prompt_file *out, sam_error *err)
     if (!stat(path, &st) && st.st_size > MAX_FILE_BYTES)
         return fail(err, SAM_E_FORMAT, "%s: over 64 MiB, so it is no file of prompts", path);
     json_error_t where;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_read_file(path, JSON_REJECT_DUPLICATES, &where);
     if (!root && where.line < 1)
         return fail(err, SAM_E_IO, "%s", where.text); /* names the file and the reason */
     if (!root)

@@ -1,7 +1,9 @@
 #include "sav_train.h"
 
 #include "rle.h"
+#include "text_start.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,7 +116,37 @@ sam_status sav_train_path(const char *folder, const char *video, char **path, sa
         free(*path);
         *path = NULL;
     }
-    return fail(err, SAM_E_IO, "%s: neither %s_manual.json nor %s_auto.json there", folder, video, video);
+    return fail(err, SAM_E_IO, "%s: there is no %s_manual.json or _auto.json", folder, video);
+}
+
+static int64_t id_of(const json_t *root, int object)
+{
+    const json_t *id = json_array_get(json_object_get(root, "masklet_id"), (size_t)object);
+    return json_is_integer(id) ? (int64_t)json_integer_value(id) : object;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Objects are told apart, in tables and files, by their ids alone. */
+static sam_status check_ids(const sav_train *t, sam_error *err)
+{
+    int64_t *ids = malloc((size_t)t->n_objects * sizeof *ids);
+    if (!ids)
+        return fail(err, SAM_E_MEMORY, "%s: out of memory", t->path);
+    for (int i = 0; i < t->n_objects; i++)
+        ids[i] = id_of(t->root, i);
+    qsort(ids, (size_t)t->n_objects, sizeof *ids, compare_ids);
+    sam_status status = SAM_OK;
+    for (int i = 1; i < t->n_objects && status == SAM_OK; i++)
+        if (ids[i] == ids[i - 1])
+            status = fail(err, SAM_E_FORMAT, "%s: two masklets have the id %lld; give each its own in \"masklet_id\"",
+                          t->path, (long long)ids[i]);
+    free(ids);
+    return status;
 }
 
 static sam_status check(sav_train *t, sam_error *err)
@@ -130,10 +162,12 @@ static sam_status check(sav_train *t, sam_error *err)
         if ((int)json_array_size(json_array_get(t->masklets, (size_t)i)) != t->n_objects)
             return fail(err, SAM_E_FORMAT, "%s: masklet %d has %d objects, the first has %d", t->path, i,
                         (int)json_array_size(json_array_get(t->masklets, (size_t)i)), t->n_objects);
+    if (frames > INT_MAX / 2)
+        return fail(err, SAM_E_FORMAT, "%s: a video of %.3g frames", t->path, frames);
     t->step = frames > 0 ? (int)lround(frames / t->n_frames) : USUAL_STEP;
     if (t->step < 1)
         return fail(err, SAM_E_FORMAT, "%s: %d annotated frames of %.0f in the video", t->path, t->n_frames, frames);
-    return SAM_OK;
+    return check_ids(t, err);
 }
 
 sam_status sav_train_open(const char *path, sav_train **out, sam_error *err)
@@ -145,7 +179,7 @@ sam_status sav_train_open(const char *path, sav_train **out, sam_error *err)
         free(t);
         return fail(err, SAM_E_MEMORY, "%s: out of memory", path);
     }
-    t->root = json_load_file(path, 0, &why);
+    t->root = json_read_file(path, 0, &why);
     sam_status status = t->root ? check(t, err) : fail(err, SAM_E_FORMAT, "%s, line %d: %s", path, why.line, why.text);
     if (status != SAM_OK) {
         sav_train_close(t);
@@ -184,10 +218,9 @@ int sav_train_objects(const sav_train *t)
     return t->n_objects;
 }
 
-int sav_train_id(const sav_train *t, int object)
+int64_t sav_train_id(const sav_train *t, int object)
 {
-    const json_t *id = json_array_get(json_object_get(t->root, "masklet_id"), (size_t)object);
-    return json_is_integer(id) ? (int)json_integer_value(id) : object;
+    return id_of(t->root, object);
 }
 
 static const json_t *rle_at(const sav_train *t, int annotated, int object)
@@ -195,14 +228,20 @@ static const json_t *rle_at(const sav_train *t, int annotated, int object)
     return json_array_get(json_array_get(t->masklets, (size_t)annotated), (size_t)object);
 }
 
-int sav_train_shows(const sav_train *t, int annotated, int object)
+static const char *place(const sav_train *t, int annotated, int object, char *text, size_t n_text)
 {
-    return rle_shows(rle_at(t, annotated, object));
+    snprintf(text, n_text, "%.500s: masklet %d, object %d", t->path, annotated, object);
+    return text;
+}
+
+sam_status sav_train_shows(const sav_train *t, int annotated, int object, int *shows, sam_error *err)
+{
+    char where[600];
+    return rle_shows(rle_at(t, annotated, object), place(t, annotated, object, where, sizeof where), shows, err);
 }
 
 sam_status sav_train_mask(const sav_train *t, int annotated, int object, image *out, sam_error *err)
 {
     char where[600];
-    snprintf(where, sizeof where, "%.500s: masklet %d, object %d", t->path, annotated, object);
-    return rle_read(rle_at(t, annotated, object), where, out, err);
+    return rle_read(rle_at(t, annotated, object), place(t, annotated, object, where, sizeof where), out, err);
 }

@@ -29,8 +29,9 @@ const char *sav_train_file(const sav_train *t);
 int sav_train_frames(const sav_train *t); /* annotated frames                             */
 int sav_train_step(const sav_train *t);   /* frames of the video from one to the next     */
 int sav_train_objects(const sav_train *t);
-int sav_train_id(const sav_train *t, int object); /* masklet_id */
-int sav_train_shows(const sav_train *t, int annotated, int object);
+int64_t sav_train_id(const sav_train *t, int object); /* masklet_id; no two objects have the same */
+/* Whether an annotation shows an object. A damaged one is SAM_E_FORMAT: it might have been where the object is prompted. */
+sam_status sav_train_shows(const sav_train *t, int annotated, int object, int *shows, sam_error *err);
 sam_status sav_train_mask(const sav_train *t, int annotated, int object, image *out, sam_error *err);
 
 #endif

@@ -84,8 +84,8 @@ static find_rank rank_of(const search *s, const char *path, const char *file)
 static sam_status look_at_files(search *s, const char *folder, int depth, sam_error *err)
 {
     listing files = {0};
-    if (listing_read(folder, "pt|pth|safetensors", &files, NULL) != SAM_OK)
-        return SAM_OK;
+    if (listing_scan(folder, "pt|pth|safetensors", &files, depth ? NULL : err) != SAM_OK)
+        return depth ? SAM_OK : SAM_E_IO; /* the folder that was named has to be readable */
     sam_status status = SAM_OK;
     for (int i = 0; status == SAM_OK && i < files.n; i++) {
         char *path;
@@ -118,7 +118,7 @@ static sam_status look_into(search *s, const char *folder, int depth, sam_error 
     s->above[depth].inode = st.st_ino;
     TRY(look_at_files(s, folder, depth, err));
     listing folders = {0};
-    if (listing_read(folder, NULL, &folders, NULL) != SAM_OK)
+    if (listing_scan(folder, NULL, &folders, NULL) != SAM_OK)
         return SAM_OK;
     sam_status status = SAM_OK;
     for (int i = 0; status == SAM_OK && i < folders.n; i++) {

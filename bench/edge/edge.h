@@ -3,11 +3,13 @@
  *   edge.c        starts the others, says how they ended, sums up
  *   edge_setup.c  phase A: looks at the data, tunes, warms up, prepares frames; writes metadata.json
  *   edge_infer.c  phase B: measures inference, a row at a time, from what metadata.json says
- *   edge_table.c  the table they share, and its summary */
+ *   edge_table.c  the table they share, and its summary
+ *   edge_complete.c   whether a row is there for all that was asked */
 #ifndef EDGE_H
 #define EDGE_H
 
 #include "csv_layout.h"
+#include "metrics.h"
 #include "pass_time.h"
 #include "workload.h"
 
@@ -29,8 +31,11 @@ typedef struct edge_options {
     const char *preset, *phase, *preprocessed_dir, *autocast;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume;
-    int device_lost; /* by this process */
+    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
+    const char *metric;
+    metric_kind metric_kind;
+    int device_lost;  /* by this process */
+    int kept_earlier; /* an earlier table has become the previous one */
 } edge_options;
 
 /* One object of the data set, as metadata.json has it. */
@@ -46,6 +51,9 @@ sam_status edge_infer(edge_options *o, int *n_failed, sam_error *err);
 /* metadata.json, for json_decref. SAM_E_FORMAT if it is another version's or for other settings. */
 sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *err);
 
+/* SAM_E_FORMAT if what inference relies on is not in it: videos and objects with names. */
+sam_status edge_metadata_check(const char *path, const json_t *metadata, sam_error *err);
+
 /* The settings that metadata.json states, for a split's root. */
 json_t *edge_settings(const edge_options *o, const char *split);
 
@@ -54,7 +62,7 @@ sam_status edge_say_where(const edge_options *o, const char *phase, const char *
                           const char *model, sam_error *err);
 
 /* Starts the table; with --resume it has the good rows of the one that is there, *n_kept. */
-sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err);
+sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept, sam_error *err);
 /* The table, with the rows it has. */
 sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err);
 /* A row of the table. An empty cell is CSV_NONE, NaN or NULL (csv_layout.h). */
@@ -68,6 +76,9 @@ typedef struct edge_row {
     double model_ms, session_ms, setup_ms;
     int prepared;
     const char *backend, *device, *status;
+    double j, f, j_and_f;
+    int nonempty;
+    const char *metric;
 } edge_row;
 
 /* All cells empty but names and settings. */
@@ -76,6 +87,10 @@ sam_status edge_table_add(csv_table *t, const edge_row *r, sam_error *err);
 /* A row without figures. */
 sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char *video, const char *object,
                                  const char *model, const char *status, sam_error *err);
+
+/* Adds a failed row for every object of metadata.json and model that has none, with what setup said of it or else `why`. */
+sam_status edge_complete(const edge_options *o, const model_list *list, const char *why, int *n_missing,
+                         sam_error *err);
 
 /* Prints a line for each model and writes jetson_benchmark_summary.json; rows that are not good are counted. */
 sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_failed, sam_error *err);

@@ -5,6 +5,7 @@
 #include "interrupt.h"
 #include "object_pass.h"
 #include "pass_record.h"
+#include "pass_score.h"
 #include "pass_time.h"
 #include "process_memory.h"
 #include "spread.h"
@@ -22,8 +23,9 @@ typedef struct job {
     warm_model *model;
     memory_kind kind;
     pass_time times;
+    pass_score score;
     pass_record record;
-    double available_before, least_available;
+    double available_before, least_available, peak_rss_mib;
 } job;
 
 /* ---- one object ---- */
@@ -45,7 +47,19 @@ static sam_status memory_frame(void *user, const pass_frame *f, sam_error *err)
     double available = memory_available_mib("");
     (void)f;
     (void)err;
+    double peak = (double)process_peak_bytes() / 0x1p20;
     j->least_available = available < j->least_available ? available : j->least_available;
+    j->peak_rss_mib = peak > j->peak_rss_mib ? peak : j->peak_rss_mib;
+    return SAM_OK;
+}
+
+/* What scoring and recording took for the moment does not count. */
+static sam_status memory_again(void *user, const pass_frame *f, sam_error *err)
+{
+    (void)user;
+    (void)f;
+    (void)err;
+    process_peak_restart();
     return SAM_OK;
 }
 
@@ -61,7 +75,7 @@ static void fill_memory(edge_row *r, const job *j, const sam_stats *s)
 {
     double pool = j->available_before - j->least_available;
     r->memory_kind = memory_kind_name(j->kind);
-    r->peak_rss_mib = (double)process_peak_bytes() / 0x1p20;
+    r->peak_rss_mib = j->peak_rss_mib;
     r->gpu_peak_mib = (double)s->device_bytes / 0x1p20;
     if (j->kind != MEMORY_DISCRETE)
         r->pool_peak_mib = pool > 0 ? pool : 0;
@@ -84,6 +98,20 @@ static void fill_speed(edge_row *r, const pass_time *t)
         r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
 
+static void fill_score(edge_row *r, const job *j)
+{
+    object_result s;
+    if (!j->o->score)
+        return;
+    r->nonempty = j->score.n_nonempty;
+    object_score_conclude(&j->score.score, &s);
+    if (!s.scored)
+        return;
+    r->j = s.j;
+    r->f = s.f;
+    r->j_and_f = s.j_and_f;
+}
+
 static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
 {
     edge_row r;
@@ -100,6 +128,7 @@ static sam_status add_row(csv_table *t, const job *j, const edge_object *at, con
     r.backend = p->stats.backend;
     r.device = p->stats.device;
     r.status = p->stopped ? "interrupted" : "ok";
+    fill_score(&r, j);
     return edge_table_add(t, &r, err);
 }
 
@@ -124,10 +153,12 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
         return fail(err, SAM_E_FORMAT,
                     "%s, object %s: in " EDGE_METADATA ", but no longer in the data set: set up again", at->video,
                     at->object);
-    /* The time of each frame is for the report, in the columns that `run` writes. */
-    const pass_observer watch[] = {{.self = j, .begin = memory_begin, .frame = memory_frame},
-                                   pass_time_observer(&j->times),
-                                   pass_record_observer(&j->record)};
+    pass_observer watch[5] = {{.self = j, .begin = memory_begin, .frame = memory_frame}, pass_time_observer(&j->times)};
+    int n = 2;
+    if (j->o->score)
+        watch[n++] = pass_score_observer(&j->score);
+    watch[n++] = pass_record_observer(&j->record);
+    watch[n++] = (pass_observer){.frame = memory_again};
     const object_pass pass = {.set = set,
                               .video = video,
                               .object = object,
@@ -137,20 +168,26 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
                               .prefetch = j->o->w.max_frames_in_mem,
                               .store = store,
                               .observers = watch,
-                              .n_observers = sizeof watch / sizeof *watch,
+                              .n_observers = n,
                               .on_frame = is_interrupted};
     return object_pass_run(&pass, r, err);
 }
 
 static void say_object(const job *j, const edge_object *at, const pass_result *p)
 {
+    object_result score;
+    object_score_conclude(&j->score.score, &score);
     spread ms = spread_of(&j->times.ms, 0);
     printf("%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
         printf("%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
     else
         printf("no frame to track after the prompted one");
-    printf("  %.0f MiB RSS", (double)process_peak_bytes() / 0x1p20);
+    printf("  %.0f MiB RSS", j->peak_rss_mib);
+    if (score.scored)
+        printf("  J&F %.4f", score.j_and_f);
+    if (j->o->score && !j->score.n_nonempty)
+        printf("  every mask is empty");
     if (p->stats.device_bytes)
         printf(", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
     printf("\n");
@@ -193,6 +230,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
         status = edge_table_add_failed(t, o, at->video, at->object, e->name, text, err);
     }
     pass_time_free(&j.times);
+    pass_score_free(&j.score);
     pass_record_free(&j.record);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "folders.h"
 #include "frame_store.h"
 #include "interrupt.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "object_pass.h"
 
@@ -40,21 +41,19 @@ static json_t *check_object(edge_options *o, int video, int object, int *valid)
 static json_t *check_video(edge_options *o, int video, int *n_valid, int *n_objects)
 {
     sam_error why;
-    json_t *objects = json_array(), *name;
     const dataset_video *v = &o->w.set.videos[video];
+    json_t *objects = json_array(), *name = json_text(v->name), *exact = json_string(v->name);
     sam_status status = dataset_find_objects(&o->w.set, video, &why);
-    name = json_string(v->name);
-    if (!name) { /* phase B finds the video by this name */
-        name = json_string("");
+    if (!exact) /* phase B finds the video by this name */
         status = fail(&why, SAM_E_FORMAT, "the name is not UTF-8, as the metadata must be: rename the video");
-    }
+    json_decref(exact);
     if (status != SAM_OK) {
         fprintf(stderr, "sambench edge: %s is left out: %s\n", v->name, why.text);
         return json_pack("{s:o,s:s,s:o}", "name", name, "why", why.text, "objects", objects);
     }
     for (int i = 0; i < v->n_objects; i++) {
         int valid;
-        json_array_append_new(objects, check_object(o, video, i, &valid));
+        json_add(&objects, check_object(o, video, i, &valid));
         *n_valid += valid;
         ++*n_objects;
     }
@@ -134,8 +133,8 @@ static json_t *tune(const edge_options *o, const model_choice *choice, int *best
         if (time_threads(choice, counts[i], &ms, &scratch, &why) != SAM_OK)
             continue;
         int fits = scratch <= (size_t)o->w.model.workspace_mb << 20;
-        json_array_append_new(candidates, json_pack("{s:i,s:f,s:I,s:b}", "threads", counts[i], "ms", ms,
-                                                    "scratch_bytes", (json_int_t)scratch, "fits_workspace", fits));
+        json_add(&candidates, json_pack("{s:i,s:f,s:I,s:b}", "threads", counts[i], "ms", ms, "scratch_bytes",
+                                        (json_int_t)scratch, "fits_workspace", fits));
         if (fits && (!*best_threads || ms < best)) {
             best = ms;
             *best_threads = counts[i];
@@ -205,7 +204,7 @@ static sam_status prepare_video(edge_options *o, sam_model *m, int video, char *
     frame_source *frames = NULL;
     sam_session *s = NULL;
     char path[4096];
-    sam_session_options options = {.prepared_frames = 1};
+    sam_session_options options = {.prepared_frames = 1, .history = -1};
     int last = 0;
     snprintf(name, n_name, "frames/%.150s__%d.half", v->name, o->w.model.image_px);
     TRY(edge_prepared(o, name, path, sizeof path, err));
@@ -235,9 +234,13 @@ static sam_status prepare_frames(edge_options *o, json_t *videos, sam_error *err
         char name[256];
         sam_error why;
         json_t *video = json_array_get(videos, (size_t)v);
+        if (json_object_get(video, "why")) /* left out */
+            continue;
         sam_status one = prepare_video(o, m, v, name, sizeof name, &why);
         if (one == SAM_OK)
-            json_object_set_new(video, "prepared", json_string(name));
+            status = json_object_set_new(video, "prepared", json_string(name))
+                         ? fail(err, SAM_E_MEMORY, "out of memory: prepared frames of %s", o->w.set.videos[v].name)
+                         : SAM_OK;
         else if (one == SAM_E_IO) /* a full disk would stop all others too */
             status = fail(err, one, "%s", why.text);
         else
@@ -269,13 +272,13 @@ sam_status edge_setup(edge_options *o, sam_error *err)
     TRY(folders_make_for(path, err));
     json_t *videos = json_array(), *models = json_array();
     for (int v = 0; v < o->w.set.n_videos; v++)
-        json_array_append_new(videos, check_video(o, v, &n_valid, &n_objects));
+        json_add(&videos, check_video(o, v, &n_valid, &n_objects));
     double scanned = clock_ms();
     sam_status status = SAM_OK;
     for (int i = 0; i < o->w.list.n && n_valid && status == SAM_OK && !interrupt_requested(); i++) {
         const model_entry *e = &o->w.list.entries[i];
         status = edge_say_where(o, "setup", "", "", e->name, err);
-        json_array_append_new(models, prepare_model(o, e));
+        json_add(&models, prepare_model(o, e));
     }
     double warmed = clock_ms();
     if (status == SAM_OK && o->preprocess_frames && n_valid && !is_cold(o, EDGE_FRAMES)) {
@@ -283,10 +286,11 @@ sam_status edge_setup(edge_options *o, sam_error *err)
         if (status == SAM_OK)
             status = prepare_frames(o, videos, err);
     }
-    json_t *all = json_pack("{s:i,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "settings",
-                            edge_settings(o, o->w.set.root), "n_objects", n_objects, "n_valid_masks", n_valid, "videos",
-                            videos, "models", models, "setup_ms", "scan", scanned - start, "warmup_and_tuning",
-                            warmed - scanned, "prepare_frames", clock_ms() - warmed);
+    json_t *all =
+        json_pack("{s:i,s:s,s:o,s:i,s:i,s:o,s:o,s:{s:f,s:f,s:f}}", "version", 1, "left_out", o->cold ? o->cold : "",
+                  "settings", edge_settings(o, o->w.set.root), "n_objects", n_objects, "n_valid_masks", n_valid,
+                  "videos", videos, "models", models, "setup_ms", "scan", scanned - start, "warmup_and_tuning",
+                  warmed - scanned, "prepare_frames", clock_ms() - warmed);
     if (status == SAM_OK && !interrupt_requested())
         status = json_out(path, all, err);
     else

@@ -5,6 +5,8 @@
 #include "machine.h"
 #include "resume.h"
 #include "samples.h"
+#include "weights_mark.h"
+#include "weights_search.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -43,7 +45,12 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"prepared_frames", CSV_INT, AT(prepared)},
                                    {"backend", CSV_TEXT, AT(backend)},
                                    {"device", CSV_TEXT, AT(device)},
-                                   {"status", CSV_TEXT, AT(status)}};
+                                   {"status", CSV_TEXT, AT(status)},
+                                   {"J", CSV_NUMBER + 6, AT(j)},
+                                   {"F", CSV_NUMBER + 6, AT(f)},
+                                   {"JandF", CSV_NUMBER + 6, AT(j_and_f)},
+                                   {"nonempty_frames", CSV_INT, AT(nonempty)},
+                                   {"metric", CSV_TEXT, AT(metric)}};
 
 static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(edge_row)};
 
@@ -62,6 +69,7 @@ void edge_row_begin(edge_row *r, const edge_options *o, const char *video, const
     r->model = model;
     r->imgsz = o->w.model.image_px;
     r->precision = model_precision(&o->w.model);
+    r->metric = o->score ? o->metric : NULL;
 }
 
 sam_status edge_table_add(csv_table *t, const edge_row *r, sam_error *err)
@@ -78,11 +86,36 @@ sam_status edge_table_add_failed(csv_table *t, const edge_options *o, const char
     return edge_table_add(t, &r, err);
 }
 
-sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
+/* Weights that are not found are for phase B to tell of. */
+static int mark_weights(const edge_options *o, const model_list *list, setting *weights,
+                        char (*marks)[WEIGHTS_MARK_BYTES], int max)
 {
+    int n = 0;
+    for (int i = 0; i < list->n && n < max; i++) {
+        char *path = NULL;
+        const char *name = list->entries[i].checkpoint;
+        int known = 0;
+        for (int k = 0; k < n; k++)
+            known |= !strcmp(weights[k].name, name);
+        if (known || (o->w.test_mode && !o->w.weights_dir)) /* those of test mode are made */
+            continue;
+        if (weights_find(o->w.weights_dir ? o->w.weights_dir : ".", name, &path, NULL) == SAM_OK &&
+            weights_mark(path, marks[n], NULL) == SAM_OK) {
+            weights[n] = (setting){name, marks[n]};
+            n++;
+        }
+        free(path);
+    }
+    return n;
+}
+
+sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept, sam_error *err)
+{
+    enum { MAX_WEIGHTS = 64 };
+    setting weights[MAX_WEIGHTS];
+    char marks[MAX_WEIGHTS][WEIGHTS_MARK_BYTES];
     char px[16], clip[16], threads[16];
     csv_table t = {0};
-    int renamed;
     snprintf(px, sizeof px, "%d", o->w.model.image_px);
     snprintf(clip, sizeof clip, "%d", o->w.max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->w.model));
@@ -95,17 +128,19 @@ sam_status edge_table_begin(const edge_options *o, int *n_kept, sam_error *err)
                                 {"max_clip_frames", clip},
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
+                                {"metric", o->score ? o->metric : "none"},
                                 {"frame_format", model_frame_format(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
-                                .previous = EDGE_PREVIOUS,
                                 .layout = &layout,
                                 .settings = settings,
-                                .n_settings = sizeof settings / sizeof *settings};
-    sam_status status = resume_open(&files, o->resume, &t, &renamed, err);
+                                .n_settings = sizeof settings / sizeof *settings,
+                                .weights = weights,
+                                .n_weights = mark_weights(o, list, weights, marks, MAX_WEIGHTS)};
+    sam_status status = resume_open(&files, o->resume, &t, &o->kept_earlier, err);
     *n_kept = t.n_rows;
-    if (status == SAM_OK && renamed)
+    if (status == SAM_OK && o->kept_earlier)
         fprintf(stderr, "sambench edge: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->w.out_dir, EDGE_PREVIOUS);
     csv_close(&t);

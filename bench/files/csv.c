@@ -1,7 +1,8 @@
 /* csv.c - results tables; see csv.h. */
 #include "csv.h"
 
-#include "atomic_file.h"
+#include "text_out.h"
+#include "text_start.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -111,6 +112,11 @@ static int index_update(csv_index *x, const csv_table *t, int n_keys)
     return 1;
 }
 
+int status_is_ok(const char *status)
+{
+    return !strcmp(status, "ok") || !strncmp(status, "ok:", 3);
+}
+
 int csv_find(const csv_table *t, const char *const *keys, int n_keys)
 {
     csv_index *x = t->index;
@@ -203,20 +209,12 @@ static void put_row(FILE *out, char *const *row, int n)
 
 sam_status csv_save(const csv_table *t, sam_error *err)
 {
-    char *text = NULL;
-    size_t n_text = 0;
-    FILE *out = open_memstream(&text, &n_text);
-    if (!out)
-        return fail(err, SAM_E_MEMORY, "%s: out of memory", t->path);
-    put_row(out, t->columns, t->n_columns);
+    text_out text;
+    TRY(text_open(&text, t->path, err));
+    put_row(text.to, t->columns, t->n_columns);
     for (int r = 0; r < t->n_rows; r++)
-        put_row(out, t->cells + (size_t)r * t->n_columns, t->n_columns);
-    int broken = ferror(out);
-    broken |= fclose(out) != 0;
-    sam_status status =
-        broken ? fail(err, SAM_E_MEMORY, "%s: out of memory", t->path) : atomic_file_write(t->path, text, n_text, err);
-    free(text);
-    return status;
+        put_row(text.to, t->cells + (size_t)r * t->n_columns, t->n_columns);
+    return text_close(&text, err);
 }
 
 sam_status csv_add(csv_table *t, const char *const *values, sam_error *err)
@@ -297,7 +295,7 @@ static sam_status check_header(const csv_table *t, const char *const *fields, sa
 
 static sam_status parse_table(csv_table *t, const char *bytes, size_t n, sam_error *err)
 {
-    reader r = {bytes, bytes + n, 1, 0};
+    reader r = {bytes + text_start(bytes, n), bytes + n, 1, 0};
     const char **fields = calloc((size_t)t->n_columns, sizeof *fields);
     char *text = malloc(n + (size_t)t->n_columns + 2);
     sam_status status = SAM_OK;
@@ -396,7 +394,7 @@ sam_status csv_read(csv_table *t, const char *path, sam_error *err)
     }
     size_t n = fread(bytes, 1, MAX_HEADER, file);
     fclose(file);
-    reader r = {bytes, bytes + n, 1, 0};
+    reader r = {bytes + text_start(bytes, n), bytes + n, 1, 0};
     char *text = bytes + MAX_HEADER;
     int n_columns = 0, complete = n > 0;
     while (complete && n_columns < MAX_COLUMNS && !r.last_in_row) {
@@ -404,9 +402,10 @@ sam_status csv_read(csv_table *t, const char *path, sam_error *err)
         columns[n_columns++] = text;
         text += strlen(text) + 1;
     }
-    sam_status status = complete && r.last_in_row && !memchr(bytes, 0, n)
-                            ? csv_open(t, path, columns, n_columns, 1, err)
-                            : fail(err, SAM_E_FORMAT, "%s: does not begin with a row of column names", path);
+    sam_status status =
+        complete && r.last_in_row && !memchr(bytes, 0, n) && memchr(bytes, '\n', n)
+            ? csv_open(t, path, columns, n_columns, 1, err)
+            : fail(err, SAM_E_FORMAT, "%s: does not begin with a whole row of column names; is it cut short?", path);
     free(bytes);
     return status;
 }

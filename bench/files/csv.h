@@ -42,6 +42,9 @@ int csv_column(const csv_table *t, const char *name); /* -1: no such column */
 const char *csv_text(const csv_table *t, int row, const char *column);
 double csv_number(const csv_table *t, int row, const char *column);
 
+/* Whether the cell of a column "status" is "ok", or "ok: ..." with a remark. */
+int status_is_ok(const char *status);
+
 /* The first row whose leading `n_keys` columns equal `keys`, or -1: what --resume asks before it repeats work. */
 int csv_find(const csv_table *t, const char *const *keys, int n_keys);
 void csv_close(csv_table *t);

@@ -13,8 +13,11 @@ sam_status text_open(text_out *t, const char *path, sam_error *err)
 
 sam_status text_close(text_out *t, sam_error *err)
 {
-    int broken = ferror(t->to);
+    /* When memory runs out in fclose itself, the text is NULL or cut, and fclose does not tell (glibc 2.36). */
+    int broken = ferror(t->to) || fflush(t->to);
+    size_t n_written = t->n;
     broken |= fclose(t->to) != 0;
+    broken |= !t->text || t->n != n_written;
     sam_status status = broken ? fail(err, SAM_E_MEMORY, "%s: no memory for its text", t->path)
                                : atomic_file_write(t->path, t->text, t->n, err);
     free(t->text);

@@ -196,8 +196,11 @@ static sam_status run_frames(kernels_run *r, noise_clip *clip, sam_error *err)
 
 static sam_status measure_in(kernels_run *r, sam_model *m, noise_clip *clip, sam_error *err)
 {
-    const sam_session_options options = {
-        .width_px = WIDTH, .height_px = HEIGHT, .max_objects = r->n_objects, .mem_limit = r->choice.mem_limit};
+    const sam_session_options options = {.width_px = WIDTH,
+                                         .height_px = HEIGHT,
+                                         .max_objects = r->n_objects,
+                                         .history = -1,
+                                         .mem_limit = r->choice.mem_limit};
     sam_model_options on = model_options(&r->choice);
     sam_stats stats;
     TRY(sam_session_open(m, &options, &clip->session, err));

@@ -1,6 +1,7 @@
 /* peaks.c - see peaks.h. One operator with its memory, run on a backend of its own. */
 #include "peaks.h"
 
+#include "cpu_select.h"
 #include "trial.h"
 
 /* Large enough to run well past launching, and for a copy not to fit any cache. */
@@ -34,6 +35,10 @@ static sam_status measure(const sam_model_options *o, backend *b, int runs, peak
     double ms, n = out->side;
     TRY(best_ms(&product, runs, &ms, err));
     out->gflop_s = 2 * n * n * n / ms / 1e6;
+    if (type == DT_BF16 && o->backend == SAM_CPU) {
+        out->tile_gflop_s = cpu_tile_gflop_s(o->cpu_variant, o->n_threads > 0 ? o->n_threads : 1);
+        out->gflop_s = out->tile_gflop_s > out->gflop_s ? out->tile_gflop_s : out->gflop_s;
+    }
     TRY(best_ms(&copy, runs, &ms, err));
     out->gb_s = 2.0 * 4096 * rows / ms / 1e6;
     return SAM_OK;

@@ -1,6 +1,8 @@
 /* predict_out.c - see predict_out.h. */
 #include "predict_out.h"
 
+#include "json_build.h"
+
 #include <stdio.h>
 
 static double mib(size_t bytes)
@@ -47,8 +49,8 @@ static json_t *sum_json(const predict_sum *s)
                           "expected_us", s->expected_us, "bound", bound_of(s), "expected_by", "compute_us",
                           s->compute_us, "memory_us", s->memory_us, "launch_us", s->launch_us);
     if (j && s->op) {
-        json_object_set_new(j, "graph", json_string(s->graph));
-        json_object_set_new(j, "op", json_string(s->op));
+        json_put(&j, "graph", json_string(s->graph));
+        json_put(&j, "op", json_string(s->op));
     }
     return j;
 }
@@ -66,9 +68,9 @@ json_t *predict_json(const prediction *p, const sam_stats *memory)
     const gpu_device *d = p->device;
     json_t *stages = json_array(), *ops = json_array();
     for (int i = 0; i < N_PREDICT_STAGES; i++)
-        json_array_append_new(stages, sum_json(&p->stages[i]));
+        json_add(&stages, sum_json(&p->stages[i]));
     for (int i = 0; i < p->n_ops; i++)
-        json_array_append_new(ops, sum_json(&p->ops[i]));
+        json_add(&ops, sum_json(&p->ops[i]));
     json_t *j =
         json_pack("{s:{s:s,s:i,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:s},s:i,s:f,s:f,s:o,s:o}", "device", "name", d->name, "sm",
                   d->sm, "multiprocessors", d->multiprocessors, "matrix_TFLOP_s", d->matrix_tflop_s, "f32_TFLOP_s",
@@ -76,8 +78,8 @@ json_t *predict_json(const prediction *p, const sam_stats *memory)
                   d->mma_share, "source", d->source, "objects", p->n_objects, "floor_us", p->floor_us, "expected_us",
                   p->expected_us, "stages", stages, "operators", ops);
     if (j && memory)
-        json_object_set_new(j, "planned_bytes",
-                            json_pack("{s:I,s:I,s:I}", "weights", (json_int_t)memory->weight_bytes, "state",
-                                      (json_int_t)memory->state_bytes, "scratch", (json_int_t)memory->scratch_bytes));
+        json_put(&j, "planned_bytes",
+                 json_pack("{s:I,s:I,s:I}", "weights", (json_int_t)memory->weight_bytes, "state",
+                           (json_int_t)memory->state_bytes, "scratch", (json_int_t)memory->scratch_bytes));
     return j;
 }

@@ -27,7 +27,8 @@ static int prints(const predict_options *o)
 static sam_status predict_on(predict_run *r, const gpu_device *d, prediction *p, sam_error *err)
 {
     const predict_options *o = r->o;
-    const sam_session_options session = {.width_px = o->width, .height_px = o->height, .max_objects = o->n_objects};
+    const sam_session_options session = {
+        .width_px = o->width, .height_px = o->height, .max_objects = o->n_objects, .history = o->history};
     sam_stats memory;
     TRY(sam_session_plan(r->m, &session, &memory, err));
     TRY(predict_frame(p, r->m, d, o->n_objects, o->width, o->height, err));

@@ -2,6 +2,7 @@
 #include "profile_files.h"
 
 #include "csv_layout.h"
+#include "history.h"
 #include "json_out.h"
 #include "listing.h"
 
@@ -104,6 +105,15 @@ void profile_files_close(profile_files *f)
     f->stats = NULL;
 }
 
+/* With the first rows the table of an earlier run becomes the previous one. */
+static sam_status save(const csv_table *t, int *begun, sam_error *err)
+{
+    int kept;
+    if (!(*begun)++)
+        TRY(history_keep(t->path, NULL, &kept, err));
+    return csv_save(t, err);
+}
+
 static profile_names names_of(const profile_model *m)
 {
     return (profile_names){m->name, m->precision, m->backend, m->device, m->imgsz};
@@ -127,7 +137,7 @@ static sam_status add_stages(profile_files *f, const profile_model *m, sam_error
                              .share = frame_ms > 0 && k != PROFILE_READ ? s.mean / frame_ms : NAN};
         TRY(csv_append_row(&f->summary, &stage_layout, &r, err));
     }
-    return csv_save(&f->summary, err);
+    return save(&f->summary, &f->begun_summary, err);
 }
 
 static sam_status add_operators(profile_files *f, const profile_model *m, const op_sum *sums, int n, sam_error *err)
@@ -156,7 +166,7 @@ static sam_status add_operators(profile_files *f, const profile_model *m, const 
                                 .peak_gb_s = m->peaks.gb_s};
         TRY(csv_append_row(&f->roofline, &operator_layout, &r, err));
     }
-    return csv_save(&f->roofline, err);
+    return save(&f->roofline, &f->begun_roofline, err);
 }
 
 static json_t *stats_of(const profile_model *m, int n_frames)

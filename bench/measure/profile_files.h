@@ -36,6 +36,7 @@ typedef struct profile_files {
     const char *out_dir;
     csv_table summary, roofline;
     json_t *stats;
+    int begun_summary, begun_roofline; /* earlier tables have become the previous ones */
 } profile_files;
 
 sam_status profile_files_open(profile_files *f, const char *out_dir, sam_error *err);

@@ -13,6 +13,7 @@ typedef struct speed_files {
     const char *json_path;
     json_t *json;
     int print, n_failed, n_printed;
+    int begun; /* an earlier table has become the previous one */
 } speed_files;
 
 sam_status speed_files_open(speed_files *f, const char *csv, const char *json, int print, sam_error *err);

@@ -84,13 +84,19 @@ sam_status speed_measure(speed_run *r, int (*stop)(void), sam_error *err)
 {
     sam_model *m = NULL;
     noise_clip c;
-    const sam_session_options options = {
-        .width_px = r->width, .height_px = r->height, .max_objects = r->n_objects, .mem_limit = r->choice.mem_limit};
+    sam_session_options options = {.width_px = r->width,
+                                   .height_px = r->height,
+                                   .max_objects = r->n_objects,
+                                   .history = -1,
+                                   .mem_limit = r->choice.mem_limit};
     TRY(noise_clip_open(&c, r->width, r->height, err));
     double start = clock_ms();
     sam_status status = model_open("speed", &r->choice, 0, 0, &m, err);
-    if (status == SAM_OK)
+    if (status == SAM_OK) {
+        c.images = !sam_model_takes(m, SAM_VIDEO);
+        options.mode = c.images ? SAM_IMAGE : SAM_VIDEO;
         status = sam_session_open(m, &options, &c.session, err);
+    }
     r->setup_ms = clock_ms() - start;
     if (status == SAM_OK)
         status = run_frames(r, &c, stop, err);

@@ -5,6 +5,8 @@
  * a benchmark must not score it. */
 #include "image_io.h"
 
+#include "atomic_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -570,23 +572,17 @@ int palette_index(const uint8_t rgb[3])
     return memcmp(known, rgb, sizeof known) ? -1 : i;
 }
 
-/* Makes a new file beside `path` and writes its name to `temporary`. Not mkstemp: its files are private to the user. */
-static sam_status open_temporary(const char *path, char *temporary, size_t n_bytes, FILE **file, sam_error *err)
+/* *temporary is for the caller to free. */
+static sam_status open_temporary(const char *path, char **temporary, FILE **file, sam_error *err)
 {
-    int fd = -1;
-    for (int i = 0; i < 100 && fd < 0; i++) {
-        snprintf(temporary, n_bytes, "%s.%ld.%d.tmp", path, (long)getpid(), i);
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
+    int fd = atomic_file_temporary(path, temporary);
     *file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (*file)
         return SAM_OK;
     sam_status status = fail(err, SAM_E_IO, "%s: cannot write image: %s", path, strerror(errno));
     if (fd >= 0) {
         close(fd);
-        unlink(temporary);
+        unlink(*temporary);
     }
     return status;
 }
@@ -638,15 +634,14 @@ static sam_status png_write(const char *path, const png_source *s, sam_error *er
     sam_status status = SAM_OK;
     FILE *file = NULL;
     TRY(check_size(path, s->width, s->height, err));
-    size_t n_name = strlen(path) + 48;
-    char *temporary = malloc(n_name);
+    char *temporary = NULL;
     uint8_t *scratch = malloc((size_t)s->width);
     spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
-    if (!temporary || !scratch || !png) {
+    if (!scratch || !png) {
         status = no_memory(path, s->width, s->height, err);
         goto done;
     }
-    status = open_temporary(path, temporary, n_name, &file, err);
+    status = open_temporary(path, &temporary, &file, err);
     if (status != SAM_OK)
         goto done;
     int code = png_encode(png, file, s, scratch);

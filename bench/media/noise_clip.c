@@ -32,14 +32,47 @@ static sam_status push(const noise_clip *c, sam_error *err)
                           err);
 }
 
+static sam_point click(const noise_clip *c, int object)
+{
+    float offset = (float)(object % 7 - 3) * (float)c->height / 64;
+    return (sam_point){(float)c->width / 2 + offset, (float)c->height / 2 + offset, 1};
+}
+
+/* A click for each object on the image, all at once. */
+static sam_status predict(const noise_clip *c, sam_error *err)
+{
+    return sam_image_predict(c->session, c->sets, c->n_objects, c->masks, c->n_masks, err);
+}
+
+static sam_status make_sets(noise_clip *c, sam_error *err)
+{
+    size_t n = (size_t)c->n_objects;
+    c->clicks = malloc(n * sizeof *c->clicks);
+    c->sets = calloc(n, sizeof *c->sets);
+    c->masks = malloc(3 * n * sizeof *c->masks);
+    c->n_masks = malloc(n * sizeof *c->n_masks);
+    if (!c->clicks || !c->sets || !c->masks || !c->n_masks)
+        return fail(err, SAM_E_MEMORY, "no memory for %d clicks", c->n_objects);
+    for (int i = 0; i < c->n_objects; i++) {
+        c->clicks[i] = click(c, i);
+        c->sets[i].points = &c->clicks[i];
+        c->sets[i].n_points = 1;
+    }
+    return SAM_OK;
+}
+
 sam_status noise_clip_start(noise_clip *c, int n_objects, sam_error *err)
 {
     c->t = 0;
+    c->n_objects = n_objects;
     draw(c->rgb, c->width, c->height, 0);
     TRY(push(c, err));
+    if (c->images) {
+        TRY(make_sets(c, err));
+        return predict(c, err);
+    }
     for (int i = 0; i < n_objects; i++) {
-        float offset = (float)(i % 7 - 3) * (float)c->height / 64;
-        const sam_point point = {(float)c->width / 2 + offset, (float)c->height / 2 + offset, 1};
+        const sam_point point = click(c, i);
         TRY(sam_prompt(c->session, i + 1, &(sam_prompt_set){.points = &point, .n_points = 1}, err));
     }
     return SAM_OK;
@@ -53,11 +86,15 @@ void noise_clip_draw(noise_clip *c)
 sam_status noise_clip_track(const noise_clip *c, sam_error *err)
 {
     TRY(push(c, err));
-    return sam_track(c->session, SAM_FORWARD, err);
+    return c->images ? predict(c, err) : sam_track(c->session, SAM_FORWARD, err);
 }
 
 void noise_clip_close(noise_clip *c)
 {
     free(c->rgb);
-    c->rgb = NULL;
+    free(c->clicks);
+    free(c->sets);
+    free(c->masks);
+    free(c->n_masks);
+    *c = (noise_clip){0};
 }

@@ -1,6 +1,8 @@
 /* overlay.c - the video writer. Colours are BT.709, limited range, and marked so. */
 #include "overlay.h"
 
+#include "atomic_file.h"
+
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -20,7 +22,7 @@ enum {
 
 struct overlay {
     char *path, *url;
-    const char *temporary; /* url without "file:" */
+    char *temporary; /* url without "file:"; NULL: there is none (any more) */
     overlay_options opt;
     AVFormatContext *format;
     AVCodecContext *codec;
@@ -43,10 +45,10 @@ void overlay_abandon(overlay *o)
     if (!o)
         return;
     avcodec_free_context(&o->codec);
-    if (o->format && o->format->pb) {
+    if (o->format && o->format->pb)
         avio_closep(&o->format->pb);
+    if (o->temporary)
         unlink(o->temporary);
-    }
     avformat_free_context(o->format);
     av_packet_free(&o->packet);
     av_frame_free(&o->rgb);
@@ -54,6 +56,7 @@ void overlay_abandon(overlay *o)
     sws_freeContext(o->sws);
     free(o->path);
     free(o->url);
+    free(o->temporary);
     free(o);
 }
 
@@ -163,6 +166,21 @@ static sam_status check_options(const char *path, overlay_options *opt, sam_erro
     return SAM_OK;
 }
 
+/* libav opens files by name, so an empty one is made first, which is nobody else's. */
+static sam_status make_temporary(overlay *o, sam_error *err)
+{
+    int fd = atomic_file_temporary(o->path, &o->temporary);
+    if (fd < 0)
+        return fail(err, SAM_E_IO, "%s: cannot write a video: %s", o->path, strerror(errno));
+    close(fd);
+    size_t n = strlen(o->temporary) + 6;
+    o->url = malloc(n);
+    if (!o->url)
+        return fail(err, SAM_E_MEMORY, "%s: no memory to write a video", o->path);
+    snprintf(o->url, n, "file:%s", o->temporary);
+    return SAM_OK;
+}
+
 sam_status overlay_open(const char *path, const overlay_options *opt, overlay **out, sam_error *err)
 {
     overlay_options checked = *opt;
@@ -172,16 +190,11 @@ sam_status overlay_open(const char *path, const overlay_options *opt, overlay **
     overlay *o = calloc(1, sizeof *o);
     if (!o)
         return fail(err, SAM_E_MEMORY, "%s: no memory to write a video", path);
-    size_t n_url = strlen(path) + 48;
     o->opt = checked;
     o->path = strdup(path);
-    o->url = malloc(n_url);
-    sam_status status = SAM_OK;
-    if (!o->path || !o->url) {
-        status = fail(err, SAM_E_MEMORY, "%s: no memory to write a video", path);
-    } else {
-        snprintf(o->url, n_url, "file:%s.%ld.tmp", path, (long)getpid());
-        o->temporary = o->url + 5;
+    sam_status status =
+        o->path ? make_temporary(o, err) : fail(err, SAM_E_MEMORY, "%s: no memory to write a video", path);
+    if (status == SAM_OK) {
         int code = avformat_alloc_output_context2(&o->format, NULL, "mp4", o->url);
         status = code < 0 ? broken(o, "write mp4", code, err) : open_encoder(o, err);
     }
@@ -246,12 +259,12 @@ sam_status overlay_close(overlay *o, sam_error *err)
         int closed = code < 0 ? code : avio_closep(&o->format->pb);
         if (code < 0 || closed < 0)
             status = broken(o, "finish the video", code < 0 ? code : closed, err);
-        if (code >= 0 && closed < 0)
-            unlink(o->temporary);
     }
     if (status == SAM_OK && rename(o->temporary, o->path) != 0) {
         status = fail(err, SAM_E_IO, "%s: cannot put the finished video in place: %s", o->path, strerror(errno));
-        unlink(o->temporary);
+    } else if (status == SAM_OK) {
+        free(o->temporary);
+        o->temporary = NULL;
     }
     overlay_abandon(o);
     return status;

@@ -44,26 +44,68 @@ static int next_run(runs *r, int64_t *run)
     return 1;
 }
 
+/* 0: no side of a picture. */
+static int side_of(const json_t *number)
+{
+    double x = json_number_value(number);
+    return x >= 1 && x <= MAX_SIDE ? (int)x : 0;
+}
+
 static int begin(const json_t *rle, runs *r, int *height, int *width)
 {
     const json_t *size = json_object_get(rle, "size"), *counts = json_object_get(rle, "counts");
-    *height = (int)json_number_value(json_array_get(size, 0));
-    *width = (int)json_number_value(json_array_get(size, 1));
+    *height = side_of(json_array_get(size, 0));
+    *width = side_of(json_array_get(size, 1));
     *r = (runs){.list = json_is_array(counts) ? counts : NULL, .text = json_string_value(counts)};
-    return (r->list || r->text) && *height > 0 && *width > 0 && *height <= MAX_SIDE && *width <= MAX_SIDE;
+    return (r->list || r->text) && *height && *width;
 }
 
-int rle_shows(const json_t *rle)
+/* Checks a whole code; calls `set` with each run of the object, if it is not NULL. */
+static sam_status walk(const char *where, runs *r, int64_t all, void (*set)(void *user, int64_t from, int64_t n),
+                       void *user, sam_error *err)
+{
+    int got, is_set = 0;
+    int64_t run, at = 0;
+    for (; (got = next_run(r, &run)) > 0; is_set = !is_set) {
+        if (run < 0 || run > all - at)
+            return fail(err, SAM_E_FORMAT, "%s: a run of %lld pixels at pixel %lld of %lld", where, (long long)run,
+                        (long long)at, (long long)all);
+        if (is_set)
+            set(user, at, run);
+        at += run;
+    }
+    if (got < 0 || at != all)
+        return fail(err, SAM_E_FORMAT,
+                    got < 0 ? "%s: its counts are not a COCO run-length code (after %lld of %lld pixels)"
+                            : "%s: its runs are %lld pixels, expected %lld",
+                    where, (long long)at, (long long)all);
+    return SAM_OK;
+}
+
+static sam_status no_code(const char *where, sam_error *err)
+{
+    return fail(err, SAM_E_FORMAT, "%s: expected {\"size\": [height, width], \"counts\": ...}", where);
+}
+
+static void count(void *user, int64_t from, int64_t n)
+{
+    (void)from;
+    *(int64_t *)user += n;
+}
+
+sam_status rle_shows(const json_t *rle, const char *where, int *shows, sam_error *err)
 {
     runs r;
-    int height, width, set = 0;
-    int64_t run;
+    int height, width;
+    int64_t area = 0;
+    *shows = 0;
+    if (!rle || json_is_null(rle))
+        return SAM_OK;
     if (!begin(rle, &r, &height, &width))
-        return 0;
-    for (; next_run(&r, &run) > 0; set = !set)
-        if (set && run > 0)
-            return 1;
-    return 0;
+        return no_code(where, err);
+    TRY(walk(where, &r, (int64_t)height * width, count, &area, err));
+    *shows = area > 0;
+    return SAM_OK;
 }
 
 static sam_status reserve(image *out, int width, int height, const char *where, sam_error *err)
@@ -83,27 +125,70 @@ static sam_status reserve(image *out, int width, int height, const char *where, 
     return SAM_OK;
 }
 
+/* Columns come one after another. */
+static void paint(void *user, int64_t from, int64_t n)
+{
+    image *out = user;
+    for (int64_t i = from; i < from + n; i++)
+        out->data[(size_t)(i % out->height) * (size_t)out->width + (size_t)(i / out->height)] = 1;
+}
+
 sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error *err)
 {
     runs r;
-    int height, width, got, set = 0;
-    int64_t run, at = 0;
+    int height, width;
     if (!begin(rle, &r, &height, &width))
-        return fail(err, SAM_E_FORMAT, "%s: expected {\"size\": [height, width], \"counts\": ...}", where);
+        return no_code(where, err);
     TRY(reserve(out, width, height, where, err));
-    int64_t all = (int64_t)height * width;
-    for (; (got = next_run(&r, &run)) > 0; set = !set) {
-        if (run < 0 || run > all - at)
-            return fail(err, SAM_E_FORMAT, "%s: a run of %lld pixels at pixel %lld of %lld", where, (long long)run,
-                        (long long)at, (long long)all);
-        for (int64_t i = at; set && i < at + run; i++)
-            out->data[(size_t)(i % height) * (size_t)width + (size_t)(i / height)] = 1;
-        at += run;
+    return walk(where, &r, (int64_t)height * width, paint, out, err);
+}
+
+/* Characters of a run-length text; grows. */
+typedef struct code {
+    char *text;
+    size_t n, capacity;
+} code;
+
+/* 0: no memory. pycocotools, maskApi.c, rleToString. */
+static int add_run(code *c, int64_t x)
+{
+    for (int more = 1; more;) {
+        if (c->n + 2 > c->capacity) {
+            size_t capacity = c->capacity ? 2 * c->capacity : 256;
+            char *text = realloc(c->text, capacity);
+            if (!text)
+                return 0;
+            c->text = text;
+            c->capacity = capacity;
+        }
+        int bits = (int)(x & 31);
+        x >>= 5;
+        more = bits & 16 ? x != -1 : x != 0;
+        c->text[c->n++] = (char)((more ? bits | 32 : bits) + 48);
+        c->text[c->n] = 0;
     }
-    if (got < 0 || at != all)
-        return fail(err, SAM_E_FORMAT,
-                    got < 0 ? "%s: its counts are not a COCO run-length code (after %lld of %lld pixels)"
-                            : "%s: its runs are %lld pixels, expected %lld",
-                    where, (long long)at, (long long)all);
-    return SAM_OK;
+    return 1;
+}
+
+json_t *rle_write(const uint8_t *mask, size_t row_bytes, int width, int height)
+{
+    code c = {0};
+    int64_t before[2] = {0}, run = 0; /* the last two, the latest first */
+    int set = 0, n = 0, ok = 1;
+    for (int64_t i = 0, all = (int64_t)width * height; i <= all && ok; i++) {
+        int now = i < all ? mask[(size_t)(i % height) * row_bytes + (size_t)(i / height)] != 0 : !set;
+        if (now == set) {
+            run++;
+            continue;
+        }
+        ok = add_run(&c, n > 2 ? run - before[1] : run);
+        before[1] = before[0];
+        before[0] = run;
+        n++;
+        run = 1;
+        set = now;
+    }
+    json_t *rle = ok ? json_pack("{s:[i,i], s:s}", "size", height, width, "counts", c.text) : NULL;
+    free(c.text);
+    return rle;
 }

@@ -1,4 +1,4 @@
-/* rle.h - COCO's run-length masks, as SA-V's training annotations hold them: runs of 0, 1, 0, ... down the columns. */
+/* rle.h - COCO's run-length masks, as SA-V's training annotations and results in JSON hold them: runs of 0, 1, 0, ... down the columns. */
 #ifndef RLE_H
 #define RLE_H
 
@@ -9,7 +9,9 @@
 /* {"size": [height, width], "counts": "..." or [runs]} to a mask of 0 and 1; reuses out->data. SAM_E_FORMAT, naming `where`,
  * if runs are negative or do not make up the picture. */
 sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error *err);
-/* Whether any pixel is set; 0 also for what rle_read refuses. */
-int rle_shows(const json_t *rle);
+/* mask [height, row_bytes] u8, nonzero is object, as {"size": [height, width], "counts": "..."}; NULL: no memory. */
+json_t *rle_write(const uint8_t *mask, size_t row_bytes, int width, int height);
+/* Whether any pixel is set; null shows nothing. What rle_read refuses is refused. */
+sam_status rle_shows(const json_t *rle, const char *where, int *shows, sam_error *err);
 
 #endif

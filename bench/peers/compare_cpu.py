@@ -15,6 +15,11 @@ import subprocess
 import sys
 import tempfile
 
+# Options of the program <script>_speed.py for the peer <script>_<way>.
+WAYS = {(script, way): options for script, ways in {
+    "official": {"": [], "compile": ["--compile"], "onnxruntime": ["--runtime", "onnxruntime"],
+                 "openvino": ["--runtime", "openvino"]},
+    "transformers": {"": [], "compile": ["--compile"]}}.items() for way, options in ways.items()}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -25,7 +30,10 @@ def parse():
     ap.add_argument("--input", required=True, metavar="DIR", help="folder of frames")
     ap.add_argument("--sambench", default=os.path.join(HERE, "..", "..", "build", "sambench"), metavar="FILE")
     ap.add_argument("--peers", default="official", metavar="A,B",
-                    help="of official, official_compile, transformers, transformers_compile (default %(default)s)")
+                    help="of official, official_compile, official_onnxruntime, official_openvino, transformers, "
+                    "transformers_compile (default %(default)s)")
+    ap.add_argument("--cpu_variant", metavar="V", help="instruction set of sambench (default: its choice), e.g. avx2 beside "
+                    "ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 in the environment, which limit PyTorch")
     ap.add_argument("--python", default=sys.executable, metavar="FILE", help="interpreter that has torch, for the peers")
     ap.add_argument("--sam2", default=os.environ.get("SAM2_DIR"), metavar="DIR")
     ap.add_argument("--edgetam", default=os.environ.get("EDGETAM_DIR"), metavar="DIR")
@@ -55,17 +63,18 @@ def commands(a, point, folder):
     with open(prompts, "w") as f:
         json.dump({"objects": [{"id": 1, "prompts": [{"frame": 0, "points": [point], "labels": [1]}]}]}, f)
     common = ["--input", a.input, "--imgsz", str(a.imgsz), "--precision", a.precision, "--frames", str(a.frames)]
-    out = {"sambench": [a.sambench, "track", "--weights", a.weights, "--device", "cpu", *common, "--prompts", prompts]}
+    out = {"sambench": [a.sambench, "track", "--weights", a.weights, "--device", "cpu", *common, "--prompts", prompts,
+                        *(["--cpu_variant", a.cpu_variant] if a.cpu_variant else [])]}
     for peer in a.peers.split(","):
-        script, _, compiled = peer.partition("_")
-        if script not in ("official", "transformers") or compiled not in ("", "compile"):
+        script, _, way = peer.partition("_")
+        if (script, way) not in WAYS:
             sys.exit(f"--peers {peer}: unknown, see --help")
         argv = [a.python, os.path.join(HERE, script + "_speed.py"), "--model", a.model, *common,
                 "--point", *map(str, point)]
         if script == "official":
             for option, value in (("--sam2", a.sam2), ("--edgetam", a.edgetam)):
                 argv += [option, value] if value else []
-        out[peer] = argv + (["--compile"] if compiled else [])
+        out[peer] = argv + WAYS[script, way]
     return {name: argv + ["--json", os.path.join(folder, name + ".json")] for name, argv in out.items()}
 
 

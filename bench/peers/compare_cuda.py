@@ -36,7 +36,7 @@ def parse():
     ap.add_argument("--input", required=True, metavar="DIR", help="folder of frames")
     ap.add_argument("--sambench", default=os.path.join(HERE, "..", "..", "build", "sambench"), metavar="FILE")
     ap.add_argument("--peers", default="transformers,transformers_compile", metavar="A,B",
-                    help="of official, official_compile, transformers, transformers_compile (default %(default)s)")
+                    help="of official, official_compile, transformers, transformers_compile, graph (default %(default)s)")
     ap.add_argument("--compile_mode", default="max-autotune", choices=["default", "max-autotune"])
     ap.add_argument("--python", default=sys.executable, metavar="FILE", help="interpreter that has torch, for the peers")
     ap.add_argument("--sam2", default=os.environ.get("SAM2_DIR"), metavar="DIR")
@@ -56,12 +56,13 @@ class Peer:
 
     def __init__(self, a, name, model, log):
         script, _, compiled = name.partition("_")
-        if script not in ("official", "transformers") or compiled not in ("", "compile"):
+        ways = {**compare_cpu.WAYS, ("graph", ""): []}
+        if "--runtime" in ways.get((script, compiled), ["--runtime"]):
             sys.exit(f"--peers {name}: unknown, see --help")
         argv = [a.python, os.path.join(HERE, script + "_speed.py"), "--model", model, "--input", a.input, "--imgsz",
                 str(a.imgsz), "--precision", a.precision, "--frames", str(a.frames), "--device", a.device, "--serve"]
         argv += ["--compile", "--compile_mode", a.compile_mode] if compiled else []
-        if script == "official":
+        if script in ("official", "graph"):
             for option, value in (("--sam2", a.sam2), ("--edgetam", a.edgetam)):
                 argv += [option, value] if value else []
         self.log_path = log

@@ -6,6 +6,9 @@ The code is the official one, its own predictor included; the weights are random
 --checkpoint names a .pt file: arithmetic does not depend on them. A frame's time is from one yielded mask (at video
 size, on the device) to the next; decoding and resizing happen before, as in sam2/benchmark.py, and are reported as
 load_ms_per_frame. bf16 and fp16 mean autocast, the form the official scripts use.
+
+--runtime has the networks run by ONNX Runtime or OpenVINO on the CPU, exported from the official code (runtimes.py); the
+predictor stays the official one. The clip is run once before, because exports are made when a size first comes.
 """
 import argparse
 import os
@@ -19,6 +22,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "parity"))
 import torch
 
 import official
+import runtimes
 import stages
 import synthetic_clip
 
@@ -35,6 +39,8 @@ def build(args):
     if args.compile:
         stages.compile_parts([(net.image_encoder, False), (net.memory_attention, True), (net.memory_encoder, False)],
                              args.compile_mode)
+    if args.runtime:
+        runtimes.replace_parts(net, args.runtime, torch.get_num_threads(), args.precision)
     return net
 
 
@@ -42,10 +48,13 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", required=True, choices=official.MODELS)
     ap.add_argument("--checkpoint", metavar="FILE", help="official .pt file (default: random weights)")
+    ap.add_argument("--runtime", choices=["onnxruntime", "openvino"], help="on the CPU, instead of PyTorch")
     stages.add_arguments(ap)
     official.add_arguments(ap)
     args = ap.parse_args()
     stages.check(args)
+    if args.runtime and (args.device != "cpu" or args.compile):
+        sys.exit(f"--runtime {args.runtime}: goes with --device cpu and without --compile")
     net = build(args)
     frames = official.load_frames(args.input, args.frames) if args.input else synthetic_clip.clip(args.frames)
     if len(frames) < args.frames:
@@ -74,9 +83,10 @@ def main():
             for _ in tracked:
                 timer.end_frame()
                 timer.begin_frame()
-            return stages.report(args, "official", "facebookresearch", timer, load_ms, args.frames)
+            doc = stages.report(args, "official", "facebookresearch", timer, load_ms, args.frames)
+            return {**doc, "backend": args.runtime or doc["backend"]}
 
-    stages.serve(args, run)
+    stages.serve(args, (lambda: run() and run()) if args.runtime else run)
 
 
 if __name__ == "__main__":

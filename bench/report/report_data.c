@@ -5,6 +5,7 @@
 #include "listing.h"
 #include "machine.h"
 #include "results.h"
+#include "text_start.h"
 
 #include <limits.h>
 #include <math.h>
@@ -65,7 +66,7 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
     if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
         return copy(path);
     char *found = NULL;
-    if (listing_read(folder, NULL, &shards, NULL) != SAM_OK)
+    if (listing_scan(folder, NULL, &shards, NULL) != SAM_OK)
         return NULL;
     for (int i = 0; i < shards.n && !found; i++) {
         if (strncmp(shards.names[i], "shard_", 6))
@@ -132,7 +133,7 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     machines[d->n_folders] = NULL;
     extras[d->n_folders++] = (report_extra){0};
     TRY(path_join(&path, folder, MACHINE_FILE, err));
-    machines[d->n_folders - 1] = json_load_file(path, 0, NULL);
+    machines[d->n_folders - 1] = json_read_file(path, 0, NULL);
     free(path);
     return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
                                   : fail(err, SAM_E_IO, "%s: no such folder", folder);
@@ -142,7 +143,7 @@ static sam_status no_results(const char *folder, sam_error *err)
 {
     listing below = {0};
     int n_shards = 0;
-    if (listing_read(folder, NULL, &below, NULL) == SAM_OK)
+    if (listing_scan(folder, NULL, &below, NULL) == SAM_OK)
         for (int i = 0; i < below.n; i++)
             n_shards += !strncmp(below.names[i], "shard_", 6);
     listing_free(&below);
@@ -215,11 +216,17 @@ double results_memory_mib(const report_row *r)
 }
 
 /* The times of a row's tracked frames. */
-static void add_frames(report_group *g, const char *path)
+static void add_frames(results_data *d, report_group *g, const char *path)
 {
     csv_table t = {0};
-    if (!path || csv_read(&t, path, NULL) != SAM_OK)
+    sam_error why;
+    if (!path)
         return;
+    if (csv_read(&t, path, &why) != SAM_OK) {
+        if (!d->n_unreadable++)
+            d->unreadable = why;
+        return;
+    }
     for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
         double ms = csv_number(&t, r, "ms");
         if (!isnan(ms))
@@ -228,7 +235,7 @@ static void add_frames(report_group *g, const char *path)
     csv_close(&t);
 }
 
-static void add_to_group(report_group *g, const report_row *r, samples *fps)
+static void add_to_group(results_data *d, report_group *g, const report_row *r, samples *fps)
 {
     g->n_rows++;
     if (!r->ok)
@@ -246,7 +253,7 @@ static void add_to_group(report_group *g, const report_row *r, samples *fps)
     }
     double memory = results_memory_mib(r);
     g->memory_mib = memory > g->memory_mib ? memory : g->memory_mib;
-    add_frames(g, r->frames);
+    add_frames(d, g, r->frames);
 }
 
 void results_sum_up(results_data *d)
@@ -256,7 +263,7 @@ void results_sum_up(results_data *d)
         samples fps = {0};
         for (int i = 0; i < d->n_rows; i++)
             if (d->rows[i].group == k)
-                add_to_group(g, &d->rows[i], &fps);
+                add_to_group(d, g, &d->rows[i], &fps);
         g->j = g->n_scored ? g->j / g->n_scored : NAN;
         g->f = g->n_scored ? g->f / g->n_scored : NAN;
         g->jandf = g->n_scored ? g->jandf / g->n_scored : NAN;

@@ -30,6 +30,8 @@ typedef struct results_data {
     json_t **machines;    /* NULL: none written                        */
     report_extra *extras; /* what is not of a data set, of each folder */
     int n_folders;
+    int n_unreadable;     /* files of frames that could not be read, so their times are missing */
+    sam_error unreadable; /* the first */
 } results_data;
 
 /* Adds a folder with what run, edge, profile, speed or track wrote, at least one of them. Start with {0}; results_data_free also after a failure. */

@@ -1,6 +1,7 @@
 #include "report_extra.h"
 
 #include "listing.h"
+#include "text_start.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ static sam_status read_track(report_extra *e, const char *folder, const char *na
 {
     char *path = NULL;
     TRY(path_join(&path, folder, name, err));
-    json_t *json = json_load_file(path, 0, NULL);
+    json_t *json = json_read_file(path, 0, NULL);
     free(path);
     if (json_is_object(json_object_get(json, "steady")) && json_object_get(json, "official_protocol_fps"))
         e->n += !json_object_set(e->tracks, name, json);
@@ -38,7 +39,7 @@ sam_status extra_read(report_extra *e, const char *folder, sam_error *err)
         return fail(err, SAM_E_MEMORY, "out of memory: %s", folder);
     for (int i = 0; i < N_EXTRA_TABLES; i++)
         TRY(read_table(e, i, folder, err));
-    TRY(listing_read(folder, "json", &files, err));
+    TRY(listing_scan(folder, "json", &files, err));
     sam_status status = SAM_OK;
     for (int i = 0; i < files.n && status == SAM_OK; i++)
         status = read_track(e, folder, files.names[i], err);

@@ -81,23 +81,28 @@ int results_has(const results *r, const char *video, const char *object, const c
 
 /* ---- the table ---- */
 
-sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings, int resume,
-                        int *renamed, sam_error *err)
+sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings,
+                        const setting *weights, int n_weights, int resume, int *renamed, sam_error *err)
 {
     const resume_table files = {.folder = out_dir,
                                 .file = RESULTS_FILE,
                                 .settings_file = RESULTS_SETTINGS,
-                                .previous = RESULTS_PREVIOUS,
                                 .layout = &layout,
                                 .settings = settings,
-                                .n_settings = n_settings};
-    TRY(resume_open(&files, resume, &r->table, renamed, err));
+                                .n_settings = n_settings,
+                                .weights = weights,
+                                .n_weights = n_weights};
+    TRY(resume_open(&files, resume, &r->table, &r->kept_earlier, err));
+    *renamed = r->kept_earlier;
+    r->folder = out_dir;
     r->n_kept = r->table.n_rows;
     return SAM_OK;
 }
 
 void results_close(results *r)
 {
+    if (r->kept_earlier && !r->table.n_rows)
+        resume_abandon(r->folder, RESULTS_FILE, RESULTS_SETTINGS);
     csv_close(&r->table);
-    r->n_kept = 0;
+    *r = (results){0};
 }

@@ -32,14 +32,17 @@ void results_clear_row(result_row *row);
 
 typedef struct results {
     csv_table table;
-    int n_kept; /* rows taken over by --resume */
+    int n_kept;       /* rows taken over by --resume */
+    int kept_earlier; /* 1: an earlier table became the previous one */
+    const char *folder;
 } results;
 
 /* Starts the table in out_dir. With `resume` the finished rows of an existing one are taken over if it was made with
- * these settings (else SAM_E_ARG naming the first that differs); without, an existing table is renamed to
- * RESULTS_PREVIOUS. `*renamed` tells that. Start with {0}; results_close also after a failure. */
-sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings, int resume,
-                        int *renamed, sam_error *err);
+ * these settings and weights (else SAM_E_ARG naming the first that differs); without, an existing table is renamed to
+ * RESULTS_PREVIOUS. `*renamed` tells that. Start with {0}; results_close also after a failure; it puts that table back if no
+ * row came. */
+sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings,
+                        const setting *weights, int n_weights, int resume, int *renamed, sam_error *err);
 sam_status results_add(results *r, const result_row *row, sam_error *err);
 /* Whether this object is in the table as finished. */
 int results_has(const results *r, const char *video, const char *object, const char *model);

@@ -11,18 +11,20 @@ typedef struct setting {
 } setting;
 
 typedef struct resume_table {
-    const char *folder, *file, *settings_file, *previous; /* names in the folder */
-    const csv_layout *layout;                             /* one of its columns is "status" */
+    const char *folder, *file, *settings_file; /* names in the folder */
+    const csv_layout *layout;                  /* one of its columns is "status" */
     const setting *settings;
     int n_settings;
+    const setting *weights; /* [n_weights] model and mark (weights_mark.h): what rows of that model have in common */
+    int n_weights;
 } resume_table;
 
 /* Starts the table. With `resume` the rows of an existing one whose status is good are taken over, if it was made with these
- * settings (else SAM_E_ARG naming the first that differs); a column that it had not is empty in them; without, an existing table is renamed to `previous`, which
- * *renamed tells. Start with *out = {0}; csv_close also after a failure. */
-sam_status resume_open(const resume_table *r, int resume, csv_table *out, int *renamed, sam_error *err);
+ * settings and weights (else SAM_E_ARG naming the first that differs); without, an existing table becomes the previous one
+ * (history.h), which *kept tells. Start with *out = {0}; csv_close also after a failure. */
+sam_status resume_open(const resume_table *r, int resume, csv_table *out, int *kept, sam_error *err);
 
-/* "ok", or "ok: ..." with a remark. */
-int status_is_ok(const char *status);
+/* For a run that *kept an earlier table and got no row: that table is put back. */
+void resume_abandon(const char *folder, const char *file, const char *settings_file);
 
 #endif

@@ -1,6 +1,7 @@
 #include "run_shard.h"
 
 #include "frames.h"
+#include "json_build.h"
 #include "json_out.h"
 
 #include <stdio.h>
@@ -94,9 +95,9 @@ sam_status run_shard_write(const run_shard *r, const dataset *set, const model_l
         const dataset_video *video = &set->videos[v];
         for (int o = 0; o < (video->n_objects ? video->n_objects : 1); o++)
             for (int m = 0; m < models->n && run_shard_has(r, v, o); m++)
-                json_array_append_new(rows,
-                                      json_pack("[s,s,s]", video->name, video->n_objects ? video->objects[o].name : "",
-                                                models->entries[m].name));
+                json_add(&rows,
+                         json_pack("[o,o,s]", json_text(video->name),
+                                   json_text(video->n_objects ? video->objects[o].name : ""), models->entries[m].name));
     }
     TRY(path_join(&path, out_dir, SHARD_FILE, err));
     sam_status status =

@@ -58,6 +58,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, int 
                                    .mem_limit = w->choice.mem_limit,
                                    .overlap = w->choice.overlap,
                                    .prepared_frames = prepared_frames,
+                                   .history = session_history(&w->choice),
                                    .check_kernels = w->choice.check_kernels};
     double start = clock_ms();
     TRY(sam_session_open(w->model, &o, &w->session, err));

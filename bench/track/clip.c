@@ -161,6 +161,18 @@ sam_status clip_prompt(clip *c, sam_error *err)
     return at_start ? prompt_frame(c, c->start, err) : SAM_OK;
 }
 
+/* Objects whose mask on the session's frame says that it lacks memories. */
+static int count_incomplete(const clip *c)
+{
+    int n = 0;
+    for (int i = 0; i < c->prompts->n_objects; i++) {
+        sam_mask m;
+        n += c->started[i] && sam_get_mask(c->session, (int32_t)c->prompts->objects[i].id, &m, NULL) == SAM_OK &&
+             m.incomplete;
+    }
+    return n;
+}
+
 sam_status clip_next(clip *c, clip_result *out, sam_error *err)
 {
     *out = (clip_result){.position = c->n_tracked, .allocations = {-1, -1}};
@@ -191,6 +203,7 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err)
         frames_release(c->frames, f);
         return status;
     }
+    out->n_incomplete = count_incomplete(c);
     out->frame = f;
     c->n_tracked++;
     return SAM_OK;

@@ -30,6 +30,7 @@ typedef struct clip {
 typedef struct clip_result {
     const frame *frame;       /* NULL: the clip is over                                                          */
     int position;             /* frames tracked before this one                                                  */
+    int n_incomplete;         /* objects whose mask lacks memories that the session forgot: sam_mask.incomplete  */
     int encoded;              /* 0: the session held the frame already, from its prompts; not a frame to measure */
     double ms;                /* sam_push_frame and sam_track, by the clock                                      */
     sam_stats stats;          /* of these two                                                                    */

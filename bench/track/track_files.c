@@ -1,5 +1,6 @@
 #include "track_files.h"
 
+#include "csv.h"
 #include "folders.h"
 #include "image_io.h"
 
@@ -36,7 +37,7 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
         return fail(err, SAM_E_MEMORY, "no memory for %d masks of %d x %d", prompts->n_objects, width, height);
     if (!f->folder)
         return SAM_OK;
-    TRY(folders_make(f->folder, err));
+    TRY(folder_lock_take(&f->lock, f->folder, err));
     TRY(check_writable(f->folder, err));
     for (int i = 0; i < prompts->n_objects; i++) {
         int n = snprintf(path, sizeof path, "%s/masks/%03d", f->folder, (int)prompts->objects[i].id);
@@ -97,8 +98,9 @@ static overlay_object shown(const track_files *f, int i, const uint8_t *mask, in
 /* A line of OUT/objects.csv; the box of an empty mask is left empty. */
 static void add_figures(FILE *to, const frame *at, int id, const sam_mask *m)
 {
-    fprintf(to, "%lld,%s,%d,%.4f,%.4f,%d", (long long)at->index, at->name, id, (double)m->presence, (double)m->iou,
-            (int)m->area_px);
+    fprintf(to, "%lld,", (long long)at->index);
+    csv_put_field(to, at->name);
+    fprintf(to, ",%d,%.4f,%.4f,%d", id, (double)m->presence, (double)m->iou, (int)m->area_px);
     if (m->area_px)
         fprintf(to, ",%.0f,%.0f,%.0f,%.0f\n", (double)m->box.x0_px, (double)m->box.y0_px, (double)m->box.x1_px,
                 (double)m->box.y1_px);
@@ -164,4 +166,5 @@ void files_close(track_files *f)
     free(f->pixels);
     free(f->objects);
     dump_free(&f->tensors);
+    folder_lock_free(&f->lock);
 }

@@ -4,6 +4,7 @@
 
 #include "clip.h"
 #include "dump.h"
+#include "folder_lock.h"
 #include "overlay.h"
 #include "text_out.h"
 
@@ -23,6 +24,7 @@ typedef struct track_files {
     uint8_t *pixels;         /* [height, width, 3] a frame to draw on */
     overlay_object *objects; /* [n_objects]                           */
     dump tensors;
+    folder_lock lock; /* of folder */
 } track_files;
 
 /* Makes folders and tries to write, so that a run does not find out at its end. fps 0: not known. */

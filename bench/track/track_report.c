@@ -1,5 +1,7 @@
 #include "track_report.h"
 
+#include "json_build.h"
+
 #include <math.h>
 
 static const char *const stage_names[N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
@@ -24,6 +26,7 @@ sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
                                      s->post_ms};
     r->stats = *s;
     r->n_frames++;
+    r->n_incomplete += f->n_incomplete;
     /* Where the encoder ran for the prompts already, the times of the session are those of the prompts too. */
     r->official_ms += f->encoded ? f->ms - s->post_ms : f->ms;
     if (!f->encoded)
@@ -66,11 +69,6 @@ static double official_fps(const track_report *r)
     return r->ms.n ? per_second(r->n_frames, r->official_ms) : NAN;
 }
 
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 /* NaN: not counted. */
 static double per_steady_frame(const track_report *r, const samples *s)
 {
@@ -83,11 +81,11 @@ static json_t *steady_json(const track_report *r)
     size_t from = steady_from(r);
     json_t *stages = json_object();
     for (int k = 0; k < N_STAGES; k++)
-        json_object_set_new(stages, stage_names[k], number(samples_quantile(&r->stage_ms[k], from, 0.5)));
-    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", number(samples_quantile(&r->ms, from, 0.5)),
-                     "p90", number(samples_quantile(&r->ms, from, 0.9)), "p99",
-                     number(samples_quantile(&r->ms, from, 0.99)), "frames", (json_int_t)(r->ms.n - from), "full_bank",
-                     r->ms.n && from == r->first_full, "stages_ms", stages);
+        json_put(&stages, stage_names[k], json_figure(samples_quantile(&r->stage_ms[k], from, 0.5)));
+    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", json_figure(samples_quantile(&r->ms, from, 0.5)),
+                     "p90", json_figure(samples_quantile(&r->ms, from, 0.9)), "p99",
+                     json_figure(samples_quantile(&r->ms, from, 0.99)), "frames", (json_int_t)(r->ms.n - from),
+                     "full_bank", r->ms.n && from == r->first_full, "stages_ms", stages);
 }
 
 json_t *report_json(const track_report *r, const track_setting *s)
@@ -98,16 +96,17 @@ json_t *report_json(const track_report *r, const track_setting *s)
                               (json_int_t)b->table_bytes, "state", (json_int_t)b->state_bytes, "scratch",
                               (json_int_t)b->scratch_bytes, "frame_queue", (json_int_t)s->frame_queue_bytes, "device",
                               (json_int_t)b->device_bytes);
-    json_t *allocations = json_pack("{s:o, s:o}", "engine", number(own), "libraries", number(libraries));
+    json_t *allocations = json_pack("{s:o, s:o}", "engine", json_figure(own), "libraries", json_figure(libraries));
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "model",
-        s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
         s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
-        s->height, "frames", r->n_frames, "objects", s->n_objects, "interrupted", s->interrupted, "steady",
-        steady_json(r), "official_protocol_fps", number(official_fps(r)), "end_to_end_fps",
-        number(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
-        (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", number(own + libraries), "allocations_by",
-        allocations, "syncs_per_steady_frame", number(per_steady_frame(r, &r->waits)));
+        s->height, "frames", r->n_frames, "objects", s->n_objects, "history", s->history, "incomplete_masks",
+        r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r), "official_protocol_fps",
+        json_figure(official_fps(r)), "end_to_end_fps", json_figure(per_second(r->n_frames, r->end_to_end_ms)),
+        "peak_bytes", bytes, "rss_peak_bytes", (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame",
+        json_figure(own + libraries), "allocations_by", allocations, "syncs_per_steady_frame",
+        json_figure(per_steady_frame(r, &r->waits)));
 }
 
 void report_print(const track_report *r, const track_setting *s, FILE *to)
@@ -137,6 +136,9 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
     if (b->device_bytes)
         fprintf(to, "the device's memory: %.1f MiB, %g waits for it in a steady frame\n",
                 (double)b->device_bytes / 0x1p20, per_steady_frame(r, &r->waits));
+    if (r->n_incomplete)
+        fprintf(to, "%d of the masks lack memories of frames that were forgotten; --history %d was not enough\n",
+                r->n_incomplete, s->history);
     double own = per_steady_frame(r, &r->own), libraries = per_steady_frame(r, &r->libraries);
     if (isfinite(own))
         fprintf(to, "allocations in a steady frame: %g by the engine, %g by libraries\n", own, libraries);

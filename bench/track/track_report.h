@@ -19,6 +19,7 @@ typedef struct track_report {
         waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
+    int n_incomplete;     /* masks that lack memories: sam_mask.incomplete                     */
     double official_ms;   /* of all tracked frames: push and track, without resizing masks out */
     double end_to_end_ms; /* first frame asked for to last mask; writing files not counted     */
     sam_stats stats;      /* of the last frame                                                 */
@@ -32,7 +33,7 @@ void report_free(track_report *r);
 /* What was run; the rest of the JSON file. */
 typedef struct track_setting {
     const char *model, *precision, *input;
-    int image_px, width, height, n_objects, n_threads, interrupted;
+    int image_px, width, height, n_objects, n_threads, history, interrupted;
     size_t frame_queue_bytes, rss_peak_bytes;
 } track_setting;
 

@@ -1,23 +1,15 @@
 /* RepViT (Wang et al. 2024) in its legacy form, as EdgeTAM uses it: timm models/repvit.py. The converter has folded the
  * batch norms and the parallel depthwise branches, so a token mixer is one 3x3 depthwise convolution. */
 #include "blocks.h"
+#include "squeeze_width.h"
 
 #include <stdio.h>
-
-/* timm make_divisible(width / 4, 8). */
-static int squeeze_width(int width)
-{
-    int v = width / 4, near = (v + 4) / 8 * 8;
-    if (near < 8)
-        near = 8;
-    return near < 0.9 * v ? near + 8 : near;
-}
 
 static val squeeze_excite(builder *b, val x, scope w)
 {
     int width = shape_of(b, x).cols;
     val s = apply(b, OP_mean_rows, &x, 1, (op_attr){0});
-    s = activation(b, linear(b, s, squeeze_width(width) < 16 ? 16 : squeeze_width(width), at(w, "fc1")), ACT_RELU);
+    s = activation(b, linear(b, s, squeeze_width(width), at(w, "fc1")), ACT_RELU);
     s = activation(b, linear(b, s, width, at(w, "fc2")), ACT_SIGMOID);
     return mul(b, x, s);
 }

@@ -11,8 +11,8 @@
 /* "features" are those of the image, "src" with the mask prompt of a prompt set. */
 typedef enum graph_id {
     GRAPH_ENCODE,   /* image -> "features"                         */
-    GRAPH_SRC,      /* "features" -> "src" without a mask prompt   */
-    GRAPH_SRC_MASK, /* "features", mask_prompt -> "src"            */
+    GRAPH_SRC,      /* "features" -> "src" of each prompt set      */
+    GRAPH_SRC_MASK, /* "features", mask_prompt, has_mask -> "src"  */
     GRAPH_DECODE,   /* "src", points -> masks, and the one chosen  */
     GRAPH_COUNT
 } graph_id;
@@ -71,16 +71,22 @@ static void encode(builder *b, const vit_config *c, const model_size *z)
 }
 
 /* prompt_encoder.py, forward: the dense embedding, added in mask_decoder.py, predict_masks. */
+static val no_mask(builder *b, const vit_config *c)
+{
+    return weight_vector(b, at(at_root("prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
+}
+
 static void src(builder *b, const vit_config *c, const model_size *z)
 {
-    val none = weight_vector(b, at(at_root("prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
-    output(b, add(b, features(b, c, z), none), "src", N_OBJECTS);
+    val has_mask = host_state(b, z, STATE_has_mask);
+    output(b, with_dense_prompt(b, features(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
 }
 
 static void src_mask(builder *b, const vit_config *c, const model_size *z)
 {
     val dense = mask_embedding(b, c->d_model, host_state(b, z, STATE_mask_prompt), z->side, at_root("prompt_encoder"));
-    output(b, add(b, features(b, c, z), dense), "src", N_OBJECTS);
+    val has_mask = host_state(b, z, STATE_has_mask);
+    output(b, with_dense_prompt(b, features(b, c, z), no_mask(b, c), dense, has_mask), "src", N_OBJECTS);
 }
 
 /* Of a single mask there is no selection by stability: threshold 0. */
@@ -99,8 +105,8 @@ static void decode(builder *b, const vit_config *c, const model_size *z)
     val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, no_val(), m.tokens, host_state(b, z, STATE_mode)}, 5,
                        (op_attr){.bias = 0});
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
-    output(b, (val){chosen.id + 3}, "chosen", N_OBJECTS);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
+    output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
 }
 
 static void build(builder *b, int id, const void *config, const model_size *z)

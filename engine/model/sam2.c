@@ -17,14 +17,17 @@ typedef enum graph_id {
     GRAPH_MASK_PROMPT, /* mask_image -> mask_prompt                            */
     GRAPH_SRC,         /* "pix_feat" -> "src" without a mask prompt            */
     GRAPH_SRC_MASK,    /* "pix_feat", mask_prompt -> "src"                     */
+    GRAPH_IMAGE,       /* "features" -> "src" of each prompt set                */
+    GRAPH_IMAGE_MASK,  /* "features", mask_prompt, has_mask -> "src" of each    */
     GRAPH_DECODE,      /* "src", points -> masks, and the one chosen           */
     GRAPH_KEEP,        /* low_res, pointer -> logits_bank, pointer_bank        */
     GRAPH_REMEMBER,    /* "features", low_res, score -> bank                   */
     GRAPH_COUNT
 } graph_id;
 
-static const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",    "attend", "mask_prompt",
-                                                     "src",    "src_mask", "decode", "keep",   "remember"};
+static const char *const graph_names[GRAPH_COUNT] = {"encode",      "first",  "raw",      "attend",
+                                                     "mask_prompt", "src",    "src_mask", "image",
+                                                     "image_mask",  "decode", "keep",     "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
@@ -55,11 +58,11 @@ static sam_status size(const void *config, const size_request *want, model_size 
                       .memory_width = c->mem_dim,
                       .recent = recent,
                       .max_frames = want->max_prompted + recent,
-                      .bank_slots = want->max_prompted + (1 + N_GUARDED) * recent + 1,
+                      .bank_slots = want->max_prompted + (1 + N_GUARDED) * recent + 2,
                       .pointer_width = c->d_model,
                       .recent_pointers = pointers,
                       .max_pointers = want->max_prompted + pointers,
-                      .pointer_slots = want->max_prompted + (1 + N_GUARDED) * pointers + 1};
+                      .pointer_slots = want->max_prompted + (1 + N_GUARDED) * pointers + 2};
     z->steady_memory_keys = c->num_maskmem * z->memory_tokens;
     z->steady_keys = z->steady_memory_keys + c->max_obj_ptrs * (c->d_model / c->mem_dim);
     return SAM_OK;
@@ -143,9 +146,9 @@ static void attend(builder *b, const sam2_config *c, const model_size *z)
                 pointer_position};
     val mem = apply(b, OP_memory_gather, in, 10, (op_attr){.count = z->memory_tokens, .type = b->act});
     memory_tokens m = {.mem = named(b, mem, "memory_attention.memory"),
-                       .key = {mem.id + 1},
-                       .n_keys = {mem.id + 2},
-                       .n_rotated = {mem.id + 3},
+                       .key = output_of(b, mem, GATHER_KEY),
+                       .n_keys = output_of(b, mem, GATHER_N_KEYS),
+                       .n_rotated = output_of(b, mem, GATHER_N_ROTATED),
                        .tokens_per_frame = z->memory_tokens};
     output(b, memory_attention(b, c, features(b, c, z), z->side, m, at(root(), "memory_attention")), "pix_feat",
            N_OBJECTS);
@@ -165,10 +168,14 @@ static val pix_feat(builder *b, const sam2_config *c, const model_size *z)
     return state(b, "pix_feat", N_OBJECTS, z->side * z->side, c->d_model, b->act);
 }
 
+static val no_mask(builder *b, const sam2_config *c)
+{
+    return weight_vector(b, at(at(root(), "sam_prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
+}
+
 static void src(builder *b, const sam2_config *c, const model_size *z)
 {
-    val none = weight_vector(b, at(at(root(), "sam_prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
-    output(b, add(b, pix_feat(b, c, z), none), "src", N_OBJECTS);
+    output(b, add(b, pix_feat(b, c, z), no_mask(b, c)), "src", N_OBJECTS);
 }
 
 static void src_mask(builder *b, const sam2_config *c, const model_size *z)
@@ -176,6 +183,26 @@ static void src_mask(builder *b, const sam2_config *c, const model_size *z)
     val logits = host_state(b, z, STATE_mask_prompt);
     val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
     output(b, add(b, pix_feat(b, c, z), dense), "src", N_OBJECTS);
+}
+
+/* Images: what all prompt sets share, sam2_image_predictor.py, set_image. */
+static val image_embed(builder *b, const sam2_config *c, const model_size *z)
+{
+    val without = weight_vector(b, root(), "no_mem_embed", c->d_model);
+    return named(b, add(b, features(b, c, z), without), "image_embed");
+}
+
+static void image(builder *b, const sam2_config *c, const model_size *z)
+{
+    val has_mask = host_state(b, z, STATE_has_mask);
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
+}
+
+static void image_mask(builder *b, const sam2_config *c, const model_size *z)
+{
+    val logits = host_state(b, z, STATE_mask_prompt), has_mask = host_state(b, z, STATE_has_mask);
+    val dense = mask_embedding(b, c->d_model, logits, z->side, at(root(), "sam_prompt_encoder"));
+    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), dense, has_mask), "src", N_OBJECTS);
 }
 
 /* sam2_base.py, _forward_sam_heads. */
@@ -199,13 +226,13 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     result(b, z, m.score, STATE_score);
     val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, m.score, m.tokens, mode}, 5,
                        (op_attr){.scale = 0.05f, .bias = 0.98f});
-    val token = {chosen.id + 2};
+    val token = output_of(b, chosen, SELECTED_TOKEN);
     val pointer = cast(b, mlp(b, token, d, d, 3, ACT_RELU, at(root(), "obj_ptr_proj")), DT_F32);
     pointer = apply(b, OP_gate_present, (val[]){pointer, weight_vector(b, root(), "no_obj_ptr", d), m.score}, 3,
                     (op_attr){.first = 0});
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
-    output(b, (val){chosen.id + 3}, "chosen", N_OBJECTS);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
+    output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
     result(b, z, pointer, STATE_pointer);
 }
 
@@ -214,8 +241,8 @@ static void keep(builder *b, const sam2_config *c, const model_size *z)
 {
     val pointer = host_state(b, z, STATE_pointer);
     (void)c;
-    result_to_pool(b, z, host_state(b, z, STATE_low_res), STATE_keep_slot, STATE_logits_bank, z->bank_slots);
-    result_to_pool(b, z, pointer, STATE_keep_pointer_slot, STATE_pointer_bank, z->pointer_slots);
+    result_to_pool(b, z, host_state(b, z, STATE_low_res), STATE_keep_slot, STATE_logits_bank);
+    result_to_pool(b, z, pointer, STATE_keep_pointer_slot, STATE_pointer_bank);
 }
 
 /* sam2_base.py, _encode_new_memory. The bank is bfloat16 in every precision, as the predictor stores it. */
@@ -236,13 +263,13 @@ static void remember(builder *b, const sam2_config *c, const model_size *z)
     }
     if (c->latents_2d)
         memory = perceiver(b, c, memory, z->side, at(root(), "spatial_perceiver"));
-    result_to_pool(b, z, memory, STATE_keep_slot, STATE_bank, z->bank_slots);
+    result_to_pool(b, z, memory, STATE_keep_slot, STATE_bank);
 }
 
 static void build(builder *b, int id, const void *config, const model_size *z)
 {
     static void (*const graphs[GRAPH_COUNT])(builder *, const sam2_config *, const model_size *) = {
-        encode, first, raw, attend, mask_prompt, src, src_mask, decode, keep, remember};
+        encode, first, raw, attend, mask_prompt, src, src_mask, image, image_mask, decode, keep, remember};
     graphs[id](b, config, z);
 }
 
@@ -261,8 +288,8 @@ const predictor predictor_sam2 = {
     .build = build,
     .unused = unused,
     .steps = {[STEP_ENCODE] = {1, {GRAPH_ENCODE}},
-              [STEP_IMAGE] = {3, {GRAPH_FIRST, GRAPH_SRC, GRAPH_DECODE}},
-              [STEP_IMAGE_MASKED] = {3, {GRAPH_FIRST, GRAPH_SRC_MASK, GRAPH_DECODE}},
+              [STEP_IMAGE] = {2, {GRAPH_IMAGE, GRAPH_DECODE}},
+              [STEP_IMAGE_MASKED] = {2, {GRAPH_IMAGE_MASK, GRAPH_DECODE}},
               [STEP_ALONE] = {1, {GRAPH_FIRST}},
               [STEP_ATTEND] = {1, {GRAPH_ATTEND}},
               [STEP_MASK] = {2, {GRAPH_MASK_PROMPT, GRAPH_RAW}},

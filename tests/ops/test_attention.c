@@ -1,9 +1,11 @@
 /* attention against softmax written out in float64. */
 #include "op_test.h"
 
+#include "amx_instructions.h"
 #include "control.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int positive(int n)
@@ -187,6 +189,19 @@ static void not_finite(void **state)
     }
 }
 
+/* A query whose scores are all -infinity has no weights: NaN, in its row alone. */
+static void no_weights(void **state)
+{
+    (void)state;
+    for (int half = 0; half < 2; half++) {
+        op_case t = attention_case("no weights", half ? DT_BF16 : DT_F32, (shape){1, 1, 20, 150, 1, 32, 8, 0});
+        for (size_t r = 0; r < 150; r++)
+            set_value(&t.in[1], r * 32, 0.5 + random_uniform(&t));
+        set_value(&t.in[0], 3 * 32, -INFINITY);
+        op_check(&t);
+    }
+}
+
 /* q, k and v as columns of wider tensors: side by side in one, or wherever they lie. */
 static void columns(void **state)
 {
@@ -204,6 +219,34 @@ static void columns(void **state)
     op_case t = attention_case("columns beyond the tensor", DT_F32, (shape){1, 1, 4, 5, 1, 16, 8, 0});
     t.attr.qk_cols = 8, t.attr.k_col = 9;
     op_check_refused(&t);
+}
+
+/* The products on tiles that cpu_flash_amx.h says it takes: 16 keys x 16 queries x 32 wide, 16 dv x 16 queries x 32 keys;
+ * and tiles are begun and ended by each thread. Nothing is counted where the processor has the instructions itself. */
+static void tile_products(void **state)
+{
+    (void)state;
+    static const struct {
+        shape s;
+        long dots;
+    } cases[] = {
+        {{1, 1, 65, 389, 1, 256, 64, 0},
+         25 * 5 * 8 + 4 * 5 * 13}, /* 389 keys: 8 + 8 + 8 + 1 groups, 4 + 4 + 4 + 1 steps */
+        {{1, 1, 16, 128, 1, 72, 40, 0}, 8 * 1 * 3 + 3 * 1 * 4},
+        {{2, 2, 9, 9, 8, 16, 16, 0}, 16 * 2}, /* narrow rows are padded */
+        {{1, 1, 40, 40, 1, 7, 8, 0}, 0},      /* an odd width is not for tiles */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        op_case t = attention_case("tile products", DT_BF16, cases[i].s);
+        op_check(&t);
+        amx_counts n = amx_instructions_counts();
+        if (n.begins == 0) /* no such instruction trapped */
+            continue;
+        printf("  %ld products, %ld loads, %ld stores, %ld zeros\n", n.dots, n.loads, n.stores, n.zeros);
+        assert_int_equal(n.dots, cases[i].dots);
+        assert_int_equal(n.begins, 2);
+        assert_int_equal(n.ends, 2);
+    }
 }
 
 static void refusals(void **state)
@@ -224,7 +267,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),       cmocka_unit_test(types),      cmocka_unit_test(valid_keys),
         cmocka_unit_test(large_scores), cmocka_unit_test(not_finite), cmocka_unit_test(refusals),
-        cmocka_unit_test(tiles),        cmocka_unit_test(columns),
+        cmocka_unit_test(tiles),        cmocka_unit_test(columns),    cmocka_unit_test(tile_products),
+        cmocka_unit_test(no_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

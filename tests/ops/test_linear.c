@@ -54,7 +54,7 @@ static void kernel_tiles(void **state)
         {"small tiles", {1, 32, 160, 70}, 3},        {"medium tiles", {2, 45, 200, 72}, 5},
         {"one medium tile", {1, 64, 32, 64}, 0},     {"large tiles", {2, 130, 72, 264}, 3},
         {"whole large tiles", {1, 256, 64, 256}, 1}, {"128 x 96", {2, 130, 72, 92}, 3},
-        {"128 x 128", {1, 250, 40, 500}, 5},
+        {"128 x 128", {1, 250, 40, 500}, 5},         {"more panels than a cache", {2, 4, 2080, 300}, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int half = 0; half < 2; half++) {

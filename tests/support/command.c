@@ -37,7 +37,7 @@ void command(command_result *r, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    run(r, BUILD_DIR "/", format, args);
+    run(r, EMULATOR BUILD_DIR "/", format, args);
     va_end(args);
 }
 

@@ -9,6 +9,11 @@ typedef struct command_result {
     char text[16384]; /* stdout and stderr, in the order written   */
 } command_result;
 
+/* EMULATOR, of CMake: empty, or what runs programs of another processor, with a space behind it.
+ * The first words of a command line that starts sambench, for execv of the first one; its arguments follow. */
+#define SAMBENCH_WORDS "/bin/sh", "-c", "exec " EMULATOR BUILD_DIR "/sambench \"$@\"", "sambench"
+enum { N_SAMBENCH_WORDS = 4 };
+
 /* Runs BUILD_DIR/<formatted> in a shell with standard error joined to standard output. */
 void command(command_result *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with <formatted> as it is. */

@@ -96,7 +96,7 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
         assert_non_null(state_data[i]);
         random_fill(state_data[i], n, 99 + (uint64_t)i);
     }
-    assert_int_equal(program_bind(&p, &t->w, &s, scratch, state_data, RUN_OBJECTS, NULL, &err), SAM_OK);
+    assert_int_equal(program_bind(&p, &t->w, &s, scratch, state_data, RUN_OBJECTS, 0, NULL, &err), SAM_OK);
     assert_int_equal(program_run(&p, RUN_OBJECTS, NULL, &err), SAM_OK);
     for (int i = 0; i < s.count; i++)
         if (!strcmp(s.def[i].name, "out"))

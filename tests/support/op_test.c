@@ -1,6 +1,7 @@
 /* op_test.c - the operator test harness; see op_test.h. */
 #include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
+#include "amx_instructions.h"
 #include "control.h"
 #include "cpu_select.h"
 
@@ -488,9 +489,38 @@ static double check_device(op_case *t, const expectation *expected)
     return s.worst;
 }
 
+/* The copies of tests/CMakeLists.txt that have the compiler's own tile instructions: run by the processor if it has them,
+ * else by amx_instructions.h. NULL: the operator has no code for tiles, or this machine cannot run it either way. */
+static const op_cpu *with_instructions(op_id op)
+{
+#ifdef __x86_64__
+    extern const op_cpu attention_cpu_avx2amx, window_attention_cpu_avx2amx;
+    static const op_cpu *const table[OP_COUNT] = {
+        [OP_attention] = &attention_cpu_avx2amx, [OP_window_attention] = &window_attention_cpu_avx2amx};
+    cpu_facts here = cpu_facts_here();
+    return here.avx2 && here.amx == here.amx_allowed ? table[op] : NULL;
+#else
+    (void)op;
+    return NULL;
+#endif
+}
+
+/* One run of an operator's CPU code, compared. */
+static void check_cpu(op_case *t, const op_cpu *cpu, const char *variant, int n_threads, const expectation *expected,
+                      uint64_t before, summary *s)
+{
+    char who[64];
+    guarded memory[OP_MAX_OUT];
+    snprintf(who, sizeof who, "%s, %d thread%s", variant, n_threads, n_threads > 1 ? "s" : "");
+    outputs_begin(t, memory);
+    run_once(t, cpu, n_threads);
+    outputs_end(t, memory, expected, who, s);
+    if (inputs_hash(t) != before)
+        fail_msg("%s, %s: %s: an input was written", op_table[t->op]->name, t->label, who);
+}
+
 void op_check(op_case *t)
 {
-    const op_def *def = op_table[t->op];
     expectation expected[OP_MAX_OUT];
     char text[640], kernels[96] = "";
     summary s = {0};
@@ -498,18 +528,16 @@ void op_check(op_case *t)
     expect(t, expected);
     uint64_t before = inputs_hash(t);
     int on_host = test_backend() == SAM_CPU;
-    for (int v = 0; on_host && cpu_variant_name(v); v++) {
+    for (int v = 0; on_host && !t->kernels_only && cpu_variant_name(v); v++) {
         const op_cpu *const *table = op_cpu_select(cpu_variant_name(v), NULL);
-        for (int n_threads = 1; table && !t->kernels_only && n_threads <= 2; n_threads++) {
-            char who[64];
-            guarded memory[OP_MAX_OUT];
-            snprintf(who, sizeof who, "%s, %d thread%s", cpu_variant_name(v), n_threads, n_threads > 1 ? "s" : "");
-            outputs_begin(t, memory);
-            run_once(t, table[t->op], n_threads);
-            outputs_end(t, memory, expected, who, &s);
-            if (inputs_hash(t) != before)
-                fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
-        }
+        for (int n_threads = 1; table && n_threads <= 2; n_threads++)
+            check_cpu(t, table[t->op], cpu_variant_name(v), n_threads, expected, before, &s);
+    }
+    const op_cpu *instructions = with_instructions(t->op);
+    if (on_host && !t->kernels_only && instructions) {
+        assert_int_equal(amx_instructions_begin(), 0);
+        check_cpu(t, instructions, "avx2amx", 2, expected, before, &s);
+        amx_instructions_end();
     }
     double emulated = on_host ? check_emulated(t, expected, before) : -1;
     double device = check_device(t, expected);

@@ -23,13 +23,14 @@
     "\"trunk\": \"hiera\", \"embed_dim\": 16, \"num_heads\": 1, \"stages\": [1, 2, 2, 1], \"global_att_blocks\": [3], " \
     "\"window_spec\": [4, 2, 6, 4], \"window_pos_embed_bkg_spatial_size\": [3, 3], \"q_pool\": 3, "
 
-const char *const tiny_config[TINY_COUNT] = {
-    "{" HIERA REST "}",
-    "{" HIERA REST ", \"object_pointer_time_encoding\": true, \"no_obj_embed_spatial\": true}",
+const char *const tiny_config[TINY_ALL] = {
+    "{" HIERA REST "}", "{" HIERA REST ", \"object_pointer_time_encoding\": true, \"no_obj_embed_spatial\": true}",
     "{\"trunk\": \"repvit\", \"widths\": [16, 24, 32, 40], \"depths\": [1, 2, 1, 1], " REST
     ", \"perceiver_latents\": 3, \"perceiver_latents_2d\": 4, \"perceiver_depth\": 2}",
+    "{\"trunk\": \"vit\", \"embed_dim\": 32, \"num_heads\": 2, \"depth\": 3, \"window\": 14, \"global_att_blocks\": [1], "
+    "\"image_size\": 96, \"d_model\": 32}", /* trained for another size, so that positions are resized */
 };
-const char *const tiny_names[TINY_COUNT] = {"tiny_sam2", "tiny_sam2.1", "tiny_edgetam"};
+const char *const tiny_names[TINY_ALL] = {"tiny_sam2", "tiny_sam2.1", "tiny_edgetam", "tiny_sam1"};
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
 
@@ -163,7 +164,11 @@ static int grow(const model_family *known, const char *path, tensors *set)
 
 void tiny_model_write(const char *path, tiny_family family, const char *name)
 {
-    tiny_model_write_of(families, path, family == TINY_EDGETAM ? "edgetam" : "sam2", tiny_config[family], name);
+    tiny_model_write_of(families, path,
+                        family == TINY_EDGETAM ? "edgetam"
+                        : family == TINY_SAM1  ? "sam"
+                                               : "sam2",
+                        tiny_config[family], name);
 }
 
 void tiny_model_write_of(const model_family *rows, const char *path, const char *family, const char *config,
@@ -192,7 +197,7 @@ void tiny_model_write_of(const model_family *rows, const char *path, const char 
 void tiny_models_make(tiny_models *t)
 {
     temp_dir_make(&t->dir);
-    for (int f = 0; f < TINY_COUNT; f++) {
+    for (int f = 0; f < TINY_ALL; f++) {
         temp_dir_file(&t->dir, tiny_names[f], t->path[f], sizeof t->path[f]);
         tiny_model_write(t->path[f], (tiny_family)f, tiny_names[f]);
     }

@@ -9,12 +9,20 @@
 #include "safetensors.h"
 #include "temp_dir.h"
 
-typedef enum tiny_family { TINY_SAM2, TINY_SAM21, TINY_EDGETAM, TINY_COUNT } tiny_family;
+/* TINY_COUNT families track; the ones after it take images only. */
+typedef enum tiny_family {
+    TINY_SAM2,
+    TINY_SAM21,
+    TINY_EDGETAM,
+    TINY_COUNT,
+    TINY_SAM1 = TINY_COUNT,
+    TINY_ALL
+} tiny_family;
 
 enum { TINY_PX = 64 }; /* default input side; multiples of 32 work */
 
-extern const char *const tiny_config[TINY_COUNT]; /* the "config" text of the file */
-extern const char *const tiny_names[TINY_COUNT];
+extern const char *const tiny_config[TINY_ALL]; /* the "config" text of the file */
+extern const char *const tiny_names[TINY_ALL];
 
 /* A model file called `name` inside, with random weights that depend on the tensors' names only. Asserts. Tensors are the ones the engine's own
  * graphs ask for: which those ought to be is tested elsewhere, against the official code. */
@@ -28,10 +36,10 @@ void tiny_model_write_of(const struct model_family *rows, const char *path, cons
 /* A safetensors file of matrices, without st_write's wait for the disk. Data NULL: zeros. */
 void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta);
 
-/* The three files in a temporary folder, made once per program. */
+/* The files in a temporary folder, made once per program. */
 typedef struct tiny_models {
     temp_dir dir;
-    char path[TINY_COUNT][300];
+    char path[TINY_ALL][300];
 } tiny_models;
 void tiny_models_make(tiny_models *t);
 void tiny_models_remove(tiny_models *t);

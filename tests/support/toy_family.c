@@ -62,7 +62,7 @@ static void toy_decode(builder *b, int width, const model_size *z)
     result(b, z, ious, STATE_ious);
     result(b, z, score, STATE_score);
     result(b, z, chosen, STATE_low_res);
-    result(b, z, (val){chosen.id + 1}, STATE_iou);
+    result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
 }
 
 static void toy_build(builder *b, int id, const void *config, const model_size *z)
@@ -87,5 +87,6 @@ static const predictor toy = {
     .steps =
         {[STEP_ENCODE] = {1, {TOY_ENCODE}}, [STEP_IMAGE] = {1, {TOY_DECODE}}, [STEP_IMAGE_MASKED] = {1, {TOY_DECODE}}},
     .input = {[SAM_IMAGE] = {FIT_LONGEST_SIDE, RESAMPLE_PIL_BILINEAR}},
+    .logit_limit = 32,
 };
 const model_family toy_families[] = {{"toy", "Toy", &toy}, {NULL, NULL, NULL}};

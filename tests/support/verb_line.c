@@ -30,8 +30,8 @@ static void expand(const temp_tree *t, const char *line, char *full)
 
 pid_t verb_start(temp_tree *t, const char *line)
 {
-    char full[LINE_BYTES], *argv[MAX_WORDS + 1] = {BUILD_DIR "/sambench"};
-    int argc = 1;
+    char full[LINE_BYTES], *argv[MAX_WORDS + 1] = {SAMBENCH_WORDS};
+    int argc = N_SAMBENCH_WORDS;
     expand(t, line, full);
     for (char *word = strtok(full, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))
         argv[argc++] = word;

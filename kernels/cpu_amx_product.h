@@ -1,0 +1,272 @@
+/* cpu_amx_product.h - linear and conv2d on tiles (cpu_amx.h): y = turned(act(A B + bias) + residual), A and B bf16, f32
+ * sums. Row r of A is row r of x; for a convolution it is what lies under the kernel at output pixel r, [y, x, channel],
+ * zeros outside the image. B is the weight, packed once: panels of 32 columns, of each all tiles of 32 rows, two tiles
+ * side by side, pairs of rows interleaved; rows and columns are filled up with zeros.
+ *
+ * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth and start as the bias. Rows of x that
+ * fill tiles are read where they lie, others from a copy. What follows the product (activation, residual, rotation,
+ * the output's type) is done for the block before, a few rows after each step of depth: vectors beside tiles.
+ * A thread keeps some panels of B in its cache and goes down the rows with them. */
+#ifndef CPU_AMX_PRODUCT_H
+#define CPU_AMX_PRODUCT_H
+
+#include "cpu_amx.h"
+#include "cpu_turn.h"
+#include "dnnl_product.h"
+
+#include <stdlib.h>
+
+enum { PRODUCT_TURNS = PRODUCT_N_IN, PRODUCT_N_ROTATED };
+
+/* Whether tiles compute this call: the same for all that packing and running see. On a convolution of few channels the
+ * copies of single pixels would cost more than the product. */
+static inline bool tiles_serve(const op_call *c, bool is_conv)
+{
+    const tensor *x = &c->in[PRODUCT_X], *w = &c->in[PRODUCT_W];
+    enum { LEAST_RUN = 16 };
+    if (!HAVE_AMX || c->attr->groups > (is_conv ? 1 : 0) || w->type != DT_BF16)
+        return false;
+    if (is_conv && c->attr->kernel * x->cols < LEAST_RUN)
+        return false;
+    return x->type == DT_BF16 || (is_conv && x->type == DT_F32 && c->out->type == DT_BF16); /* conv2d.c: x is rounded */
+}
+
+#if defined(__AMX_BF16__) || defined(CPU_AMX_TWIN) /* HAVE_AMX */
+
+enum { BLOCK = 2 * AMX_ROWS, DEPTH = AMX_ROW_BYTES / 2, PANEL_STEP = BLOCK * DEPTH };
+
+typedef struct tiled {
+    const op_call *c;
+    int depth, steps, panels;   /* columns of A, in tiles, and panels of B                */
+    bool gathers;               /* rows of A are not rows of x                            */
+    int blocks;                 /* of 32 rows, in an object                               */
+    int chunk_panels, n_chunks; /* panels that a thread keeps while it goes down the rows */
+} tiled;
+
+static inline tiled tiled_of(const op_call *c, bool is_conv)
+{
+    const tensor *x = &c->in[PRODUCT_X], *out = c->out;
+    const op_attr *a = c->attr;
+    enum { CACHED = 512 * 1024 }; /* bytes of B: half of the second-level cache of the processors that have tiles */
+    tiled t = {.c = c, .depth = x->cols};
+    if (is_conv) {
+        t.depth = x->cols * a->kernel * a->kernel;
+        t.gathers = a->kernel != 1 || a->stride != 1 || a->pad != 0 || x->type != DT_BF16;
+    }
+    t.steps = (t.depth + DEPTH - 1) / DEPTH;
+    t.panels = (out->cols + BLOCK - 1) / BLOCK;
+    t.blocks = (out->rows + BLOCK - 1) / BLOCK;
+    int cached = CACHED / (t.steps * PANEL_STEP * 2), n_threads = c->n_threads > 0 ? c->n_threads : 1;
+    int fair = (t.panels * t.blocks + n_threads - 1) / n_threads; /* few rows are shared out by columns */
+    t.chunk_panels = cached < fair ? cached : fair;
+    t.chunk_panels = t.chunk_panels < 1 ? 1 : t.chunk_panels > t.panels ? t.panels : t.chunk_panels;
+    t.n_chunks = (t.panels + t.chunk_panels - 1) / t.chunk_panels;
+    return t;
+}
+
+static inline size_t tiles_copy_bytes(const tiled *t)
+{
+    return (size_t)BLOCK * (size_t)t->steps * AMX_ROW_BYTES;
+}
+static inline size_t tiles_scratch_bytes(const op_call *c, bool is_conv)
+{
+    tiled t = tiled_of(c, is_conv);
+    return (size_t)c->n_threads * tiles_copy_bytes(&t);
+}
+
+static inline void *tiles_pack(const op_call *c, size_t *bytes, bool is_conv)
+{
+    const tensor *w = &c->in[PRODUCT_W];
+    const uint16_t *from = w->data;
+    tiled t = tiled_of(c, is_conv);
+    size_t taps = is_conv ? (size_t)c->attr->kernel * (size_t)c->attr->kernel : 1, depth = (size_t)t.depth;
+    size_t channels = depth / taps;
+    *bytes = (size_t)t.panels * (size_t)t.steps * PANEL_STEP * 2;
+    uint16_t *packed = aligned_alloc(64, *bytes);
+    if (!packed)
+        return NULL;
+    memset(packed, 0, *bytes);
+    for (size_t o = 0; o < (size_t)w->rows; o++)
+        for (size_t k = 0; k < depth; k++) {
+            size_t step = o / BLOCK * (size_t)t.steps + k / DEPTH, tile = o % BLOCK / AMX_ROWS;
+            size_t at = (step * 2 + tile) * AMX_ROWS * DEPTH + k % DEPTH / 2 * DEPTH + o % AMX_ROWS * 2 + k % 2;
+            packed[at] = from[o * depth + k % channels * taps + k / channels];
+        }
+    return packed;
+}
+
+/* What lies under the kernel at output pixel r: runs of whole pixels, one a line. */
+static inline void gather_pixels(const op_call *c, const char *x, int r, uint16_t *to)
+{
+    const op_attr *a = c->attr;
+    const tensor *in = &c->in[PRODUCT_X];
+    int wo = (a->w + 2 * a->pad - a->kernel) / a->stride + 1;
+    int left = r % wo * a->stride - a->pad, top = r / wo * a->stride - a->pad;
+    int skip = left < 0 ? -left : 0, end = left + a->kernel > a->w ? a->w - left : a->kernel;
+    size_t channels = (size_t)in->cols, line = (size_t)a->kernel * channels;
+    for (int y = top; y < top + a->kernel; y++, to += line) {
+        if (y < 0 || y >= a->h || end <= skip) {
+            memset(to, 0, line * sizeof *to);
+            continue;
+        }
+        size_t before = (size_t)skip * channels, count = (size_t)(end - skip) * channels;
+        const char *from = x + ((size_t)y * (size_t)a->w + (size_t)(left + skip)) * channels * dtype_bytes(in->type);
+        memset(to, 0, before * sizeof *to);
+        convert_row(to + before, DT_BF16, from, in->type, count);
+        memset(to + before + count, 0, (line - before - count) * sizeof *to);
+    }
+}
+
+/* Rows row .. row + n of A, n <= 32, in whole tiles with *stride bytes from row to row: in place, or in `copy`. */
+static inline const uint16_t *rows_of_a(const tiled *t, int object, int row, int n, uint16_t *copy, size_t *stride)
+{
+    const char *x = tensor_at(&t->c->in[PRODUCT_X], object);
+    size_t depth = (size_t)t->depth, wide = (size_t)t->steps * DEPTH;
+    const uint16_t *from = (const uint16_t *)x + (size_t)row * depth;
+    *stride = wide * sizeof *copy;
+    if (!t->gathers && n % AMX_ROWS == 0 && depth == wide)
+        return from;
+    for (int r = 0; r < n; r++) {
+        uint16_t *to = copy + (size_t)r * wide;
+        if (t->gathers)
+            gather_pixels(t->c, x, row + r, to);
+        else
+            memcpy(to, from + (size_t)r * depth, depth * sizeof *to);
+        memset(to + depth, 0, (wide - depth) * sizeof *to);
+    }
+    memset(copy + (size_t)n * wide, 0, (size_t)(-n & (AMX_ROWS - 1)) * *stride);
+    return copy;
+}
+
+/* A block whose product is done, rows [0, done) of it finished and written. */
+typedef struct unfinished {
+    float *sums; /* [32][32] */
+    int object, row, col, n_rows, n_cols, done;
+} unfinished;
+
+/* Activation, residual, rotation and type of rows done .. end of the block. */
+static inline void finish_rows(const op_call *c, unfinished *u, int end)
+{
+    const tensor *residual = &c->in[PRODUCT_RESIDUAL], *turns = &c->in[PRODUCT_TURNS], *out = c->out;
+    if (u->done >= end)
+        return;
+    int rotated = c->attr->count ? c->attr->count : out->cols, n_turned = 0;
+    if (turns->type != DT_NONE && u->col < rotated)
+        n_turned = rotated - u->col < u->n_cols ? rotated - u->col : u->n_cols;
+    act_row(c->attr->act, u->sums + u->done * BLOCK, (size_t)(end - u->done) * BLOCK);
+    for (; u->done < end; u->done++) {
+        float *row = u->sums + u->done * BLOCK, more[BLOCK];
+        int r = u->row + u->done;
+        size_t at = (size_t)r * (size_t)out->cols + (size_t)u->col, n = (size_t)u->n_cols;
+        if (residual->type != DT_NONE) {
+            const char *from = (const char *)tensor_at(residual, u->object) + at * dtype_bytes(residual->type);
+            load_row(more, from, residual->type, n);
+            for (size_t i = 0; i < n; i++)
+                row[i] += more[i];
+        }
+        if (n_turned)
+            turn_columns(row, c->attr, turns, &c->in[PRODUCT_N_ROTATED], u->object, r, out->rows, u->col, n_turned);
+        store_row((char *)tensor_at(out, u->object) + at * dtype_bytes(out->type), row, out->type, n);
+    }
+}
+
+/* sums [32][32] = bias + n rows of A by a panel of B; meanwhile the block before is finished. */
+static inline void block_product(amx_tiles *x, const tiled *t, const uint16_t *a, size_t stride, int n,
+                                 const uint16_t *b, const float *bias, float *sums, unfinished *before)
+{
+    bool two = n > AMX_ROWS;
+    amx_load(x, 0, bias, 0); /* a stride of 0: each row of the tile is this one */
+    amx_load(x, 1, bias + AMX_ROWS, 0);
+    if (two) {
+        amx_load(x, 2, bias, 0);
+        amx_load(x, 3, bias + AMX_ROWS, 0);
+    }
+    for (int k = 0; k < t->steps; k++, a += DEPTH, b += PANEL_STEP) {
+        amx_load(x, 4, a, stride);
+        amx_load(x, 6, b, AMX_ROW_BYTES);
+        amx_load(x, 7, b + PANEL_STEP / 2, AMX_ROW_BYTES);
+        amx_dot(x, 0, 4, 6);
+        amx_dot(x, 1, 4, 7);
+        if (two) {
+            amx_load(x, 5, (const char *)a + AMX_ROWS * stride, stride);
+            amx_dot(x, 2, 5, 6);
+            amx_dot(x, 3, 5, 7);
+        }
+        finish_rows(t->c, before, before->n_rows * (k + 1) / t->steps);
+    }
+    amx_store(x, 0, sums, BLOCK * sizeof *sums);
+    amx_store(x, 1, sums + AMX_ROWS, BLOCK * sizeof *sums);
+    if (two) {
+        amx_store(x, 2, sums + AMX_ROWS * BLOCK, BLOCK * sizeof *sums);
+        amx_store(x, 3, sums + AMX_ROWS * BLOCK + AMX_ROWS, BLOCK * sizeof *sums);
+    }
+}
+
+/* Items first .. end of a call: item i is block i % (objects * blocks) of the rows by chunk i / (objects * blocks). */
+static inline void tiles_run_items(const tiled *t, size_t first, size_t end, uint16_t *copy)
+{
+    const op_call *c = t->c;
+    const tensor *out = c->out, *b = &c->in[PRODUCT_B];
+    float sums[2][BLOCK * BLOCK] __attribute__((aligned(64))), bias[BLOCK];
+    unfinished before = {.sums = sums[1]};
+    size_t n_blocks = (size_t)out->n * (size_t)t->blocks;
+    amx_tiles x;
+    amx_begin(&x);
+    for (size_t item = first; item < end; item++) {
+        int chunk = (int)(item / n_blocks), block = (int)(item % n_blocks);
+        int object = block / t->blocks, row = block % t->blocks * BLOCK, panel = chunk * t->chunk_panels;
+        int last = panel + t->chunk_panels < t->panels ? panel + t->chunk_panels : t->panels;
+        int n = out->rows - row < BLOCK ? out->rows - row : BLOCK;
+        size_t stride;
+        const uint16_t *a = rows_of_a(t, object, row, n, copy, &stride);
+        for (; panel < last; panel++) {
+            int col = panel * BLOCK, n_cols = out->cols - col < BLOCK ? out->cols - col : BLOCK;
+            float *to = before.sums == sums[0] ? sums[1] : sums[0];
+            memset(bias, 0, sizeof bias);
+            if (b->type != DT_NONE)
+                memcpy(bias, (const float *)b->data + col, (size_t)n_cols * sizeof *bias);
+            block_product(&x, t, a, stride, n,
+                          (const uint16_t *)c->packed + (size_t)panel * (size_t)t->steps * PANEL_STEP, bias, to,
+                          &before);
+            before = (unfinished){to, object, row, col, n, n_cols, 0};
+        }
+    }
+    finish_rows(c, &before, before.n_rows);
+    amx_end(&x);
+}
+
+static inline void tiles_run(const op_call *c, bool is_conv)
+{
+    tiled t = tiled_of(c, is_conv);
+    size_t n_items = (size_t)c->out->n * (size_t)t.blocks * (size_t)t.n_chunks;
+#pragma omp parallel num_threads(c->n_threads)
+    {
+        size_t thread = (size_t)omp_get_thread_num(), n = (size_t)omp_get_num_threads();
+        tiles_run_items(&t, n_items * thread / n, n_items * (thread + 1) / n,
+                        (uint16_t *)((char *)c->scratch + thread * tiles_copy_bytes(&t)));
+    }
+}
+
+#else
+
+static inline size_t tiles_scratch_bytes(const op_call *c, bool is_conv)
+{
+    (void)c;
+    (void)is_conv;
+    return 0;
+}
+static inline void *tiles_pack(const op_call *c, size_t *bytes, bool is_conv)
+{
+    (void)c;
+    (void)bytes;
+    (void)is_conv;
+    return NULL;
+}
+static inline void tiles_run(const op_call *c, bool is_conv)
+{
+    (void)c;
+    (void)is_conv;
+}
+
+#endif
+#endif
