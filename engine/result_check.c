@@ -51,8 +51,8 @@ static sam_status not_finite(sam_session *s, const char *whose, const char *what
 {
     return fail(err, SAM_E_FORMAT, "frame %lld%s: %s not finite, from %s on%s", (long long)s->frame, whose, what,
                 stage_at_fault(s),
-                s->m->act == DT_F16 ? "; fp16 overflows above 65504: use bf16 or fp32"
-                                    : "; the weights may be damaged");
+                s->m->options.compute == SAM_F16 ? "; fp16 overflows above 65504: use bf16 or fp32"
+                                                 : "; the weights may be damaged");
 }
 
 sam_status check_results(sam_session *s, sam_error *err)

@@ -175,10 +175,10 @@ static void rows_are_marked(void **state)
     (void)state;
     sav_video_make(&tree, "split", "clip", 5);
     tree_folder(&tree, "weights");
-    write_changed("weights/sam2.1_hiera_tiny.safetensors", BIAS, FILL, 3e38f);
+    write_changed("weights/demo_sam2.1.safetensors", BIAS, FILL, 3e38f);
     verb_line(
         &result, &tree, 1,
-        "run --split_dir @/split --device cpu --imgsz 64 --models sam2_tiny_points --weights_dir @/weights --out_dir @/out");
+        "run --split_dir @/split --device cpu --imgsz 64 --models demo_points --weights_dir @/weights --out_dir @/out");
     csv_table t = {0};
     sam_error err;
     assert_int_equal(csv_read(&t, tree_path(&tree, "out/sav_benchmark_summary.csv"), &err), SAM_OK);
