@@ -57,7 +57,6 @@ static sam_status resume(const char *folder, csv_table *t, sam_error *err)
     const resume_table files = {.folder = folder,
                                 .file = "table.csv",
                                 .settings_file = "settings.json",
-                                .previous = "previous.csv",
                                 .layout = &layout,
                                 .settings = settings,
                                 .n_settings = 1};

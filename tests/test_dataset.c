@@ -346,7 +346,8 @@ static void names_what_is_malformed(void **state)
             tree_text(&tree, c->add, c->text);
         else if (c->add)
             tree_folder(&tree, c->add);
-        sam_status status = open_set(&d, "set", &(dataset_options){.split_name = "val", .split_required = 1}, &err);
+        sam_status status = open_set(
+            &d, "set", &(dataset_options){.split_name = "val", .split_required = c->status == SAM_E_ARG}, &err);
         for (int v = d.n_videos - 1; status == SAM_OK && v >= 0; v--)
             status = dataset_find_objects(&d, v, &err);
         for (int k = 0; status == SAM_OK && k < d.videos[0].objects[0].n_annotated; k++)

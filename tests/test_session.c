@@ -270,7 +270,7 @@ static void test_wrong_arguments(void **state)
     const sam_box boxes[] = {{20, 5, 10, 9}, {5, 20, 9, 10}};
     for (size_t i = 0; i < 2; i++)
         REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.box = &boxes[i]}, &err), SAM_E_ARG, "x0 <= x1");
-    const sam_box outside[] = {{-1, 0, 5, 5}, {0, 0, W + 1, 5}, {0, nan, 5, 5}, {0, 0, 5, H + 2}};
+    const sam_box outside[] = {{-1.5f, 0, 5, 5}, {0, 0, W + 1.5f, 5}, {0, nan, 5, 5}, {0, 0, 5, H + 2}};
     for (size_t i = 0; i < 4; i++)
         REFUSED(sam_prompt(s, 1, &(sam_prompt_set){.box = &outside[i]}, &err), SAM_E_ARG, "outside");
     const sam_point good = {1, 1, 1};

@@ -508,7 +508,7 @@ static void takes_previous_logits_and_boxes(void **state)
     st_file dump;
     command(
         &r,
-        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --box 20,20,90,90 --object 2 --point "
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --box 20,20,90,90 --object 2 --point "
         "50,60 --out %s/two --dump %s/two.safetensors",
         tree.root, tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
@@ -523,14 +523,16 @@ static void takes_previous_logits_and_boxes(void **state)
     tree_text(&tree, "again.json",
               "{\"objects\": [{\"id\": 1, \"prompts\": [{\"frame\": 0, \"points\": [[60, 60]], \"labels\": "
               "[1]}, {\"frame\": 0, \"logits\": \"two.safetensors\"}]}], \"multimask\": false}");
-    command(&r, "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json",
-            tree.root, tree.root, tree.root);
+    command(
+        &r,
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --prompts %s/again.json",
+        tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "mask 0"));
     assert_null(strstr(r.text, "mask 1"));
     command(
         &r,
-        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip --prompts %s/again.json --multimask",
+        "sambench image --weights %s/tiny.safetensors --imgsz 128 --input %s/clip/00000.png --prompts %s/again.json --multimask",
         tree.root, tree.root, tree.root);
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.text, "mask 2"));

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define TO_OUTPUT " 2>&1"
+
 static void must(int ok, const char *what)
 {
     if (ok)
@@ -20,8 +22,11 @@ static void run(command_result *r, const char *start, const char *format, va_lis
     char line[4096], rest[512];
     int at = snprintf(line, sizeof line, "%s", start);
     int n = vsnprintf(line + at, sizeof line - (size_t)at, format, args);
-    must(n > 0 && (size_t)(at + n) + 6 < sizeof line, format);
-    strcat(line, " 2>&1");
+    must(n > 0 && (size_t)(at + n) + sizeof TO_OUTPUT < sizeof line, format);
+    /* Behind the program's name, so that what the arguments do to standard output concerns that alone. */
+    char *words = *start ? line + at + strcspn(line + at, " ") : line + at + n;
+    memmove(words + sizeof TO_OUTPUT - 1, words, strlen(words) + 1);
+    memcpy(words, TO_OUTPUT, sizeof TO_OUTPUT - 1);
     fflush(NULL);
     FILE *p = popen(line, "r");
     must(p != NULL, line);
