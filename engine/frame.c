@@ -150,9 +150,9 @@ static sam_status take(sam_session *s, int place, sam_error *err)
 
 sam_status sam_prepare_frame(sam_session *s, const sam_frame *f, uint16_t *prepared, sam_error *err)
 {
-    const backend_api *api = s->b->api;
     int place;
     TRY(check_frame(s, f, "sam_prepare_frame", err));
+    const backend_api *api = s->b->api;
     if (!s->opt.prepared_frames)
         return fail(err, SAM_E_ARG, "sam_prepare_frame: the session was opened without prepared_frames");
     if (!prepared || f->format == SAM_PREPARED_F16)

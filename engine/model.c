@@ -188,7 +188,7 @@ const char *sam_model_libraries(sam_model *m)
 
 int sam_model_takes(const sam_model *m, sam_mode mode)
 {
-    return m->p->modes >> mode & 1;
+    return m && (mode == SAM_VIDEO || mode == SAM_IMAGE) && (m->p->modes >> mode & 1);
 }
 
 int sam_model_image_px(const sam_model *m)

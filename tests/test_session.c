@@ -731,6 +731,9 @@ static void nothing(void **state)
     sam_stats stats;
     uint16_t prepared;
     int n;
+    sam_session *images = tiny_session(m, (sam_session_options){.mode = SAM_IMAGE, .width_px = W, .height_px = H});
+    tiny_push(s, W, H, 0);
+    tiny_push(images, W, H, 0);
     REFUSED(sam_model_open(NULL, NULL, &none, &err), SAM_E_ARG, "no path");
     REFUSED(sam_model_open(models.path[TINY_SAM2], NULL, NULL, &err), SAM_E_ARG, "nowhere");
     REFUSED(sam_session_open(NULL, &opt, &no_session, &err), SAM_E_ARG, "no model");
@@ -749,16 +752,28 @@ static void nothing(void **state)
     REFUSED(sam_image_predict(NULL, &p, 1, masks, &n, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_stats(NULL, &stats, &err), SAM_E_ARG, "no session");
     REFUSED(sam_get_stats(s, NULL, &err), SAM_E_ARG, "no place");
+    REFUSED(sam_session_open(m, NULL, &no_session, &err), SAM_E_ARG, "frame size");
+    REFUSED(sam_session_plan(m, NULL, &stats, &err), SAM_E_ARG, "frame size");
+    REFUSED(sam_push_frame(s, NULL, &err), SAM_E_ARG, "no frame");
+    REFUSED(sam_push_next(s, NULL, &err), SAM_E_ARG, "no frame");
+    REFUSED(sam_prepare_frame(s, NULL, &prepared, &err), SAM_E_ARG, "no frame");
+    REFUSED(sam_prompt(s, 1, NULL, &err), SAM_E_ARG, "needs points");
+    REFUSED(sam_image_predict(images, NULL, 1, masks, &n, &err), SAM_E_ARG, "needs points");
+    REFUSED(sam_image_predict(images, &p, 1, NULL, &n, &err), SAM_E_ARG, "nowhere");
+    REFUSED(sam_image_predict(images, &p, 1, masks, NULL, &err), SAM_E_ARG, "nowhere");
+    assert_int_equal(sam_session_reset(NULL, NULL), SAM_E_ARG); /* nor need the message be wanted */
     sam_mask_bytes(NULL, NULL, 0);
     sam_mask_bytes(&mask, NULL, 0);
     assert_string_equal(sam_model_name(NULL), "");
     assert_string_equal(sam_model_libraries(NULL), "");
     assert_int_equal(sam_model_image_px(NULL), 0);
+    assert_int_equal(sam_model_takes(NULL, SAM_VIDEO), 0);
+    sam_session_close(images);
     sam_session_close(NULL);
     sam_model_close(NULL);
     sam_session_close(s);
     sam_model_close(m);
-    printf("NULL in 18 calls refused, in 7 others harmless\n");
+    printf("session: NULL refused in 28 calls, harmless in 8 others\n");
 }
 
 int main(void)
