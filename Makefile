@@ -3,6 +3,7 @@
 # make test-clang   the same with clang
 # make fuzz MINUTES=n   the parsers of torch files under libFuzzer for n minutes (10); docs/security.md
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
+# make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
@@ -21,7 +22,8 @@ PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev l
 # What only some targets need: see setup-clang.
 CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
 
-.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-aarch64 fuzz fuzz-build demo demo-record fatbin predicted format format-check clean
+.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-ptx test-aarch64 fuzz fuzz-build demo \
+        demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -78,6 +80,13 @@ test-aarch64:
 	cmake --build $(BUILD)-aarch64 -j$(JOBS)
 	cd $(BUILD)-aarch64 && ctest --output-on-failure -j$(JOBS) --timeout 3600 -L device -E emulated_model
 
+# The product's own kernels are compiled for one virtual architecture only: what is tested here is tests/ptx.
+test-ptx: setup
+	set -e; for arch in 90 120; do \
+	  cmake -S . -B $(BUILD)-ptx$$arch -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=ON -DCUDA_ARCHS=$$arch-virtual -DPTX_ARCH=$$arch > /dev/null; \
+	  cmake --build $(BUILD)-ptx$$arch -j$(JOBS) --target ptx_tests; \
+	  (cd $(BUILD)-ptx$$arch && ctest -L ptx --output-on-failure -j$(JOBS)); done
+
 # The demo split is what `sambench synth` writes unless told otherwise; see docs/demo.md.
 demo: $(DEMO_MODEL) configure
 	cmake --build $(BUILD) -j$(JOBS) --target sambench
@@ -117,4 +126,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-thread $(BUILD)-fuzz $(BUILD)-sanitize $(BUILD)-fatbin
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*

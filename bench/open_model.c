@@ -107,6 +107,10 @@ int session_flags(model_choice *c, flag *to)
          .value = &c->overlap,
          .help =
              "On a GPU, encode the next frame while one is tracked, for a second set of features' memory (default: off)."},
+        {.name = "no_recording",
+         .kind = FLAG_SWITCH,
+         .value = &c->no_recording,
+         .help = "On a GPU, enqueue every operator anew each frame instead of replaying a recording (default: off)."},
         {.name = "check_kernels",
          .kind = FLAG_SWITCH,
          .value = &c->check_kernels,
@@ -168,6 +172,17 @@ void session_say_overlap(const char *verb, const model_choice *c, const sam_sess
     fprintf(stderr, "sambench %s: --overlap: %s; frames are encoded one after the other\n", verb,
             strcmp(t.backend, "cpu") ? "there is no memory for a second set of features"
                                      : "it has no effect on the CPU");
+}
+
+void session_say_recording(const char *verb, const sam_session *s, int *said)
+{
+    sam_stats t;
+    if (*said || sam_get_stats(s, &t, NULL) != SAM_OK || !t.recording_failed)
+        return;
+    *said = 1;
+    fprintf(stderr,
+            "sambench %s: frames cannot be recorded (%s); each operator is enqueued anew, as with --no_recording\n",
+            verb, t.recording_failed);
 }
 
 const char *model_precision(const model_choice *c)

@@ -9,18 +9,18 @@
 typedef struct model_choice {
     const char *weights, *device, *precision, *cpu_variant;
     int image_px, n_threads;
-    int overlap, check_kernels; /* of a session: session_flags */
-    int history;                /* of a session: history_flag; 0: none */
-    const char *frame_format;   /* frame_flag; NULL: rgb    */
-    int device_index;           /* of several GPUs; no flag sets it */
-    size_t mem_limit;           /* of a session; 0: none */
+    int overlap, no_recording, check_kernels; /* of a session: session_flags */
+    int history;                              /* of a session: history_flag; 0: none */
+    const char *frame_format;                 /* frame_flag; NULL: rgb    */
+    int device_index;                         /* of several GPUs; no flag sets it */
+    size_t mem_limit;                         /* of a session; 0: none */
     /* CUDA, as in sam_model_options */
     int disable_cublas, disable_cudnn, deterministic, tune, workspace_mb;
     const char *tuning_cache; /* NULL: in the cache folder */
     int *device_said;         /* the sam_backend that --device auto was said to be, 0: none yet; NULL: say each time */
 } model_choice;
 
-enum { N_LIBRARY_FLAGS = 6, N_MODEL_FLAGS = 7 + N_LIBRARY_FLAGS, N_SESSION_FLAGS = 2 };
+enum { N_LIBRARY_FLAGS = 6, N_MODEL_FLAGS = 7 + N_LIBRARY_FLAGS, N_SESSION_FLAGS = 3 };
 
 /* Writes the flags at `to`, which has room for N_MODEL_FLAGS; returns how many. */
 int model_flags(model_choice *c, flag *to);
@@ -44,6 +44,8 @@ frames_pixels model_frames(const model_choice *c, int needs_rgb);
 const char *model_frame_format(const model_choice *c); /* "rgb" */
 /* Says on stderr why --overlap was given and `s` does not overlap; nothing otherwise. */
 void session_say_overlap(const char *verb, const model_choice *c, const sam_session *s);
+/* Says on stderr, once (*said), why a device that should replay recordings of its work does without. */
+void session_say_recording(const char *verb, const sam_session *s, int *said);
 
 /* Opens what `c` says. Official files (.pt, .pth, safetensors of Hugging Face) are converted first, into the cache
  * folder, which is said on `verb`'s stderr, as are what --device auto became and the libraries that CUDA uses. max_points and max_prompted_frames: what the

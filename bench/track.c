@@ -86,6 +86,7 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .mem_limit = o->model.mem_limit,
                                .overlap = o->model.overlap,
                                .history = session_history(&o->model),
+                               .no_recording = o->model.no_recording,
                                .check_kernels = o->model.check_kernels};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     session_say_overlap("track", &o->model, r->session);
@@ -123,6 +124,8 @@ static sam_status track_frames(track_run *r, sam_error *err)
         progress_update(&bar, c->n_tracked);
     }
     progress_end(&bar);
+    int said = 0;
+    session_say_recording("track", r->session, &said);
     return status;
 }
 

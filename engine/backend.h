@@ -55,11 +55,9 @@ typedef struct backend_api {
 
     const char *(*memory)(const backend *b, device_memory *out);
 
-    /* Host memory that `read` and `write` move without a detour; zeroed. Where backend.integrated, operators and images
-     * can read it in place, at the address in_place says. */
+    /* Host memory that `read` and `write` move without a detour; zeroed. */
     void *(*host_alloc)(backend *b, size_t n_bytes);
     void (*host_release)(backend *b, void *p);
-    void *(*in_place)(backend *b, void *host);
 
     const char *(*stream_open)(backend *b, void **stream);
     void (*stream_close)(backend *b, void *stream);
@@ -68,10 +66,11 @@ typedef struct backend_api {
     const char *(*copy)(backend *b, void *stream, void *to, const void *from, size_t n_bytes);
     const char *(*wait)(backend *b, void *stream);
     /* Work that is the same each time, with the same addresses. replay: enqueues what was recorded under `key` (0..) and
-     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it. */
+     * sets *done, or sets *done = 0; then the caller enqueues it between record and play, which also runs it, or with `keep` 0
+     * forgets it. Not on the CPU, which does its work as it is enqueued. */
     const char *(*replay)(backend *b, void *stream, int key, int *done);
     const char *(*record)(backend *b, void *stream, int key);
-    const char *(*play)(backend *b, void *stream, int key);
+    const char *(*play)(backend *b, void *stream, int key, int keep);
 
     /* Points in the work of streams. mark: `m` is now where `stream` stands. follow: what is enqueued on `stream` from now
      * on happens after `m`. settle: the host waits for `m`; adds 1 to *waits if it was not reached yet. elapsed: between
@@ -114,7 +113,6 @@ typedef struct backend_api {
 
 struct backend {
     const backend_api *api;
-    int integrated;              /* 1: a device whose memory is the host's */
     device_libraries *libraries; /* NULL: none */
 };
 

@@ -65,12 +65,6 @@ static const char *cpu_memory(const backend *b, device_memory *out)
     return NULL;
 }
 
-static void *cpu_in_place(backend *b, void *host)
-{
-    (void)b;
-    return host;
-}
-
 /* A mark is the time at which it was made. */
 static const char *cpu_mark_open(backend *b, void **m)
 {
@@ -113,23 +107,6 @@ static const char *cpu_elapsed(backend *b, void *from, void *to, double *ms)
 {
     (void)b;
     *ms = *(double *)to - *(double *)from;
-    return NULL;
-}
-
-static const char *cpu_replay(backend *b, void *stream, int key, int *done)
-{
-    (void)b;
-    (void)stream;
-    (void)key;
-    *done = 0;
-    return NULL;
-}
-
-static const char *cpu_record(backend *b, void *stream, int key)
-{
-    (void)b;
-    (void)stream;
-    (void)key;
     return NULL;
 }
 
@@ -241,16 +218,12 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .memory = cpu_memory,
                                  .host_alloc = cpu_alloc,
                                  .host_release = cpu_release,
-                                 .in_place = cpu_in_place,
                                  .stream_open = cpu_stream_open,
                                  .stream_close = cpu_stream_close,
                                  .write = cpu_copy,
                                  .read = cpu_copy,
                                  .copy = cpu_copy,
                                  .wait = cpu_wait,
-                                 .replay = cpu_replay,
-                                 .record = cpu_record,
-                                 .play = cpu_record,
                                  .mark_open = cpu_mark_open,
                                  .mark_close = cpu_mark_close,
                                  .mark = cpu_mark,

@@ -19,7 +19,7 @@ struct images {
     axis input_across, input_down, frame_across, frame_down;
     char *staging[2];    /* [place_bytes] host: rows without gaps; NV12: luma, then chroma at chroma_at */
     sam_frame staged[2]; /* of what is there: format, matrix and range */
-    char *frame;         /* [place_bytes]; NULL: staging is read in place */
+    char *frame;         /* [place_bytes] the device's copy              */
     void *mid;           /* between the two passes of its resize          */
     float *clean;        /* [max_masks, low, low]                         */
     void *scratch;       /* of connected components                       */
@@ -83,16 +83,17 @@ static size_t axes_bytes(const image_sizes *z)
 }
 
 /* Of the device's memory. */
-static size_t device_bytes(const backend *b, const image_sizes *z)
+static size_t device_bytes(const image_sizes *z)
 {
-    return axes_bytes(z) + (b->integrated ? 0 : place_bytes(z)) + mid_bytes(z) +
+    return axes_bytes(z) + place_bytes(z) + mid_bytes(z) +
            (size_t)z->max_masks * (low_px(z) * sizeof(float) + packed_mask_bytes(z->width, z->height)) +
            components_cuda_bytes(z->max_masks, z->low_px, z->low_px);
 }
 
 size_t images_bytes_device(const backend *b, const image_sizes *z)
 {
-    return sizeof(images) + axes_bytes(z) + 2 * place_bytes(z) + device_bytes(b, z);
+    (void)b;
+    return sizeof(images) + axes_bytes(z) + 2 * place_bytes(z) + device_bytes(z);
 }
 
 /* a->host, whose weights exist, to the device. */
@@ -140,18 +141,16 @@ static sam_status open_all(images *im, sam_error *err)
     TRY(open_frame_axis(im, &im->frame_down, z->covered_down, z->height, err));
     im->staging[0] = api->host_alloc(im->b, place_bytes(z));
     im->staging[1] = api->host_alloc(im->b, place_bytes(z));
-    if (!im->b->integrated)
-        im->frame = api->alloc(im->b, place_bytes(z));
+    im->frame = api->alloc(im->b, place_bytes(z));
     im->mid = api->alloc(im->b, mid_bytes(z));
     im->clean = api->alloc(im->b, (size_t)z->max_masks * low_px(z) * sizeof *im->clean);
     im->scratch = api->alloc(im->b, components_cuda_bytes(z->max_masks, z->low_px, z->low_px));
     im->masks = api->alloc(im->b, (size_t)z->max_masks * packed_mask_bytes(z->width, z->height));
-    if (im->staging[0] && im->staging[1] && (im->frame || im->b->integrated) && im->mid && im->clean && im->scratch &&
-        im->masks)
+    if (im->staging[0] && im->staging[1] && im->frame && im->mid && im->clean && im->scratch && im->masks)
         return SAM_OK;
     char what[100];
     snprintf(what, sizeof what, "%d x %d frames and %d masks", z->width, z->height, z->max_masks);
-    return no_room(im->b, what, device_bytes(im->b, z), err);
+    return no_room(im->b, what, device_bytes(z), err);
 }
 
 sam_status images_open_device(backend *b, const image_launchers *launch, const image_sizes *z, images **out,
@@ -225,24 +224,17 @@ static frame_pixels pixels_at(const image_sizes *z, const sam_frame *f, const ch
     return (frame_pixels){.nv12 = nv12};
 }
 
-/* Where the device has what is in a place. */
-static char *on_device(images *im, int place)
-{
-    return im->frame ? im->frame : im->b->api->in_place(im->b, im->staging[place]);
-}
-
 const char *preprocess_device(images *im, void *stream, int place, float *input)
 {
     const backend_api *api = im->b->api;
     const image_sizes *z = &im->size;
     const sam_frame *f = &im->staged[place];
-    char *at = on_device(im, place);
-    const char *wrong = im->frame ? api->write(im->b, stream, at, im->staging[place], pixel_bytes(z, f->format)) : NULL;
+    const char *wrong = api->write(im->b, stream, im->frame, im->staging[place], pixel_bytes(z, f->format));
     if (wrong)
         return wrong;
     if (f->format == SAM_PREPARED_F16)
-        return backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, at, DT_F16, input, DT_F32);
-    const frame_pixels pixels = pixels_at(z, f, at);
+        return backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, im->frame, DT_F16, input, DT_F32);
+    const frame_pixels pixels = pixels_at(z, f, im->frame);
     return im->launch->preprocess(&im->input_across.device, &im->input_down.device, &pixels, im->mid, input, z->side_px,
                                   im->launch->raw_stream(stream));
 }
@@ -250,10 +242,10 @@ const char *preprocess_device(images *im, void *stream, int place, float *input)
 const char *round_input_device(images *im, void *stream, int place, const float *input, uint16_t *host_half)
 {
     const image_sizes *z = &im->size;
-    char *half = on_device(im, place);
     const char *wrong =
-        backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, input, DT_F32, half, DT_F16);
-    return wrong ? wrong : im->b->api->read(im->b, stream, host_half, half, pixel_bytes(z, SAM_PREPARED_F16));
+        backend_cast(im->b, stream, (size_t)z->side_px * (size_t)z->side_px, input, DT_F32, im->frame, DT_F16);
+    (void)place;
+    return wrong ? wrong : im->b->api->read(im->b, stream, host_half, im->frame, pixel_bytes(z, SAM_PREPARED_F16));
 }
 
 /* Masks that are neighbours on the host, as those of a session's objects are, come in one copy. */

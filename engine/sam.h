@@ -113,6 +113,7 @@ typedef struct sam_session_options {
                                 get what the official predictor gives, which keeps all; default 32. -1: none, for streams
                                 in which nobody goes back. Takes a frame's memory and logits for each and object, 769 KiB
                                 at 1024 px (EdgeTAM 321); sam_mask.incomplete says when it was not enough */
+    int no_recording;  /* 1: a device's work is enqueued operator by operator each frame, not replayed */
     int check_kernels; /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;  /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
 } sam_session_options;
@@ -231,7 +232,10 @@ typedef struct sam_stats {
     size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
                             with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
     int overlap;         /* 1: the session overlaps */
-    int waits;           /* for the device since the frame was pushed; 0 on the CPU */
+    const char
+        *recording_failed; /* why a device's work is not recorded and replayed; NULL: it is, or was not to be. Lives as
+                                     long as the session */
+    int waits;             /* for the device since the frame was pushed; 0 on the CPU */
     const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session       */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);

@@ -94,7 +94,9 @@ struct sam_session {
     packed_mask **image_masks; /* image mode: those returned */
     int64_t frame;             /* current frame; has_frame says whether there is one */
     int has_frame;
-    int failed; /* after SAM_E_DEVICE; `failure` says why */
+    int trying; /* work is being recorded: what goes wrong then can be done without recording */
+    unsigned char ran_once[MAX_RECORDINGS]; /* by key of enqueue_recorded */
+    int failed;                             /* after SAM_E_DEVICE; `failure` says why */
     sam_error failure;
     sam_stats stats;
     tap tap;

@@ -10,6 +10,8 @@
 /* The first fault of a session is what it goes on saying. */
 static sam_status session_fault(sam_session *s, const sam_error *why, sam_error *err)
 {
+    if (s->trying)
+        return fail(err, SAM_E_DEVICE, "%s", why->text);
     if (!s->failed)
         s->failure = *why;
     s->failed = 1;
@@ -113,27 +115,48 @@ void measure_memory(sam_session *s)
         s->stats.device_bytes = m.used_bytes;
 }
 
+/* Records the work under `key` and plays it. Nothing of it has happened when that fails, so it can be done again: a failure is
+ * not yet a fault of the session, which goes on without recordings. */
+static const char *record_work(sam_session *s, void *stream, int key, recorded_work *work, int arg)
+{
+    const backend_api *api = s->b->api;
+    const char *wrong = api->record(s->b, stream, key);
+    if (wrong)
+        return wrong;
+    sam_error err = {.status = SAM_OK};
+    s->trying = 1;
+    sam_status status = work(s, arg, &err);
+    s->trying = 0;
+    wrong = api->play(s->b, stream, key, status == SAM_OK);
+    return status == SAM_OK || wrong ? wrong : "an operator cannot be recorded";
+}
+
 sam_status enqueue_recorded(sam_session *s, void *stream, int key, recorded_work *work, int arg, sam_error *err)
 {
     const backend_api *api = s->b->api;
     const tap *t = session_listener(s);
-    int record = key < MAX_RECORDINGS && !s->opt.check_kernels && !(t && (t->see || t->timed || t->run)), done = 0;
-    if (!record)
+    int done = 0;
+    if (api->host_memory || key >= MAX_RECORDINGS || s->opt.check_kernels || s->opt.no_recording ||
+        s->stats.recording_failed || (t && (t->see || t->timed || t->run)))
         return work(s, arg, err);
     if (t)
         t->span(t->user, "replay", 1);
     const char *wrong = api->replay(s->b, stream, key, &done);
     if (t)
         t->span(t->user, "replay", 0);
-    if (!wrong && !done)
-        wrong = api->record(s->b, stream, key);
-    TRY(device_status(s, "recording", wrong, err));
+    TRY(device_status(s, "replaying", wrong, err));
     if (done)
         return SAM_OK;
-    TRY(work(s, arg, err));
-    TRY(device_status(s, "playing", api->play(s->b, stream, key), err));
+    /* The first time as it is: modules are loaded and libraries take what they need, which a recording does not allow. */
+    if (!s->ran_once[key]) {
+        s->ran_once[key] = 1;
+        TRY(work(s, arg, err));
+        measure_memory(s);
+        return SAM_OK;
+    }
+    s->stats.recording_failed = record_work(s, stream, key, work, arg);
     measure_memory(s);
-    return SAM_OK;
+    return s->stats.recording_failed ? work(s, arg, err) : SAM_OK;
 }
 
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding)

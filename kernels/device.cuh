@@ -22,6 +22,14 @@
 #ifndef DEVICE_CUH
 #define DEVICE_CUH
 
+/* What `launch` says of rows or objects beyond a grid's second and third axis, of which a device has 65535. */
+#define GRID_TOO_LARGE                                                                                                 \
+    "more rows or objects than one launch can take (4 million rows of a product); fewer objects would fit"
+static inline bool grid_fits(unsigned y, unsigned z)
+{
+    return y <= 65535 && z <= 65535;
+}
+
 #ifdef __CUDACC__
 
 #include "described_device.h"
@@ -33,16 +41,31 @@ static inline const char *cuda_text(cudaError_t e)
 {
     return e == cudaSuccess ? nullptr : cudaGetErrorString(e);
 }
+static inline int device_attribute(cudaDeviceAttr which)
+{
+    int device = 0, value = 0;
+    if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&value, which, device) != cudaSuccess)
+        return 0;
+    return value;
+}
+/* Raises the kernel's limit to all that the device has, whoever asks and for whatever launch: a limit by need could be lowered
+ * by another session's launch between this one's limit and this one. */
+static inline cudaError_t allow_all_shared(const void *kernel)
+{
+    cudaFuncAttributes a;
+    cudaError_t e = cudaFuncGetAttributes(&a, kernel);
+    int most = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) - (int)a.sharedSizeBytes;
+    return e != cudaSuccess ? e : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most);
+}
 template <class... P, class... A>
 static inline const char *launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, void *stream,
                                  A... args)
 {
-    if (shared_bytes > 48 * 1024) {
-        cudaError_t e =
-            cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
-        if (e != cudaSuccess)
-            return cuda_text(e);
-    }
+    if (!grid_fits(grid.y, grid.z))
+        return GRID_TOO_LARGE;
+    cudaError_t e = shared_bytes > 48 * 1024 ? allow_all_shared((const void *)kernel) : cudaSuccess;
+    if (e != cudaSuccess)
+        return cuda_text(e);
     kernel<<<grid, block, shared_bytes, (cudaStream_t)stream>>>(args...);
     return cuda_text(cudaGetLastError());
 }
@@ -53,13 +76,6 @@ static inline const char *copy_async(void *to, const void *from, size_t n_bytes,
 static inline const char *fill_async(void *to, int byte, size_t n_bytes, void *stream)
 {
     return cuda_text(cudaMemsetAsync(to, byte, n_bytes, (cudaStream_t)stream));
-}
-static inline int device_attribute(cudaDeviceAttr which)
-{
-    int device = 0, value = 0;
-    if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&value, which, device) != cudaSuccess)
-        return 0;
-    return value;
 }
 static inline size_t device_shared_limit(void)
 {

@@ -211,7 +211,7 @@ static void test_changes(void **state)
     tiny_push(s, W, H, t);
     prompt_all(s, 1);
     for (int change = 0; change < 5; change++) {
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 5; k++) {
             t += way == SAM_FORWARD ? 1 : -1;
             by_engine = 0;
             emu_device before = emu;
@@ -222,7 +222,8 @@ static void test_changes(void **state)
                    emu.n_replays - before.n_replays);
             assert_int_equal(stats.waits, 1);
             assert_int_equal(emu.n_taken, before.n_taken);
-            if (k == 2) { /* the encoder has a recording for each of two places */
+            if (k ==
+                4) { /* the encoder has a recording for each of two places, made when that comes for the second time */
                 assert_int_equal(by_engine, 0);
                 assert_int_equal(emu.n_replays - before.n_replays, 2);
             }
@@ -290,7 +291,7 @@ static void check_ways(sam_model *(*open)(tiny_family), tiny_family f, int n_ord
         int ahead = way & 1, overlap = way >> 1 & 1;
         if (format != SAM_RGB24 && !(ahead && overlap))
             continue;
-        emu = (emu_device){.order = (emu_order)(way >> 2), .integrated = overlap};
+        emu = (emu_device){.order = (emu_order)(way >> 2)};
         sam_model *m = open(f);
         sam_session *s = tiny_session(m, (sam_session_options){.width_px = W,
                                                                .height_px = H,
@@ -342,6 +343,34 @@ static void check_order(int format)
     assert_true(apart <= 1e-3);
 }
 
+/* A device that cannot record does the same work operator by operator, and says why; so does one that is asked to. */
+static void test_without_recordings(void **state)
+{
+    (void)state;
+    static outcome want, got;
+    for (int way = 0; way < 4; way++) { /* recorded, not to be, the first recording fails, a later one does */
+        emu = (emu_device){.order = EMU_LATE, .fail_record = way < 2 ? 0 : way == 2 ? 1 : 3};
+        sam_model *m = open_model(TINY_SAM21);
+        sam_session *s = tiny_session(
+            m,
+            (sam_session_options){.width_px = W, .height_px = H, .max_objects = MAX_OBJECTS, .no_recording = way == 1});
+        sam_stats stats;
+        take_outcome(s, SAM_RGB24, 0, way ? &got : &want);
+        assert_int_equal(sam_get_stats(s, &stats, NULL), SAM_OK);
+        printf("%s: %ld replays%s%s\n",
+               way == 0   ? "recorded"
+               : way == 1 ? "not recorded"
+                          : "a recording that fails",
+               emu.n_replays, stats.recording_failed ? ", " : "", stats.recording_failed ? stats.recording_failed : "");
+        assert_true((stats.recording_failed != NULL) == (way >= 2));
+        assert_true((emu.n_replays > 0) == (way == 0 || way == 3));
+        if (way)
+            assert_memory_equal(&got, &want, sizeof got);
+        sam_session_close(s);
+        sam_model_close(m);
+    }
+}
+
 static void test_order_of_work(void **state)
 {
     (void)state;
@@ -355,28 +384,26 @@ static void test_stored_frames(void **state)
     (void)state;
     static uint16_t got[3 * TINY_PX * TINY_PX];
     uint8_t rgb[3 * W * H];
-    for (int integrated = 0; integrated <= 1; integrated++) {
-        emu = (emu_device){.order = EMU_LATE, .integrated = integrated};
-        sam_model *m = open_model(TINY_SAM21);
-        sam_session *s =
-            tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .overlap = 1, .prepared_frames = 1});
-        hand_over(s, SAM_NV12, 0, sam_push_frame);
-        hand_over(s, SAM_RGB24, 1, sam_push_next);
-        for (int t = 0; t < 3; t++) {
-            tiny_frame(W, H, t, rgb);
-            const sam_frame f = {.rgb = rgb, .row_bytes = 3 * W, .index = t};
-            sam_error err;
-            long before = emu.n_waits;
-            if (sam_prepare_frame(s, &f, got, &err) != SAM_OK)
-                fail_msg("%s", err.text);
-            assert_memory_equal(got, stored[t], sizeof got);
-            assert_int_equal(emu.n_waits - before, t ? 1 : 2); /* at first its place is still to be read */
-            assert_int_equal(sam_track(s, SAM_FORWARD, NULL), SAM_E_STATE);
-        }
-        sam_session_close(s);
-        sam_model_close(m);
+    emu = (emu_device){.order = EMU_LATE};
+    sam_model *m = open_model(TINY_SAM21);
+    sam_session *s =
+        tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .overlap = 1, .prepared_frames = 1});
+    hand_over(s, SAM_NV12, 0, sam_push_frame);
+    hand_over(s, SAM_RGB24, 1, sam_push_next);
+    for (int t = 0; t < 3; t++) {
+        tiny_frame(W, H, t, rgb);
+        const sam_frame f = {.rgb = rgb, .row_bytes = 3 * W, .index = t};
+        sam_error err;
+        long before = emu.n_waits;
+        if (sam_prepare_frame(s, &f, got, &err) != SAM_OK)
+            fail_msg("%s", err.text);
+        assert_memory_equal(got, stored[t], sizeof got);
+        assert_int_equal(emu.n_waits - before, t ? 1 : 2); /* at first its place is still to be read */
+        assert_int_equal(sam_track(s, SAM_FORWARD, NULL), SAM_E_STATE);
     }
-    printf("3 frames prepared by the device, by one that shares the host's memory, and by the CPU: identical\n");
+    sam_session_close(s);
+    sam_model_close(m);
+    printf("3 frames prepared by the device and by the CPU: identical\n");
 }
 
 /* Nothing waits for an encoder that runs ahead; it takes what the plan says, and does without where that is too much. */
@@ -674,9 +701,11 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),    cmocka_unit_test(test_order_of_work),
-        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks), cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_memory_ends),   cmocka_unit_test(test_faults),     cmocka_unit_test(test_stored_frames),
+        cmocka_unit_test(test_steady_frames), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_order_of_work), cmocka_unit_test(test_without_recordings),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_many_masks),
+        cmocka_unit_test(test_taps),          cmocka_unit_test(test_memory_ends),
+        cmocka_unit_test(test_faults),        cmocka_unit_test(test_stored_frames),
     };
     alloc_count_watch(1);
     tiny_models_make(&models);

@@ -41,6 +41,8 @@ sam_status warm_reopen(warm_model *w, sam_error *err)
 
 void warm_drop_session(warm_model *w)
 {
+    if (w->session)
+        session_say_recording(w->verb, w->session, &w->said_recording);
     sam_session_close(w->session);
     w->session = NULL;
 }
@@ -59,6 +61,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, int 
                                    .overlap = w->choice.overlap,
                                    .prepared_frames = prepared_frames,
                                    .history = session_history(&w->choice),
+                                   .no_recording = w->choice.no_recording,
                                    .check_kernels = w->choice.check_kernels};
     double start = clock_ms();
     TRY(sam_session_open(w->model, &o, &w->session, err));

@@ -15,7 +15,7 @@ typedef struct warm_model {
     char path[4096];             /* of the converted weights */
     int width, height, n_frames; /* of the session; n_frames 0: the clip is long */
     int prepared_frames;         /* it takes them */
-    int said_overlap;
+    int said_overlap, said_recording;
     nvtx ranges;
     double model_ms, session_ms; /* what opening them took */
 } warm_model;

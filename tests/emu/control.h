@@ -12,7 +12,10 @@ extern "C" {
 void emu_seed(unsigned seed);
 /* Starts of threads and switches between them since the program began. */
 unsigned long long emu_steps(void);
-/* What device_shared_limit() says; at first 99 KiB, the least of the targets. */
+/* How often launchers have asked what the device has: those that never do choose no tiles by it. */
+unsigned long long emu_questions(void);
+/* What device_shared_limit() says where no device is described (described_device.h); at first 99 KiB, the least of the
+ * targets. */
 void emu_shared_limit(size_t n_bytes);
 
 #ifdef __cplusplus

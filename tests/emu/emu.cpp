@@ -1,5 +1,6 @@
 /* emu.cpp - runs blocks: which thread runs next, what each waits for, and what is wrong when none can run. */
 #include "emu.h"
+#include "described_device.h"
 #include "fibre.h"
 
 #include <cstdarg>
@@ -78,7 +79,7 @@ emu_launch emu_grid;
 uint3 emu_thread_index;
 static unsigned seed_now;
 static uint64_t random_state;
-static unsigned long long n_steps;
+static unsigned long long n_steps, n_questions;
 static size_t shared_limit = 99 * 1024;
 
 void emu_seed(unsigned seed)
@@ -95,7 +96,19 @@ void emu_shared_limit(size_t n_bytes)
 }
 size_t device_shared_limit(void)
 {
-    return shared_limit;
+    const described_device *d = device_described();
+    n_questions++;
+    return d ? d->shared_limit : shared_limit;
+}
+int device_multiprocessors(void)
+{
+    const described_device *d = device_described();
+    n_questions++;
+    return d ? d->multiprocessors : 4;
+}
+unsigned long long emu_questions(void)
+{
+    return n_questions;
 }
 
 static unsigned random_below(unsigned n)
@@ -491,7 +504,8 @@ static const char *check_launch(dim3 grid, dim3 block, size_t shared_bytes)
         return "emulator: a block has 1 to 1024 threads";
     if (!grid.x || !grid.y || !grid.z || grid.x > 0x7FFFFFFFu || grid.y > 65535 || grid.z > 65535)
         return "emulator: the grid is empty or too large (y and z at most 65535)";
-    if (shared_bytes > shared_limit)
+    const described_device *d = device_described();
+    if (shared_bytes > (d ? d->shared_limit : shared_limit))
         return "emulator: more shared memory than device_shared_limit()";
     return nullptr;
 }

@@ -100,10 +100,7 @@ static inline const char *fill_async(void *to, int byte, size_t n_bytes, void *s
     return nullptr;
 }
 size_t device_shared_limit(void);
-static inline int device_multiprocessors(void)
-{
-    return 4;
-}
+int device_multiprocessors(void);
 
 /* Memory --------------------------------------------------------------------------------------------------------- */
 

@@ -12,6 +12,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPERATORS = [f[:-2] for f in os.listdir(os.path.join(HERE, "..", "ops")) if f.startswith("test_")]
 DOCTOR = 'echo "CUDA           NVIDIA Test, sm_90: --device auto takes it"'
+DEVICE_TESTS = ["test_emulated_model", "test_tracking", "test_session", "test_fuse", "test_parity", "test_reference_1024",
+                "test_production_size"]
+TRACKED = json.dumps({"steady": {"ms_per_frame": 2.5, "stages_ms": {}}, "end_to_end_fps": 300, "peak_bytes": {}, "device": "x"})
 SANITIZER = """tool=$2; shift 4; "$@"; code=$?
 if [ "$tool" = racecheck ]; then echo "========= RACECHECK SUMMARY: ${HAZARDS:-0} hazards displayed (0 errors, 0 warnings)"
 else echo "========= ERROR SUMMARY: 0 errors"; fi
@@ -97,7 +100,7 @@ class CheckTest(unittest.TestCase):
         """`all` begins with what was not tried, and does not repeat what passed."""
         self.fake.check("kernels", "models")
         self.fake.script("tests/test_add", "exit 1")  # would fail now
-        passed = dict.fromkeys(["build", "parity", "parity_full", "reference", "ctest", "microbenchmarks"], {"status": "passed"})
+        passed = dict.fromkeys(["build", "first_frame", "fps", "production_size", "parity", "parity_full", "reference", "ctest", "microbenchmarks"], {"status": "passed"})
         state = self.fake.state()
         state["pieces"].update(passed)
         state["pieces"]["memcheck"] = {"status": "failed"}
@@ -110,6 +113,56 @@ class CheckTest(unittest.TestCase):
         left = text.splitlines()[-1].split(": ")[1].split()
         self.assertNotIn("kernels", left)
         self.assertEqual(left[-1], "memcheck")
+
+    def test_a_lease_is_spent_in_order_on_a_build_that_was_brought(self):
+        """Order, budgets, what travels and what comes back; nothing is built, and a step that hangs costs its own time only."""
+        fake, away = self.fake, tempfile.TemporaryDirectory()
+        self.addCleanup(away.cleanup)
+        fake.script("bin/nvidia-smi", """case "$*" in
+*compute_cap*) echo 9.0;;
+*) echo "NVIDIA Test, 1980 MHz, 3201 MHz, 40, 300 W, 0x0";;
+esac""")
+        fake.script("packed/sambench", f"""case "$1" in
+doctor) {DOCTOR};;
+synth) mkdir -p "$3/JPEGImages_24fps/easy_0";;
+track) for x; do [ "$last" = --json ] && echo '{TRACKED}' > "$x"; last=$x; done;;
+kernels) for x; do [ "$last" = --json ] && echo '[{{"model": "a/b"}}]' > "$x"; last=$x; done;;
+esac""")
+        fake.script("packed/samconvert", 'for x; do out=$x; done; echo weights > "$out"')
+        for name in OPERATORS + DEVICE_TESTS:
+            fake.script("packed/tests/" + name, 'echo "  x: not on the CPU, device 1.0e-8, plain 2e-8"')
+        fake.script("packed/tests/test_parity", "sleep 1000")
+        fake.script("bin/torch_python", f"""for x; do
+[ "$last" = --json ] && out=$x; [ "$last" = --models ] && model=$x; last=$x; done
+[ -n "$out" ] && echo "{{\\"models\\": {{\\"$model\\": {{\\"failed\\": {{}}}}}}}}" > "$out"
+exit 0""")
+        folder = os.path.join(away.name, "gpu")
+        os.makedirs(folder)
+        subprocess.run(["tar", "-C", os.path.join(fake.root, "packed"), "-cJf", os.path.join(folder, "build.tar.xz"), "."], check=True)
+        with open(os.path.join(folder, "build.json"), "w") as f:
+            json.dump({"arch": "90", **{k: os.path.join(away.name, "links", k) for k in ("source", "build", "shared")}}, f)
+        os.remove(os.path.join(fake.root, "sambench"))
+        begin = time.monotonic()
+        code, text = fake.check("lease", "--folder", folder, "--python", os.path.join(fake.root, "bin/torch_python"),
+                                "--pace", "20")
+        took = time.monotonic() - begin
+        pieces = fake.state()["pieces"]
+        self.assertEqual([p for p in pieces], [line.split()[0] for line in text.splitlines() if " s  " in line])
+        self.assertEqual(list(pieces)[:4], ["build", "first_frame", "fps", "kernels"])
+        self.assertEqual(pieces["parity"]["status"], "failed")
+        self.assertIn("time limit", [x["exit"] for x in pieces["parity"]["commands"]])
+        wanted = {"build", "first_frame", "fps", "kernels", "production_size", "microbenchmarks", "eager_sam2.1_tiny", "memcheck",
+                  "racecheck"}
+        self.assertEqual({p for p in wanted if pieces[p]["status"] != "passed"}, set())
+        self.assertEqual(len(pieces["fps"]["results"]), 10)
+        self.assertEqual(pieces["memcheck"]["clocks"][0]["clocks.sm"], "1980 MHz")
+        self.assertNotIn("cmake", json.dumps(pieces))
+        self.assertEqual(code, 1)
+        self.assertLess(took, 540 / 20 + 20)
+        self.assertEqual(os.path.realpath(os.path.join(away.name, "links", "build")), os.path.realpath(fake.root))
+        back = os.listdir(os.path.join(fake.root, "out"))
+        self.assertEqual(sorted(back), ["check.json", "logs.tar.gz"])
+        self.assertLess(max(os.path.getsize(os.path.join(fake.root, "out", name)) for name in back), 16 << 20)
 
     def test_wrong_use(self):
         self.assertEqual(self.fake.check("kernel")[0], 2)

@@ -54,6 +54,13 @@ static void shapes(void **state)
         op_check(&t);
         t = layernorm_case("threaded", types[k], 3, 99, 256, ACT_NONE);
         op_check(&t);
+        for (int cols = 257; cols <= 1280;
+             cols += cols == 257 ? 127 : 448) { /* rows that a warp holds in 2 to 5 pieces */
+            t = layernorm_case("wide", types[k], 2, 9, cols, ACT_NONE);
+            op_check(&t);
+            t = layernorm_case("wide, whole chunks", types[k], 2, 9, cols / 8 * 8, ACT_GELU);
+            op_check(&t);
+        }
         t = layernorm_case("longest", types[k], 1, 9, 5120, ACT_RELU);
         op_check(&t);
     }

@@ -216,12 +216,6 @@ static const char *emu_memory(const backend *b, device_memory *out)
     return fault;
 }
 
-static void *emu_in_place(backend *b, void *host)
-{
-    (void)b;
-    return host;
-}
-
 /* ---- what the queue does ------------------------------------------------------------------------------------------ */
 
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
@@ -407,12 +401,17 @@ static const char *emu_record(backend *b, void *stream_, int key)
     return fault;
 }
 
-static const char *emu_play(backend *b, void *stream_, int key)
+static const char *emu_play(backend *b, void *stream_, int key, int keep)
 {
     stream *s = stream_;
     (void)b;
     assert(s->recording == key + 1);
     s->recording = 0;
+    int refused = countdown(&emu.fail_record);
+    if (!keep || refused) {
+        s->recorded[key].n = 0;
+        return refused ? "the recording is invalid" : NULL;
+    }
     s->has[key] = 1;
     add(s, REPLAY)->key = key;
     return added(s);
@@ -638,7 +637,6 @@ static sam_status emu_open(const sam_model_options *o, backend **out, sam_error 
     if (!b)
         return fail(err, SAM_E_MEMORY, "no memory");
     b->api = &backend_emu;
-    b->integrated = emu.integrated;
     fault = NULL;
     if (emu.cublaslt)
         b->libraries = device_libraries_open(
@@ -669,7 +667,6 @@ const backend_api backend_emu = {.name = "emu",
                                  .memory = emu_memory,
                                  .host_alloc = emu_host_alloc,
                                  .host_release = emu_host_release,
-                                 .in_place = emu_in_place,
                                  .stream_open = emu_stream_open,
                                  .stream_close = emu_stream_close,
                                  .write = emu_copy,

@@ -20,9 +20,8 @@ typedef enum emu_order {
 /* What tests set and read; one device at a time, so it is global. */
 typedef struct emu_device {
     emu_order order;
-    int integrated; /* read when a model is opened */
     /* The n-th call from now on fails; 0: none does. `fault`: the n-th operator that happens, and everything after it. */
-    long fail_alloc, fail_host_alloc, fail_mark, fail_run, fault;
+    long fail_alloc, fail_host_alloc, fail_mark, fail_record, fail_run, fault;
     long n_allocs, n_host_allocs, n_marks; /* taken and not given back */
     size_t bytes;                          /* of device memory, now      */
     long n_taken;                          /* calls of alloc, host_alloc */

@@ -91,14 +91,14 @@ static void pack(device_case *d, tensor *in, op_call *call)
     }
 }
 
-void op_device_run(backend *b, op_case *t)
+void op_device_run(backend *b, op_case *t, const struct op_libraries *libraries)
 {
     const backend_api *api = b->api;
     const op_def *def = op_table[t->op];
     device_case d = {.b = b, .t = t};
     tensor in[OP_MAX_IN], out[OP_MAX_OUT];
     must(&d, "stream", api->stream_open(b, &d.stream));
-    op_call call = {.in = in, .out = out, .attr = &t->attr};
+    op_call call = {.in = in, .out = out, .attr = &t->attr, .libraries = libraries};
     memcpy(in, t->in, sizeof in);
     memcpy(out, t->out, sizeof out);
     for (int i = 0; i < def->n_in; i++)

@@ -7,7 +7,7 @@
 #include "op_test.h"
 
 /* Computes t->out from t->in, whose data are the host's; outputs hold what the device wrote, bytes it did not write are
- * those that were there. Fails the test if an input was written, or anything beside outputs, scratch and packed weights. */
-void op_device_run(backend *b, op_case *t);
+ * those that were there. `libraries`: what the operator may use beside our kernels, or NULL. Fails the test if an input was written, or anything beside outputs, scratch and packed weights. */
+void op_device_run(backend *b, op_case *t, const struct op_libraries *libraries);
 
 #endif

@@ -4,6 +4,8 @@
 #include "amx_instructions.h"
 #include "control.h"
 #include "cpu_select.h"
+#include "described_device.h"
+#include "device_libraries.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -402,7 +404,7 @@ static void run_emulated(op_case *t, const op_cuda *cuda)
 
 typedef struct summary {
     double worst;
-    char who[64];
+    char who[96];
     int n_runs;
 } summary;
 
@@ -428,18 +430,49 @@ static void outputs_end(op_case *t, guarded *memory, const expectation *expected
     s->n_runs++;
 }
 
-/* Returns the worst error of the kernels, -1 if there are none. */
-static double check_emulated(op_case *t, const expectation *expected, uint64_t before)
+/* The bits of a case's outputs, by number of the case in this program: SAM_TEST_BITS=+FILE appends "operator case digest" of what
+ * was emulated, SAM_TEST_BITS=FILE says of a device's whether they are those of the file. Both with the tiles of the smallest
+ * device, so that the same kernels ran. tests/ptx adds as tensor cores do, so where no approximation is in the way a device that
+ * has other bits has another operand, barrier or compiler. */
+static void say_bits(const op_case *t, bool on_device)
+{
+    static int number;
+    const char *path = getenv("SAM_TEST_BITS"), *name = op_table[t->op]->name;
+    uint64_t hash = 0xCBF29CE484222325u;
+    if (!path || (path[0] == '+') == on_device)
+        return;
+    for (int o = 0; o < n_outputs(t); o++)
+        for (size_t i = 0; i < tensor_bytes(&t->out[o]); i++)
+            hash = (hash ^ ((const unsigned char *)t->out[o].data)[i]) * 0x100000001B3u;
+    FILE *f = fopen(path + !on_device, on_device ? "r" : "a");
+    assert_non_null(f);
+    char op[64] = "";
+    int n = -1;
+    unsigned long long want = 0;
+    number++;
+    if (!on_device)
+        fprintf(f, "%s %d %016llx\n", name, number, (unsigned long long)hash);
+    while (on_device && (strcmp(op, name) || n != number) && fscanf(f, "%63s %d %llx", op, &n, &want) == 3)
+        ;
+    if (on_device)
+        printf("  bits: %s, case %d (%s): %s\n", name, number, t->label,
+               strcmp(op, name) || n != number ? "unknown"
+               : want == hash                  ? "equal"
+                                               : "differ");
+    fclose(f);
+}
+
+/* Under n_seeds orders of threads and blocks, which must give the same bits. */
+static void check_orders(op_case *t, const op_cuda *cuda, const char *where, unsigned n_seeds,
+                         const expectation *expected, uint64_t before, summary *s)
 {
     const op_def *def = op_table[t->op];
-    const op_cuda *cuda = op_cuda_select_emu()[t->op];
-    summary s = {.worst = -1};
     guarded first[OP_MAX_OUT] = {{0}};
-    for (unsigned seed = 0; cuda && seed < N_SEEDS; seed++) {
-        char who[64];
+    for (unsigned seed = 0; seed < n_seeds; seed++) {
+        char who[96];
         guarded memory[OP_MAX_OUT];
         unsigned long long steps = emu_steps();
-        snprintf(who, sizeof who, "emulated, seed %u", seed);
+        snprintf(who, sizeof who, "emulated%s, seed %u", where, seed);
         outputs_begin(t, memory);
         emu_seed(seed);
         run_emulated(t, cuda);
@@ -448,44 +481,89 @@ static double check_emulated(op_case *t, const expectation *expected, uint64_t b
                 first[o] = guarded_new(memory[o].n_bytes);
                 memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
             } else if (memcmp(first[o].data, memory[o].data, memory[o].n_bytes)) {
-                fail_msg("%s, %s: output %d changes with the order of threads (seed %u): a race", def->name, t->label,
-                         o, seed);
+                fail_msg("%s, %s: %s: output %d changes with the order of threads: a race", def->name, t->label, who,
+                         o);
             }
         }
-        s.worst = s.worst < 0 ? 0 : s.worst;
-        outputs_end(t, memory, expected, who, &s);
+        if (seed == 0 && device_described() && device_described()->multiprocessors == 1)
+            say_bits(t, false);
+        outputs_end(t, memory, expected, who, s);
         if (inputs_hash(t) != before)
             fail_msg("%s, %s: %s: an input was written", def->name, t->label, who);
         if (emu_steps() - steps > MANY_STEPS)
             seed++;
     }
-    for (int o = 0; cuda && o < n_outputs(t); o++)
+    for (int o = 0; o < n_outputs(t); o++)
         guarded_end(&first[o], "copy");
+}
+
+/* Returns the worst error of the kernels, -1 if there are none. Launchers choose tiles by what the device has, so those that
+ * ask are run for other devices too: what a case would launch on the smallest and on the largest. */
+static double check_emulated(op_case *t, const expectation *expected, uint64_t before)
+{
+    static const described_device others[] = {{99 * 1024, 1}, {163 * 1024, 16}, {227 * 1024, 132}};
+    const op_cuda *cuda = op_cuda_select_emu()[t->op];
+    summary s = {.worst = -1};
+    if (!cuda)
+        return -1;
+    s.worst = 0;
+    device_describe(NULL); /* a case that failed has left its own */
+    unsigned long long questions = emu_questions();
+    check_orders(t, cuda, "", N_SEEDS, expected, before, &s);
+    int n_others =
+        emu_questions() != questions ? (int)(sizeof others / sizeof *others) : getenv("SAM_TEST_BITS") != NULL;
+    for (int d = 0; d < n_others; d++) {
+        char where[64];
+        snprintf(where, sizeof where, " for %d multiprocessors of %zu KiB", others[d].multiprocessors,
+                 others[d].shared_limit / 1024);
+        device_describe(&others[d]);
+        check_orders(t, cuda, where, 1, expected, before, &s);
+        device_describe(NULL);
+    }
     return s.worst;
 }
 
-/* The same on a real device, twice: results that differ between two runs are a race. Returns -1 if there is none. */
-static double check_device(op_case *t, const expectation *expected)
+/* On a real device, twice: results that differ between two runs are a race. */
+static void check_twice(op_case *t, backend *device, const char *who, const expectation *expected, summary *s)
 {
     const op_def *def = op_table[t->op];
-    backend *device = test_cuda();
-    summary s = {.worst = device ? 0 : -1};
     guarded first[OP_MAX_OUT] = {{0}}, memory[OP_MAX_OUT];
-    for (int run = 0; device && run < 2; run++) {
+    for (int run = 0; run < 2; run++) {
         outputs_begin(t, memory);
-        op_device_run(device, t);
+        op_device_run(device, t, NULL);
         for (int o = 0; o < def->n_out; o++) {
             if (run == 0) {
                 first[o] = guarded_new(memory[o].n_bytes);
                 memcpy(first[o].data, memory[o].data, memory[o].n_bytes);
             } else if (memcmp(first[o].data, memory[o].data, memory[o].n_bytes)) {
-                fail_msg("%s, %s: output %d differs between two runs on the device: a race", def->name, t->label, o);
+                fail_msg("%s, %s: output %d differs between two runs on the %s: a race", def->name, t->label, o, who);
             }
         }
-        outputs_end(t, memory, expected, "device", &s);
+        if (run == 0 && device_described() && device_described()->multiprocessors == 1)
+            say_bits(t, true);
+        outputs_end(t, memory, expected, who, s);
     }
-    for (int o = 0; device && o < def->n_out; o++)
+    for (int o = 0; o < def->n_out; o++)
         guarded_end(&first[o], "copy");
+}
+
+/* As launchers choose for the device that is there, then with the tiles of a small and of a large one; every target has the
+ * 99 KiB of those. Returns -1 if there is no device. */
+static double check_device(op_case *t, const expectation *expected)
+{
+    static const described_device others[] = {{99 * 1024, 1}, {99 * 1024, 132}};
+    backend *device = test_cuda();
+    summary s = {.worst = device ? 0 : -1};
+    device_describe(NULL);
+    if (device)
+        check_twice(t, device, "device", expected, &s);
+    for (size_t d = 0; device && d < sizeof others / sizeof *others; d++) {
+        char who[64];
+        snprintf(who, sizeof who, "device, tiles for %d multiprocessors", others[d].multiprocessors);
+        device_describe(&others[d]);
+        check_twice(t, device, who, expected, &s);
+        device_describe(NULL);
+    }
     return s.worst;
 }
 
@@ -528,13 +606,15 @@ void op_check(op_case *t)
     expect(t, expected);
     uint64_t before = inputs_hash(t);
     int on_host = test_backend() == SAM_CPU;
-    for (int v = 0; on_host && !t->kernels_only && cpu_variant_name(v); v++) {
+    /* tests/ptx runs what differs there, the kernels. */
+    int on_cpu = on_host && !t->kernels_only && !getenv("SAM_TEST_KERNELS_ONLY");
+    for (int v = 0; on_cpu && cpu_variant_name(v); v++) {
         const op_cpu *const *table = op_cpu_select(cpu_variant_name(v), NULL);
         for (int n_threads = 1; table && n_threads <= 2; n_threads++)
             check_cpu(t, table[t->op], cpu_variant_name(v), n_threads, expected, before, &s);
     }
     const op_cpu *instructions = with_instructions(t->op);
-    if (on_host && !t->kernels_only && instructions) {
+    if (on_cpu && instructions) {
         assert_int_equal(amx_instructions_begin(), 0);
         check_cpu(t, instructions, "avx2amx", 2, expected, before, &s);
         amx_instructions_end();
@@ -559,6 +639,61 @@ void op_check(op_case *t)
         free(expected[o].exact);
         free(expected[o].plain);
     }
+    inputs_free(t);
+}
+
+/* Rows first, first + step, ... of `from`, all batches. */
+static tensor sampled_rows(const tensor *from, int first, int step, int n)
+{
+    tensor to = *from;
+    size_t row_bytes = (size_t)from->cols * dtype_bytes(from->type);
+    to.rows = n;
+    to.data = malloc((size_t)to.n * (size_t)n * row_bytes);
+    assert_non_null(to.data);
+    for (int b = 0; b < to.n; b++)
+        for (int r = 0; r < n; r++)
+            memcpy((char *)to.data + ((size_t)b * (size_t)n + (size_t)r) * row_bytes,
+                   (const char *)from->data + ((size_t)b * (size_t)from->rows + (size_t)(first + r * step)) * row_bytes,
+                   row_bytes);
+    return to;
+}
+
+void op_check_rows(op_case *t, unsigned by_row, int n_sampled)
+{
+    char text[640];
+    const char *variant;
+    op_case part = *t;
+    expectation expected[OP_MAX_OUT];
+    infer_shapes(t);
+    int step = t->out[0].rows / n_sampled, first = step / 2;
+    for (int i = 0; i < OP_MAX_IN; i++)
+        if (is_input(by_row, i) && t->in[i].type != DT_NONE)
+            part.in[i] = sampled_rows(&t->in[i], first, step, n_sampled);
+    infer_shapes(&part);
+    expect(&part, expected);
+    backend *device = test_cuda();
+    const struct op_libraries *libraries = device ? device_libraries_use(device->libraries) : NULL;
+    for (int with = 0; with <= (libraries != NULL); with++) {
+        guarded memory[OP_MAX_OUT];
+        outputs_begin(t, memory);
+        if (device)
+            op_device_run(device, t, with ? libraries : NULL);
+        else
+            run_once(t, op_cpu_select(NULL, &variant)[t->op], 2);
+        part.out[0] = sampled_rows(&t->out[0], first, step, n_sampled);
+        double error = compare(&part, &part.out[0], &expected[0], device ? "device" : "CPU");
+        describe(t, text, sizeof text);
+        printf("  %s, %d rows of %d on the %s%s: worst error %.2e, plain %.2e\n", text, n_sampled, t->out[0].rows,
+               device ? "device" : "CPU", with ? " with its libraries" : "", error, expected[0].plain_error);
+        free(part.out[0].data);
+        guarded_end(&memory[0], "output");
+        t->out[0].data = NULL;
+    }
+    for (int i = 0; i < OP_MAX_IN; i++)
+        if (is_input(by_row, i) && t->in[i].type != DT_NONE)
+            free(part.in[i].data);
+    free(expected[0].exact);
+    free(expected[0].plain);
     inputs_free(t);
 }
 

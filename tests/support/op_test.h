@@ -59,6 +59,10 @@ double random_uniform(op_case *t);                                             /
 
 /* Runs and compares; prints one line with the worst error. Frees the inputs. */
 void op_check(op_case *t);
+/* For sizes whose reference would take too long: runs all of it once, on the device (with its libraries, too) or, where there is
+ * none, on the CPU, and compares n_sampled rows of the one output. by_row: bits of the inputs that have a row for each of the
+ * output's. Frees the inputs. */
+void op_check_rows(op_case *t, unsigned by_row, int n_sampled);
 /* Asserts that the shape rule refuses, prints its reason. Frees the inputs. */
 void op_check_refused(op_case *t);
 
