@@ -1,5 +1,7 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
+# make test-clang   the same with clang
+# make fuzz MINUTES=n   the parsers of torch files under libFuzzer for n minutes (10); docs/security.md
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
 # make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
@@ -17,8 +19,11 @@ DEMO       := $(BUILD)/demo
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
             libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
 
-.PHONY: all setup configure test test-plain test-sanitize test-ptx test-aarch64 demo demo-record fatbin predicted format \
-        format-check clean
+# What only some targets need: see setup-clang.
+CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
+
+.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-ptx test-aarch64 fuzz fuzz-build demo \
+        demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -47,6 +52,23 @@ test-sanitize: setup
 	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=ON -DSAM_CUDA=OFF > /dev/null
 	cmake --build $(BUILD)-sanitize -j$(JOBS)
 	cd $(BUILD)-sanitize && OMP_NUM_THREADS=1 ctest --output-on-failure -j$(JOBS)
+
+setup-clang:
+	@$(MAKE) --no-print-directory setup PACKAGES="$(PACKAGES) $(CLANG_PACKAGES)"
+
+test-clang: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-clang -DCMAKE_BUILD_TYPE=Release -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-clang -j$(JOBS)
+	cd $(BUILD)-clang && ctest --output-on-failure -j$(JOBS)
+
+MINUTES ?= 10
+fuzz-build: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO="-O1 -g" \
+	  -DSAM_SANITIZE=ON -DSAM_FUZZ=ON -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-fuzz -j$(JOBS) --target fuzzers
+
+fuzz: fuzz-build
+	tests/fuzz/run $(BUILD)-fuzz $$(($(MINUTES) * 60))
 
 # The libraries are unpacked below the build folder, not installed. Label `device`: operators and engine.
 test-aarch64: export AARCH64_ROOT := $(abspath $(BUILD)-aarch64/root)
@@ -104,4 +126,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*

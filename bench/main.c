@@ -1,4 +1,5 @@
 /* main.c - sambench: finds the verb and calls it. */
+#include "lost_file.h"
 #include "stream_end.h"
 #include "verbs.h"
 
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 {
     sam_error err;
     limit_spinning(argv);
+    lost_file_watch();
     int code = run(argc, argv);
     if (stream_end(stdout, "standard output", &err) == SAM_OK)
         return code;

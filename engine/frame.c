@@ -4,6 +4,8 @@
 
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err)
 {
+    if (!s)
+        return fail(err, SAM_E_ARG, "%s: no session", call);
     if (s->opt.mode != mode)
         return fail(err, SAM_E_STATE,
                     mode == SAM_VIDEO ? "%s: this session is for images, use sam_image_predict"
@@ -60,7 +62,7 @@ static sam_status check_pixels(const sam_session *s, const sam_frame *f, sam_err
 
 static sam_status check_frame(const sam_session *s, const sam_frame *f, const char *call, sam_error *err)
 {
-    TRY(check_session(s, s->opt.mode, call, err));
+    TRY(check_session(s, s ? s->opt.mode : SAM_VIDEO, call, err));
     if (!f)
         return fail(err, SAM_E_ARG, "%s: no frame; expected %d x %d pixels", call, s->opt.width_px, s->opt.height_px);
     TRY(check_pixels(s, f, err));
@@ -148,9 +150,9 @@ static sam_status take(sam_session *s, int place, sam_error *err)
 
 sam_status sam_prepare_frame(sam_session *s, const sam_frame *f, uint16_t *prepared, sam_error *err)
 {
-    const backend_api *api = s->b->api;
     int place;
     TRY(check_frame(s, f, "sam_prepare_frame", err));
+    const backend_api *api = s->b->api;
     if (!s->opt.prepared_frames)
         return fail(err, SAM_E_ARG, "sam_prepare_frame: the session was opened without prepared_frames");
     if (!prepared || f->format == SAM_PREPARED_F16)

@@ -107,8 +107,11 @@ static sam_status read_sets(sam_session *s, const sam_prompt_set *p, int n, floa
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam_mask *masks, int *n_masks,
                              sam_error *err)
 {
-    float *ious = s->host_scores + 2 * s->opt.max_objects;
     TRY(check_session(s, SAM_IMAGE, "sam_image_predict", err));
+    if (!p || !masks || !n_masks)
+        return fail(err, SAM_E_ARG,
+                    p ? "sam_image_predict: nowhere to put the masks" : "a prompt needs points or a box");
+    float *ious = s->host_scores + 2 * s->opt.max_objects;
     TRY(check_sets(s, p, n, err));
     s->stats.mask_decoder_ms = s->stats.post_ms = 0;
     TRY(decode_sets(s, p, n, err));

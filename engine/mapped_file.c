@@ -15,7 +15,7 @@ static sam_status map_open(const char *path, int fd, void **bytes, size_t *n_byt
     if (S_ISDIR(st.st_mode))
         return fail(err, SAM_E_IO, "%s: is a folder; name the file in it (model.safetensors)", path);
     if (!S_ISREG(st.st_mode))
-        return fail(err, SAM_E_IO, "%s: not a file", path);
+        return fail(err, SAM_E_IO, "%s: is a pipe or a device; weights must be in a file", path);
     if (st.st_size == 0)
         return fail(err, SAM_E_FORMAT, "%s: the file is empty", path);
     void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -28,7 +28,7 @@ static sam_status map_open(const char *path, int fd, void **bytes, size_t *n_byt
 
 sam_status file_map(const char *path, void **bytes, size_t *n_bytes, sam_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make it wait */
     if (fd < 0)
         return fail(err, SAM_E_IO, "%s: %s", path, strerror(errno));
     sam_status status = map_open(path, fd, bytes, n_bytes, err);

@@ -129,7 +129,11 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
 sam_status model_open_of(const model_family *rows, const backend_api *api, const char *path,
                          const sam_model_options *opt, sam_model **out, sam_error *err)
 {
+    if (!out)
+        return fail(err, SAM_E_ARG, "sam_model_open: nowhere to put the model");
     *out = NULL;
+    if (!path)
+        return fail(err, SAM_E_ARG, "sam_model_open: no path");
     sam_model *m = calloc(1, sizeof *m);
     if (!m || !(m->path = malloc(strlen(path) + 1))) {
         free(m);
@@ -174,20 +178,20 @@ void sam_model_close(sam_model *m)
 
 const char *sam_model_name(const sam_model *m)
 {
-    return m->name;
+    return m ? m->name : "";
 }
 
 const char *sam_model_libraries(sam_model *m)
 {
-    return device_libraries_text(m->b->libraries);
+    return m ? device_libraries_text(m->b->libraries) : "";
 }
 
 int sam_model_takes(const sam_model *m, sam_mode mode)
 {
-    return m->p->modes >> mode & 1;
+    return m && (mode == SAM_VIDEO || mode == SAM_IMAGE) && (m->p->modes >> mode & 1);
 }
 
 int sam_model_image_px(const sam_model *m)
 {
-    return m->options.image_px;
+    return m ? m->options.image_px : 0;
 }

@@ -20,7 +20,8 @@
  *
  * Every function that can fail returns sam_status and takes a last `sam_error *err`, which may be NULL. On failure
  * outputs are untouched (handles are set to NULL) and err->text says what, where and what was expected. After
- * SAM_E_DEVICE a session only accepts sam_get_stats and sam_session_close.
+ * SAM_E_DEVICE a session only accepts sam_get_stats and sam_session_close. A missing (NULL) model, session, frame or place for a
+ * result is SAM_E_ARG; functions that return no status do nothing then.
  *
  * Pixels: (0,0) is the top left corner of the frame; x to the right, y down, in pixels of the frame given. */
 #ifndef SAM_H

@@ -417,7 +417,11 @@ static sam_session_options one_after_the_other(const sam_session_options *opt)
 
 sam_status sam_session_open(sam_model *m, const sam_session_options *opt, sam_session **out, sam_error *err)
 {
+    if (!out)
+        return fail(err, SAM_E_ARG, "sam_session_open: nowhere to put the session");
     *out = NULL;
+    if (!m)
+        return fail(err, SAM_E_ARG, "sam_session_open: no model");
     sam_status status = open_once(m, opt, out, err);
     if (status != SAM_E_MEMORY || !opt->overlap)
         return status;
@@ -440,6 +444,8 @@ static sam_status plan_once(sam_model *m, const sam_session_options *opt, sam_st
 
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err)
 {
+    if (!m || !out)
+        return fail(err, SAM_E_ARG, "sam_session_plan: no %s", m ? "place for the result" : "model");
     sam_status status = plan_once(m, opt, out, err);
     if (status != SAM_E_MEMORY || !opt->overlap)
         return status;
@@ -449,7 +455,7 @@ sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_st
 
 sam_status sam_session_reset(sam_session *s, sam_error *err)
 {
-    TRY(check_session(s, s->opt.mode, "sam_session_reset", err));
+    TRY(check_session(s, s ? s->opt.mode : SAM_VIDEO, "sam_session_reset", err));
     session_forget(s);
     return SAM_OK;
 }
@@ -478,7 +484,8 @@ void sam_session_close(sam_session *s)
 
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err)
 {
-    (void)err;
+    if (!s || !out)
+        return fail(err, SAM_E_ARG, "sam_get_stats: no %s", s ? "place for the result" : "session");
     *out = s->stats;
     return SAM_OK;
 }

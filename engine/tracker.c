@@ -28,8 +28,8 @@ static object *free_object(const sam_session *s)
 
 sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
 {
-    object *o = find_object(s, id);
     TRY(check_session(s, SAM_VIDEO, "sam_remove_object", err));
+    object *o = find_object(s, id);
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     o->in_use = o->has_result = 0;
@@ -342,8 +342,10 @@ sam_mask mask_of(const sam_session *s, const packed_mask *m, const float *logits
 
 sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *err)
 {
-    const object *o = find_object(s, id);
     TRY(check_session(s, SAM_VIDEO, "sam_get_mask", err));
+    const object *o = find_object(s, id);
+    if (!out)
+        return fail(err, SAM_E_ARG, "sam_get_mask: nowhere to put the mask");
     if (!o)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     if (!o->has_result)
@@ -361,6 +363,8 @@ sam_status sam_get_mask(sam_session *s, int32_t id, sam_mask *out, sam_error *er
 
 void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes)
 {
+    if (!m || !m->words || !to)
+        return;
     for (size_t y = 0; y < (size_t)m->height_px; y++)
         mask_unpack(m->words + y * m->row_words, (size_t)m->width_px, to + y * row_bytes);
 }

@@ -309,6 +309,11 @@ static void refusals(void **state)
     assert_int_equal(convert_file(TMP ".absent", out_path, NULL, &err), SAM_E_IO);
     assert_int_equal(convert_file(BUILD_DIR, out_path, NULL, &err), SAM_E_IO);
     assert_non_null(strstr(err.text, "is a folder"));
+    remove(in_path);
+    assert_int_equal(mkfifo(in_path, 0600), 0);
+    assert_int_equal(convert_file(in_path, out_path, NULL, &err), SAM_E_IO); /* and does not wait for a writer */
+    assert_non_null(strstr(err.text, "is a pipe"));
+    remove(in_path);
 }
 
 static void model_names(void **state)

@@ -204,6 +204,32 @@ static void names_places_it_cannot_write(void **state)
     assert_int_equal(csv_open(&t, "/tmp", columns, 3, 1, &err), SAM_E_IO);
 }
 
+/* Finding a row does not take longer in a longer table: a million rows, each found, in seconds. */
+static void many_rows(void **state)
+{
+    (void)state;
+    enum { N = 1000000 };
+    static const char *const columns[] = {"video", "object", "fps"};
+    csv_table t = {0};
+    char cells[2][32];
+    assert_int_equal(csv_open(&t, "unwritten.csv", columns, 3, 0, NULL), SAM_OK);
+    for (int i = 0; i < N; i++) {
+        snprintf(cells[0], sizeof cells[0], "video_%d", i / 8);
+        snprintf(cells[1], sizeof cells[1], "%03d", i % 8);
+        const char *const row[] = {cells[0], cells[1], "1"};
+        assert_int_equal(csv_find(&t, row, 2), -1);
+        assert_int_equal(csv_append(&t, row, NULL), SAM_OK);
+        assert_int_equal(csv_find(&t, row, 2), i);
+    }
+    const char *const again[] = {"video_5", "003", "2"}, *const absent[] = {"video_50", "03", "2"};
+    assert_int_equal(csv_append(&t, again, NULL), SAM_OK);
+    assert_int_equal(csv_find(&t, again, 2), 43); /* of two alike the first */
+    assert_int_equal(csv_find(&t, again, 3), N);  /* by other keys */
+    assert_int_equal(csv_find(&t, absent, 2), -1);
+    printf("%d rows added, each asked for twice\n", N);
+    csv_close(&t);
+}
+
 #ifndef __SANITIZE_ADDRESS__
 /* A memory stream takes its memory by realloc, the last time when it is closed. The program's own comes before the library's. */
 static long realloc_fails_after = -1; /* calls; -1: never */
@@ -290,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup(refuses_what_is_no_table, set_up),
         cmocka_unit_test_setup(survives_damage, set_up),
         cmocka_unit_test_setup(full_disk_keeps_the_old_table, set_up),
+        cmocka_unit_test(many_rows),
         cmocka_unit_test(names_places_it_cannot_write),
     };
     if (!mkdtemp(folder))

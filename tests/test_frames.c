@@ -666,9 +666,30 @@ static void real_videos_are_exact(void **state)
         expect_indices(path, NULL, 0, 1, 80);
 }
 
+/* A playlist names further files, and whoever wrote it would choose which: it is no video. */
+static void playlists(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n",
+                                        "ffconcat version 1.0\nfile /etc/passwd\n"};
+    temp_dir d;
+    char path[300];
+    temp_dir_make(&d);
+    for (int i = 0; i < 2; i++) {
+        frame_source *s;
+        sam_error err;
+        write_file(temp_dir_file(&d, i ? "list.ffconcat" : "list.m3u8", path, sizeof path), texts[i], strlen(texts[i]));
+        assert_int_equal(frames_open(path, NULL, &s, &err), SAM_E_FORMAT);
+        assert_non_null(strstr(err.text, "a playlist"));
+        printf("%s\n", err.text);
+    }
+    temp_dir_remove(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(playlists),
         cmocka_unit_test(folder_is_in_numeric_order),
         cmocka_unit_test(start_reverse_and_limit),
         cmocka_unit_test(queue_keeps_its_bounds),

@@ -329,12 +329,47 @@ static void hostile_pickle(void **state)
     printf("%zu changed or cut pickles survived, %zu of them readable\n", n_total, n_read);
 }
 
+/* A small file that asks for gigabytes is refused before they are taken. */
+static void bombs(void **state)
+{
+    (void)state;
+    enum { N = 8 << 20 };
+    char *nothing = malloc(N);
+    tensor_set s;
+    sam_error err;
+    pickle p;
+    memset(nothing, 'N', N);
+    byte_buffer deflated = {0};
+    const zip_item item = {"archive/data.pkl", nothing, N, 1};
+    zip_build(&deflated, &item, 1, ZIP_PLAIN);
+    assert_int_equal(read_bytes(deflated.at, deflated.n, &s, &err), SAM_E_FORMAT);
+    assert_non_null(strstr(err.text, "would become 8388608 bytes"));
+    printf("%zu bytes: %s\n", deflated.n, err.text);
+    tensor_set_free(&s);
+    buffer_free(&deflated);
+    assert_int_equal(pickle_open("test", (const uint8_t *)nothing, N, &p, &err), SAM_E_FORMAT);
+    assert_non_null(strstr(err.text, "far more memory"));
+    printf("%d bytes: %s\n", N, err.text);
+    free(nothing);
+}
+
+/* The product of the sizes does not fit 64 bits, though one of them is 0. */
+static void huge_empty(void **state)
+{
+    (void)state;
+    static const float data[1] = {0};
+    const st_tensor t = {"w", ST_F32, 3, {(int64_t)1 << 62, 4, 0}, data, 0};
+    assert_int_equal(st_count(&t), 0);
+    assert_int_equal(st_count(&(st_tensor){"w", ST_F32, 2, {(int64_t)1 << 62, 4}, data, 0}), INT64_MAX);
+    printf("a tensor [2^62, 4, 0] has 0 elements\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torch_files),    cmocka_unit_test(refused_files), cmocka_unit_test(refused_programs),
         cmocka_unit_test(cycle),          cmocka_unit_test(bad_tensors),   cmocka_unit_test(hostile),
-        cmocka_unit_test(hostile_pickle),
+        cmocka_unit_test(hostile_pickle), cmocka_unit_test(bombs),         cmocka_unit_test(huge_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "inspect.h"
 #include "known_models.h"
+#include "lost_file.h"
 #include "stream_end.h"
 
 static const char help[] =
@@ -154,6 +155,7 @@ static int run(int argc, char **argv)
         int (*run)(const arguments *a);
     } commands[] = {{"convert", run_convert}, {"inspect", run_inspect}, {"random", run_random}};
     arguments a = {0};
+    lost_file_watch();
     if (argc < 2)
         return usage("a command is missing", "");
     for (int i = 1; i < argc; i++)

@@ -8,11 +8,20 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TABLE_BYTES = 256 << 20 };
+
+/* A hash table of the rows by their first n_keys cells, made when it is first asked for and brought up to date by every
+ * question. Rows are only ever added and taken off at the end. */
+typedef struct csv_index {
+    int n_keys, n_rows; /* what it was made for */
+    int *slots;         /* [n_slots] row + 1; 0: free */
+    size_t n_slots;     /* a power of two, over twice n_rows */
+} csv_index;
 
 static char *copy_text(const char *text, size_t n)
 {
@@ -33,6 +42,9 @@ void csv_close(csv_table *t)
     free(t->columns);
     free(t->cells);
     free(t->path);
+    if (t->index)
+        free(t->index->slots);
+    free(t->index);
     *t = (csv_table){0};
 }
 
@@ -49,6 +61,57 @@ int csv_column(const csv_table *t, const char *name)
     return -1;
 }
 
+/* ---- finding rows ---- */
+
+/* FNV-1a; a cell ends with its zero byte, so that "a","bc" is not "ab","c". */
+static size_t hash_keys(const char *const *keys, int n_keys)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (int k = 0; k < n_keys; k++)
+        for (const char *c = keys[k];; c++) {
+            h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+            if (!*c)
+                break;
+        }
+    return (size_t)(h ^ h >> 32);
+}
+
+static int same_keys(const csv_table *t, int row, const char *const *keys, int n_keys)
+{
+    for (int c = 0; c < n_keys; c++)
+        if (strcmp(csv_cell(t, row, c), keys[c]))
+            return 0;
+    return 1;
+}
+
+/* Rows go in in their order, so that of several alike the first is found first. */
+static void index_row(csv_index *x, const csv_table *t, int row)
+{
+    size_t at = hash_keys((const char *const *)t->cells + (size_t)row * t->n_columns, x->n_keys) & (x->n_slots - 1);
+    while (x->slots[at])
+        at = (at + 1) & (x->n_slots - 1);
+    x->slots[at] = row + 1;
+}
+
+/* 0: there is no memory for it. */
+static int index_update(csv_index *x, const csv_table *t, int n_keys)
+{
+    if (x->n_keys != n_keys || t->n_rows < x->n_rows || 2 * (size_t)t->n_rows >= x->n_slots) {
+        size_t n = x->n_slots ? x->n_slots : 64;
+        while (n <= 4 * (size_t)t->n_rows)
+            n *= 2;
+        free(x->slots);
+        *x = (csv_index){.n_keys = n_keys, .slots = calloc(n, sizeof *x->slots), .n_slots = n};
+        if (!x->slots) {
+            x->n_slots = 0;
+            return 0;
+        }
+    }
+    for (; x->n_rows < t->n_rows; x->n_rows++)
+        index_row(x, t, x->n_rows);
+    return 1;
+}
+
 int status_is_ok(const char *status)
 {
     return !strcmp(status, "ok") || !strncmp(status, "ok:", 3);
@@ -56,13 +119,17 @@ int status_is_ok(const char *status)
 
 int csv_find(const csv_table *t, const char *const *keys, int n_keys)
 {
-    for (int row = 0; row < t->n_rows; row++) {
-        int same = 1;
-        for (int c = 0; same && c < n_keys; c++)
-            same = !strcmp(csv_cell(t, row, c), keys[c]);
-        if (same)
-            return row;
+    csv_index *x = t->index;
+    if (!x || !index_update(x, t, n_keys)) {
+        for (int row = 0; row < t->n_rows; row++)
+            if (same_keys(t, row, keys, n_keys))
+                return row;
+        return -1;
     }
+    size_t at = hash_keys(keys, n_keys) & (x->n_slots - 1);
+    for (; x->slots[at]; at = (at + 1) & (x->n_slots - 1))
+        if (same_keys(t, x->slots[at] - 1, keys, n_keys))
+            return x->slots[at] - 1;
     return -1;
 }
 
@@ -71,6 +138,8 @@ int csv_find(const csv_table *t, const char *const *keys, int n_keys)
 static void drop_last_row(csv_table *t)
 {
     t->n_rows--;
+    if (t->index)
+        t->index->n_keys = 0; /* it is made anew */
     for (int c = 0; c < t->n_columns; c++)
         free(t->cells[(size_t)t->n_rows * t->n_columns + c]);
 }
@@ -282,7 +351,8 @@ sam_status csv_open(csv_table *t, const char *path, const char *const *columns, 
     *t = (csv_table){.n_columns = n_columns};
     t->path = copy_text(path, strlen(path));
     t->columns = calloc((size_t)n_columns, sizeof *t->columns);
-    int complete = t->path && t->columns;
+    t->index = calloc(1, sizeof *t->index);
+    int complete = t->path && t->columns && t->index;
     for (int c = 0; complete && c < n_columns; c++) {
         t->columns[c] = copy_text(columns[c], strlen(columns[c]));
         complete = t->columns[c] != NULL;

@@ -11,8 +11,9 @@ typedef struct csv_table {
     char *path;
     int n_columns;
     int n_rows, row_capacity;
-    char **columns; /* [n_columns]         */
-    char **cells;   /* [n_rows, n_columns] */
+    char **columns;          /* [n_columns]         */
+    char **cells;            /* [n_rows, n_columns] */
+    struct csv_index *index; /* of csv_find */
 } csv_table;
 
 /* Starts a table. With `resume` an existing file is read back and must have these columns; without, it stays until

@@ -68,14 +68,27 @@ static void close_file(video *v)
     avformat_close_input(&v->format);
 }
 
+/* Containers and bare streams that hold their own data. Others name further files (playlists, lists of pictures, edit lists),
+ * which whoever gave us the file could choose. */
+static const char formats[] =
+    "mov,mp4,matroska,webm,avi,flv,mpeg,mpegts,ogg,asf,nut,ivf,gif,h264,hevc,m4v,mpegvideo,mjpeg,"
+    "obu,av1,yuv4mpegpipe,mxf,rm,dv,wtv,apng,webp_pipe,tty";
+
 static sam_status open_container(const video *v, AVFormatContext **out, int *stream, sam_error *err)
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
     AVDictionary *options = NULL;
     AVFormatContext *format = NULL;
     av_dict_set(&options, "protocol_whitelist", "file", 0); /* playlists must not reach the network */
+    av_dict_set(&options, "format_whitelist", formats, 0);
     int code = avformat_open_input(&format, v->url, NULL, &options);
     av_dict_free(&options);
+    if (code == AVERROR(EINVAL))
+        return fail(
+            err, SAM_E_FORMAT,
+            "%s: not a kind of file that is read here: a playlist, or a list of other files? Expected mp4, mkv, ... or "
+            "a folder of images",
+            v->path);
     if (code < 0)
         return fail(err, SAM_E_FORMAT,
                     "%s: not a video this build reads: %s; expected mp4, mkv, ... or a folder of images", v->path,

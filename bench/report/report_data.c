@@ -7,6 +7,7 @@
 #include "results.h"
 #include "text_start.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,9 @@ static char *copy(const char *text)
 static int find_group(results_data *d, const csv_table *t, int row, sam_error *err)
 {
     const char *model = csv_text(t, row, "model"), *precision = csv_text(t, row, "precision");
-    int run = d->n_folders - 1, imgsz = (int)csv_number(t, row, "imgsz");
+    int run = d->n_folders - 1, imgsz;
+    double side = csv_number(t, row, "imgsz");
+    imgsz = side > 0 && side < INT_MAX ? (int)side : 0;
     for (int g = 0; g < d->n_groups; g++) {
         const report_group *p = &d->groups[g];
         if (p->run == run && p->imgsz == imgsz && !strcmp(p->model, model) && !strcmp(p->precision, precision) &&
