@@ -182,8 +182,11 @@ static void relative_positions(void **state)
 static void relative_blocks(void **state)
 {
     (void)state;
-    static const shape cases[] = {
-        {1, 9, 16, 14, 1, 64, 0}, {1, 12, 14, 0, 1, 80, 0}, {1, 4, 32, 0, 1, 64, 0}, {2, 2, 70, 0, 1, 16, 0}};
+    static const shape cases[] = {{1, 9, 16, 14, 1, 64, 0},
+                                  {1, 12, 14, 0, 1, 80, 0},
+                                  {1, 4, 32, 0, 1, 64, 0},
+                                  {2, 2, 70, 0, 1, 16, 0},
+                                  {1, 12, 14, 0, 1, 80, 0}};
     for (int limit = 99; limit <= 227; limit += 64) {
         emu_shared_limit((size_t)limit * 1024);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
