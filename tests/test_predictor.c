@@ -51,13 +51,16 @@ static sam_model *open_toy(int emulated)
     return m;
 }
 
-static const float *tensor_of(const st_file *f, const char *name)
+/* Into `to` [n]: in the file a tensor may begin at any byte. */
+static void tensor_of(const st_file *f, const char *name, float *to, size_t n)
 {
     for (size_t i = 0; i < f->n_tensors; i++)
-        if (!strcmp(f->tensors[i].name, name))
-            return f->tensors[i].data;
+        if (!strcmp(f->tensors[i].name, name)) {
+            assert_int_equal(f->tensors[i].n_bytes, n * sizeof *to);
+            memcpy(to, f->tensors[i].data, n * sizeof *to);
+            return;
+        }
     fail_msg("no tensor %s", name);
-    return NULL;
 }
 
 /* The four masks' logits for a point at (x, y) of a w x h picture. */
@@ -72,9 +75,12 @@ static void expect_logits(const st_file *f, const uint8_t *rgb, int w, int h, fl
     resample_close(r);
     for (int row = 0; row < in_h; row++)
         memcpy(image + row * S * 3, small + row * in_w * 3, (size_t)in_w * 3 * sizeof *small);
-    const float *patch = tensor_of(f, "patch.weight"), *bias = tensor_of(f, "patch.bias");
-    const float *gaussian = tensor_of(f, "code.gaussian"), *here = tensor_of(f, "code.here");
-    const float *queries = tensor_of(f, "code.queries");
+    float patch[WIDTH * 48], bias[WIDTH], gaussian[WIDTH], here[WIDTH], queries[4 * WIDTH];
+    tensor_of(f, "patch.weight", patch, WIDTH * 48);
+    tensor_of(f, "patch.bias", bias, WIDTH);
+    tensor_of(f, "code.gaussian", gaussian, WIDTH);
+    tensor_of(f, "code.here", here, WIDTH);
+    tensor_of(f, "code.queries", queries, 4 * WIDTH);
     double u = 2 * ((double)x / w * in_w + 0.5) / S - 1, v = 2 * ((double)y / h * in_h + 0.5) / S - 1, token[WIDTH];
     for (int k = 0; k < WIDTH / 2; k++) {
         double phase = 6.283185307179586 * (u * (double)gaussian[k] + v * (double)gaussian[WIDTH / 2 + k]);

@@ -74,8 +74,7 @@ static sam_status compare_settings(const json_t *json, const resume_table *r, sa
 static sam_status take_over(const resume_table *r, const char *path, csv_table *out, sam_error *err)
 {
     csv_table old = {0};
-    TRY(csv_read_layout(&old, path, r->layout, err));
-    sam_status status = SAM_OK;
+    sam_status status = csv_read_layout(&old, path, r->layout, err);
     for (int row = 0; status == SAM_OK && row < old.n_rows; row++) {
         const char *values[CSV_MAX_COLUMNS];
         for (int c = 0; c < old.n_columns; c++)
