@@ -271,6 +271,7 @@ static void refusals(void **state)
     t.attr.window = 2;
     op_check_refused(&t);
     t = relative_case("relative, one table", DT_F32, (shape){1, 6, 6, 3, 1, 8, 0});
+    free(t.in[3].data);
     t.in[3] = (tensor){.type = DT_NONE};
     op_check_refused(&t);
 }
