@@ -3,10 +3,9 @@
  * where there is one (label `device`), else on the CPU. */
 #include "op_device.h" /* op_test.h, after error.h: cmocka makes a macro of `fail` */
 
+#include "ops/attention_reference.h"
 #include "ops/linear_reference.h"
-
-#include <math.h>
-#include <stdlib.h>
+#include "ops/mlp_reference.h"
 
 enum { SAMPLED = 8 };
 
@@ -31,34 +30,6 @@ static void linear(void **state)
     }
 }
 
-/* softmax(q k / 16) v of one head, all keys valid. */
-static void attention_reference(const op_case *t, dtype round, double *const *out)
-{
-    const tensor *q = &t->in[0], *k = &t->in[1], *v = &t->in[2];
-    dtype sum = sum_type(round);
-    double *p = calloc((size_t)k->rows, sizeof *p);
-    assert_non_null(p);
-    for (int r = 0; r < q->rows; r++) {
-        double most = -INFINITY, total = 0;
-        for (int j = 0; j < k->rows; j++) {
-            double s = 0;
-            for (int d = 0; d < q->cols; d++)
-                s = rounded(sum, s + value(q, 0, r, d) * value(k, 0, j, d));
-            p[j] = rounded(sum, s * t->attr.scale);
-            most = fmax(most, p[j]);
-        }
-        for (int j = 0; j < k->rows; j++)
-            total = rounded(sum, total + (p[j] = rounded(sum, exp(rounded(sum, p[j] - most)))));
-        for (int d = 0; d < v->cols; d++) {
-            double y = 0;
-            for (int j = 0; j < k->rows; j++)
-                y = rounded(sum, y + rounded(round, p[j]) * value(v, 0, j, d));
-            out[0][row_of(&t->out[0], 0, r) + (size_t)d] = rounded(sum, y / total);
-        }
-    }
-    free(p);
-}
-
 static void attention(void **state)
 {
     (void)state;
@@ -70,29 +41,6 @@ static void attention(void **state)
     t.attr.scale = 1.0f / 16;
     t.reference = attention_reference;
     op_check_rows(&t, 1u << 0, SAMPLED);
-}
-
-static void mlp_reference(const op_case *t, dtype round, double *const *out)
-{
-    const tensor *x = &t->in[0], *w1 = &t->in[1], *w2 = &t->in[3];
-    dtype sum = sum_type(round);
-    double *hidden = calloc((size_t)w1->rows, sizeof *hidden);
-    assert_non_null(hidden);
-    for (int r = 0; r < x->rows; r++) {
-        for (int j = 0; j < w1->rows; j++) {
-            double y = value(&t->in[2], 0, 0, j);
-            for (int k = 0; k < x->cols; k++)
-                y = rounded(sum, y + value(x, 0, r, k) * value(w1, 0, j, k));
-            hidden[j] = rounded(round, act_reference(t->attr.act, y));
-        }
-        for (int o = 0; o < x->cols; o++) {
-            double y = value(&t->in[4], 0, 0, o);
-            for (int j = 0; j < w1->rows; j++)
-                y = rounded(sum, y + hidden[j] * value(w2, 0, o, j));
-            out[0][row_of(x, 0, r) + (size_t)o] = y;
-        }
-    }
-    free(hidden);
 }
 
 static void mlp(void **state)
