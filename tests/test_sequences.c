@@ -215,6 +215,13 @@ static void test_named(void **state)
     assert_int_equal(run_file("sam2.1_tiny", "named_sam2.1_tiny", 0), 0);
 }
 
+/* A portrait clip, by a click and by a mask: Pillow resizes its frames down before across, and the masks' sides differ. */
+static void test_portrait(void **state)
+{
+    (void)state;
+    assert_int_equal(run_file("sam2.1_tiny", "portrait_sam2.1_tiny", 0), 0);
+}
+
 /* Drawn by chance: tests/parity/sequences.py, the first ones that reach their end without a near tie. */
 static void test_random(void **state)
 {
@@ -230,7 +237,7 @@ static void test_no_history(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_named), cmocka_unit_test(test_random),
-                                       cmocka_unit_test(test_no_history)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_named), cmocka_unit_test(test_portrait),
+                                       cmocka_unit_test(test_random), cmocka_unit_test(test_no_history)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
