@@ -23,6 +23,12 @@ enum { W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT, LOGITS = (TINY_PX / 4) * (TINY
  * within history, and FAR, which attends to frames 4 to 9. */
 enum { LITTLE = 1, END = 18, NEAR = END - LITTLE, FAR = 10 };
 
+/* Of a frame. The portrait one is resized down before across. */
+typedef struct frame_size {
+    int w, h;
+} frame_size;
+static const frame_size landscape = {W, H}, portrait = {56, 130};
+
 static tiny_models models;
 static sam_error err;
 
@@ -43,30 +49,31 @@ static sam_model *open_on(const backend_api *api, tiny_family f)
     return m;
 }
 
-static sam_session *open_with_history(sam_model *m, int history)
+static sam_session *open_with_history(sam_model *m, frame_size z, int history)
 {
-    return tiny_session(m, (sam_session_options){.width_px = W, .height_px = H, .history = history});
+    return tiny_session(m, (sam_session_options){.width_px = z.w, .height_px = z.h, .history = history});
 }
 
-static void push(sam_session *s, int t)
+static void push(sam_session *s, frame_size z, int t)
 {
     static uint8_t rgb[3 * W * H];
-    synthetic_frame(W, H, SYNTHETIC_SEED, t, rgb, NULL);
-    succeeds(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * W, .index = t}, &err));
+    synthetic_frame(z.w, z.h, SYNTHETIC_SEED, t, rgb, NULL);
+    succeeds(sam_push_frame(s, &(sam_frame){.rgb = rgb, .row_bytes = 3 * (size_t)z.w, .index = t}, &err));
 }
 
-static void click(sam_session *s, float x, float y, int is_object)
+/* At a place given in parts of the frame. */
+static void click(sam_session *s, frame_size z, float x, float y, int is_object)
 {
-    const sam_point at = {x, y, is_object};
+    const sam_point at = {x * (float)z.w, y * (float)z.h, is_object};
     succeeds(sam_prompt(s, 1, &(sam_prompt_set){.points = &at, .n_points = 1}, &err));
 }
 
-static void track_to_the_end(sam_session *s)
+static void track_to_the_end(sam_session *s, frame_size z)
 {
     for (int t = 0; t <= END; t++) {
-        push(s, t);
+        push(s, z, t);
         if (t == 0)
-            click(s, 60, 60, 1);
+            click(s, z, 0.4f, 0.5f, 1);
         succeeds(sam_track(s, SAM_FORWARD, &err));
     }
 }
@@ -158,13 +165,13 @@ static void go_back(const backend_api *api, outcome *out)
 {
     static const int back[SHOWN / 2] = {NEAR, FAR};
     sam_model *m = open_on(api, TINY_SAM21);
-    sam_session *s = open_with_history(m, LITTLE);
-    track_to_the_end(s);
+    sam_session *s = open_with_history(m, portrait, LITTLE);
+    track_to_the_end(s, portrait);
     for (int k = 0; k < SHOWN / 2; k++) {
-        push(s, back[k]);
-        click(s, 100, 30, 0);
+        push(s, portrait, back[k]);
+        click(s, portrait, 0.6f, 0.3f, 0);
         take(s, 2 * k, out);
-        push(s, back[k] + 1);
+        push(s, portrait, back[k] + 1);
         succeeds(sam_track(s, SAM_FORWARD, &err));
         take(s, 2 * k + 1, out);
     }
@@ -248,8 +255,8 @@ static void test_figures(void **state)
     small_clip_make(&tree, "clip", FAR + N_TRACKED);
     sam_model *m = open_on(&backend_cpu, TINY_SAM21);
     for (int history = 0; history <= 32; history += 32) {
-        sam_session *s = open_with_history(m, history ? history : -1);
-        track_to_the_end(s);
+        sam_session *s = open_with_history(m, landscape, history ? history : -1);
+        track_to_the_end(s, landscape);
         json_t *root = report_of(&tree, s, history, printed, sizeof printed);
         int n = (int)json_integer_value(json_object_get(root, "incomplete_masks"));
         assert_int_equal(n, history ? 0 : N_TRACKED);
