@@ -92,7 +92,7 @@ int model_flags(model_choice *c, flag *to)
          .kind = FLAG_CHOICE,
          .value = &c->cpu_variant,
          .meta = "NAME",
-         .choices = "baseline|avx2|avx512|avx512bf16|avx512amx|avx2twin",
+         .choices = "baseline|avx2|avx512|avx512bf16|avx512amx|avx2twin|neonbf16",
          .help = "Instruction set of the CPU backend (default: the best this machine has; `sambench doctor`)."},
     };
     memcpy(to, flags, sizeof flags);

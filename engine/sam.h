@@ -70,9 +70,9 @@ typedef struct sam_model_options {
     int max_points;          /* clicks per object and frame, two more for a box; default 16       */
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
     int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
-    const char
-        *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx"; default the best.
-                                "avx2twin" is for tests: avx512amx without its instructions, slowly       */
+    const char *
+        cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx", on Arm "neonbf16"; default
+                                the best. "avx2twin" is for tests: avx512amx without its instructions, slowly       */
     /* CUDA: which algorithms operators may take. */
     int no_cublas, no_cudnn;  /* 1: not NVIDIA's libraries, though they are there               */
     int deterministic;        /* 1: the same bits each run: no choice by time, none of the file, no sums in any order */
