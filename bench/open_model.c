@@ -3,9 +3,9 @@
 #include "convert.h"
 #include "folders.h"
 #include "listing.h"
+#include "physical_cores.h"
 
 #include <errno.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +82,7 @@ int model_flags(model_choice *c, flag *to)
          .meta = "N",
          .min = 1,
          .max = 1024,
-         .help = "Threads of the CPU backend (default: one per processor)."},
+         .help = "Threads of the CPU backend (default: one per physical core)."},
         {.name = "mem_limit",
          .kind = FLAG_BYTES,
          .value = &c->mem_limit,
@@ -192,7 +192,7 @@ const char *model_precision(const model_choice *c)
 
 int model_threads(const model_choice *c)
 {
-    return c->n_threads ? c->n_threads : omp_get_num_procs();
+    return c->n_threads ? c->n_threads : physical_cores("/sys");
 }
 
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err)

@@ -67,16 +67,14 @@ static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
 static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
-    const sam_stats *t = &f->stats;
     (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
-        const double ms[N_PROFILE_STAGES] = {
-            f->ms,      t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
-            t->post_ms, f->decode_ms};
-        for (int k = 0; k < N_PROFILE_STAGES; k++)
-            samples_add(&s->m->stages[k], ms[k], NULL);
+        samples_add(&s->m->stages[PROFILE_FRAME], f->ms, NULL);
+        for (int k = 0; k < SAM_N_STAGES; k++)
+            samples_add(&s->m->stages[PROFILE_STAGE + k], f->stats.stage_ms[k], NULL);
+        samples_add(&s->m->stages[PROFILE_READ], f->decode_ms, NULL);
     }
     return SAM_OK;
 }

@@ -121,7 +121,7 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(tensors_check_finite(m->path, m->file.tensors, m->file.n_tensors, err));
     for (int id = 0; id < m->p->n_graphs; id++)
         if (m->graphs[id].g.name)
-            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
+            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->room, err));
     st_release_pages(&m->file);
     return SAM_OK;
 }

@@ -1,4 +1,4 @@
-/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM.
+/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM; of images alone: SAM v1.
  *
  *   sam_model *m; sam_session *s; sam_mask mask; sam_error err;
  *   sam_model_open("sam2.1_tiny.safetensors", NULL, &m, &err);
@@ -226,9 +226,22 @@ void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes);
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam_mask *masks, int *n_masks,
                              sam_error *err);
 
+/* What a frame consists of, in this order. */
+typedef enum sam_stage {
+    SAM_ENCODE, /* resize and image encoder */
+    SAM_MEMORY_ATTENTION,
+    SAM_MASK_DECODER, /* and the prompt encoder */
+    SAM_MEMORY_ENCODER,
+    SAM_POST, /* hole filling, masks of the frame's size */
+    SAM_N_STAGES
+} sam_stage;
+const char *sam_stage_name(sam_stage stage); /* "encode", "memory_attention", ...; "" for what is none */
+
 typedef struct sam_stats {
-    double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
-    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
+    double stage_ms[SAM_N_STAGES]; /* of the last frame, by sam_stage */
+    /* On the backend. weight: what is packed or converted; what is read in the mapped file is not counted. table: computed from
+     * weights and sizes when the model is opened, such as positions. */
+    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;
     size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
                             with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
     int overlap;         /* 1: the session overlaps */

@@ -189,16 +189,16 @@ static size_t mask_prompt_bytes(const sam_session *s)
 static sam_status check_limit(const sam_session *s, sam_error *err)
 {
     const sam_stats *t = &s->stats;
-    size_t total = t->weight_bytes + t->state_bytes + t->scratch_bytes;
+    size_t weights = t->weight_bytes + t->table_bytes, total = weights + t->state_bytes + t->scratch_bytes;
     if (!s->opt.mem_limit || total <= s->opt.mem_limit)
         return SAM_OK;
-    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= t->weight_bytes ? "scratch"
-                          : t->state_bytes >= t->weight_bytes                                       ? "state"
-                                                                                                    : "weights";
+    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= weights ? "scratch"
+                          : t->state_bytes >= weights                                       ? "state"
+                                                                                            : "weights";
     return fail(err, SAM_E_MEMORY,
                 "the session needs %zu MiB (weights %zu, state %zu, scratch %zu; largest: %s), the limit is %zu MiB; "
                 "a smaller image size, fewer objects or a smaller model would fit",
-                total >> 20, t->weight_bytes >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
+                total >> 20, weights >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
                 s->opt.mem_limit >> 20);
 }
 
@@ -253,7 +253,8 @@ static sam_status plan(sam_session *s, sam_error *err)
     s->host_bytes = count.used;
     image_sizes pictures = picture_sizes(s);
     s->picture_bytes = s->b->api->images_bytes(s->b, &pictures) + mask_prompt_bytes(s);
-    s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
+    s->stats = (sam_stats){.weight_bytes = m->room.weights,
+                           .table_bytes = m->room.tables,
                            .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
                            .scratch_bytes = s->scratch_bytes + s->encode_scratch_bytes,
                            .overlap = s->opt.overlap,
@@ -480,6 +481,13 @@ void sam_session_close(sam_session *s)
         s->b->api->mark_close(s->b, s->marks[i]);
     s->b->api->host_release(s->b, s->host_arena);
     free(s);
+}
+
+const char *sam_stage_name(sam_stage stage)
+{
+    static const char *const names[SAM_N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
+                                                    "post"};
+    return (unsigned)stage < SAM_N_STAGES ? names[stage] : "";
 }
 
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err)

@@ -164,20 +164,49 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
     return status;
 }
 
-sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+static sam_status checkpoint_named(const char *name, const char **checkpoint, sam_error *err)
 {
     char full[96];
     model_list list = {0};
-    if (path_is_file(name)) {
-        *path = malloc(strlen(name) + 1);
-        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
-    }
     snprintf(full, sizeof full, "%.80s_points", name);
     sam_status status = model_list_parse(full, MODELS_OF_IMAGES, &list, NULL);
     if (status != SAM_OK)
         status = model_list_parse(name, MODELS_OF_IMAGES, &list, err);
     if (status == SAM_OK)
-        status = weights_find(folder ? folder : ".", list.entries[0].checkpoint, path, err);
+        *checkpoint = list.entries[0].checkpoint;
     model_list_free(&list);
     return status;
+}
+
+sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+{
+    const char *checkpoint;
+    if (path_is_file(name)) {
+        *path = malloc(strlen(name) + 1);
+        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
+    }
+    TRY(checkpoint_named(name, &checkpoint, err));
+    return weights_find(folder ? folder : ".", checkpoint, path, err);
+}
+
+sam_status weights_check(const char *given, const char *converted, const char *checkpoint, sam_error *err)
+{
+    st_file file;
+    TRY(st_open(converted, &file, err));
+    const char *name = st_meta_get(&file, "name");
+    sam_status status = name && !strcmp(name, checkpoint)
+                            ? SAM_OK
+                            : fail(err, SAM_E_FORMAT, "%s: holds %.60s, not %s: rename or remove it", given,
+                                   name ? name : "a model without name", checkpoint);
+    st_close(&file);
+    return status;
+}
+
+sam_status weights_check_named(const char *given, const char *converted, const char *name, sam_error *err)
+{
+    const char *checkpoint;
+    if (path_is_file(name))
+        return SAM_OK;
+    TRY(checkpoint_named(name, &checkpoint, err));
+    return weights_check(given, converted, checkpoint, err);
 }

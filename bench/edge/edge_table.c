@@ -3,6 +3,7 @@
 
 #include "json_out.h"
 #include "machine.h"
+#include "pass_time.h"
 #include "resume.h"
 #include "samples.h"
 #include "weights_mark.h"
@@ -29,11 +30,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
                                    {"prompt_frame_ms", CSV_NUMBER + 3, AT(prompt_ms)},
                                    {"e2e_fps", CSV_NUMBER + 3, AT(e2e_fps)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(stage_ms[0])},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(stage_ms[1])},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(stage_ms[2])},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(stage_ms[3])},
-                                   {"post_ms", CSV_NUMBER + 3, AT(stage_ms[4])},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"memory_kind", CSV_TEXT, AT(memory_kind)},
                                    {"cpu_peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss_mib)},
                                    {"gpu_peak_alloc_MiB", CSV_NUMBER + 1, AT(gpu_peak_mib)},
