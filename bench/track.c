@@ -86,6 +86,7 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .mem_limit = o->model.mem_limit,
                                .overlap = o->model.overlap,
                                .history = session_history(&o->model),
+                               .tracker = o->model.tracker,
                                .no_recording = o->model.no_recording,
                                .check_kernels = o->model.check_kernels};
     TRY(sam_session_open(r->model, &opt, &r->session, err));
@@ -139,6 +140,7 @@ static sam_status finish(track_run *r, sam_error *err)
     s->n_objects = r->prompts->n_objects;
     s->n_threads = model_threads(&r->o->model);
     s->history = r->o->model.history;
+    s->tracker = model_tracker(&r->o->model);
     s->frame_queue_bytes = frames_memory(r->frames);
     s->rss_peak_bytes = process_peak_bytes();
     if (!r->report.n_frames)
@@ -277,6 +279,7 @@ static int track_main(int argc, char **argv)
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
     flags[n++] = frame_flag(&o.model);
+    flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
     n += own_flags(&o, flags + n);
     n += prompt_flags(&o.prompts, flags + n);

@@ -113,6 +113,10 @@ typedef struct sam_session_options {
                                 get what the official predictor gives, which keeps all; default 32. -1: none, for streams
                                 in which nobody goes back. Takes a frame's memory and logits for each and object, 769 KiB
                                 at 1024 px (EdgeTAM 321); sam_mask.incomplete says when it was not enough */
+    const char
+        *tracker; /* video mode: which memories are attended and which of several masks is the answer; default "sam2",
+                            as the official predictor. "samurai": by motion (as its public code; "samurai-paper": as its
+                            paper), "dam4sam": distractor-aware memory, "sam3": SAM 3's choice of memories. docs/trackers.md */
     int no_recording;  /* 1: a device's work is enqueued operator by operator each frame, not replayed */
     int check_kernels; /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;  /* bytes; open fails if weights + state + scratch exceed it; 0: none    */

@@ -56,6 +56,8 @@ enum { PADDED = 1, NO_CLICKS = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
 /* Returns 1 if the official predictor would have more to attend to, or the same in a better state. */
 int set_memories(sam_session *s, int batch, const object *o, int reverse);
+/* How the answer is chosen for the object, by the policy: `several` masks or one. restart: its filter begins anew. */
+void set_choice(sam_session *s, int batch, const object *o, int several, int restart);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
 
 /* Backend address of what the bank keeps. */
@@ -72,7 +74,7 @@ sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, 
 /* Hole filling and speck removal of a host plane. */
 void clean_low_res(const sam_session *s, float *logits);
 
-/* Scores, then IoUs, of the first n places into s->host_scores. */
+/* Scores, then IoUs, of the first n places into s->host_scores, and what else the policy judges by. */
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err);
 /* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
 sam_status show(sam_session *s, const object *only, sam_error *err);
