@@ -22,7 +22,8 @@ typedef struct track_options {
     model_choice model;
     prompt_choice prompts;
     const char *input, *out, *dump, *json;
-    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, quiet, max_objects;
+    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, labels, rle, mot, quiet,
+        max_objects;
 } track_options;
 
 /* Everything one run holds; closed in one place. */
@@ -173,8 +174,14 @@ static sam_status track(track_run *r, sam_error *err)
 static int run_track(const track_options *o)
 {
     sam_error err = {0};
-    track_run r = {
-        .o = o, .prompts = &o->prompts.file, .files = {.folder = o->out, .dump_path = o->dump, .draw = o->overlay}};
+    track_run r = {.o = o,
+                   .prompts = &o->prompts.file,
+                   .files = {.folder = o->out,
+                             .dump_path = o->dump,
+                             .draw = o->overlay,
+                             .labels = o->labels,
+                             .rle = o->rle,
+                             .mot = o->mot}};
     sam_status status = track(&r, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench track: %s\n", err.text);
@@ -207,6 +214,19 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->out,
          .meta = "DIR",
          .help = "Where masks/OBJECT/FRAME.png, objects.csv and overlay.mp4 go (default: nowhere)."},
+        {.name = "labels",
+         .kind = FLAG_SWITCH,
+         .value = &o->labels,
+         .help = "OUT/labels/FRAME.png too: all objects in one picture, their numbers as indices of the DAVIS palette "
+                 "(default: off)."},
+        {.name = "rle",
+         .kind = FLAG_SWITCH,
+         .value = &o->rle,
+         .help = "OUT/masks.json too: run-length masks as COCO has them (default: off)."},
+        {.name = "mot",
+         .kind = FLAG_SWITCH,
+         .value = &o->mot,
+         .help = "OUT/mot.txt too: boxes as MOTChallenge has them, which --boxes reads (default: off)."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,

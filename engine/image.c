@@ -34,7 +34,8 @@ static sam_status put_mask_prompt(sam_session *s, int i, const sam_prompt_set *p
     const float *from = p->logits;
     if (p->mask) {
         float *logits = s->mask_logits + (size_t)i * n;
-        resize_mask(s, p);
+        int any;
+        TRY(resize_mask(s, p, &any, err));
         mask_to_logits(s, logits);
         from = logits;
     }

@@ -36,12 +36,15 @@ void measure_memory(sam_session *s);
 /* That the session is of this mode and has not failed. */
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err);
 
+/* frame.c. A picture that is no frame becomes the current one, under a number below 0. */
+sam_status push_picture(sam_session *s, const sam_frame *f, int64_t number, sam_error *err);
+
 /* prompt.c. What every mode refuses of a prompt. */
 sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sam_error *err);
 /* Box corners, then points, as the official predictors order them. Returns how many. */
 int list_points(const sam_prompt_set *p, sam_point *to);
-/* The user's mask as the network's input has it, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
-int resize_mask(sam_session *s, const sam_prompt_set *p);
+/* The user's mask as the network's input has it, 0 or 1, in s->mask_image; *any is 1 if anything is inside. */
+sam_status resize_mask(sam_session *s, const sam_prompt_set *p, int *any, sam_error *err);
 /* The mask in s->mask_image as logits [L, L]: MASK_SCALE m + MASK_BIAS, antialiased. */
 #define MASK_SCALE 20.0f
 #define MASK_BIAS  (-10.0f)

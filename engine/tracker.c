@@ -155,7 +155,8 @@ static sam_status predict_points(sam_session *s, object *o, const prompt_record 
 static sam_status predict_mask(sam_session *s, const object *o, const sam_prompt_set *p, sam_error *err)
 {
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
-    int any = resize_mask(s, p);
+    int any;
+    TRY(resize_mask(s, p, &any, err));
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
     mask_to_logits(s, s->plane);
     set_points(s, 0, NULL, 0, NO_CLICKS);
@@ -281,6 +282,25 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     show_entry(o, e);
     TRY(show(s, o, err));
     return check_results(s, err);
+}
+
+/* The number of the object's next picture that is no frame: below 0, nearest first. */
+static int64_t next_picture(const sam_session *s, int32_t id)
+{
+    const object *o = find_object(s, id);
+    int64_t number = -1;
+    while (o && bank_latest(&o->bank, number))
+        number--;
+    return number;
+}
+
+sam_status sam_prompt_prior(sam_session *s, int32_t id, const sam_frame *image, const sam_prompt_set *p, sam_error *err)
+{
+    TRY(check_session(s, SAM_VIDEO, "sam_prompt_prior", err));
+    TRY(push_picture(s, image, next_picture(s, id), err));
+    sam_status status = sam_prompt(s, id, p, err);
+    s->has_frame = 0; /* nothing is tracked on it */
+    return status;
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
