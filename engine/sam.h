@@ -207,6 +207,9 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
 
 sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
 
+/* How many objects there are; the numbers of the first `n` of them go to ids, in no order. */
+int sam_session_objects(const sam_session *s, int32_t *ids, int n);
+
 /* Borrowed until this session is given a frame or a prompt, tracks or is reset. Pixel x of a row is bit x % 64 of the row's
  * word x / 64 (in memory bit x % 8 of byte x / 8), 1 is object; bits beyond the width are 0. sam_mask_bytes unpacks. */
 typedef struct sam_mask {
@@ -246,6 +249,10 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam
  * Both take memory for the time of the call. Files are for machines of one byte order. */
 sam_status sam_state_save(sam_session *s, const char *path, sam_error *err);
 sam_status sam_state_load(sam_session *s, const char *path, sam_error *err);
+
+/* What a session has to be opened with for a saved state: sets in *m image_px, compute, max_points and max_prompted_frames, in *s
+ * width_px, height_px, max_objects, history, fill_hole_area, remove_speck_area and tracker, and leaves the rest. */
+sam_status sam_state_options(const char *path, sam_model_options *m, sam_session_options *s, sam_error *err);
 
 typedef struct sam_stats {
     double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */

@@ -351,23 +351,51 @@ static sam_status compare_headers(const char *path, const state_header *was, con
                                         : SAM_OK;
 }
 
-static sam_status check_file(const char *path, const void *bytes, size_t n, const state_header *is, sam_error *err)
+/* The header of a whole file of this version. */
+static sam_status read_header(const char *path, const void *bytes, size_t n, state_header *was, sam_error *err)
 {
-    state_header was;
     uint64_t sum;
-    if (n < sizeof was.magic || memcmp(bytes, MAGIC, sizeof was.magic))
+    if (n < sizeof was->magic || memcmp(bytes, MAGIC, sizeof was->magic))
         return fail(err, SAM_E_FORMAT, "%s: no saved state of a session", path);
-    if (n < sizeof was + sizeof sum)
+    if (n < sizeof *was + sizeof sum)
         return fail(err, SAM_E_FORMAT, "%s: a saved state that is cut short: %zu bytes", path, n);
-    memcpy(&was, bytes, sizeof was);
-    if (was.version != is->version || was.header_bytes != is->header_bytes || was.entry_bytes != is->entry_bytes ||
-        was.object_bytes != is->object_bytes)
-        return fail(err, SAM_E_FORMAT, "%s: a saved state of another version (%u, this build's is %u)", path,
-                    (unsigned)was.version, (unsigned)is->version);
+    memcpy(was, bytes, sizeof *was);
+    if (was->version != STATE_VERSION || was->header_bytes != sizeof *was || was->entry_bytes != sizeof(bank_entry) ||
+        was->object_bytes != sizeof(object_part))
+        return fail(err, SAM_E_FORMAT, "%s: a saved state of another version (%u, this build's is %d)", path,
+                    (unsigned)was->version, STATE_VERSION);
     memcpy(&sum, (const char *)bytes + n - sizeof sum, sizeof sum);
     if (sum != digest(DIGEST_START, bytes, n - sizeof sum))
         return fail(err, SAM_E_FORMAT, "%s: a saved state that is damaged: its checksum does not match", path);
-    return compare_headers(path, &was, is, err);
+    was->model[MAX_NAME - 1] = was->tracker[MAX_NAME - 1] = 0;
+    return SAM_OK;
+}
+
+sam_status sam_state_options(const char *path, sam_model_options *m, sam_session_options *o, sam_error *err)
+{
+    void *bytes = NULL;
+    size_t n = 0;
+    state_header h;
+    const memory_policy *policy;
+    if (!path || !m || !o)
+        return fail(err, SAM_E_ARG, "sam_state_options: no %s", path ? "place for the result" : "path");
+    TRY(file_map(path, &bytes, &n, err));
+    sam_status status = read_header(path, bytes, n, &h, err);
+    file_unmap(bytes, n);
+    TRY(status);
+    TRY(policy_find(h.tracker, &policy, err));
+    m->image_px = h.image_px;
+    m->compute = (sam_dtype)h.compute;
+    m->max_points = h.max_points;
+    m->max_prompted_frames = h.max_prompted;
+    o->width_px = h.width_px;
+    o->height_px = h.height_px;
+    o->max_objects = h.max_objects;
+    o->history = h.history ? h.history : -1;
+    o->fill_hole_area = h.fill_hole_area ? h.fill_hole_area : -1;
+    o->remove_speck_area = h.remove_speck_area;
+    o->tracker = policy->name;
+    return SAM_OK;
 }
 
 sam_status sam_state_load(sam_session *s, const char *path, sam_error *err)
@@ -379,9 +407,11 @@ sam_status sam_state_load(sam_session *s, const char *path, sam_error *err)
     TRY(sam_session_reset(s, err));
     TRY(check_session(s, SAM_VIDEO, "sam_state_load", err));
     TRY(file_map(path, &bytes, &n, err));
-    state_header is = header_of(s);
+    state_header is = header_of(s), was;
     is.weights = weights_digest(s->m);
-    sam_status status = check_file(path, bytes, n, &is, err);
+    sam_status status = read_header(path, bytes, n, &was, err);
+    if (status == SAM_OK)
+        status = compare_headers(path, &was, &is, err);
     state_io io = {.s = s, .bytes = bytes, .n = n - (n < 8 ? n : 8), .at = sizeof is};
     if (status == SAM_OK)
         status = walk(&io, err);

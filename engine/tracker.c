@@ -37,6 +37,19 @@ sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
     return SAM_OK;
 }
 
+int sam_session_objects(const sam_session *s, int32_t *ids, int n)
+{
+    int count = 0;
+    for (int i = 0; s && i < s->opt.max_objects; i++) {
+        if (!s->objects[i].in_use)
+            continue;
+        if (ids && count < n)
+            ids[count] = s->objects[i].id;
+        count++;
+    }
+    return count;
+}
+
 static void show_entry(object *o, const bank_entry *e)
 {
     o->has_result = 1;

@@ -19,8 +19,8 @@ sam_status coco_open(coco_writer *w, sam_error *err)
 
 void coco_add_frame(coco_writer *w, int64_t index, const char *name, int width, int height)
 {
-    json_t *image =
-        json_pack("{s:I, s:s, s:i, s:i}", "id", (json_int_t)index, "file_name", name, "width", width, "height", height);
+    json_t *image = json_pack("{s:I, s:I, s:s, s:i, s:i}", "id", (json_int_t)index, "frame_id", (json_int_t)index,
+                              "file_name", name, "width", width, "height", height);
     w->failed |= json_array_append_new(w->images, image) != 0;
 }
 

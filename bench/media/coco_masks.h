@@ -1,6 +1,6 @@
 /* coco_masks.h - a video's masks in one JSON file, as COCO has them: run-length codes, one for each frame and object.
  *
- *   {"images": [{"id": 0, "file_name": "00000", "width": 960, "height": 540}],
+ *   {"images": [{"id": 0, "frame_id": 0, "file_name": "00000", "width": 960, "height": 540}],
  *    "categories": [{"id": 1, "name": "object"}],
  *    "annotations": [{"id": 1, "image_id": 0, "category_id": 1, "track_id": 3, "iscrowd": 0, "area": 812, "score": 0.93,
  *                     "bbox": [x, y, w, h], "segmentation": {"size": [540, 960], "counts": "..."}}]}
