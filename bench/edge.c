@@ -468,7 +468,7 @@ static int edge_main(int argc, char **argv)
     edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}},
                       .score = 1,
                       .metric = "sav"};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 18];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 19];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
@@ -476,6 +476,7 @@ static int edge_main(int argc, char **argv)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
     n += session_flags(&o.w.model, flags + n);
+    flags[n++] = tracker_flag(&o.w.model);
     flags[n++] = frame_flag(&o.w.model);
     n += flags_of(&o, &only, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;

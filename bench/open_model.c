@@ -136,6 +136,22 @@ flag history_flag(model_choice *c, int n_frames)
                                 "the memory that an interactive session takes (default: 0, none)."};
 }
 
+flag tracker_flag(model_choice *c)
+{
+    return (flag){.name = "tracker",
+                  .kind = FLAG_CHOICE,
+                  .value = &c->tracker,
+                  .meta = "NAME",
+                  .choices = "sam2|samurai|samurai-paper|dam4sam|sam3",
+                  .help = "What tracking remembers and which mask it takes: as the official predictor, by motion, with "
+                          "distractors in mind, or SAM 3's choice of memories (default: sam2)."};
+}
+
+const char *model_tracker(const model_choice *c)
+{
+    return c->tracker ? c->tracker : "sam2";
+}
+
 int session_history(const model_choice *c)
 {
     return c->history ? c->history : -1;

@@ -261,9 +261,10 @@ static int profile_main(int argc, char **argv)
                          .runs = 3,
                          .top = 12,
                          .tool = "auto"};
-    flag flags[N_WORKLOAD_FLAGS + 8];
+    flag flags[N_WORKLOAD_FLAGS + 9];
     sam_error err;
     int help, n = workload_flags(&o.w, flags), n_failed = 0, code = 0;
+    flags[n++] = tracker_flag(&o.w.model);
     n += own_flags(&o, flags + n);
     sam_status status = flags_parse(&verb_profile, flags, n, argc, argv, &help, &err);
     int is_usage = status != SAM_OK;

@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 10 };
+enum { MAX_MODELS = 16, N_SETTINGS = 11 };
 
 extern const verb verb_run;
 
@@ -141,7 +141,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"metric", o->metric},
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
-                                          {"frame_format", model_frame_format(&o->model)}};
+                                          {"frame_format", model_frame_format(&o->model)},
+                                          {"tracker", model_tracker(&o->model)}};
     char marks[MAX_MODELS][WEIGHTS_MARK_BYTES];
     setting weights[MAX_MODELS];
     int renamed, n_weights = 0;

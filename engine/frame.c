@@ -180,6 +180,18 @@ sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
     return take(s, place, err);
 }
 
+sam_status push_picture(sam_session *s, const sam_frame *f, int64_t number, sam_error *err)
+{
+    int place;
+    if (!f)
+        return fail(err, SAM_E_ARG, "no picture; expected %d x %d pixels", s->opt.width_px, s->opt.height_px);
+    TRY(check_pixels(s, f, err));
+    begin_frame(s, number);
+    s->has_next = 0;
+    TRY(encode_pixels(s, f, &place, err));
+    return take(s, place, err);
+}
+
 sam_status sam_push_next(sam_session *s, const sam_frame *f, sam_error *err)
 {
     int place;

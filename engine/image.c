@@ -34,7 +34,8 @@ static sam_status put_mask_prompt(sam_session *s, int i, const sam_prompt_set *p
     const float *from = p->logits;
     if (p->mask) {
         float *logits = s->mask_logits + (size_t)i * n;
-        resize_mask(s, p);
+        int any;
+        TRY(resize_mask(s, p, &any, err));
         mask_to_logits(s, logits);
         from = logits;
     }
@@ -50,6 +51,8 @@ static sam_status decode_sets(sam_session *s, const sam_prompt_set *p, int n, sa
         int padded = n_points && !(p[i].box && s->m->p->box_needs_no_padding);
         set_points(s, i, points, n_points, padded ? PADDED : 0);
         s->controls.mode[i] = p[i].single_mask ? 0 : MODE_MULTIMASK;
+        if (s->controls.least_score)
+            s->controls.least_score[i] = 0;
         if (s->controls.has_mask)
             s->controls.has_mask[i] = (float)is_masked;
         masked |= is_masked;

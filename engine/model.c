@@ -54,7 +54,7 @@ static sam_status choose_types(sam_model *m, sam_error *err)
 static sam_status build_graphs(sam_model *m, sam_error *err)
 {
     for (int id = 0; id < m->p->n_graphs; id++) {
-        if (!predictor_runs(m->p, SAM_VIDEO, id) && !predictor_runs(m->p, SAM_IMAGE, id))
+        if (!predictor_runs(m->p, SAM_VIDEO, 1, id) && !predictor_runs(m->p, SAM_IMAGE, 0, id))
             continue;
         builder b = build_begin(&m->graphs[id].g, m->p->graph_names[id], &m->w, &m->s, m->act, m->matrix);
         b.device = !m->b->api->host_memory;

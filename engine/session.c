@@ -50,6 +50,12 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
                     o->mode == SAM_VIDEO ? "%s: %s tracks no video, it takes single images; sam2_tiny does"
                                          : "%s: %s takes no single images; sam2_tiny does",
                     s->m->name, s->m->title);
+    TRY(policy_find(o->tracker, &s->policy, err));
+    o->tracker = s->policy->name;
+    if (o->mode != SAM_VIDEO)
+        s->policy = memory_policies;
+    if (s->policy->by_motion && !s->m->p->steps[STEP_FOLLOW].n)
+        return fail(err, SAM_E_ARG, "tracker \"%s\": %s does not choose by motion", o->tracker, s->m->title);
     if (o->n_frames < 0)
         return fail(err, SAM_E_ARG, "n_frames %d: expected the length of the video, or 0", o->n_frames);
     if (o->history < -1 || o->history > MAX_HISTORY)
@@ -79,7 +85,8 @@ static sam_status plan_bank(sam_session *s, sam_error *err)
                           .slots = z->bank_slots + s->more_slots,
                           .pointer_slots = z->pointer_slots + s->more_slots,
                           .recent = z->recent,
-                          .recent_pointers = z->recent_pointers};
+                          .recent_pointers = z->recent_pointers,
+                          .rule = s->policy->bank};
     for (int i = 0; i < s->m->s.count; i++) {
         const state_def *d = &s->m->s.def[i];
         if (d->pool && pool_rows(d, s->opt.max_objects, s->more_slots) > INT32_MAX)
@@ -151,6 +158,10 @@ static void carve_host(sam_session *s, carver *c)
     for (size_t i = 0; i < n_masks && masks && !video; i++)
         s->image_masks[i] = (void *)(masks + i * mask_bytes);
     s->host_scores = carve(c, 6 * n * sizeof(float));
+    s->host_motion = carve(c, n * sizeof(float));
+    s->other_masks =
+        carve(c, s->policy->takes_anchors && !s->b->api->host_memory ? 4 * n * low_res_count(s) * sizeof(float) : 0);
+    s->distractor_scratch = carve(c, s->policy->takes_anchors ? distractor_scratch_bytes(low) : 0);
     s->plane = carve(c, (video ? 1 : 3 * n) * low_res_count(s) * sizeof(float));
     s->mask_logits = carve(c, video ? 0 : n * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
@@ -234,7 +245,7 @@ static sam_status plan(sam_session *s, sam_error *err)
     TRY(plan_bank(s, err));
     for (int id = 0; id < m->p->n_graphs; id++) {
         program *p = &s->programs[id];
-        if (!predictor_runs(m->p, s->opt.mode, id))
+        if (!predictor_runs(m->p, s->opt.mode, s->policy->by_motion, id))
             continue;
         note_states(s, &m->graphs[id].g);
         TRY(program_plan(p, &m->graphs[id], s->opt.max_objects, err));
@@ -332,7 +343,7 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     for (int i = 0; i < s->n_outputs; i++)
         ahead[s->outputs[i].state] = s->outputs[i].ahead;
     for (int id = 0; id < s->m->p->n_graphs; id++) {
-        if (!predictor_runs(s->m->p, s->opt.mode, id))
+        if (!predictor_runs(s->m->p, s->opt.mode, s->policy->by_motion, id))
             continue;
         int encoder = id == session_encoder(s);
         char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
@@ -348,7 +359,7 @@ static sam_status warm_programs(sam_session *s, sam_error *err)
     if (!s->b->api->warm)
         return SAM_OK;
     for (int id = 0; id < s->m->p->n_graphs; id++)
-        if (predictor_runs(s->m->p, s->opt.mode, id))
+        if (predictor_runs(s->m->p, s->opt.mode, s->policy->by_motion, id))
             TRY(program_warm(&s->programs[id], err));
     memset(s->state_arena, 0, s->state_bytes);
     return SAM_OK;
@@ -359,6 +370,8 @@ void session_forget_object(const sam_session *s, object *o)
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
     o->lost_clicks.n = 0;
+    o->filter_began = 0;
+    distractor_forget(&o->distractors);
     for (int k = 0; k < s->n_records; k++)
         o->prompts[k].in_use = 0;
 }

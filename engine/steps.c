@@ -196,7 +196,7 @@ int set_memories(sam_session *s, int batch, const object *o, int reverse)
                            .ages = c->memory_ages + at_frames,
                            .pointer_slots = c->pointer_slots + at_pointers,
                            .pointer_ages = c->pointer_ages + at_pointers};
-    s->m->p->memories->select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
+    bank_select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
     for (int i = 0; i < pick.n_memories; i++)
         pick.slots[i] += object_index(s, o) * s->bank.slots;
     for (int i = 0; i < pick.n_pointers; i++)
@@ -204,6 +204,22 @@ int set_memories(sam_session *s, int batch, const object *o, int reverse)
     c->n_memories[batch] = pick.n_memories;
     c->n_pointers[batch] = pick.n_pointers;
     return pick.incomplete;
+}
+
+void set_choice(sam_session *s, int batch, const object *o, int several, int restart)
+{
+    const memory_policy *p = s->policy;
+    session_controls *c = &s->controls;
+    c->mode[batch] = MODE_GATE | (several ? MODE_MULTIMASK : 0) | (p->by_motion ? MODE_CHOSEN : 0);
+    if (c->least_score)
+        c->least_score[batch] = p->least_score;
+    if (!p->by_motion)
+        return;
+    motion_rule rule = p->motion;
+    rule.weight = rule.weight > 0 ? rule.weight : s->m->size.motion_weight;
+    memcpy(c->motion_rule + (size_t)batch * RULE_FLOATS, &rule, sizeof rule);
+    c->filter_slot[batch] = object_index(s, o) * (1 + s->more_slots);
+    c->filter_restart[batch] = restart;
 }
 
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e)
@@ -233,6 +249,8 @@ sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
     size_t bytes = (size_t)n * sizeof(float);
     if (s->st.score)
         TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    if (s->policy->by_motion)
+        TRY(enqueue_read(s, s->host_motion, s->st.motion, bytes, err));
     return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 

@@ -126,7 +126,8 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
                                 {"metric", o->score ? o->metric : "none"},
-                                {"frame_format", model_frame_format(&o->w.model)}};
+                                {"frame_format", model_frame_format(&o->w.model)},
+                                {"tracker", model_tracker(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,

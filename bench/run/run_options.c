@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 26 + N_SESSION_FLAGS + N_LIBRARY_FLAGS, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { N_FLAGS = 27 + N_SESSION_FLAGS + N_LIBRARY_FLAGS, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
 
 static void describe_what(flag *f, run_options *o)
 {
@@ -174,8 +174,9 @@ sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *
     describe_how(flags + 18, out);
     flags[24] = frame_flag(&out->model);
     flags[25] = history_flag(&out->model, 0);
-    session_flags(&out->model, flags + 26);
-    library_flags(&out->model, flags + 26 + N_SESSION_FLAGS);
+    flags[26] = tracker_flag(&out->model);
+    session_flags(&out->model, flags + 27);
+    library_flags(&out->model, flags + 27 + N_SESSION_FLAGS);
     TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
     return *help ? SAM_OK : settle(out, err);
 }

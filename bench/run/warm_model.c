@@ -57,6 +57,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, int 
                                    .overlap = w->choice.overlap,
                                    .prepared_frames = prepared_frames,
                                    .history = session_history(&w->choice),
+                                   .tracker = w->choice.tracker,
                                    .no_recording = w->choice.no_recording,
                                    .check_kernels = w->choice.check_kernels};
     double start = clock_ms();

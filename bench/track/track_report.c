@@ -93,15 +93,15 @@ json_t *report_json(const track_report *r, const track_setting *s)
                               (json_int_t)b->device_bytes);
     json_t *allocations = json_pack("{s:o, s:o}", "engine", json_figure(own), "libraries", json_figure(libraries));
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
         "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
         s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
-        s->height, "frames", r->n_frames, "objects", s->n_objects, "history", s->history, "incomplete_masks",
-        r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r), "official_protocol_fps",
-        json_figure(official_fps(r)), "end_to_end_fps", json_figure(per_second(r->n_frames, r->end_to_end_ms)),
-        "peak_bytes", bytes, "rss_peak_bytes", (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame",
-        json_figure(own + libraries), "allocations_by", allocations, "syncs_per_steady_frame",
-        json_figure(per_steady_frame(r, &r->waits)));
+        s->height, "frames", r->n_frames, "objects", s->n_objects, "tracker", s->tracker, "history", s->history,
+        "incomplete_masks", r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r),
+        "official_protocol_fps", json_figure(official_fps(r)), "end_to_end_fps",
+        json_figure(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
+        (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", json_figure(own + libraries), "allocations_by",
+        allocations, "syncs_per_steady_frame", json_figure(per_steady_frame(r, &r->waits)));
 }
 
 void report_print(const track_report *r, const track_setting *s, FILE *to)

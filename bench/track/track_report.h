@@ -31,6 +31,7 @@ void report_free(track_report *r);
 /* What was run; the rest of the JSON file. */
 typedef struct track_setting {
     const char *model, *precision, *input;
+    const char *tracker;
     int image_px, width, height, n_objects, n_threads, history, interrupted;
     size_t frame_queue_bytes, rss_peak_bytes;
 } track_setting;

@@ -145,7 +145,7 @@ sam_status tiny_graphs_check(const model_family *known, const char *path, int le
     assert_int_equal(weights_open(&w, &file, path, err), SAM_OK);
     for (int id = 0; id < p->n_graphs && status == SAM_OK; id++) {
         graph g;
-        if (!predictor_runs(p, SAM_VIDEO, id) && !predictor_runs(p, SAM_IMAGE, id))
+        if (!predictor_runs(p, SAM_VIDEO, 1, id) && !predictor_runs(p, SAM_IMAGE, 0, id))
             continue;
         builder b = build_begin(&g, p->graph_names[id], &w, &s, DT_F32, DT_F32);
         p->build(&b, id, config, &z);
