@@ -176,7 +176,9 @@ static int plan_main(int argc, char **argv)
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "what is planned";
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);
     if (status == SAM_OK && help)

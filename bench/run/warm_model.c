@@ -23,7 +23,7 @@ sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice
     w->choice.weights = w->path;
     nvtx_open(&w->ranges);
     TRY(open_model(w, err));
-    if (!strcmp(sam_model_name(w->model), checkpoint))
+    if (!checkpoint || !strcmp(sam_model_name(w->model), checkpoint))
         return SAM_OK;
     sam_status status = fail(err, SAM_E_FORMAT, "%s: holds %s, not %s: rename or remove it", choice->weights,
                              sam_model_name(w->model), checkpoint);
