@@ -493,7 +493,9 @@ static int image_main(int argc, char **argv)
     image_options o = {.prompts = {.id = 1}, .multimask = -1};
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "images and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_image, flags, n, argc, argv, &help, &err);

@@ -14,6 +14,7 @@ int library_flags(model_choice *c, flag *to)
 {
     const flag flags[N_LIBRARY_FLAGS] = {
         {.name = "tune",
+         .group = "CUDA libraries",
          .kind = FLAG_SWITCH,
          .value = &c->tune,
          .help = "CUDA: time algorithms for work that the tuning cache does not know, and keep the fastest (default: "
@@ -57,6 +58,7 @@ int model_flags(model_choice *c, flag *to)
          .required = 1,
          .help = "Converted weights (samconvert), or an official .pt, .pth or .safetensors file."},
         {.name = "device",
+         .group = "model and device",
          .kind = FLAG_CHOICE,
          .value = &c->device,
          .meta = "NAME",
@@ -103,6 +105,7 @@ int session_flags(model_choice *c, flag *to)
 {
     const flag flags[N_SESSION_FLAGS] = {
         {.name = "overlap",
+         .group = "session",
          .kind = FLAG_SWITCH,
          .value = &c->overlap,
          .help =

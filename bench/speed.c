@@ -161,6 +161,7 @@ static int own_flags(speed_options *o, flag *to)
 {
     const flag flags[] = {
         {.name = "runs",
+         .group = "timing and output",
          .kind = FLAG_INT,
          .value = &o->runs,
          .meta = "N",

@@ -364,7 +364,9 @@ static int track_main(int argc, char **argv)
     flags[n++] = frame_flag(&o.model);
     flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "clip and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_track, flags, n, argc, argv, &help, &err);

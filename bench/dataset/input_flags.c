@@ -45,7 +45,9 @@ static flag count_flag(const char *name, int *n, const char *help)
 
 flag limit_videos_flag(int *n, const char *help)
 {
-    return count_flag("limit_videos", n, help ? help : "The first N videos only (default 0: all).");
+    flag f = count_flag("limit_videos", n, help ? help : "The first N videos only (default 0: all).");
+    f.group = "how much";
+    return f;
 }
 
 flag limit_objects_flag(int *n, const char *help)
@@ -64,7 +66,10 @@ flag models_flag(const char **names, models_help *help, const char *rest)
 {
     char models[400];
     known_model_names(0, "", models, sizeof models);
-    snprintf(help->text, sizeof help->text, "%s, each with _points, _bbox or _mask%s", models, rest);
+    snprintf(
+        help->text, sizeof help->text,
+        "%s, each with _points, _bbox or _mask (without: points and bbox); NAME=FILE.pt:points, any file by a name of yours%s",
+        models, rest);
     return (flag){
         .name = "models", .kind = FLAG_STRING, .choices = "list", .value = names, .meta = "NAMES", .help = help->text};
 }

@@ -2,7 +2,6 @@
 #include "weights_search.h"
 
 #include "listing.h"
-#include "model_list.h"
 #include "safetensors.h"
 
 #include <stdio.h>
@@ -164,6 +163,21 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
     return status;
 }
 
+static sam_status take_file(const char *name, char **path, sam_error *err)
+{
+    *path = malloc(strlen(name) + 1);
+    return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
+}
+
+sam_status weights_find_entry(const char *folder, const model_entry *e, char **path, sam_error *err)
+{
+    if (!e->file)
+        return weights_find(folder ? folder : ".", e->checkpoint, path, err);
+    if (!path_is_file(e->file))
+        return fail(err, SAM_E_IO, "--models %s=%s: no such file", e->checkpoint, e->file);
+    return take_file(e->file, path, err);
+}
+
 static sam_status checkpoint_named(const char *name, const char **checkpoint, sam_error *err)
 {
     char full[96];
@@ -181,10 +195,8 @@ static sam_status checkpoint_named(const char *name, const char **checkpoint, sa
 sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
 {
     const char *checkpoint;
-    if (path_is_file(name)) {
-        *path = malloc(strlen(name) + 1);
-        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
-    }
+    if (path_is_file(name))
+        return take_file(name, path, err);
     TRY(checkpoint_named(name, &checkpoint, err));
     return weights_find(folder ? folder : ".", checkpoint, path, err);
 }

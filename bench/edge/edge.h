@@ -10,6 +10,7 @@
 
 #include "csv_layout.h"
 #include "metrics.h"
+#include "old_flags.h"
 #include "pass_time.h"
 #include "workload.h"
 
@@ -28,7 +29,8 @@ enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 
 typedef struct edge_options {
     workload w;
-    const char *preset, *phase, *preprocessed_dir, *autocast;
+    const char *preset, *phase, *preprocessed_dir;
+    old_flags old;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
     int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;

@@ -305,7 +305,7 @@ static sam_status one_model(edge_options *o, const json_t *metadata, const model
     choice.weights = workload_weights(&o->w, e);
     take_tuning(metadata, e->name, &choice);
     TRY(edge_say_where(o, "inference", "", "", e->name, err));
-    if (warm_open(&m, "edge", &choice, e->checkpoint, &why) != SAM_OK) {
+    if (warm_open(&m, "edge", &choice, model_entry_holds(e), &why) != SAM_OK) {
         char text[600];
         ++*n_failed;
         snprintf(text, sizeof text, "error: %s", why.text);

@@ -96,7 +96,7 @@ static int mark_weights(const edge_options *o, const model_list *list, setting *
             known |= !strcmp(weights[k].name, name);
         if (known || (o->w.test_mode && !o->w.weights_dir)) /* those of test mode are made */
             continue;
-        if (weights_find(o->w.weights_dir ? o->w.weights_dir : ".", name, &path, NULL) == SAM_OK &&
+        if (weights_find_entry(o->w.weights_dir, &list->entries[i], &path, NULL) == SAM_OK &&
             weights_mark(path, marks[n], NULL) == SAM_OK) {
             weights[n] = (setting){name, marks[n]};
             n++;

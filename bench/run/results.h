@@ -5,6 +5,7 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
+#include "model_list.h"
 #include "resume.h"
 #include "sam.h"
 
@@ -45,8 +46,8 @@ typedef struct results {
 sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings,
                         const setting *weights, int n_weights, int resume, int *renamed, sam_error *err);
 sam_status results_add(results *r, const result_row *row, sam_error *err);
-/* Whether this object is in the table as finished. */
-int results_has(const results *r, const char *video, const char *object, const char *model);
+/* Whether this object is in the table as finished: by this model, at its size and in its precision. */
+int results_has(const results *r, const char *video, const char *object, const model_entry *e);
 void results_close(results *r);
 
 /* The path of a file that belongs to one row: FOLDER/KIND/VIDEO__objOBJECT__MODEL.SUFFIX. 0: it is too long. */

@@ -127,7 +127,7 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
     row->model = job->entry->name;
     row->metric = options->metric;
     if (job->model->model) {
-        row->precision = model_precision(&options->model);
+        row->precision = model_precision(&job->model->choice);
         row->imgsz = sam_model_image_px(job->model->model);
     }
     attach(&w, job);

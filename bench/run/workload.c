@@ -84,10 +84,12 @@ static sam_status find_weights(workload *w, sam_error *err)
         const char *name = w->list.entries[i].checkpoint;
         if (workload_weights(w, &w->list.entries[i]))
             continue;
+        if (w->n_checkpoints == WORKLOAD_MAX_CHECKPOINTS)
+            return fail(err, SAM_E_ARG, "--models: more than %d weights files at once", WORKLOAD_MAX_CHECKPOINTS);
         w->checkpoints[w->n_checkpoints].name = name;
         char **path = &w->checkpoints[w->n_checkpoints++].weights;
-        TRY(random ? test_mode_weights(w->out_dir, name, path, err)
-                   : weights_find(w->weights_dir ? w->weights_dir : ".", name, path, err));
+        TRY(random && !w->list.entries[i].file ? test_mode_weights(w->out_dir, name, path, err)
+                                               : weights_find_entry(w->weights_dir, &w->list.entries[i], path, err));
     }
     return SAM_OK;
 }
