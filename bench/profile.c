@@ -63,12 +63,10 @@ static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
     return SAM_OK;
 }
 
-/* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
 static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
     const sam_stats *t = &f->stats;
-    (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
@@ -76,7 +74,7 @@ static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
             f->ms,      t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
             t->post_ms, f->decode_ms};
         for (int k = 0; k < N_PROFILE_STAGES; k++)
-            samples_add(&s->m->stages[k], ms[k], NULL);
+            TRY(samples_add(&s->m->stages[k], ms[k], err));
     }
     return SAM_OK;
 }
@@ -178,6 +176,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     nvtx ranges;
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
+    TRY(model_check_device(&o->w.model, err));
     nvtx_open(&ranges);
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)

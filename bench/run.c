@@ -152,6 +152,8 @@ static sam_status open_table(run *r, sam_error *err)
         weights[n_weights] = (setting){r->checkpoints[i].name, marks[n_weights]};
         n_weights++;
     }
+    if (n_weights)
+        TRY(model_check_device(&o->model, err));
     TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err));
     if (renamed)
         fprintf(stderr, "sambench run: the table of an earlier run is now %s/%s; --resume would have continued it\n",
