@@ -391,6 +391,7 @@ static sam_status open_run(image_run *r, sam_error *err)
         return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.n);
     if (r->o->boxes)
         TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.n, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->dump)
         TRY(folders_make_for(r->o->dump, err));
     if (r->o->json && strcmp(r->o->json, "-") != 0)

@@ -1,5 +1,6 @@
 #include "open_model.h"
 
+#include "backend.h"
 #include "convert.h"
 #include "folders.h"
 #include "listing.h"
@@ -282,6 +283,17 @@ static void say_device(const char *verb, const model_choice *c, sam_backend on, 
         fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, on == SAM_CPU ? "the CPU: " : "the GPU", why);
     if (c->device_said)
         *c->device_said = (int)on;
+}
+
+sam_status model_check_device(const model_choice *c, sam_error *err)
+{
+    const sam_model_options opt = model_options(c);
+    backend *b = NULL;
+    if (opt.backend == SAM_CPU)
+        return SAM_OK;
+    TRY(backend_open(&opt, &b, err));
+    b->api->close(b);
+    return SAM_OK;
 }
 
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,

@@ -65,18 +65,16 @@ static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
     return SAM_OK;
 }
 
-/* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
 static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
-    (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
-        samples_add(&s->m->stages[PROFILE_FRAME], f->ms, NULL);
+        TRY(samples_add(&s->m->stages[PROFILE_FRAME], f->ms, err));
         for (int k = 0; k < SAM_N_STAGES; k++)
-            samples_add(&s->m->stages[PROFILE_STAGE + k], f->stats.stage_ms[k], NULL);
-        samples_add(&s->m->stages[PROFILE_READ], f->decode_ms, NULL);
+            TRY(samples_add(&s->m->stages[PROFILE_STAGE + k], f->stats.stage_ms[k], err));
+        TRY(samples_add(&s->m->stages[PROFILE_READ], f->decode_ms, err));
     }
     return SAM_OK;
 }
@@ -178,6 +176,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     nvtx ranges;
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
+    TRY(model_check_device(&o->w.model, err));
     nvtx_open(&ranges);
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)

@@ -165,6 +165,8 @@ static sam_status open_table(run *r, sam_error *err)
         weights[n_weights] = (setting){c->name, marks[n_weights]};
         n_weights++;
     }
+    if (status == SAM_OK && n_weights)
+        status = model_check_device(&o->model, err);
     if (status == SAM_OK)
         status =
             results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err);

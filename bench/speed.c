@@ -109,6 +109,7 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
     TRY(read_numbers("sizes", o->sizes ? o->sizes : "1024", 64, 4096, o->size, &o->n_sizes, err));
     TRY(read_numbers("objects", o->objects ? o->objects : "1", 1, 256, o->object, &o->n_objects, err));
     TRY(read_precisions(o, o->precisions ? o->precisions : "fp32", err));
+    TRY(model_check_device(&o->model, err));
     TRY(folders_make_for(o->csv, err));
     if (o->json)
         TRY(folders_make_for(o->json, err));

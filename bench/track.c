@@ -195,6 +195,7 @@ static sam_status track(track_run *r, sam_error *err)
     int reverse;
     sam_error later;
     TRY(open_clip(r, &reverse, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->json && strcmp(r->o->json, "-"))
         TRY(folders_make_for(r->o->json, err));
     if (!r->o->load_state)

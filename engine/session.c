@@ -1,6 +1,7 @@
 /* Opening and closing a session: every byte it will use is planned here, and taken once. */
 #include "session.h"
 
+#include "address_space.h"
 #include "components.h"
 #include "plan.h"
 #include "steps.h"
@@ -388,6 +389,9 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
 {
     TRY(fill_options(s, opt, err));
     TRY(plan(s, err));
+    if (s->b->api->host_memory)
+        TRY(address_space_check(s->state_bytes + s->scratch_bytes + s->encode_scratch_bytes + s->host_bytes,
+                                s->m->options.n_threads, "the session", err));
     TRY(take(s, &s->state_arena, s->state_bytes, "the session's state", err));
     TRY(take(s, &s->scratch_arena, s->scratch_bytes + s->encode_scratch_bytes, "the session's scratch", err));
     s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);

@@ -261,7 +261,7 @@ static void run_model(const char *model, sam_dtype type)
     static const char *const videos[] = {"i", "ii", "iii", "iv", "v"};
     char path[320];
     temp_dir dir;
-    sam_model *m;
+    sam_model *m = NULL;
     sam_error err;
     npz *z;
     if (!reference_open(model, "image", &z))

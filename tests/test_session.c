@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "address_space.h"
 #include "alloc_count.h"
 #include "heap.h"
 #include "nv12.h"
@@ -789,9 +792,47 @@ static void nothing(void **state)
     printf("session: NULL refused in 28 calls, harmless in 8 others\n");
 }
 
+/* What oneDNN would not survive is said before: a child whose address space is almost used up. */
+static void address_space(void **state)
+{
+    (void)state;
+#ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of it */
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit limit = {.rlim_cur = (rlim_t)1 << 20, .rlim_max = RLIM_INFINITY};
+        sam_error err = {0};
+        sam_model *m;
+        setrlimit(RLIMIT_AS, &limit);
+        sam_status got = sam_model_open(models.path[TINY_SAM2], NULL, &m, &err);
+        _exit(got == SAM_E_MEMORY || got == SAM_E_IO ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    sam_model *m = tiny_open(models.path[TINY_SAM2], NULL), *other;
+    pid = fork();
+    if (pid == 0) {
+        const struct rlimit limit = {.rlim_cur = (rlim_t)1 << 34, .rlim_max = RLIM_INFINITY};
+        sam_error err = {0};
+        setrlimit(RLIMIT_AS, &limit);
+        if (address_space_check((size_t)1 << 33, 2, "it", &err) != SAM_OK)
+            _exit(2);
+        _exit(address_space_check((size_t)1 << 34, 2, "it", &err) == SAM_E_MEMORY && strstr(err.text, "ulimit -v") ? 0
+                                                                                                                   : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(sam_model_open(models.path[TINY_SAM2], NULL, &other, NULL), SAM_OK);
+    sam_model_close(other);
+    sam_model_close(m);
+    printf("a limit on the address space is a message\n");
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(address_space),
         cmocka_unit_test(nothing),
         cmocka_unit_test(test_no_allocation), /* first: what libraries keep from first use is not there yet */
         cmocka_unit_test(test_plan_is_what_open_takes),

@@ -3,6 +3,7 @@
 
 #include "csv_layout.h"
 #include "history.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 
@@ -176,7 +177,7 @@ static json_t *stats_of(const profile_model *m, int n_frames)
     json_t *stages = json_object();
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        json_object_set_new(stages, stage_name(k), spread_json(&s));
+        json_put(&stages, stage_name(k), spread_json(&s));
     }
     spread frame = spread_of(&m->stages[PROFILE_FRAME], 0);
     const sam_stats *b = &m->memory;

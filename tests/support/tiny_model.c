@@ -27,8 +27,8 @@ const char *const tiny_config[TINY_ALL] = {
     "{" HIERA REST "}", "{" HIERA REST ", \"object_pointer_time_encoding\": true, \"no_obj_embed_spatial\": true}",
     "{\"trunk\": \"repvit\", \"widths\": [16, 24, 32, 40], \"depths\": [1, 2, 1, 1], " REST
     ", \"perceiver_latents\": 3, \"perceiver_latents_2d\": 4, \"perceiver_depth\": 2}",
-    "{\"trunk\": \"vit\", \"embed_dim\": 32, \"num_heads\": 2, \"depth\": 3, \"window\": 14, \"global_att_blocks\": [1], "
-    "\"image_size\": 96, \"d_model\": 32}", /* trained for another size, so that positions are resized */
+    ("{\"trunk\": \"vit\", \"embed_dim\": 32, \"num_heads\": 2, \"depth\": 3, \"window\": 14, \"global_att_blocks\": [1], "
+     "\"image_size\": 96, \"d_model\": 32}"), /* trained for another size, so that positions are resized */
 };
 const char *const tiny_names[TINY_ALL] = {"tiny_sam2", "tiny_sam2.1", "tiny_edgetam", "tiny_sam1"};
 
@@ -128,7 +128,7 @@ sam_status tiny_graphs_check(const model_family *known, const char *path, int le
 {
     static st_file file; /* not on the stack: build errors are long */
     config_reader r;
-    const model_family *family;
+    const model_family *family = NULL;
     weights w;
     states s = {0};
     model_size z;
@@ -171,7 +171,7 @@ sam_status tiny_graphs_check(const model_family *known, const char *path, int le
 static int grow(const model_family *known, const char *path, tensors *set)
 {
     char name[200];
-    int rows, cols;
+    int rows = 0, cols = 0;
     sam_error err;
     if (tiny_graphs_check(known, path, 0, &err) == SAM_OK)
         return 1;
