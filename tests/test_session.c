@@ -15,6 +15,7 @@
 #include "address_space.h"
 #include "alloc_count.h"
 #include "heap.h"
+#include "model.h"
 #include "nv12.h"
 #include "snapshot.h"
 #include "test_backend.h"

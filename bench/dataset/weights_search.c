@@ -201,7 +201,7 @@ sam_status weights_find_named(const char *folder, const char *name, char **path,
     return weights_find(folder ? folder : ".", checkpoint, path, err);
 }
 
-sam_status weights_check(const char *given, const char *converted, const char *checkpoint, sam_error *err)
+sam_status weights_expect(const char *given, const char *converted, const char *checkpoint, sam_error *err)
 {
     st_file file;
     TRY(st_open(converted, &file, err));
@@ -214,11 +214,11 @@ sam_status weights_check(const char *given, const char *converted, const char *c
     return status;
 }
 
-sam_status weights_check_named(const char *given, const char *converted, const char *name, sam_error *err)
+sam_status weights_expect_named(const char *given, const char *converted, const char *name, sam_error *err)
 {
     const char *checkpoint;
     if (path_is_file(name))
         return SAM_OK;
     TRY(checkpoint_named(name, &checkpoint, err));
-    return weights_check(given, converted, checkpoint, err);
+    return weights_expect(given, converted, checkpoint, err);
 }

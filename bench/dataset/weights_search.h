@@ -24,7 +24,7 @@ sam_status weights_find_named(const char *folder, const char *name, char **path,
 
 /* Files can have wrong names: SAM_E_FORMAT unless `converted`, the converted form of the file `given`, holds `checkpoint`. The other
  * takes a name as weights_find_named does; a name that is a file may hold any model. */
-sam_status weights_check(const char *given, const char *converted, const char *checkpoint, sam_error *err);
-sam_status weights_check_named(const char *given, const char *converted, const char *name, sam_error *err);
+sam_status weights_expect(const char *given, const char *converted, const char *checkpoint, sam_error *err);
+sam_status weights_expect_named(const char *given, const char *converted, const char *name, sam_error *err);
 
 #endif

@@ -22,7 +22,7 @@ sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice
     *w = (warm_model){.verb = verb, .choice = *choice};
     TRY(model_resolve(verb, choice->weights, w->path, sizeof w->path, err));
     if (checkpoint)
-        TRY(weights_check(choice->weights, w->path, checkpoint, err));
+        TRY(weights_expect(choice->weights, w->path, checkpoint, err));
     w->choice.weights = w->path;
     nvtx_open(&w->ranges);
     return open_model(w, err);
