@@ -57,14 +57,17 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
 {
     static const struct {
         const char *graph, *name, *dumped;
-    } kept[] = {{"encode", "high_res_0", "features/high_res_0"},
-                {"encode", "high_res_1", "features/high_res_1"},
-                {"image", "image_embed", "features/image_embed"},
-                {"image_mask", "image_embed", "features/image_embed"}};
+        int images_only; /* a model that tracks adds to these features before it decodes */
+    } kept[] = {{"encode", "high_res_0", "features/high_res_0", 0},
+                {"encode", "high_res_1", "features/high_res_1", 0},
+                {"encode", "features", "features/image_embed", 1},
+                {"image", "image_embed", "features/image_embed", 0},
+                {"image_mask", "image_embed", "features/image_embed", 0}};
     image_run *r = user;
     (void)n_objects;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        if (strcmp(graph, kept[i].graph) || strcmp(name, kept[i].name))
+        if (strcmp(graph, kept[i].graph) || strcmp(name, kept[i].name) ||
+            (kept[i].images_only && sam_model_takes(r->model, SAM_VIDEO)))
             continue;
         for (size_t k = 0; k < r->tensors.n; k++)
             if (!strcmp(r->tensors.tensors[k].name, kept[i].dumped))
@@ -272,7 +275,7 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     for (int first = 0; first < n; first += r->batch) {
         TRY(segment_batch(r, i, first, n - first < r->batch ? n - first : r->batch, err));
         TRY(sam_get_stats(r->session, &stats, err));
-        decode_ms += stats.mask_decoder_ms;
+        decode_ms += stats.stage_ms[SAM_MASK_DECODER];
     }
     if (r->tap_err.status != SAM_OK)
         return fail(err, r->tap_err.status, "%s", r->tap_err.text);
@@ -282,7 +285,7 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     if (!r->o->quiet)
         printf("%s, %s, %d px, %s (%s): encode %.1f ms, decode %.1f ms a prompt\n", sam_model_name(r->model),
                model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device,
-               stats.encode_ms, n ? decode_ms / n : 0);
+               stats.stage_ms[SAM_ENCODE], n ? decode_ms / n : 0);
     return SAM_OK;
 }
 
@@ -388,6 +391,7 @@ static sam_status open_run(image_run *r, sam_error *err)
         return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.n);
     if (r->o->boxes)
         TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.n, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->dump)
         TRY(folders_make_for(r->o->dump, err));
     if (r->o->json && strcmp(r->o->json, "-") != 0)
@@ -490,7 +494,9 @@ static int image_main(int argc, char **argv)
     image_options o = {.prompts = {.id = 1}, .multimask = -1};
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "images and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_image, flags, n, argc, argv, &help, &err);

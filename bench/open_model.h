@@ -57,6 +57,9 @@ void session_say_recording(const char *verb, const sam_session *s, int *said);
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
                       sam_error *err);
 
+/* Whether the device that --device names can be had at all: before files of an earlier run are touched. `auto` always can. */
+sam_status model_check_device(const model_choice *c, sam_error *err);
+
 /* The converted form of `weights` in path, as model_open finds it. */
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err);
 

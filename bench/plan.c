@@ -178,7 +178,9 @@ static int plan_main(int argc, char **argv)
     n += session_flags(&o.model, flags + n);
     flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "what is planned";
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);
     if (status == SAM_OK && help)

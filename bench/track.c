@@ -195,6 +195,7 @@ static sam_status track(track_run *r, sam_error *err)
     int reverse;
     sam_error later;
     TRY(open_clip(r, &reverse, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->json && strcmp(r->o->json, "-"))
         TRY(folders_make_for(r->o->json, err));
     if (!r->o->load_state)
@@ -364,7 +365,9 @@ static int track_main(int argc, char **argv)
     flags[n++] = frame_flag(&o.model);
     flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "clip and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_track, flags, n, argc, argv, &help, &err);

@@ -116,7 +116,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam
                     p ? "sam_image_predict: nowhere to put the masks" : "a prompt needs points or a box");
     float *ious = s->host_scores + 2 * s->opt.max_objects;
     TRY(check_sets(s, p, n, err));
-    s->stats.mask_decoder_ms = s->stats.post_ms = 0;
+    s->stats.stage_ms[SAM_MASK_DECODER] = s->stats.stage_ms[SAM_POST] = 0;
     TRY(decode_sets(s, p, n, err));
     TRY(render_sets(s, p, n, err));
     TRY(read_sets(s, p, n, ious, err));

@@ -1,4 +1,4 @@
-/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM.
+/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM; of images alone: SAM v1.
  *
  *   sam_model *m; sam_session *s; sam_mask mask; sam_error err;
  *   sam_model_open("sam2.1_tiny.safetensors", NULL, &m, &err);
@@ -70,9 +70,9 @@ typedef struct sam_model_options {
     int max_points;          /* clicks per object and frame, two more for a box; default 16       */
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
     int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
-    const char
-        *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx"; default the best.
-                                "avx2twin" is for tests: avx512amx without its instructions, slowly       */
+    const char *
+        cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx", on Arm "neonbf16"; default
+                                the best. "avx2twin" is for tests: avx512amx without its instructions, slowly       */
     /* CUDA: which algorithms operators may take. */
     int no_cublas, no_cudnn;  /* 1: not NVIDIA's libraries, though they are there               */
     int deterministic;        /* 1: the same bits each run: no choice by time, none of the file, no sums in any order */
@@ -254,9 +254,22 @@ sam_status sam_state_load(sam_session *s, const char *path, sam_error *err);
  * width_px, height_px, max_objects, history, fill_hole_area, remove_speck_area and tracker, and leaves the rest. */
 sam_status sam_state_options(const char *path, sam_model_options *m, sam_session_options *s, sam_error *err);
 
+/* What a frame consists of, in this order. */
+typedef enum sam_stage {
+    SAM_ENCODE, /* resize and image encoder */
+    SAM_MEMORY_ATTENTION,
+    SAM_MASK_DECODER, /* and the prompt encoder */
+    SAM_MEMORY_ENCODER,
+    SAM_POST, /* hole filling, masks of the frame's size */
+    SAM_N_STAGES
+} sam_stage;
+const char *sam_stage_name(sam_stage stage); /* "encode", "memory_attention", ...; "" for what is none */
+
 typedef struct sam_stats {
-    double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
-    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
+    double stage_ms[SAM_N_STAGES]; /* of the last frame, by sam_stage */
+    /* On the backend. weight: what is packed or converted; what is read in the mapped file is not counted. table: computed from
+     * weights and sizes when the model is opened, such as positions. */
+    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;
     size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
                             with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
     int overlap;         /* 1: the session overlaps */

@@ -1,6 +1,7 @@
 /* Opening and closing a session: every byte it will use is planned here, and taken once. */
 #include "session.h"
 
+#include "address_space.h"
 #include "components.h"
 #include "plan.h"
 #include "steps.h"
@@ -200,16 +201,16 @@ static size_t mask_prompt_bytes(const sam_session *s)
 static sam_status check_limit(const sam_session *s, sam_error *err)
 {
     const sam_stats *t = &s->stats;
-    size_t total = t->weight_bytes + t->state_bytes + t->scratch_bytes;
+    size_t weights = t->weight_bytes + t->table_bytes, total = weights + t->state_bytes + t->scratch_bytes;
     if (!s->opt.mem_limit || total <= s->opt.mem_limit)
         return SAM_OK;
-    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= t->weight_bytes ? "scratch"
-                          : t->state_bytes >= t->weight_bytes                                       ? "state"
-                                                                                                    : "weights";
+    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= weights ? "scratch"
+                          : t->state_bytes >= weights                                       ? "state"
+                                                                                            : "weights";
     return fail(err, SAM_E_MEMORY,
                 "the session needs %zu MiB (weights %zu, state %zu, scratch %zu; largest: %s), the limit is %zu MiB; "
                 "a smaller image size, fewer objects or a smaller model would fit",
-                total >> 20, t->weight_bytes >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
+                total >> 20, weights >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
                 s->opt.mem_limit >> 20);
 }
 
@@ -264,7 +265,8 @@ static sam_status plan(sam_session *s, sam_error *err)
     s->host_bytes = count.used;
     image_sizes pictures = picture_sizes(s);
     s->picture_bytes = s->b->api->images_bytes(s->b, &pictures) + mask_prompt_bytes(s);
-    s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
+    s->stats = (sam_stats){.weight_bytes = m->room.weights,
+                           .table_bytes = m->room.tables,
                            .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
                            .scratch_bytes = s->scratch_bytes + s->encode_scratch_bytes,
                            .overlap = s->opt.overlap,
@@ -387,6 +389,9 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
 {
     TRY(fill_options(s, opt, err));
     TRY(plan(s, err));
+    if (s->b->api->host_memory)
+        TRY(address_space_check(s->state_bytes + s->scratch_bytes + s->encode_scratch_bytes + s->host_bytes,
+                                s->m->options.n_threads, "the session", err));
     TRY(take(s, &s->state_arena, s->state_bytes, "the session's state", err));
     TRY(take(s, &s->scratch_arena, s->scratch_bytes + s->encode_scratch_bytes, "the session's scratch", err));
     s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);
@@ -493,6 +498,13 @@ void sam_session_close(sam_session *s)
         s->b->api->mark_close(s->b, s->marks[i]);
     s->b->api->host_release(s->b, s->host_arena);
     free(s);
+}
+
+const char *sam_stage_name(sam_stage stage)
+{
+    static const char *const names[SAM_N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
+                                                    "post"};
+    return (unsigned)stage < SAM_N_STAGES ? names[stage] : "";
 }
 
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err)

@@ -39,21 +39,19 @@ void collect_times(sam_session *s)
 {
     static const struct {
         mark_id from, to;
-        size_t ms;
-    } stages[] = {{MARK_ENCODE_0, MARK_ENCODED_0, offsetof(sam_stats, encode_ms)},
-                  {MARK_ENCODE_1, MARK_ENCODED_1, offsetof(sam_stats, encode_ms)},
-                  {MARK_ATTEND, MARK_ATTENDED, offsetof(sam_stats, memory_attention_ms)},
-                  {MARK_ATTENDED, MARK_DECODED, offsetof(sam_stats, mask_decoder_ms)},
-                  {MARK_REMEMBER, MARK_REMEMBERED, offsetof(sam_stats, memory_encoder_ms)},
-                  {MARK_SHOW, MARK_SHOWN, offsetof(sam_stats, post_ms)}};
+        sam_stage stage;
+    } stages[] = {{MARK_ENCODE_0, MARK_ENCODED_0, SAM_ENCODE},          {MARK_ENCODE_1, MARK_ENCODED_1, SAM_ENCODE},
+                  {MARK_ATTEND, MARK_ATTENDED, SAM_MEMORY_ATTENTION},   {MARK_ATTENDED, MARK_DECODED, SAM_MASK_DECODER},
+                  {MARK_REMEMBER, MARK_REMEMBERED, SAM_MEMORY_ENCODER}, {MARK_SHOW, MARK_SHOWN, SAM_POST}};
     unsigned collected = 0;
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         unsigned both = 1u << stages[i].from | 1u << stages[i].to;
-        double took, *sum = (double *)(void *)((char *)&s->stats + stages[i].ms);
+        double took;
         if ((s->marked & both) != both)
             continue;
         /* A time that cannot be had is not worth a session. */
-        *sum += s->b->api->elapsed(s->b, s->marks[stages[i].from], s->marks[stages[i].to], &took) ? NAN : took;
+        s->stats.stage_ms[stages[i].stage] +=
+            s->b->api->elapsed(s->b, s->marks[stages[i].from], s->marks[stages[i].to], &took) ? NAN : took;
         collected |= both;
     }
     s->marked &= ~collected;

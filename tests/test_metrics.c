@@ -525,8 +525,9 @@ static void real_masks_score_as_published(void **state)
         comparison c = {0};
         assert_int_equal(listing_read(gt, NULL, &videos, &err), SAM_OK);
         for (int i = 0; i < videos.n; i++)
-            assert_int_equal(eval_video(kind, metric_skips_first_last(kind), gt, pred, PRED_AUTO, videos.names[i], &results, &err),
-                             SAM_OK);
+            assert_int_equal(
+                eval_video(kind, metric_skips_first_last(kind), gt, pred, PRED_AUTO, videos.names[i], &results, &err),
+                SAM_OK);
         assert_int_equal(results.n, 3);
         object_result objects[3];
         for (int i = 0; i < 3; i++) {

@@ -11,11 +11,9 @@
 /* From this many frames of a pass on, memory attention sees a full bank. */
 enum { FULL_BANK_FRAMES = 7 };
 
-enum { STAGE_ENCODE, STAGE_MEMORY_ATTENTION, STAGE_MASK_DECODER, STAGE_MEMORY_ENCODER, STAGE_POST, N_STAGES };
-
 /* Start with {0}. */
 typedef struct track_report {
-    samples ms, stage_ms[N_STAGES], own, libraries,
+    samples ms, stage_ms[SAM_N_STAGES], own, libraries,
         waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
