@@ -234,7 +234,8 @@ static json_t *report_of(temp_tree *tree, sam_session *s, int history, char *pri
         clip_release(&c, &at);
     }
     assert_int_equal(report.n_frames, N_TRACKED);
-    const track_setting setting = {.model = "m", .precision = "f32", .input = "clip", .history = history};
+    const track_setting setting = {
+        .model = "m", .precision = "f32", .input = "clip", .tracker = "sam2", .history = history};
     json_t *root = report_json(&report, &setting);
     FILE *to = fmemopen(printed, n_printed, "w");
     assert_non_null(to);
@@ -258,6 +259,7 @@ static void test_figures(void **state)
         sam_session *s = open_with_history(m, landscape, history ? history : -1);
         track_to_the_end(s, landscape);
         json_t *root = report_of(&tree, s, history, printed, sizeof printed);
+        assert_non_null(root);
         int n = (int)json_integer_value(json_object_get(root, "incomplete_masks"));
         assert_int_equal(n, history ? 0 : N_TRACKED);
         assert_int_equal(json_integer_value(json_object_get(root, "history")), history);
