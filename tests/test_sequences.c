@@ -229,6 +229,7 @@ static void test_random(void **state)
     (void)state;
     assert_int_equal(run_file("sam2.1_tiny", "sam2.1_tiny", 0), 0);
     assert_int_equal(run_file("sam2_tiny", "sam2_tiny", 0), 0);
+    assert_int_equal(run_file("edgetam", "edgetam", 0), 0);
 }
 
 static void test_no_history(void **state)
