@@ -7,7 +7,7 @@
 # make soak       20,000 frames twice: flat memory, the same bits
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
-# make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
+# make demo       the model of models/ on the demo split: a page of speed, memory and J&F, a table, overlays, one picture
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
 # make predicted  docs/results/predicted.*: time and memory of every model on GPUs that are not here
@@ -120,7 +120,8 @@ demo: $(DEMO_MODEL) configure
 	$(BUILD)/sambench run --split_dir $(DEMO)/split --weights_dir models --out_dir $(DEMO) \
 	  --models demo_points,demo_bbox,baseline_copy,baseline_colour --save_masks --save_overlays
 	$(BUILD)/sambench sheet --split_dir $(DEMO)/split --masks $(DEMO)/masks/demo_points --out $(DEMO)/sheet.png
-	@echo "Table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
+	$(BUILD)/sambench report $(DEMO) --out $(DEMO)/report.html --title "The demo models on generated clips"
+	@echo "Page: $(DEMO)/report.html   table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
 
 # After the model file has changed: what tests hold it to, and the picture of the README.
 demo-record: demo

@@ -55,7 +55,7 @@ static sam_status choose_types(sam_model *m, sam_error *err)
 static sam_status build_graphs(sam_model *m, sam_error *err)
 {
     for (int id = 0; id < m->p->n_graphs; id++) {
-        if (!predictor_runs(m->p, SAM_VIDEO, id) && !predictor_runs(m->p, SAM_IMAGE, id))
+        if (!predictor_runs(m->p, SAM_VIDEO, 1, id) && !predictor_runs(m->p, SAM_IMAGE, 0, id))
             continue;
         builder b = build_begin(&m->graphs[id].g, m->p->graph_names[id], &m->w, &m->s, m->act, m->matrix);
         b.device = !m->b->api->host_memory;
@@ -125,7 +125,7 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(tensors_check_finite(m->path, m->file.tensors, m->file.n_tensors, err));
     for (int id = 0; id < m->p->n_graphs; id++)
         if (m->graphs[id].g.name)
-            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
+            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->room, err));
     st_release_pages(&m->file);
     return SAM_OK;
 }

@@ -15,6 +15,7 @@
 #include "address_space.h"
 #include "alloc_count.h"
 #include "heap.h"
+#include "model.h"
 #include "nv12.h"
 #include "snapshot.h"
 #include "test_backend.h"
@@ -138,6 +139,17 @@ static void test_session_options(void **state)
     printf("session: %d sets of session options refused, by plan as by open\n", n_refused - before);
 }
 
+/* Tables are those entries of the model's weights that no tensor of the file stands behind; the positions of the decoder's features
+ * are one of them. */
+static void check_tables(const sam_model *m, size_t said)
+{
+    size_t sum = 0;
+    for (int i = 0; i < m->w.count; i++)
+        sum += m->w.entry[i].owned && !m->w.entry[i].src ? tensor_bytes(&m->w.entry[i].t) : 0;
+    assert_int_equal(said, sum);
+    assert_true(said >= (size_t)m->size.side * (size_t)m->size.side * 32 * sizeof(float));
+}
+
 /* What the plan says is what a session takes; one byte less is refused. */
 static void test_mem_limit(void **state)
 {
@@ -148,16 +160,18 @@ static void test_mem_limit(void **state)
         sam_stats planned, opened;
         sam_session *s;
         assert_int_equal(sam_session_plan(m, &opt, &planned, NULL), SAM_OK);
-        opt.mem_limit = planned.weight_bytes + planned.state_bytes + planned.scratch_bytes;
+        opt.mem_limit = planned.weight_bytes + planned.table_bytes + planned.state_bytes + planned.scratch_bytes;
         assert_int_equal(sam_session_open(m, &opt, &s, NULL), SAM_OK);
         assert_int_equal(sam_get_stats(s, &opened, NULL), SAM_OK);
         assert_memory_equal(&planned, &opened, sizeof planned);
+        check_tables(m, planned.table_bytes);
         sam_session_close(s);
         opt.mem_limit--;
         REFUSED(sam_session_open(m, &opt, &s, &err), SAM_E_MEMORY, "MiB");
         assert_null(s);
-        printf("session: %s: weights %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n",
-               tiny_names[f], planned.weight_bytes, planned.state_bytes, planned.scratch_bytes);
+        printf(
+            "session: %s: weights %zu, tables %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n",
+            tiny_names[f], planned.weight_bytes, planned.table_bytes, planned.state_bytes, planned.scratch_bytes);
         sam_model_close(m);
     }
 }

@@ -185,7 +185,7 @@ static json_t *prepare_model(const edge_options *o, const model_entry *e)
         snprintf(why.text, sizeof why.text, "the setup's process was killed while it warmed up or tuned this model");
         candidates = json_array();
     } else {
-        state = warm_up(&choice, e->checkpoint, &ms, libraries, sizeof libraries, &why);
+        state = warm_up(&choice, model_entry_holds(e), &ms, libraries, sizeof libraries, &why);
         if (strcmp(state, "ok"))
             fprintf(stderr, "sambench edge: %s: warm-up %s: %s\n", e->name, state, why.text);
         candidates = tune(o, &choice, &threads);

@@ -4,6 +4,7 @@
 #include "json_build.h"
 #include "json_out.h"
 #include "machine.h"
+#include "pass_time.h"
 #include "resume.h"
 #include "samples.h"
 #include "weights_mark.h"
@@ -30,11 +31,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
                                    {"prompt_frame_ms", CSV_NUMBER + 3, AT(prompt_ms)},
                                    {"e2e_fps", CSV_NUMBER + 3, AT(e2e_fps)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(stage_ms[0])},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(stage_ms[1])},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(stage_ms[2])},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(stage_ms[3])},
-                                   {"post_ms", CSV_NUMBER + 3, AT(stage_ms[4])},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"memory_kind", CSV_TEXT, AT(memory_kind)},
                                    {"cpu_peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss_mib)},
                                    {"gpu_peak_alloc_MiB", CSV_NUMBER + 1, AT(gpu_peak_mib)},
@@ -100,7 +97,7 @@ static int mark_weights(const edge_options *o, const model_list *list, setting *
             known |= !strcmp(weights[k].name, name);
         if (known || (o->w.test_mode && !o->w.weights_dir)) /* those of test mode are made */
             continue;
-        if (weights_find(o->w.weights_dir ? o->w.weights_dir : ".", name, &path, NULL) == SAM_OK &&
+        if (weights_find_entry(o->w.weights_dir, &list->entries[i], &path, NULL) == SAM_OK &&
             weights_mark(path, marks[n], NULL) == SAM_OK) {
             weights[n] = (setting){name, marks[n]};
             n++;
@@ -130,7 +127,8 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
                                 {"metric", o->score ? o->metric : "none"},
-                                {"frame_format", model_frame_format(&o->w.model)}};
+                                {"frame_format", model_frame_format(&o->w.model)},
+                                {"tracker", model_tracker(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
