@@ -5,6 +5,7 @@
 #include "edge.h"
 
 #include "child.h"
+#include "figures.h"
 #include "folder_lock.h"
 #include "interrupt.h"
 #include "json_out.h"
@@ -299,8 +300,9 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
         fprintf(stderr, "sambench edge: some failed, as the column status says; --resume with the same flags tries "
                         "them again\n");
     if (status == SAM_OK && (o->skip_inference || measured))
-        printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
-               o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
+        fprintf(figures_format_of(o->format) == FIGURES_TABLE ? stdout : stderr, "%s/%s\n",
+                o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
+                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
     if (o->kept_earlier && !count_rows(o))
         resume_abandon(o->w.out_dir, EDGE_SUMMARY, EDGE_SETTINGS);
     model_list_free(&list);
@@ -369,6 +371,7 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .meta = "NAME",
          .choices = METRIC_CHOICES,
          .help = "Whose J and F (default sav, as `run`)."},
+        format_flag(&o->format),
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
@@ -469,7 +472,7 @@ static int edge_main(int argc, char **argv)
                       .score = 1,
                       .metric = "sav",
                       .old = OLD_FLAGS_NONE};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 18 + N_OLD_FLAGS];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 19 + N_OLD_FLAGS];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

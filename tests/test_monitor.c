@@ -262,6 +262,15 @@ static void a_process_is_watched_until_it_ends(void **state)
     csv_close(&t);
 }
 
+static void the_samples_before_are_kept(void **state)
+{
+    (void)state;
+    verb_line(&result, &tree, 0, "monitor --interval 0.05 --duration 0.1 --log @/kept.csv --plot @/kept.svg");
+    assert_null(strstr(result.text, ".previous"));
+    verb_says(&tree, 0, "as .previous", "monitor --interval 0.05 --duration 0.1 --log @/kept.csv --plot @/kept.svg");
+    csv_close(&(csv_table[]){documented_table(&tree, "kept.previous.csv", LOG)}[0]);
+}
+
 static void wrong_use_is_told(void **state)
 {
     (void)state;

@@ -2,6 +2,8 @@
  * row written after each. What is being worked on is in edge_progress.json, for the parent if this process is killed. */
 #include "edge.h"
 
+#include "figures.h"
+
 #include "interrupt.h"
 #include "object_pass.h"
 #include "pass_record.h"
@@ -178,20 +180,21 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
     object_result score;
     object_score_conclude(&j->score.score, &score);
     spread ms = spread_of(&j->times.ms, 0);
-    printf("%s/%s  %s  ", at->video, at->object, j->entry->name);
+    FILE *to = figures_format_of(j->o->format) == FIGURES_TABLE ? stdout : stderr; /* --format has stdout for itself */
+    fprintf(to, "%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
-        printf("%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
+        fprintf(to, "%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
     else
-        printf("no frame to track after the prompted one");
-    printf("  %.0f MiB RSS", j->peak_rss_mib);
+        fprintf(to, "no frame to track after the prompted one");
+    fprintf(to, "  %.0f MiB RSS", j->peak_rss_mib);
     if (score.scored)
-        printf("  J&F %.4f", score.j_and_f);
+        fprintf(to, "  J&F %.4f", score.j_and_f);
     if (j->o->score && !j->score.n_nonempty)
-        printf("  every mask is empty");
+        fprintf(to, "  every mask is empty");
     if (p->stats.device_bytes)
-        printf(", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
-    printf("\n");
-    fflush(stdout);
+        fprintf(to, ", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
+    fprintf(to, "\n");
+    fflush(to);
 }
 
 /* Returns what stops everything: that the table cannot be written. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FLAGS = 24 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
+enum { MAX_FLAGS = 25 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
 
 /* The flags of a model but its weights, which are searched by name; several sizes and precisions are compared. */
 static int describe_model(flag *f, run_options *o)
@@ -135,6 +135,7 @@ static int describe_how_much(flag *f, run_options *o)
          .help =
              "Do share I (from 0) of N, balanced by frames, in OUT_DIR/shard_I_of_N; `sambench merge OUT_DIR` puts them "
              "together (default auto: what Slurm or Open MPI says; none: all of the work)."},
+        format_flag(&o->format),
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
     };
     memcpy(f, table, sizeof table);
