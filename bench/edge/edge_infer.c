@@ -3,6 +3,7 @@
 #include "edge.h"
 
 #include "figures.h"
+#include "progress.h"
 
 #include "interrupt.h"
 #include "object_pass.h"
@@ -28,6 +29,7 @@ typedef struct job {
     pass_score score;
     pass_record record;
     double available_before, least_available, peak_rss_mib;
+    progress bar; /* of this object */
 } job;
 
 /* ---- one object ---- */
@@ -65,11 +67,11 @@ static sam_status memory_again(void *user, const pass_frame *f, sam_error *err)
     return SAM_OK;
 }
 
-static int is_interrupted(void *user, int n_done, int n_total)
+static int on_frame(void *user, int n_done, int n_total)
 {
-    (void)user;
-    (void)n_done;
+    job *j = user;
     (void)n_total;
+    progress_update(&j->bar, n_done);
     return interrupt_requested();
 }
 
@@ -171,8 +173,15 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
                               .store = store,
                               .observers = watch,
                               .n_observers = n,
-                              .on_frame = is_interrupted};
-    return object_pass_run(&pass, r, err);
+                              .on_frame = on_frame,
+                              .user = j};
+    char label[64];
+    snprintf(label, sizeof label, "%.20s %.12s/%.8s", j->entry->name, at->video, at->object);
+    progress_begin(&j->bar, stderr, j->o->w.quiet, label,
+                   object_pass_planned(&set->videos[video], &set->videos[video].objects[object], pass.max_clip_frames));
+    sam_status status = object_pass_run(&pass, r, err);
+    progress_clear(&j->bar);
+    return status;
 }
 
 static void say_object(const job *j, const edge_object *at, const pass_result *p)
