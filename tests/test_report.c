@@ -420,6 +420,19 @@ static void the_matrix_answers_for_each_board(void **state)
     assert_non_null(strstr(text, "<span class=\"best\"><b>10.0</b> fps"));
 }
 
+static void too_many_models_are_no_matrix(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    int n = snprintf(text, sizeof text, TABLE_HEAD);
+    for (int i = 0; i < 1001; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "v,0,m%d_points,1024,fp32,1,1,1,0.5,0.5,0.5,cpu,ok\n", i);
+    tree_text(&tree, "many/sav_benchmark_summary.csv", text);
+    verb_line(&result, &tree, 0, "report @/many --out @/r.html");
+    assert_non_null(strstr(read_page("r.html"), "1001 models on 1 boards are too many for a matrix"));
+    assert_non_null(strstr(page, "m1000_points"));
+}
+
 /* Two boards are no two versions. */
 static void another_machine_is_told(void **state)
 {
@@ -637,6 +650,7 @@ int main(void)
         cmocka_unit_test(labels_stay_apart),
         cmocka_unit_test(the_matrix_answers_for_each_board),
         cmocka_unit_test(another_machine_is_told),
+        cmocka_unit_test(too_many_models_are_no_matrix),
         cmocka_unit_test(a_figure_that_is_none_stays_empty),
         cmocka_unit_test(a_browser_shows_it),
         cmocka_unit_test(three_boards_are_read_at_every_width),
