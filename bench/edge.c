@@ -219,17 +219,34 @@ static sam_status set_up(const edge_options *o, int argc, char **argv, int *inte
                 child_says(&end, how, sizeof how));
 }
 
-static int has_model(const json_t *metadata, const char *name)
+/* As one that ran in the setup: a failure may have been of that moment. */
+static int has_warm_model(const json_t *metadata, const char *name)
 {
     size_t i;
     json_t *m;
     json_array_foreach(json_object_get(metadata, "models"), i, m)
     {
         const char *other = json_string_value(json_object_get(m, "name"));
+        const char *state = json_string_value(json_object_get(m, "warmup"));
         if (other && !strcmp(other, name))
-            return 1;
+            return state && !strcmp(state, "ok");
     }
     return 0;
+}
+
+/* Likewise every video and object, and frames where they were to be prepared. */
+static int has_all_videos(const edge_options *o, const json_t *metadata)
+{
+    size_t v, i;
+    json_t *video, *object;
+    json_array_foreach(json_object_get(metadata, "videos"), v, video)
+    {
+        if (json_object_get(video, "why") || (o->preprocess_frames && !json_object_get(video, "prepared")))
+            return 0;
+        json_array_foreach(json_object_get(video, "objects"), i,
+                           object) if (!json_is_true(json_object_get(object, "valid"))) return 0;
+    }
+    return 1;
 }
 
 /* With --resume: whether the setup of the run that is resumed was finished, and for the same. */
@@ -240,10 +257,11 @@ static int is_set_up(const edge_options *o, const model_list *list)
         return 0;
     json_t *old = json_object_get(metadata, "settings");
     json_t *now = edge_settings(o, json_string_value(json_object_get(old, "split")));
-    /* What a setup left out, since it had been killed at it, is tried again. */
-    int same = json_equal(old, now) && !json_string_length(json_object_get(metadata, "left_out"));
+    /* What a setup left out is tried again. */
+    int same = json_equal(old, now) && !json_string_length(json_object_get(metadata, "left_out")) &&
+               has_all_videos(o, metadata);
     for (int i = 0; i < list->n; i++)
-        same &= has_model(metadata, list->entries[i].name);
+        same &= has_warm_model(metadata, list->entries[i].name);
     json_decref(now);
     json_decref(metadata);
     return same;
@@ -480,6 +498,7 @@ static int edge_main(int argc, char **argv)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
     n += session_flags(&o.w.model, flags + n);
+    flags[n++] = tracker_flag(&o.w.model);
     flags[n++] = frame_flag(&o.w.model);
     n += flags_of(&o, &only, flags + n);
     n += old_flags_table(&o.old, flags + n);

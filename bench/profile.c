@@ -68,20 +68,16 @@ static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
     return SAM_OK;
 }
 
-/* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
 static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
-    const sam_stats *t = &f->stats;
-    (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
-        const double ms[N_PROFILE_STAGES] = {
-            f->ms,      t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
-            t->post_ms, f->decode_ms};
-        for (int k = 0; k < N_PROFILE_STAGES; k++)
-            samples_add(&s->m->stages[k], ms[k], NULL);
+        TRY(samples_add(&s->m->stages[PROFILE_FRAME], f->ms, err));
+        for (int k = 0; k < SAM_N_STAGES; k++)
+            TRY(samples_add(&s->m->stages[PROFILE_STAGE + k], f->stats.stage_ms[k], err));
+        TRY(samples_add(&s->m->stages[PROFILE_READ], f->decode_ms, err));
     }
     return SAM_OK;
 }
@@ -196,6 +192,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     nvtx ranges;
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
+    TRY(model_check_device(&o->w.model, err));
     nvtx_open(&ranges);
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)
@@ -294,9 +291,10 @@ static int profile_main(int argc, char **argv)
                          .top = 12,
                          .tool = "auto",
                          .old = OLD_FLAGS_NONE};
-    flag flags[N_WORKLOAD_FLAGS + 8 + N_OLD_FLAGS];
+    flag flags[N_WORKLOAD_FLAGS + 9 + N_OLD_FLAGS];
     sam_error err;
     int help, n = workload_flags(&o.w, flags), n_failed = 0, code = 0;
+    flags[n++] = tracker_flag(&o.w.model);
     n += own_flags(&o, flags + n);
     n += old_flags_table(&o.old, flags + n);
     sam_status status = flags_parse(&verb_profile, flags, n, argc, argv, &help, &err);

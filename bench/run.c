@@ -23,7 +23,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { N_SETTINGS = 8 };
+enum { N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
@@ -161,7 +161,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"metric", o->metric},
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
-                                          {"frame_format", model_frame_format(&o->model)}};
+                                          {"frame_format", model_frame_format(&o->model)},
+                                          {"tracker", model_tracker(&o->model)}};
     char(*marks)[WEIGHTS_MARK_BYTES] = calloc((size_t)r->n_checkpoints + 1, sizeof *marks);
     setting *weights = calloc((size_t)r->n_checkpoints + 1, sizeof *weights);
     int renamed = 0, n_weights = 0;
@@ -177,6 +178,8 @@ static sam_status open_table(run *r, sam_error *err)
         weights[n_weights] = (setting){c->name, marks[n_weights]};
         n_weights++;
     }
+    if (status == SAM_OK && n_weights)
+        status = model_check_device(&o->model, err);
     if (status == SAM_OK)
         status =
             results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err);

@@ -133,6 +133,19 @@ static void frames_add_up_to_their_row(void **state)
     csv_close(&t);
 }
 
+/* Times that cannot be read are missing from a page that says so, and the exit status says it too. */
+static void damaged_frames_are_told(void **state)
+{
+    (void)state;
+    static const char *const damaged[] = {"", "frame,ms\n0,1,2,3\n", "frame,ms\n\"0,1\n"};
+    for (int i = 0; i < 3; i++) {
+        write_run("damaged", 10, 100, 0.9);
+        tree_text(&tree, "damaged/frames/v0__obj000__sam2_tiny_points.csv", damaged[i]);
+        verb_says(&tree, 1, "1 files of frames are left out: ", "report @/damaged --out @/damaged.html");
+        tree_remove(&tree, "damaged");
+    }
+}
+
 static void regressions_are_found(void **state)
 {
     (void)state;
@@ -643,6 +656,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_becomes_a_page),
         cmocka_unit_test(frames_add_up_to_their_row),
+        cmocka_unit_test(damaged_frames_are_told),
         cmocka_unit_test(regressions_are_found),
         cmocka_unit_test(what_cannot_be_compared_fails_the_gate),
         cmocka_unit_test(several_folders_and_failed_rows),

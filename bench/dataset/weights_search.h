@@ -22,4 +22,9 @@ sam_status weights_find_entry(const char *folder, const model_entry *e, char **p
  * searched in `folder` (NULL: "."). *path is for the caller to free. */
 sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err);
 
+/* Files can have wrong names: SAM_E_FORMAT unless `converted`, the converted form of the file `given`, holds `checkpoint`. The other
+ * takes a name as weights_find_named does; a name that is a file may hold any model. */
+sam_status weights_expect(const char *given, const char *converted, const char *checkpoint, sam_error *err);
+sam_status weights_expect_named(const char *given, const char *converted, const char *name, sam_error *err);
+
 #endif

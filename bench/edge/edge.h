@@ -74,7 +74,7 @@ typedef struct edge_row {
     const char *video, *object, *model, *precision;
     int imgsz, frames;
     double fps, latency_ms, p50_ms, p95_ms, p99_ms, stddev_ms, prompt_ms, e2e_fps;
-    double stage_ms[PASS_STAGES]; /* in the order of sam_stats */
+    double stage_ms[SAM_N_STAGES];
     const char *memory_kind;
     double peak_rss_mib, gpu_peak_mib, pool_peak_mib, planned_mib;
     double model_ms, session_ms, setup_ms;

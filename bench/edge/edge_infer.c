@@ -98,7 +98,7 @@ static void fill_speed(edge_row *r, const pass_time *t)
     r->p95_ms = ms.p95;
     r->p99_ms = ms.p99;
     r->stddev_ms = ms.stddev;
-    for (int k = 0; k < PASS_STAGES; k++)
+    for (int k = 0; k < SAM_N_STAGES; k++)
         r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
 

@@ -2,8 +2,10 @@
 #include "edge.h"
 
 #include "figures.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "machine.h"
+#include "pass_time.h"
 #include "resume.h"
 #include "samples.h"
 #include "weights_mark.h"
@@ -31,11 +33,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
                                    {"prompt_frame_ms", CSV_NUMBER + 3, AT(prompt_ms)},
                                    {"e2e_fps", CSV_NUMBER + 3, AT(e2e_fps)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(stage_ms[0])},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(stage_ms[1])},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(stage_ms[2])},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(stage_ms[3])},
-                                   {"post_ms", CSV_NUMBER + 3, AT(stage_ms[4])},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"memory_kind", CSV_TEXT, AT(memory_kind)},
                                    {"cpu_peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss_mib)},
                                    {"gpu_peak_alloc_MiB", CSV_NUMBER + 1, AT(gpu_peak_mib)},
@@ -131,7 +129,8 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
                                 {"metric", o->score ? o->metric : "none"},
-                                {"frame_format", model_frame_format(&o->w.model)}};
+                                {"frame_format", model_frame_format(&o->w.model)},
+                                {"tracker", model_tracker(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
@@ -173,12 +172,12 @@ static void put(figures *f, const char *key, double x)
     figures_number(f, key, x > 0 ? x : NAN);
 }
 
-/* One model over all its rows. */
+/* One model over all its rows; NULL: no memory. */
 static json_t *sum_up(const csv_table *t, const char *model, figures *f)
 {
     samples fps = {0}, p95 = {0};
     double rss = 0, pool = 0, gpu = 0, score = 0;
-    int n_ok = 0, n_failed = 0, n_scored = 0, is_shared = 0;
+    int n_ok = 0, n_failed = 0, n_scored = 0, is_shared = 0, complete = 1;
     for (int r = 0; r < t->n_rows; r++) {
         if (strcmp(csv_text(t, r, "model"), model))
             continue;
@@ -191,8 +190,8 @@ static json_t *sum_up(const csv_table *t, const char *model, figures *f)
         }
         if (!ok || !csv_text(t, r, "fps")[0])
             continue;
-        samples_add(&fps, cell_number(t, r, "fps"), NULL);
-        samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
+        complete &= samples_add(&fps, cell_number(t, r, "fps"), NULL) == SAM_OK &&
+                    samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL) == SAM_OK;
         double x = cell_number(t, r, "cpu_peak_rss_MiB");
         rss = x > rss ? x : rss;
         is_shared |= !strcmp(csv_text(t, r, "memory_kind"), "unified");
@@ -214,6 +213,8 @@ static json_t *sum_up(const csv_table *t, const char *model, figures *f)
     put(f, "pool_peak_MiB", is_shared ? pool : 0); /* elsewhere it is full of other programs */
     samples_free(&fps);
     samples_free(&p95);
+    if (!complete)
+        return NULL;
     return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
                      "latency_p95_ms_worst", worst, "cpu_peak_rss_MiB", rss, "gpu_peak_alloc_MiB", gpu, "pool_peak_MiB",
                      pool);
@@ -230,9 +231,9 @@ static json_t *rows_of(const csv_table *t)
             double x = strtod(text, &rest);
             int is_number = text[0] && !*rest && c > 2;
             if (text[0])
-                json_object_set_new(row, t->columns[c], is_number ? json_real(x) : json_string(text));
+                json_put(&row, t->columns[c], is_number ? json_figure(x) : json_text(text));
         }
-        json_array_append_new(rows, row);
+        json_add(&rows, row);
     }
     return rows;
 }
@@ -253,7 +254,7 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
     for (int i = 0; i < list->n; i++)
-        json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name, &f));
+        json_put(&models, list->entries[i].name, sum_up(&t, list->entries[i].name, &f));
     for (int r = 0; r < t.n_rows; r++)
         *n_failed += !status_is_ok(csv_text(&t, r, "status"));
     sam_status status = figures_write(&f, figures_format_of(o->format), stdout, err);

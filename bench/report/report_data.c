@@ -251,6 +251,13 @@ double results_memory_mib(const report_row *r)
     return r->pool_mib > 0 ? r->pool_mib : r->gpu_mib > 0 ? r->gpu_mib : r->rss_mib;
 }
 
+/* The report says so and fails. */
+static void leave_out(results_data *d, sam_status status, const sam_error *why)
+{
+    if (status != SAM_OK && !d->n_unreadable++)
+        d->unreadable = *why;
+}
+
 /* The times of a row's tracked frames. */
 static void add_frames(results_data *d, report_group *g, const char *path)
 {
@@ -258,21 +265,19 @@ static void add_frames(results_data *d, report_group *g, const char *path)
     sam_error why;
     if (!path)
         return;
-    if (csv_read(&t, path, &why) != SAM_OK) {
-        if (!d->n_unreadable++)
-            d->unreadable = why;
-        return;
-    }
-    for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
+    sam_status status = csv_read(&t, path, &why);
+    for (int r = 1; status == SAM_OK && r < t.n_rows; r++) { /* the first is the prompted one */
         double ms = csv_number(&t, r, "ms");
         if (!isnan(ms))
-            samples_add(&g->frame_ms, ms, NULL);
+            status = samples_add(&g->frame_ms, ms, &why);
     }
+    leave_out(d, status, &why);
     csv_close(&t);
 }
 
 static void add_to_group(results_data *d, report_group *g, const report_row *r, samples *fps)
 {
+    sam_error why;
     g->n_rows++;
     if (!r->ok)
         return;
@@ -284,7 +289,7 @@ static void add_to_group(results_data *d, report_group *g, const report_row *r, 
         g->jandf += r->jandf;
     }
     if (!isnan(r->fps)) {
-        samples_add(fps, r->fps, NULL);
+        leave_out(d, samples_add(fps, r->fps, &why), &why);
         g->latency_ms += r->latency_ms;
     }
     double memory = results_memory_mib(r);

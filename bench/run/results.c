@@ -1,6 +1,7 @@
 /* results.c - see results.h. */
 #include "results.h"
 
+#include "pass_time.h"
 #include "run_sweep.h"
 
 #include <stddef.h>
@@ -35,11 +36,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"setup_ms", CSV_NUMBER + 2, AT(setup_ms)},
                                    {"e2e_fps", CSV_NUMBER + 4, AT(e2e_fps)},
                                    {"decode_ms", CSV_NUMBER + 3, AT(decode_ms)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(encode_ms)},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(memory_attention_ms)},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(mask_decoder_ms)},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(memory_encoder_ms)},
-                                   {"post_ms", CSV_NUMBER + 3, AT(post_ms)},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"backend", CSV_CHARS, AT(backend)},
                                    {"device", CSV_CHARS, AT(device)},
                                    {"metric", CSV_TEXT, AT(metric)},

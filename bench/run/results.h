@@ -7,6 +7,7 @@
 
 #include "model_list.h"
 #include "resume.h"
+#include "sam.h"
 
 #define RESULTS_FILE     "sav_benchmark_summary.csv"
 #define RESULTS_SETTINGS "sav_benchmark_settings.json"
@@ -20,7 +21,7 @@ typedef struct result_row {
     int imgsz;             /* of the model; none: a baseline                  */
     int frames, end_frame; /* none: nothing was tracked, and no measure is there */
     double fps, latency_ms, e2e_fps, setup_ms;
-    double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
+    double decode_ms, stage_ms[SAM_N_STAGES];
     double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
     double j, f, j_and_f;
     int input_h, input_w, infer_px;

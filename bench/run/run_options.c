@@ -78,25 +78,9 @@ static int describe_what(flag *f, run_options *o)
 static int describe_how_much(flag *f, run_options *o)
 {
     const flag table[] = {
-        {.name = "limit_videos",
-         .group = "how much",
-         .kind = FLAG_INT,
-         .value = &o->limit_videos,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N videos only (default 0: all)."},
-        {.name = "limit_objects",
-         .kind = FLAG_INT,
-         .value = &o->limit_objects,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N objects of each video only (default 0: all)."},
-        {.name = "max_clip_frames",
-         .kind = FLAG_INT,
-         .value = &o->max_clip_frames,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "Stop N frames from the prompt on, as if the video ended there (default 0: never)."},
+        limit_videos_flag(&o->limit_videos, NULL),
+        limit_objects_flag(&o->limit_objects, NULL),
+        max_clip_frames_flag(&o->max_clip_frames, NULL),
         {.name = "shuffle_videos",
          .kind = FLAG_SWITCH,
          .value = &o->shuffle_videos,
@@ -196,6 +180,7 @@ sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *
     n += describe_how(flags + n, out);
     flags[n++] = frame_flag(&out->model);
     flags[n++] = history_flag(&out->model, 0);
+    flags[n++] = tracker_flag(&out->model);
     n += session_flags(&out->model, flags + n);
     n += describe_model(flags + n, out);
     n += old_flags_table(&out->old, flags + n);

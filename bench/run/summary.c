@@ -33,11 +33,12 @@ static const char *key_of(const results *r, int row, const char *column)
     return csv_text(&r->table, row, column);
 }
 
-static void add_row(const results *r, int row, totals *t)
+/* Returns 0 without memory. */
+static int add_row(const results *r, int row, totals *t)
 {
     if (!results_is_ok(r, row)) {
         t->n_failed++;
-        return;
+        return 1;
     }
     double rss_mib = results_number(r, row, "cpu_peak_rss_MiB"), gpu_mib = results_number(r, row, "gpu_peak_alloc_MiB");
     t->n_ok++;
@@ -52,10 +53,10 @@ static void add_row(const results *r, int row, totals *t)
         t->score += score;
         t->squares += score * score;
     }
-    if (key_of(r, row, "fps")[0]) {
-        samples_add(&t->fps, results_number(r, row, "fps"), NULL);
-        t->latency_ms += results_number(r, row, "latency_ms");
-    }
+    if (!key_of(r, row, "fps")[0])
+        return 1;
+    t->latency_ms += results_number(r, row, "latency_ms");
+    return samples_add(&t->fps, results_number(r, row, "fps"), NULL) == SAM_OK;
 }
 
 /* Of the mean over objects; NaN of fewer than two. */
@@ -112,7 +113,7 @@ sam_status summary_of(const results *r, figures *out, sam_error *err)
         totals t = {0};
         for (int row = first; row < n_rows; row++)
             if (same_model(r, row, first))
-                add_row(r, row, &t);
+                out->failed |= !add_row(r, row, &t);
         put_model(r, first, &t, out);
         samples_free(&t.fps);
     }
