@@ -126,24 +126,29 @@ static int anchor_room(const membank *b)
     return room > 0 ? room : 0;
 }
 
-/* 1: `e` is among the newest anchors. */
-static int is_held_anchor(const membank *b, const bank_entry *e)
+/* 1: `e` is among the newest anchors of a pass with this sign. */
+static int is_held_anchor(const membank *b, const bank_entry *e, int64_t sign)
 {
     int newer = 0;
     for (int i = 0; i < b->n_entries; i++)
-        newer += is_tracked(&b->entry[i]) && b->entry[i].anchor && b->entry[i].frame > e->frame;
+        newer += is_tracked(&b->entry[i]) && b->entry[i].anchor && behind(b->entry[i].frame, e->frame, sign) < 0;
     return is_tracked(e) && e->anchor && newer < anchor_room(b);
 }
 
-/* The nearest frame behind, further than `than`, that may be a recent memory; spacing 1: of any number. */
+/* 1: it may be a recent memory; spacing 1: whatever its number. */
+static int is_spaced(const bank_entry *e, int spacing)
+{
+    return is_tracked(e) && e->fit && !e->anchor && e->frame % spacing == 0;
+}
+
+/* The nearest such frame behind, further than `than`. */
 static const bank_entry *next_spaced(const membank *b, int64_t frame, int64_t sign, int64_t than, int spacing)
 {
     const bank_entry *best = NULL;
     for (int i = 0; i < b->n_entries; i++) {
         const bank_entry *e = &b->entry[i];
         int64_t d = behind(e->frame, frame, sign);
-        if (d > than && (!best || d < behind(best->frame, frame, sign)) && is_tracked(e) && e->fit && !e->anchor &&
-            e->frame % spacing == 0)
+        if (d > than && (!best || d < behind(best->frame, frame, sign)) && is_spaced(e, spacing))
             best = e;
     }
     return best;
@@ -155,7 +160,7 @@ static void select_spaced(const membank *b, int64_t frame, int64_t sign, bank_se
     int64_t at = 0;
     int rank = 0;
     for (int i = 0; i < b->n_entries; i++)
-        if (is_held_anchor(b, &b->entry[i]))
+        if (is_held_anchor(b, &b->entry[i], sign))
             select_memory(out, &b->entry[i], -1);
     int most = b->size.recent + 1 - out->n_memories;
     most = most > 0 ? most : 1;
@@ -227,30 +232,34 @@ void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames,
         select_near_pointers(b, frame, sign, reach, out);
 }
 
+int bank_values(const membank *b, const bank_entry *e)
+{
+    const bank_rule *rule = &b->size.rule;
+    if (rule->kind == RECENT_NEAREST)
+        return 0;
+    return rule->kind == RECENT_FIT ? is_tracked(e) && e->fit : is_spaced(e, rule->spacing);
+}
+
+/* 1: attended for what it is on a pass with this sign, as long as not too many nearer ones are. */
+static int may_be_attended(const membank *b, const bank_entry *e, int64_t sign)
+{
+    return b->size.rule.kind == RECENT_FIT ? stands_for_itself(b, e, sign) : bank_values(b, e);
+}
+
 int bank_wants(const membank *b, const bank_entry *e, int64_t frame, int pointers)
 {
     const bank_rule *rule = &b->size.rule;
     int64_t sign = b->way == TRACKED_REVERSE ? 1 : -1, d = behind(e->frame, frame, sign);
     if (rule->kind == RECENT_NEAREST)
         return is_guarded(b, e, pointers ? b->size.recent_pointers : b->size.recent);
-    if (rule->kind == RECENT_SPACED && (is_held_anchor(b, e) || next_spaced(b, frame, sign, 0, 1) == e))
+    if (rule->kind == RECENT_SPACED && (is_held_anchor(b, e, sign) || next_spaced(b, frame, sign, 0, 1) == e))
         return 1;
-    if (d <= 0 || (rule->kind == RECENT_FIT ? !stands_for_itself(b, e, sign) : !bank_values(b, e)))
+    if (d <= 0 || !may_be_attended(b, e, sign))
         return 0;
     int nearer = 0, most = pointers && rule->fit_pointers ? b->size.recent_pointers : b->size.recent;
     for (int i = 0; i < b->n_entries; i++) {
-        const bank_entry *o = &b->entry[i];
-        int64_t other = behind(o->frame, frame, sign);
-        nearer +=
-            other > 0 && other < d && (rule->kind == RECENT_FIT ? stands_for_itself(b, o, sign) : bank_values(b, o));
+        int64_t other = behind(b->entry[i].frame, frame, sign);
+        nearer += other > 0 && other < d && may_be_attended(b, &b->entry[i], sign);
     }
     return nearer < most;
-}
-
-int bank_values(const membank *b, const bank_entry *e)
-{
-    const bank_rule *rule = &b->size.rule;
-    if (rule->kind == RECENT_NEAREST || !is_tracked(e))
-        return 0;
-    return rule->kind == RECENT_FIT ? e->fit : e->anchor || (e->fit && e->frame % rule->spacing == 0);
 }

@@ -45,10 +45,11 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 /* Three of the masks are read; where their edges are, `kernel` squared values are made of four. */
 static op_cost cost(const tensor *in, const tensor *out, const op_attr *a)
 {
-    (void)out;
     (void)a;
-    double plane = (double)tensor_bytes(&in[FOLLOW_MASKS]);
-    return (op_cost){.flops = plane / 4, .bytes_read = plane * 3 / 4};
+    op_cost c = cost_of(in + 1, FOLLOW_INPUTS - 1, out, FOLLOW_OUTPUTS, 0);
+    c.bytes_read += (double)tensor_bytes(&in[FOLLOW_MASKS]) * 3 / 4;
+    c.flops = (double)tensor_count(&in[FOLLOW_MASKS]);
+    return c;
 }
 
 const op_def op_follow_motion = {

@@ -232,7 +232,7 @@ static void memories(void **state)
 /* ---- whole tracks ------------------------------------------------------------------------------------------------- */
 
 enum { W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT, LOW = 64, N_SAMPLES = 256, MAX_FRAMES = 40 };
-#define TOLERANCE 1e-2 /* of logits, relative; README.md of tests/parity: ten times the plain one, after a pixel tie */
+#define TOLERANCE 1e-3 /* as in test_parity.c */
 
 typedef struct seen {
     float logits[N_SAMPLES], score, iou;
@@ -347,17 +347,20 @@ static void tracks(void **state)
         fail_msg("%s", err.text);
     track(m, "samurai", settings, n_frames, ours);
     track(m, "sam2", settings, n_frames, sam2);
-    double logits = 0, score = 0, iou = 0;
+    double logits = 0, score = 0, iou = 0, sam2_most = 0;
     for (int t = 0; t < n_frames; t++)
         for (int o = 1; o <= 2; o++) {
             const seen *have = &ours[t][o - 1];
             raise(&logits, logits_error(&file, t, o, have->logits));
             raise(&score, fabs((double)have->score - (double)one(&file, t, o, "object_score")));
             raise(&iou, t ? fabs((double)have->iou - (double)one(&file, t, o, "iou")) : 0);
-            n_other += logits_error(&file, t, o, sam2[t][o - 1].logits) > 10 * TOLERANCE;
+            double other = logits_error(&file, t, o, sam2[t][o - 1].logits);
+            raise(&sam2_most, other);
+            n_other += other > 10 * TOLERANCE;
         }
-    printf("2 objects, %d frames: logits %.1e, score %.1e, quality %.1e; \"sam2\" differs on %d of them\n", n_frames,
-           logits, score, iou, n_other);
+    printf(
+        "2 objects, %d frames: logits %.1e, score %.1e, quality %.1e; \"sam2\" is another on %d of them, by up to %.1e\n",
+        n_frames, logits, score, iou, n_other, sam2_most);
     assert_true(logits <= TOLERANCE && score <= TOLERANCE && iou <= 1e-3);
     assert_true(n_other > 4); /* else the clip tests nothing of the policy */
     sam_model_close(m);

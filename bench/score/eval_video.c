@@ -66,11 +66,11 @@ static sam_status read_pair_at(video_eval *v, const char *object, const char *gt
     TRY(object ? pred_object(&v->reader, object, frame, &v->pred, err)
                : pred_picture(&v->reader, frame, &v->pred, err));
     TRY(image_read_mask(gt_path, object ? MASK_OBJECT : MASK_IDS, &v->gt, err));
-    if (v->gt.width != v->pred.width || v->gt.height != v->pred.height)
-        return fail(err, SAM_E_FORMAT, "%s: %s%s%s is %d x %d, expected %d x %d as its annotation %s", v->reader.folder,
-                    object ? object : "", object ? "/" : "", frame, v->pred.width, v->pred.height, v->gt.width,
-                    v->gt.height, gt_path);
-    return SAM_OK;
+    if (v->gt.width == v->pred.width && v->gt.height == v->pred.height)
+        return SAM_OK;
+    return fail(err, SAM_E_FORMAT, "%s%s%s%s%s: is %d x %d, expected %d x %d as its annotation %s", v->reader.folder,
+                strcmp(v->reader.folder + strlen(v->reader.folder) - 1, "/") ? "/" : "", object ? object : "",
+                object ? "/" : "", frame, v->pred.width, v->pred.height, v->gt.width, v->gt.height, gt_path);
 }
 
 /* Reads annotation and prediction of one frame into v->gt and v->pred; object NULL: of all objects. */
