@@ -1,10 +1,13 @@
 # make            build/sambench and build/samconvert (installs what is missing first)
 # make test       everything that is tested, plain and under sanitizers
 # make test-clang   the same with clang
-# make fuzz MINUTES=n   the parsers of torch files under libFuzzer for n minutes (10); docs/security.md
+# make fuzz MINUTES=n   every parser under libFuzzer for n minutes (10); docs/security.md. make test-fuzz: each for seconds
+# make tsan       the tests of threads under ThreadSanitizer
+# make faults / make kills   failing calls of the C library everywhere, 500 kills (make test: a few of each)
+# make soak       20,000 frames twice: flat memory, the same bits
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
-# make demo       the model of models/ on the demo split: a table of J&F, overlays, one picture of frames and masks
+# make demo       the model of models/ on the demo split: a page of speed, memory and J&F, a table, overlays, one picture
 # make demo-record  after the model has changed: recorded scores of the tests, the picture in docs/
 # make fatbin     CUDA kernels for all targets, and docs/results/kernels.md: their registers and spills
 # make predicted  docs/results/predicted.*: time and memory of every model on GPUs that are not here
@@ -22,8 +25,8 @@ PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev l
 # What only some targets need: see setup-clang.
 CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
 
-.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-ptx test-aarch64 fuzz fuzz-build demo \
-        demo-record fatbin predicted format format-check clean
+.PHONY: all setup setup-clang configure test test-plain test-sanitize test-clang test-ptx test-aarch64 fuzz fuzz-build test-fuzz \
+        tsan faults kills soak demo demo-record fatbin predicted format format-check clean
 
 all: configure
 	cmake --build $(BUILD) -j$(JOBS)
@@ -70,6 +73,28 @@ fuzz-build: setup-clang
 fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)-fuzz $$(($(MINUTES) * 60))
 
+test-fuzz: fuzz-build
+	cd $(BUILD)-fuzz && ctest -L fuzz --output-on-failure -j$(JOBS)
+
+# Threads of our own: reading ahead, sensors, two sessions of one model, remembered algorithms. OpenMP runs one thread, because
+# its runtime is not instrumented and every barrier would look like a race; libraries are left out by file (tests/threads.supp).
+THREAD_TESTS := test_frames_ahead|test_frames|test_monitor|test_tuning|test_session|test_track
+tsan: setup-clang
+	CC=clang CXX=clang++ cmake -S . -B $(BUILD)-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSAM_SANITIZE=THREAD \
+	  -DSAM_CUDA=OFF > /dev/null
+	cmake --build $(BUILD)-tsan -j$(JOBS) --target sambench samconvert $(subst |, ,$(THREAD_TESTS))
+	cd $(BUILD)-tsan && OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/threads.supp halt_on_error=1" \
+	  ctest --output-on-failure -R '^($(THREAD_TESTS))$$'
+
+faults: all
+	tests/faults/sweep $(BUILD) 0
+
+kills: all
+	tests/faults/kills $(BUILD) 500
+
+soak: all
+	$(BUILD)/tests/soak_session $(DEMO_MODEL) 20000
+
 # The libraries are unpacked below the build folder, not installed. Label `device`: operators and engine.
 test-aarch64: export AARCH64_ROOT := $(abspath $(BUILD)-aarch64/root)
 test-aarch64:
@@ -95,7 +120,8 @@ demo: $(DEMO_MODEL) configure
 	$(BUILD)/sambench run --split_dir $(DEMO)/split --weights_dir models --out_dir $(DEMO) \
 	  --models demo_points,demo_bbox,baseline_copy,baseline_colour --save_masks --save_overlays
 	$(BUILD)/sambench sheet --split_dir $(DEMO)/split --masks $(DEMO)/masks/demo_points --out $(DEMO)/sheet.png
-	@echo "Table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
+	$(BUILD)/sambench report $(DEMO) --out $(DEMO)/report.html --title "The demo models on generated clips"
+	@echo "Page: $(DEMO)/report.html   table: $(DEMO)/sav_benchmark_summary.csv   overlays: $(DEMO)/overlays/   picture: $(DEMO)/sheet.png"
 
 # After the model file has changed: what tests hold it to, and the picture of the README.
 demo-record: demo
@@ -126,4 +152,4 @@ format-check:
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan $(BUILD)-sanitize $(BUILD)-fatbin $(BUILD)-ptx*

@@ -141,6 +141,7 @@ static sam_status run_one(amg_run *r, const char *path, image *im, sam_error *er
 static sam_status open_run(amg_run *r, sam_error *err)
 {
     TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->json && strcmp(r->o->json, "-") != 0)
         TRY(folders_make_for(r->o->json, err));
     if (r->o->out)
@@ -320,8 +321,12 @@ static int amg_main(int argc, char **argv)
     amg_options o = {.multimask = 1, .t = {NAN, NAN, NAN, NAN, NAN, NAN, NAN}};
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
+    int first_file = n;
     n += file_flags(&o, flags + n);
+    flags[first_file].group = "images and output";
+    int first_own = n;
     n += generator_flags(&o, flags + n);
+    flags[first_own].group = "points, crops and which masks stay";
     n += threshold_flags(&o.t, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_amg, flags, n, argc, argv, &help, &err);

@@ -218,17 +218,34 @@ static sam_status set_up(const edge_options *o, int argc, char **argv, int *inte
                 child_says(&end, how, sizeof how));
 }
 
-static int has_model(const json_t *metadata, const char *name)
+/* As one that ran in the setup: a failure may have been of that moment. */
+static int has_warm_model(const json_t *metadata, const char *name)
 {
     size_t i;
     json_t *m;
     json_array_foreach(json_object_get(metadata, "models"), i, m)
     {
         const char *other = json_string_value(json_object_get(m, "name"));
+        const char *state = json_string_value(json_object_get(m, "warmup"));
         if (other && !strcmp(other, name))
-            return 1;
+            return state && !strcmp(state, "ok");
     }
     return 0;
+}
+
+/* Likewise every video and object, and frames where they were to be prepared. */
+static int has_all_videos(const edge_options *o, const json_t *metadata)
+{
+    size_t v, i;
+    json_t *video, *object;
+    json_array_foreach(json_object_get(metadata, "videos"), v, video)
+    {
+        if (json_object_get(video, "why") || (o->preprocess_frames && !json_object_get(video, "prepared")))
+            return 0;
+        json_array_foreach(json_object_get(video, "objects"), i,
+                           object) if (!json_is_true(json_object_get(object, "valid"))) return 0;
+    }
+    return 1;
 }
 
 /* With --resume: whether the setup of the run that is resumed was finished, and for the same. */
@@ -239,10 +256,11 @@ static int is_set_up(const edge_options *o, const model_list *list)
         return 0;
     json_t *old = json_object_get(metadata, "settings");
     json_t *now = edge_settings(o, json_string_value(json_object_get(old, "split")));
-    /* What a setup left out, since it had been killed at it, is tried again. */
-    int same = json_equal(old, now) && !json_string_length(json_object_get(metadata, "left_out"));
+    /* What a setup left out is tried again. */
+    int same = json_equal(old, now) && !json_string_length(json_object_get(metadata, "left_out")) &&
+               has_all_videos(o, metadata);
     for (int i = 0; i < list->n; i++)
-        same &= has_model(metadata, list->entries[i].name);
+        same &= has_warm_model(metadata, list->entries[i].name);
     json_decref(now);
     json_decref(metadata);
     return same;
@@ -253,8 +271,11 @@ static sam_status measure(const edge_options *o, const model_list *list, int arg
 {
     char why[240] = "no row was written";
     int n_missing = 0;
-    for (int i = 0; i < (o->isolate_models ? list->n : 1) && !*interrupted; i++)
-        TRY(infer(o, o->isolate_models ? list->entries[i].name : NULL, argc, argv, interrupted, why, sizeof why, err));
+    for (int i = 0; i < (o->isolate_models ? list->n : 1) && !*interrupted; i++) {
+        char only[4200];
+        model_entry_text(&list->entries[i], only, sizeof only);
+        TRY(infer(o, o->isolate_models ? only : NULL, argc, argv, interrupted, why, sizeof why, err));
+    }
     if (!*interrupted)
         TRY(edge_complete(o, list, why, &n_missing, err));
     if (n_missing)
@@ -333,6 +354,7 @@ static int flags_of(edge_options *o, const char **only, flag *to)
 {
     const flag flags[] = {
         {.name = "preprocessed_dir",
+         .group = "phases",
          .kind = FLAG_STRING,
          .value = &o->preprocessed_dir,
          .meta = "DIR",
@@ -371,27 +393,24 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .help =
              "Try algorithms in setup and keep the fastest that need no more than --workspace_mb: on CUDA those of "
              "cuBLASLt, cuDNN and our kernels, for inference to use; on the CPU numbers of threads (default: off)."},
-        {.name = "autocast_dtype",
-         .kind = FLAG_CHOICE,
-         .value = &o->autocast,
-         .meta = "NAME",
-         .choices = "bf16|fp16|fp32|bfloat16|float16|float32",
-         .help = "The same as --precision (default bf16)."},
         {.name = "phase",
          .kind = FLAG_CHOICE,
          .value = &o->phase,
          .meta = "NAME",
          .choices = "setup|inference",
+         .hidden = 1,
          .help = "Be one of the processes that `edge` starts; not for use by hand."},
         {.name = "only_model",
          .kind = FLAG_STRING,
          .value = only,
          .meta = "NAME",
+         .hidden = 1,
          .help = "Of those in --models, with --phase."},
         {.name = "cold",
          .kind = FLAG_STRING,
          .value = &o->cold,
          .meta = "NAMES",
+         .hidden = 1,
          .help = "Models that are not warmed up, with --phase: a setup was killed at them."},
     };
     memcpy(to, flags, sizeof flags);
@@ -401,13 +420,12 @@ static int flags_of(edge_options *o, const char **only, flag *to)
 /* Defaults that depend on other flags. */
 static sam_status settle(edge_options *o, const char *only, sam_error *err)
 {
-    static const char *const names[][2] = {{"bfloat16", "bf16"}, {"float16", "fp16"}, {"float32", "fp32"}};
-    if (o->autocast && o->w.model.precision)
-        return fail(err, SAM_E_ARG, "--precision and --autocast_dtype are the same; give one");
-    for (int i = 0; o->autocast && i < 3; i++)
-        if (!strcmp(o->autocast, names[i][0]))
-            o->autocast = names[i][1];
-    o->w.model.precision = o->autocast ? o->autocast : o->w.model.precision ? o->w.model.precision : "bf16";
+    if (o->phase) { /* the process that started this one has said it */
+        o->old.compile_models = 0;
+        o->old.compile_backend = o->old.compile_mode = NULL;
+    }
+    TRY(old_flags_settle(&o->old, "edge", &o->w.model.precision, err));
+    o->w.model.precision = o->w.model.precision ? o->w.model.precision : "bf16";
     if (!o->w.test_mode && !o->w.split_dir)
         return fail(err, SAM_E_ARG,
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
@@ -467,8 +485,9 @@ static int edge_main(int argc, char **argv)
 {
     edge_options o = {.w = {.out_dir = "edge", .max_frames_in_mem = 600, .model = {.workspace_mb = 256}},
                       .score = 1,
-                      .metric = "sav"};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 18];
+                      .metric = "sav",
+                      .old = OLD_FLAGS_NONE};
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 19 + N_OLD_FLAGS];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';
@@ -476,8 +495,10 @@ static int edge_main(int argc, char **argv)
         if (!strcmp(flags[i].name, "precision"))
             flags[i].help = "Type of weights and activations (default: bf16).";
     n += session_flags(&o.w.model, flags + n);
+    flags[n++] = tracker_flag(&o.w.model);
     flags[n++] = frame_flag(&o.w.model);
     n += flags_of(&o, &only, flags + n);
+    n += old_flags_table(&o.old, flags + n);
     sam_status status = has_preset ? take_preset(&o, argv[1], &err) : SAM_OK;
     if (status == SAM_OK)
         status = flags_parse(&verb_edge, flags, n, argc - has_preset, argv + has_preset, &help, &err);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct eval_options {
-    const char *gt, *pred, *metric, *json, *csv, *video_list;
+    const char *gt, *pred, *form, *metric, *json, *csv, *video_list;
     int skip_first_last, strict, per_frame;
     metric_kind kind;
 } eval_options;
@@ -276,7 +276,8 @@ static sam_status evaluate(const eval_options *o, sam_error *err)
     TRY(find_root(o->gt, &gt_root, err));
     sam_status status = list_videos(o, gt_root, &videos, &skipped, err);
     for (int i = 0; status == SAM_OK && i < videos.n; i++)
-        status = eval_video(o->kind, o->skip_first_last, gt_root, o->pred, videos.names[i], &results, err);
+        status = eval_video(o->kind, o->skip_first_last, gt_root, o->pred, pred_form_of(o->form), videos.names[i],
+                            &results, err);
     if (status == SAM_OK)
         status = report(o, &results, videos.n, &skipped, err);
     eval_results_free(&results);
@@ -303,7 +304,16 @@ static int eval_main(int argc, char **argv)
          .value = &o.pred,
          .meta = "DIR",
          .required = 1,
-         .help = "Predicted masks in the same layout."},
+         .help =
+             "Predicted masks, a folder per video, in the same layout or the other, or as `track --out` writes them."},
+        {.name = "pred_form",
+         .kind = FLAG_CHOICE,
+         .value = &o.form,
+         .meta = "NAME",
+         .choices = PRED_CHOICES,
+         .help =
+             "Which of several forms in one folder: masks (an object a file), labels (one picture), rle (masks.json; "
+             "default: auto, the first there is)."},
         {.name = "metric",
          .kind = FLAG_CHOICE,
          .value = &o.metric,

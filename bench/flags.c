@@ -1,6 +1,9 @@
 /* flags.c - parses a verb's command line from its table of flags; see flags.h. */
 #include "flags.h"
 
+#include "flags_help.h"
+#include "nearest.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -31,45 +34,18 @@ static int same_name(const char *table_name, const char *given, size_t n)
     return table_name[n] == 0;
 }
 
-/* Levenshtein distance of two names of at most MAX_NAME characters. */
-static int edit_distance(const char *a, const char *b, size_t n_b)
-{
-    int row[MAX_NAME + 1];
-    for (size_t j = 0; j <= n_b; j++)
-        row[j] = (int)j;
-    for (size_t i = 0; a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i + 1;
-        for (size_t j = 1; j <= n_b; j++) {
-            int best = diagonal + (canonical(a[i]) != canonical(b[j - 1]));
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[n_b];
-}
-
 static sam_status fail_unknown(const verb *v, const flag *flags, int n_flags, const char *name, size_t n_name,
                                sam_error *err)
 {
-    const char *nearest = NULL;
-    int best = INT_MAX;
-    for (int i = 0; n_name <= MAX_NAME && i < n_flags; i++) {
-        int d = edit_distance(flags[i].name, name, n_name);
-        if (d < best) {
-            best = d;
-            nearest = flags[i].name;
-        }
-    }
+    nearest best = {0};
+    for (int i = 0; i < n_flags; i++)
+        if (!flags[i].hidden)
+            nearest_try(&best, flags[i].name, name, n_name);
+    const char *meant = nearest_name(&best, n_name);
     int shown = n_name > MAX_NAME ? MAX_NAME : (int)n_name;
-    /* Beyond half the letters a suggestion is noise. */
-    if (nearest && best <= (int)(n_name + 1) / 2)
+    if (meant)
         return fail(err, SAM_E_ARG, "unknown flag --%.*s; the nearest is --%s (`sambench %s --help` lists all)", shown,
-                    name, nearest, v->name);
+                    name, meant, v->name);
     return fail(err, SAM_E_ARG, "unknown flag --%.*s; `sambench %s --help` lists all", shown, name, v->name);
 }
 
@@ -199,6 +175,19 @@ static int is_flag(const char *arg)
     return !strncmp(arg, "--", 2) || !strcmp(arg, "-h");
 }
 
+/* --NAME, --no-NAME, and as scripts write it --NAME 0 and --NAME=1. */
+static sam_status parse_switch(const flag *f, const char *text, int negated, int argc, char **argv, int *at,
+                               sam_error *err)
+{
+    int is_word = *at < argc && (!strcmp(argv[*at], "0") || !strcmp(argv[*at], "1"));
+    if (!text && is_word && !negated)
+        text = argv[(*at)++];
+    if (text && (negated || (strcmp(text, "0") && strcmp(text, "1"))))
+        return fail(err, SAM_E_ARG, "--%s takes no value but 0 or 1; write --%s or --no-%s", f->name, f->name, f->name);
+    *(int *)f->value = text ? text[0] == '1' : !negated;
+    return SAM_OK;
+}
+
 /* Parses the flag at argv[*at] with its values and moves *at behind them. */
 static sam_status parse_one(const verb *v, const flag *flags, int n_flags, int argc, char **argv, int *at,
                             unsigned char *seen, sam_error *err)
@@ -218,12 +207,8 @@ static sam_status parse_one(const verb *v, const flag *flags, int n_flags, int a
         return fail(err, SAM_E_ARG, "--%s is given twice; keep one", f->name);
     seen[f - flags] = 1;
 
-    if (f->kind == FLAG_SWITCH) {
-        if (text)
-            return fail(err, SAM_E_ARG, "--%s takes no value; write --%s or --no-%s", f->name, f->name, f->name);
-        *(int *)f->value = !negated;
-        return SAM_OK;
-    }
+    if (f->kind == FLAG_SWITCH)
+        return parse_switch(f, text ? text + 1 : NULL, negated, argc, argv, at, err);
     if (text) {
         text++;
     } else if (*at < argc && !is_flag(argv[*at])) {
@@ -242,43 +227,6 @@ static sam_status parse_one(const verb *v, const flag *flags, int n_flags, int a
     return parse_list(f, argv + first, *at - first, err);
 }
 
-static const char *meta_of(const flag *f)
-{
-    return f->kind == FLAG_SWITCH ? "" : f->meta ? f->meta : "VALUE";
-}
-
-static void print_choices(const flag *f)
-{
-    if (f->kind == FLAG_CHOICE)
-        printf(" [%s]", f->choices);
-    if (is_list(f))
-        printf(" [several, with spaces or commas]");
-    if (f->kind == FLAG_EVENT)
-        printf(" [may be repeated]");
-}
-
-static void print_help(const verb *v, const flag *flags, int n_flags)
-{
-    printf("sambench %s: %s\n", v->name, v->summary);
-    if (v->examples)
-        printf("\nexamples:\n%s%s", v->examples, v->examples[strlen(v->examples) - 1] == '\n' ? "" : "\n");
-    printf("\nusage: sambench %s%s%s [--flag value ...]%s%s\n", v->name, v->before ? " " : "",
-           v->before ? v->before : "", v->after ? " " : "", v->after ? v->after : "");
-    int width = 0;
-    for (int i = 0; i < n_flags; i++) {
-        int n = (int)(strlen(flags[i].name) + strlen(meta_of(&flags[i])));
-        width = n > width ? n : width;
-    }
-    printf("\nflags:\n");
-    for (int i = 0; i < n_flags; i++) {
-        const flag *f = &flags[i];
-        int n = printf("  --%s %s", f->name, meta_of(f));
-        printf("%*s%s", width + 7 - n, "", f->help ? f->help : "");
-        print_choices(f);
-        printf("%s\n", f->required ? " (required)" : "");
-    }
-}
-
 sam_status flags_parse(const verb *v, const flag *flags, int n_flags, int argc, char **argv, int *help, sam_error *err)
 {
     unsigned char seen[MAX_FLAGS] = {0};
@@ -289,7 +237,7 @@ sam_status flags_parse(const verb *v, const flag *flags, int n_flags, int argc, 
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             *help = 1;
     if (*help) {
-        print_help(v, flags, n_flags);
+        flags_print_help(v, flags, n_flags);
         return SAM_OK;
     }
     for (int i = 1; i < argc;)

@@ -9,7 +9,7 @@
 #include "error.h"
 
 typedef enum flag_kind {
-    FLAG_SWITCH, /* int *value: 1 when present; --no-NAME sets 0        */
+    FLAG_SWITCH, /* int *value: 1 when present; --no-NAME and --NAME 0 set 0 */
     FLAG_INT,    /* int *value                                          */
     FLAG_DOUBLE, /* double *value; finite                               */
     FLAG_STRING, /* const char **value, points into argv                */
@@ -27,7 +27,9 @@ typedef struct flag {
     const char *choices;
     sam_status (*on_event)(void *value, const char *name, const char *text, sam_error *err);
     int required;
-    int min, max; /* FLAG_INT: allowed range unless both are 0         */
+    int min, max;      /* FLAG_INT: allowed range unless both are 0      */
+    const char *group; /* begins a group of --help; NULL: of the one before */
+    int hidden;        /* taken, but not in --help: an old spelling, or between processes */
 } flag;
 
 typedef struct verb {

@@ -56,14 +56,17 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
 {
     static const struct {
         const char *graph, *name, *dumped;
-    } kept[] = {{"encode", "high_res_0", "features/high_res_0"},
-                {"encode", "high_res_1", "features/high_res_1"},
-                {"image", "image_embed", "features/image_embed"},
-                {"image_mask", "image_embed", "features/image_embed"}};
+        int images_only; /* a model that tracks adds to these features before it decodes */
+    } kept[] = {{"encode", "high_res_0", "features/high_res_0", 0},
+                {"encode", "high_res_1", "features/high_res_1", 0},
+                {"encode", "features", "features/image_embed", 1},
+                {"image", "image_embed", "features/image_embed", 0},
+                {"image_mask", "image_embed", "features/image_embed", 0}};
     image_run *r = user;
     (void)n_objects;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        if (strcmp(graph, kept[i].graph) || strcmp(name, kept[i].name))
+        if (strcmp(graph, kept[i].graph) || strcmp(name, kept[i].name) ||
+            (kept[i].images_only && sam_model_takes(r->model, SAM_VIDEO)))
             continue;
         for (size_t k = 0; k < r->tensors.n; k++)
             if (!strcmp(r->tensors.tensors[k].name, kept[i].dumped))
@@ -99,28 +102,16 @@ static sam_status read_logits(const char *path, int side, float **out, sam_error
     return status;
 }
 
-/* A mask as bytes, of the image's size. */
-static sam_status read_mask(const one_image *i, const char *path, uint8_t **out, sam_error *err)
-{
-    image mask = {0};
-    sam_status status = image_read_mask(path, MASK_OBJECT, &mask, err);
-    if (status == SAM_OK && (mask.width != i->f->width || mask.height != i->f->height))
-        status = fail(err, SAM_E_ARG, "%s is %d x %d, the image is %d x %d", path, mask.width, mask.height, i->f->width,
-                      i->f->height);
-    if (status == SAM_OK)
-        *out = mask.data;
-    else
-        image_free(&mask);
-    return status;
-}
-
 /* The object's one prompt. */
 static sam_status prompt_of(const prompt_object *o, const prompt **out, sam_error *err)
 {
     const prompt *p = &o->prompts[0];
-    if (o->n_prompts > 1 || p->frame != 0)
+    if (o->n_prompts > 1 || (p->frame != 0 && !p->image_path))
         return fail(err, SAM_E_ARG, "object %d has a prompt on frame %d; an image has frame 0 only", (int)o->id,
                     o->prompts[o->n_prompts - 1].frame);
+    if (p->image_path)
+        return fail(err, SAM_E_ARG, "object %d has a prompt on another picture, %s: that is for `sambench track`",
+                    (int)o->id, p->image_path);
     if (p->when != PROMPT_BEFORE)
         return fail(err, SAM_E_ARG, "object %d: an image has no prompts \"when\": \"tracked\"", (int)o->id);
     if (p->has_box && !(p->box.x1_px > p->box.x0_px && p->box.y1_px > p->box.y0_px) && p->box.x1_px >= p->box.x0_px &&
@@ -142,23 +133,26 @@ static int wants_multimask(const image_options *o, const prompt *p)
 /* What is read for a prompt set, freed after the call. */
 typedef struct prompt_data {
     float *logits;
-    uint8_t *mask;
+    image mask; /* of any size */
 } prompt_data;
 
-static sam_status set_of(const image_run *r, const one_image *i, const prompt_object *o, prompt_data *data,
-                         sam_prompt_set *set, sam_error *err)
+static sam_status set_of(const image_run *r, const prompt_object *o, prompt_data *data, sam_prompt_set *set,
+                         sam_error *err)
 {
     const prompt *p = NULL;
     TRY(prompt_of(o, &p, err));
     if (p->logits_path)
         TRY(read_logits(p->logits_path, sam_model_image_px(r->model) / 4, &data->logits, err));
-    if (p->mask_path)
-        TRY(read_mask(i, p->mask_path, &data->mask, err));
+    if (prompt_has_mask(p))
+        TRY(prompt_read_mask(p, &data->mask, err));
     *set = (sam_prompt_set){.points = p->points,
                             .n_points = p->n_points,
                             .box = p->has_box ? &p->box : NULL,
                             .logits = data->logits,
-                            .mask = data->mask,
+                            .mask = data->mask.data,
+                            .mask_row_bytes = (size_t)data->mask.width,
+                            .mask_width_px = data->mask.width,
+                            .mask_height_px = data->mask.height,
                             .single_mask = !wants_multimask(r->o, p)};
     return SAM_OK;
 }
@@ -221,7 +215,7 @@ static sam_status segment_batch(image_run *r, one_image *i, int first, int n, sa
     sam_error cause = {0};
     sam_status status = SAM_OK;
     for (int k = 0; k < n && status == SAM_OK; k++)
-        status = set_of(r, i, &i->prompts->objects[first + k], &data[k], &sets[k], err);
+        status = set_of(r, &i->prompts->objects[first + k], &data[k], &sets[k], err);
     if (status == SAM_OK) {
         status = sam_image_predict(r->session, sets, n, masks, n_masks, &cause);
         if (status != SAM_OK && n == 1)
@@ -234,7 +228,7 @@ static sam_status segment_batch(image_run *r, one_image *i, int first, int n, sa
         status = take_masks(r, i, first + k, &masks[MAX_MASKS * k], n_masks[k], err);
     for (int k = 0; k < n; k++) {
         free(data[k].logits);
-        free(data[k].mask);
+        image_free(&data[k].mask);
     }
     return status;
 }
@@ -280,7 +274,7 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     for (int first = 0; first < n; first += r->batch) {
         TRY(segment_batch(r, i, first, n - first < r->batch ? n - first : r->batch, err));
         TRY(sam_get_stats(r->session, &stats, err));
-        decode_ms += stats.mask_decoder_ms;
+        decode_ms += stats.stage_ms[SAM_MASK_DECODER];
     }
     if (r->tap_err.status != SAM_OK)
         return fail(err, r->tap_err.status, "%s", r->tap_err.text);
@@ -290,7 +284,7 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     if (!r->o->quiet)
         printf("%s, %s, %d px, %s (%s): encode %.1f ms, decode %.1f ms a prompt\n", sam_model_name(r->model),
                model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device,
-               stats.encode_ms, n ? decode_ms / n : 0);
+               stats.stage_ms[SAM_ENCODE], n ? decode_ms / n : 0);
     return SAM_OK;
 }
 
@@ -333,6 +327,7 @@ static sam_status open_run(image_run *r, sam_error *err)
         return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.paths.n);
     if (r->o->boxes)
         TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.paths.n, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->dump)
         TRY(folders_make_for(r->o->dump, err));
     if (r->o->json && strcmp(r->o->json, "-") != 0)
@@ -433,7 +428,9 @@ static int image_main(int argc, char **argv)
     image_options o = {.prompts = {.id = 1}, .multimask = -1};
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "images and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_image, flags, n, argc, argv, &help, &err);

@@ -35,6 +35,8 @@ static sam_status one(const kernels_options *o, const char *name, json_t *list, 
                      .stop = interrupt_requested};
     TRY(weights_find_named(o->weights_dir, name, &weights, err));
     sam_status status = model_resolve("kernels", weights, path, sizeof path, err);
+    if (status == SAM_OK)
+        status = weights_expect_named(weights, path, name, err);
     free(weights);
     r.choice.weights = path;
     if (status == SAM_OK)

@@ -201,8 +201,17 @@ static sam_status check_shards(merge *m, sam_error *err)
     for (int f = 0; f < m->n_folders; f++) {
         char *path = NULL;
         TRY(path_join(&path, m->folders[f], SHARD_FILE, err));
-        json_t *shard = json_read_file(path, 0, NULL);
+        json_error_t why;
+        json_t *shard = json_read_file(path, 0, &why);
+        int damaged = !shard && path_is_file(path);
+        sam_status status =
+            damaged ? fail(err, SAM_E_FORMAT, "%s: %s; which rows it should have is not known", path, why.text)
+                    : SAM_OK;
         free(path);
+        if (damaged) {
+            free(seen);
+            return status;
+        }
         int of = (int)json_integer_value(json_object_get(shard, "count"));
         int index = (int)json_integer_value(json_object_get(shard, "index"));
         if (shard && (of < 1 || of > MAX_FOLDERS || index < 0 || index >= of || (count && of != count))) {
@@ -212,7 +221,10 @@ static sam_status check_shards(merge *m, sam_error *err)
                         index, of, count);
         }
         count = of ? of : count;
-        seen = seen || !count ? seen : calloc((size_t)count, 1);
+        if (!seen && count && !(seen = calloc((size_t)count, 1))) {
+            json_decref(shard);
+            return fail(err, SAM_E_MEMORY, "no memory for %d shards", count);
+        }
         if (seen && shard)
             seen[index] = 1;
         if (m->opened)

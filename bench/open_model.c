@@ -1,11 +1,12 @@
 #include "open_model.h"
 
+#include "backend.h"
 #include "convert.h"
 #include "folders.h"
 #include "listing.h"
+#include "physical_cores.h"
 
 #include <errno.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ int library_flags(model_choice *c, flag *to)
 {
     const flag flags[N_LIBRARY_FLAGS] = {
         {.name = "tune",
+         .group = "CUDA libraries",
          .kind = FLAG_SWITCH,
          .value = &c->tune,
          .help = "CUDA: time algorithms for work that the tuning cache does not know, and keep the fastest (default: "
@@ -57,6 +59,7 @@ int model_flags(model_choice *c, flag *to)
          .required = 1,
          .help = "Converted weights (samconvert), or an official .pt, .pth or .safetensors file."},
         {.name = "device",
+         .group = "model and device",
          .kind = FLAG_CHOICE,
          .value = &c->device,
          .meta = "NAME",
@@ -82,7 +85,7 @@ int model_flags(model_choice *c, flag *to)
          .meta = "N",
          .min = 1,
          .max = 1024,
-         .help = "Threads of the CPU backend (default: one per processor)."},
+         .help = "Threads of the CPU backend (default: one per physical core)."},
         {.name = "mem_limit",
          .kind = FLAG_BYTES,
          .value = &c->mem_limit,
@@ -92,7 +95,7 @@ int model_flags(model_choice *c, flag *to)
          .kind = FLAG_CHOICE,
          .value = &c->cpu_variant,
          .meta = "NAME",
-         .choices = "baseline|avx2|avx512|avx512bf16|avx512amx|avx2twin",
+         .choices = "baseline|avx2|avx512|avx512bf16|avx512amx|avx2twin|neonbf16",
          .help = "Instruction set of the CPU backend (default: the best this machine has; `sambench doctor`)."},
     };
     memcpy(to, flags, sizeof flags);
@@ -103,6 +106,7 @@ int session_flags(model_choice *c, flag *to)
 {
     const flag flags[N_SESSION_FLAGS] = {
         {.name = "overlap",
+         .group = "session",
          .kind = FLAG_SWITCH,
          .value = &c->overlap,
          .help =
@@ -134,6 +138,22 @@ flag history_flag(model_choice *c, int n_frames)
                                 "for endless streams (default: 32)."
                               : "Keep the memories of N tracked frames to go back to, which this verb never does: for "
                                 "the memory that an interactive session takes (default: 0, none)."};
+}
+
+flag tracker_flag(model_choice *c)
+{
+    return (flag){.name = "tracker",
+                  .kind = FLAG_CHOICE,
+                  .value = &c->tracker,
+                  .meta = "NAME",
+                  .choices = "sam2|samurai|samurai-paper|dam4sam|sam3",
+                  .help = "What tracking remembers and which mask it takes: as the official predictor, by motion, with "
+                          "distractors in mind, or SAM 3's choice of memories (default: sam2)."};
+}
+
+const char *model_tracker(const model_choice *c)
+{
+    return c->tracker ? c->tracker : "sam2";
 }
 
 int session_history(const model_choice *c)
@@ -192,7 +212,7 @@ const char *model_precision(const model_choice *c)
 
 int model_threads(const model_choice *c)
 {
-    return c->n_threads ? c->n_threads : omp_get_num_procs();
+    return c->n_threads ? c->n_threads : physical_cores("/sys");
 }
 
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err)
@@ -263,6 +283,17 @@ static void say_device(const char *verb, const model_choice *c, sam_backend on, 
         fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, on == SAM_CPU ? "the CPU: " : "the GPU", why);
     if (c->device_said)
         *c->device_said = (int)on;
+}
+
+sam_status model_check_device(const model_choice *c, sam_error *err)
+{
+    const sam_model_options opt = model_options(c);
+    backend *b = NULL;
+    if (opt.backend == SAM_CPU)
+        return SAM_OK;
+    TRY(backend_open(&opt, &b, err));
+    b->api->close(b);
+    return SAM_OK;
 }
 
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,

@@ -11,6 +11,7 @@ typedef struct model_choice {
     int image_px, n_threads;
     int overlap, no_recording, check_kernels; /* of a session: session_flags */
     int history;                              /* of a session: history_flag; 0: none */
+    const char *tracker;                      /* of a session: tracker_flag; NULL: sam2 */
     const char *frame_format;                 /* frame_flag; NULL: rgb    */
     int device_index;                         /* of several GPUs; no flag sets it */
     size_t mem_limit;                         /* of a session; 0: none */
@@ -37,6 +38,9 @@ flag history_flag(model_choice *c, int n_frames);
 enum { INTERACTIVE_HISTORY = 32 }; /* the library's default: for people who look and go back */
 /* As sam_session_options.history has it. */
 int session_history(const model_choice *c);
+/* --tracker, of verbs that track: sam_session_options.tracker. */
+flag tracker_flag(model_choice *c);
+const char *model_tracker(const model_choice *c); /* "sam2" */
 /* --frame_format, of verbs that read videos. */
 flag frame_flag(model_choice *c);
 /* What it asks of a frame source; with needs_rgb frames are looked at, too. */
@@ -52,6 +56,9 @@ void session_say_recording(const char *verb, const sam_session *s, int *said);
  * prompts need; 0: the engine's default. */
 sam_status model_open(const char *verb, const model_choice *c, int max_points, int max_prompted_frames, sam_model **out,
                       sam_error *err);
+
+/* Whether the device that --device names can be had at all: before files of an earlier run are touched. `auto` always can. */
+sam_status model_check_device(const model_choice *c, sam_error *err);
 
 /* The converted form of `weights` in path, as model_open finds it. */
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err);

@@ -31,7 +31,8 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
                                .mode = sam_model_takes(m, SAM_VIDEO) ? SAM_VIDEO : SAM_IMAGE,
                                .mem_limit = mem_limit,
                                .overlap = o->model.overlap,
-                               .history = session_history(&o->model)};
+                               .history = session_history(&o->model),
+                               .tracker = o->model.tracker};
     return sam_session_plan(m, &opt, out, err);
 }
 
@@ -175,8 +176,11 @@ static int plan_main(int argc, char **argv)
     flag flags[48];
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
+    flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "what is planned";
     sam_error err;
     sam_status status = flags_parse(&verb_plan, flags, n, argc, argv, &help, &err);
     if (status == SAM_OK && help)

@@ -10,6 +10,7 @@
 #include "machine.h"
 #include "nvtx.h"
 #include "object_pass.h"
+#include "old_flags.h"
 #include "process_memory.h"
 #include "profile_files.h"
 #include "workload.h"
@@ -26,7 +27,8 @@ extern const verb verb_profile;
 typedef struct profile_options {
     workload w;
     int warmup, runs, top, external;
-    const char *tool;
+    const char *tool, *mode;
+    old_flags old;
 } profile_options;
 
 /* What a frame's callback needs. */
@@ -63,20 +65,16 @@ static sam_status on_begin(void *user, const pass_clip *c, sam_error *err)
     return SAM_OK;
 }
 
-/* Samples of a run that does not fit into memory are lost, which `n` of the statistics shows. */
 static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
 {
     pass_state *s = user;
-    const sam_stats *t = &f->stats;
-    (void)err;
     if (s->record)
         profile_on_frame(&s->m->record, f->start_ms, f->ms);
     if (s->counts && f->position >= s->from) {
-        const double ms[N_PROFILE_STAGES] = {
-            f->ms,      t->encode_ms, t->memory_attention_ms, t->mask_decoder_ms, t->memory_encoder_ms,
-            t->post_ms, f->decode_ms};
-        for (int k = 0; k < N_PROFILE_STAGES; k++)
-            samples_add(&s->m->stages[k], ms[k], NULL);
+        TRY(samples_add(&s->m->stages[PROFILE_FRAME], f->ms, err));
+        for (int k = 0; k < SAM_N_STAGES; k++)
+            TRY(samples_add(&s->m->stages[PROFILE_STAGE + k], f->stats.stage_ms[k], err));
+        TRY(samples_add(&s->m->stages[PROFILE_READ], f->decode_ms, err));
     }
     return SAM_OK;
 }
@@ -149,7 +147,7 @@ static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ra
     profile_model m = {.name = e->name, .precision = model_precision(&o->w.model), .n_runs = o->runs};
     model_choice choice = o->w.model;
     choice.weights = workload_weights(&o->w, e);
-    sam_status status = warm_open(&warm, "profile", &choice, e->checkpoint, err);
+    sam_status status = warm_open(&warm, "profile", &choice, model_entry_holds(e), err);
     if (status == SAM_OK)
         status = run_model(o, e, &warm, ranges, &m, err);
     if (status == SAM_OK && !interrupt_requested()) {
@@ -178,6 +176,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     nvtx ranges;
     int n_done = 0;
     TRY(workload_open(&o->w, "profile", err));
+    TRY(model_check_device(&o->w.model, err));
     nvtx_open(&ranges);
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)
@@ -208,12 +207,12 @@ static int own_flags(profile_options *o, flag *to)
 {
     const flag flags[] = {
         {.name = "warmup",
+         .group = "profile",
          .kind = FLAG_INT,
          .value = &o->warmup,
          .meta = "N",
-         .min = 1,
          .max = 1000,
-         .help = "Runs of the clip that are not counted (default 1)."},
+         .help = "Runs of the clip that are not counted (default 1; one is made with 0 too, for its length)."},
         {.name = "profile_runs",
          .kind = FLAG_INT,
          .value = &o->runs,
@@ -232,6 +231,13 @@ static int own_flags(profile_options *o, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->external,
          .help = "Run the same command under Nsight Systems or Nsight Compute, with NVTX ranges (default: off)."},
+        {.name = "profile_mode",
+         .kind = FLAG_CHOICE,
+         .value = &o->mode,
+         .meta = "NAME",
+         .hidden = 1,
+         .choices = "inline|external",
+         .help = "external: the same as --external."},
         {.name = "external_tool",
          .kind = FLAG_CHOICE,
          .value = &o->tool,
@@ -262,13 +268,19 @@ static int profile_main(int argc, char **argv)
                          .warmup = 1,
                          .runs = 3,
                          .top = 12,
-                         .tool = "auto"};
-    flag flags[N_WORKLOAD_FLAGS + 8];
+                         .tool = "auto",
+                         .old = OLD_FLAGS_NONE};
+    flag flags[N_WORKLOAD_FLAGS + 9 + N_OLD_FLAGS];
     sam_error err;
     int help, n = workload_flags(&o.w, flags), n_failed = 0, code = 0;
+    flags[n++] = tracker_flag(&o.w.model);
     n += own_flags(&o, flags + n);
+    n += old_flags_table(&o.old, flags + n);
     sam_status status = flags_parse(&verb_profile, flags, n, argc, argv, &help, &err);
+    if (status == SAM_OK && !help)
+        status = old_flags_settle(&o.old, "profile", &o.w.model.precision, &err);
     int is_usage = status != SAM_OK;
+    o.external |= o.mode && !strcmp(o.mode, "external");
     if (status == SAM_OK && !help && o.external) {
         code = run_external(&o, argc, argv);
     } else if (status == SAM_OK && !help) {

@@ -11,7 +11,7 @@ extern const verb verb_report;
 
 typedef struct report_options {
     const char *out, *title, *baseline;
-    double limit_percent, limit_score;
+    double limit_percent, limit_score, min_fps;
     int fail_on_regression, allow_missing, n_worst;
 } report_options;
 
@@ -21,6 +21,7 @@ static sam_status load(const report_options *o, results_data *d, char **folders,
         TRY(results_add_folder(d, folders[i], err));
     if (o->baseline)
         TRY(results_add_folder(d, o->baseline, err));
+    d->n_earlier = o->baseline != NULL;
     results_sum_up(d);
     return SAM_OK;
 }
@@ -79,7 +80,8 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
                                   .changes = changes,
                                   .before = o->baseline,
                                   .after = o->baseline ? d.folders[0] : NULL,
-                                  .n_worst = o->n_worst};
+                                  .n_worst = o->n_worst,
+                                  .min_fps = o->min_fps};
         status = folders_make_for(o->out, err);
         if (status == SAM_OK)
             status = report_write(&page, o->out, err);
@@ -98,8 +100,12 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
 
 static int report_main(int argc, char **argv)
 {
-    report_options o = {
-        .out = "report.html", .title = "sambench", .limit_percent = 5, .limit_score = 0.005, .n_worst = 12};
+    report_options o = {.out = "report.html",
+                        .title = "sambench",
+                        .limit_percent = 5,
+                        .limit_score = 0.005,
+                        .min_fps = 10,
+                        .n_worst = 12};
     const flag flags[] = {
         {.name = "out",
          .kind = FLAG_STRING,
@@ -136,6 +142,11 @@ static int report_main(int argc, char **argv)
          .value = &o.limit_score,
          .meta = "X",
          .help = "Loss of J&F that counts (default 0.005)."},
+        {.name = "min_fps",
+         .kind = FLAG_DOUBLE,
+         .value = &o.min_fps,
+         .meta = "N",
+         .help = "Speed that the best model of a board must reach (default 10); the page lets you change it."},
         {.name = "worst",
          .kind = FLAG_INT,
          .value = &o.n_worst,

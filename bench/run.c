@@ -21,19 +21,22 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { MAX_MODELS = 16, N_SETTINGS = 10 };
+enum { N_SETTINGS = 9 };
 
 extern const verb verb_run;
 
 typedef struct checkpoint {
-    const char *name; /* NULL: the baselines, which need no weights */
+    const char *name;  /* NULL: the baselines, which need no weights  */
+    const char *holds; /* what its weights must say that they are; NULL: nothing */
+    int image_px;
+    const char *precision;
     char *weights;
 } checkpoint;
 
 typedef struct run {
     run_options options;
     model_list models;
-    checkpoint checkpoints[MAX_MODELS]; /* each once, in the order of --models */
+    checkpoint *checkpoints; /* each once at each size and precision, in the order of --models */
     int n_checkpoints;
     dataset set;
     char *split_dir; /* of test_mode */
@@ -60,7 +63,9 @@ static void say(run *r, FILE *to, const char *text)
 
 static int is_asked(const checkpoint *c, const model_entry *e)
 {
-    return c->name && e->checkpoint ? !strcmp(e->checkpoint, c->name) : c->name == e->checkpoint;
+    if (!c->name || !e->checkpoint)
+        return c->name == e->checkpoint;
+    return !strcmp(e->checkpoint, c->name) && c->image_px == e->image_px && c->precision == e->precision;
 }
 
 static sam_status find_weights(run *r, sam_error *err)
@@ -68,24 +73,29 @@ static sam_status find_weights(run *r, sam_error *err)
     const run_options *o = &r->options;
     int random = o->test_mode && !o->weights_dir, n_models = 0;
     for (int i = 0; i < r->models.n; i++)
-        n_models += r->models.entries[i].checkpoint != NULL;
+        n_models += r->models.entries[i].checkpoint && !r->models.entries[i].file;
     if (random && n_models)
         fprintf(stderr, "sambench run: no --weights_dir: random weights are made, so J and F mean nothing\n");
+    r->checkpoints = calloc(r->models.n > 0 ? (size_t)r->models.n : 1, sizeof *r->checkpoints);
+    if (!r->checkpoints)
+        return fail(err, SAM_E_MEMORY, "out of memory: %d models", r->models.n);
     for (int i = 0; i < r->models.n; i++) {
-        const char *name = r->models.entries[i].checkpoint;
-        int known = 0;
-        for (int c = 0; c < r->n_checkpoints; c++)
-            known |= is_asked(&r->checkpoints[c], &r->models.entries[i]);
+        const model_entry *e = &r->models.entries[i];
+        int known = 0, said = 0;
+        for (int c = 0; c < r->n_checkpoints; c++) {
+            known |= is_asked(&r->checkpoints[c], e);
+            said |= e->checkpoint && r->checkpoints[c].name && !strcmp(r->checkpoints[c].name, e->checkpoint);
+        }
         if (known)
             continue;
         checkpoint *c = &r->checkpoints[r->n_checkpoints++];
-        c->name = name;
-        if (!name)
+        *c = (checkpoint){e->checkpoint, model_entry_holds(e), e->image_px, e->precision, NULL};
+        if (!c->name)
             continue;
-        TRY(random ? test_mode_weights(o->out_dir, name, &c->weights, err)
-                   : weights_find(o->weights_dir ? o->weights_dir : ".", name, &c->weights, err));
-        if (!o->quiet)
-            fprintf(stderr, "sambench run: %s: %s\n", name, c->weights);
+        TRY(random && c->holds ? test_mode_weights(o->out_dir, c->name, &c->weights, err)
+                               : weights_find_entry(o->weights_dir, e, &c->weights, err));
+        if (!o->quiet && !said)
+            fprintf(stderr, "sambench run: %s: %s\n", c->name, c->weights);
     }
     return SAM_OK;
 }
@@ -128,31 +138,41 @@ static sam_status open_split(run *r, sam_error *err)
 static sam_status open_table(run *r, sam_error *err)
 {
     const run_options *o = &r->options;
-    char px[16], clip[16], threads[16];
-    snprintf(px, sizeof px, o->model.image_px ? "%d" : "default", o->model.image_px);
+    char clip[16], threads[16];
     snprintf(clip, sizeof clip, "%d", o->max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->model));
     const setting settings[N_SETTINGS] = {{"threads", threads},
                                           {"split_dir", r->set.root},
                                           {"split_name", o->split_name},
-                                          {"imgsz", px},
-                                          {"precision", model_precision(&o->model)},
                                           {"device", o->model.device},
                                           {"metric", o->metric},
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
-                                          {"frame_format", model_frame_format(&o->model)}};
-    char marks[MAX_MODELS][WEIGHTS_MARK_BYTES];
-    setting weights[MAX_MODELS];
-    int renamed, n_weights = 0;
-    for (int i = 0; i < r->n_checkpoints; i++) {
-        if (!r->checkpoints[i].weights)
+                                          {"frame_format", model_frame_format(&o->model)},
+                                          {"tracker", model_tracker(&o->model)}};
+    char(*marks)[WEIGHTS_MARK_BYTES] = calloc((size_t)r->n_checkpoints + 1, sizeof *marks);
+    setting *weights = calloc((size_t)r->n_checkpoints + 1, sizeof *weights);
+    int renamed = 0, n_weights = 0;
+    sam_status status = marks && weights ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory");
+    for (int i = 0; i < r->n_checkpoints && status == SAM_OK; i++) {
+        const checkpoint *c = &r->checkpoints[i];
+        int known = !c->weights;
+        for (int k = 0; k < n_weights && !known; k++)
+            known |= !strcmp(weights[k].name, c->name);
+        if (known)
             continue;
-        TRY(weights_mark(r->checkpoints[i].weights, marks[n_weights], err));
-        weights[n_weights] = (setting){r->checkpoints[i].name, marks[n_weights]};
+        status = weights_mark(c->weights, marks[n_weights], err);
+        weights[n_weights] = (setting){c->name, marks[n_weights]};
         n_weights++;
     }
-    TRY(results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err));
+    if (status == SAM_OK && n_weights)
+        status = model_check_device(&o->model, err);
+    if (status == SAM_OK)
+        status =
+            results_open(&r->table, o->out_dir, settings, N_SETTINGS, weights, n_weights, o->resume, &renamed, err);
+    free(marks);
+    free(weights);
+    TRY(status);
     if (renamed)
         fprintf(stderr, "sambench run: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->out_dir, RESULTS_PREVIOUS);
@@ -167,8 +187,7 @@ static sam_status open_table(run *r, sam_error *err)
 static int is_finished(const run *r, int video, int object, const model_entry *e)
 {
     const dataset_video *v = &r->set.videos[video];
-    return !run_shard_has(&r->share, video, object) ||
-           results_has(&r->table, v->name, v->objects[object].name, e->name);
+    return !run_shard_has(&r->share, video, object) || results_has(&r->table, v->name, v->objects[object].name, e);
 }
 
 static int on_frame(void *user, int n_done, int n_total)
@@ -207,10 +226,14 @@ static sam_status add_row(run *r, const result_row *row, sam_error *err)
     return status;
 }
 
-static int is_first_of_video(const run *r, const char *video, const char *model)
+static int is_first_of_video(const run *r, const char *video, const model_entry *e)
 {
-    for (int row = 0; row < r->table.table.n_rows; row++)
-        if (!strcmp(csv_cell(&r->table.table, row, 0), video) && !strcmp(csv_cell(&r->table.table, row, 2), model))
+    const csv_table *t = &r->table.table;
+    const char *precision = e->precision ? e->precision : "";
+    for (int row = 0; row < t->n_rows; row++)
+        if (!strcmp(csv_cell(t, row, 0), video) && !strcmp(csv_cell(t, row, 2), e->name) &&
+            (!run_sweep_px(e) || csv_number(t, row, "imgsz") == run_sweep_px(e)) &&
+            !strcmp(csv_text(t, row, "precision"), precision))
             return 0;
     return 1;
 }
@@ -222,7 +245,7 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
                          .set = &r->set,
                          .video = video,
                          .object = object,
-                         .is_first = is_first_of_video(r, v->name, e->name),
+                         .is_first = is_first_of_video(r, v->name, e),
                          .entry = e,
                          .model = m,
                          .on_frame = on_frame,
@@ -230,7 +253,8 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     result_row row;
     sam_error job_err;
     int fatal;
-    snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", e->name, v->name, v->objects[object].name);
+    snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", model_entry_label(e), v->name,
+             v->objects[object].name);
     sam_status status = run_object(&job, &row, &fatal, &job_err);
     r->frames_done += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
     r->stop |= fatal;
@@ -256,7 +280,7 @@ static sam_status run_broken_video(run *r, const warm_model *m, int video, const
         row.model = e->name;
         row.metric = r->options.metric;
         if (m->model) {
-            row.precision = model_precision(&r->options.model);
+            row.precision = model_precision(&m->choice);
             row.imgsz = sam_model_image_px(m->model);
         }
         snprintf(row.status, sizeof row.status, "error: %s", why->text);
@@ -312,11 +336,13 @@ static sam_status run_checkpoint(run *r, const checkpoint *c, sam_error *err)
     warm_model m = {0};
     model_choice choice = r->options.model;
     choice.weights = c->weights;
+    choice.image_px = c->image_px;
+    choice.precision = c->precision;
     int64_t n_frames = 0;
     if (!pending(r, c, &n_frames))
         return SAM_OK;
     progress_clear(&r->bar);
-    sam_status status = c->name ? warm_open(&m, "run", &choice, c->name, err) : SAM_OK;
+    sam_status status = c->name ? warm_open(&m, "run", &choice, c->holds, err) : SAM_OK;
     for (int video = 0; status == SAM_OK && video < r->set.n_videos && !r->stop && !interrupt_requested(); video++)
         status = run_video(r, &m, video, c, err);
     warm_close(&m);
@@ -389,6 +415,10 @@ static sam_status find_shard(run *r, sam_error *err)
     r->options.model.device_index = run_shard_device(&r->share);
     if (r->share.s.count <= 1)
         return SAM_OK;
+    if (!run_sweep_is_one(&r->options.sweep))
+        return fail(
+            err, SAM_E_ARG,
+            "several sizes or precisions are for one process; with --shard give one of each and a folder to each");
     TRY(run_shard_folder(&r->share, r->options.out_dir, &r->shard_dir, err));
     r->options.out_dir = r->shard_dir;
     return SAM_OK;
@@ -413,6 +443,7 @@ static sam_status set_up(run *r, sam_error *err)
     const char *names = r->options.models;
     TRY(model_list_parse(names ? names : "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox",
                          MODELS_AND_BASELINES, &r->models, err));
+    TRY(run_sweep_apply(&r->options.sweep, &r->models, err));
     TRY(find_shard(r, err));
     TRY(open_split(r, err)); /* first: a mistyped name does not become a folder */
     TRY(make_out_dir(&r->lock, &r->options, err));
@@ -426,6 +457,7 @@ static void run_free(run *r)
 {
     for (int i = 0; i < r->n_checkpoints; i++)
         free(r->checkpoints[i].weights);
+    free(r->checkpoints);
     results_close(&r->table);
     dataset_close(&r->set);
     model_list_free(&r->models);

@@ -1,9 +1,9 @@
 /* sheet.c - the verb `sheet`: one picture of predicted masks and annotations, a row for each object and folder of masks. */
 #include "contact_sheet.h"
 #include "dataset.h"
-#include "flags.h"
 #include "folders.h"
 #include "frames.h"
+#include "input_flags.h"
 #include "metrics.h"
 
 #include <stdio.h>
@@ -208,18 +208,8 @@ static int describe(flag *to, options *o)
          .min = 8,
          .max = 4096,
          .help = "Width of a frame in the picture (default 256)."},
-        {.name = "limit_videos",
-         .kind = FLAG_INT,
-         .value = &o->limit_videos,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N videos only (default 0: all)."},
-        {.name = "limit_objects",
-         .kind = FLAG_INT,
-         .value = &o->limit_objects,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N objects of each video only (default 0: all)."},
+        limit_videos_flag(&o->limit_videos, NULL),
+        limit_objects_flag(&o->limit_objects, NULL),
     };
     memcpy(to, table, sizeof table);
     return sizeof table / sizeof *table;

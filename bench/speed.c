@@ -92,6 +92,8 @@ static sam_status all_of_model(speed_options *o, const char *name, speed_files *
     char *weights = NULL, path[4096];
     TRY(weights_find_named(o->weights_dir, name, &weights, err));
     sam_status status = model_resolve("speed", weights, path, sizeof path, err);
+    if (status == SAM_OK)
+        status = weights_expect_named(weights, path, name, err);
     free(weights);
     for (int s = 0; status == SAM_OK && s < o->n_sizes; s++)
         for (int p = 0; p < o->n_precisions; p++)
@@ -107,6 +109,7 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
     TRY(read_numbers("sizes", o->sizes ? o->sizes : "1024", 64, 4096, o->size, &o->n_sizes, err));
     TRY(read_numbers("objects", o->objects ? o->objects : "1", 1, 256, o->object, &o->n_objects, err));
     TRY(read_precisions(o, o->precisions ? o->precisions : "fp32", err));
+    TRY(model_check_device(&o->model, err));
     TRY(folders_make_for(o->csv, err));
     if (o->json)
         TRY(folders_make_for(o->json, err));
@@ -159,6 +162,7 @@ static int own_flags(speed_options *o, flag *to)
 {
     const flag flags[] = {
         {.name = "runs",
+         .group = "timing and output",
          .kind = FLAG_INT,
          .value = &o->runs,
          .meta = "N",

@@ -21,14 +21,15 @@ enum { EXIT_INTERRUPTED = 130 };
 typedef struct track_options {
     model_choice model;
     prompt_choice prompts;
-    const char *input, *out, *dump, *json;
-    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, quiet, max_objects;
+    const char *input, *out, *dump, *json, *save_state, *load_state;
+    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, labels, rle, mot, quiet,
+        max_objects;
 } track_options;
 
 /* Everything one run holds; closed in one place. */
 typedef struct track_run {
     const track_options *o;
-    const prompt_file *prompts;
+    prompt_file *prompts; /* of the options */
     frame_source *frames;
     sam_model *model;
     sam_session *session;
@@ -52,8 +53,8 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     int64_t count = frames_count(r->frames);
     int n_frames = o->n_frames && o->n_frames < count ? o->n_frames : count < INT_MAX ? (int)count : INT_MAX;
     frames_size(r->frames, &r->setting.width, &r->setting.height);
-    TRY(clip_start(r->prompts, o->start, n_frames, *reverse, o->input, &start, err));
-    TRY(clip_check_masks(r->prompts, r->setting.width, r->setting.height, &n_empty, err));
+    TRY(clip_start(r->prompts, o->start, n_frames, *reverse, o->load_state != NULL, o->input, &start, err));
+    TRY(clip_check_masks(r->prompts, &n_empty, err));
     if (n_empty)
         fprintf(stderr, "sambench track: %d of the mask prompts are empty: their objects start as absent\n", n_empty);
     if (start || *reverse)
@@ -68,14 +69,31 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     return SAM_OK;
 }
 
+/* The objects of a saved state, beside those that the prompts name. */
+static sam_status load_state(track_run *r, sam_error *err)
+{
+    enum { MOST = 1024 };
+    int32_t ids[MOST];
+    TRY(sam_state_load(r->session, r->o->load_state, err));
+    int n = sam_session_objects(r->session, ids, MOST);
+    for (int i = 0; i < n; i++)
+        TRY(prompts_add_object(r->prompts, ids[i], err));
+    r->files.prompts = r->prompts;
+    return SAM_OK;
+}
+
 static sam_status open_session(track_run *r, sam_error *err)
 {
     const track_options *o = r->o;
     int n_objects = r->prompts->n_objects;
+    sam_model_options saved = {.max_points = prompts_max_points(r->prompts),
+                               .max_prompted_frames = prompts_max_prompted_frames(r->prompts)};
+    sam_session_options of_state = {.max_objects = 0};
     if (o->max_objects && o->max_objects < n_objects)
         return fail(err, SAM_E_ARG, "--objects_max %d, but the prompts name %d objects", o->max_objects, n_objects);
-    TRY(model_open("track", &o->model, prompts_max_points(r->prompts), prompts_max_prompted_frames(r->prompts),
-                   &r->model, err));
+    if (o->load_state)
+        TRY(sam_state_options(o->load_state, &saved, &of_state, err));
+    TRY(model_open("track", &o->model, saved.max_points, saved.max_prompted_frames, &r->model, err));
     sam_session_options opt = {.width_px = r->setting.width,
                                .height_px = r->setting.height,
                                .max_objects = o->max_objects ? o->max_objects : n_objects,
@@ -86,12 +104,21 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .mem_limit = o->model.mem_limit,
                                .overlap = o->model.overlap,
                                .history = session_history(&o->model),
+                               .tracker = o->model.tracker,
+                               .prepared_frames = prompts_have_pictures(r->prompts),
                                .no_recording = o->model.no_recording,
                                .check_kernels = o->model.check_kernels};
+    if (o->load_state) { /* sizes; what the flags say otherwise is compared when it is loaded */
+        opt.max_objects = of_state.max_objects;
+        opt.history = of_state.history;
+    }
     TRY(sam_session_open(r->model, &opt, &r->session, err));
+    if (o->load_state)
+        TRY(load_state(r, err));
     session_say_overlap("track", &o->model, r->session);
     nvtx_open(&r->ranges);
     nvtx_watch(&r->ranges, r->session);
+    r->clip.model = r->model;
     r->clip.session = r->session;
     r->clip.overlap = o->model.overlap;
     alloc_count_watch(model_threads(&o->model));
@@ -139,6 +166,7 @@ static sam_status finish(track_run *r, sam_error *err)
     s->n_objects = r->prompts->n_objects;
     s->n_threads = model_threads(&r->o->model);
     s->history = r->o->model.history;
+    s->tracker = model_tracker(&r->o->model);
     s->frame_queue_bytes = frames_memory(r->frames);
     s->rss_peak_bytes = process_peak_bytes();
     if (!r->report.n_frames)
@@ -151,16 +179,33 @@ static sam_status finish(track_run *r, sam_error *err)
     return figures == SAM_OK ? files : figures;
 }
 
+static sam_status open_files(track_run *r, sam_error *err)
+{
+    return files_open(&r->files, r->prompts, r->setting.width, r->setting.height, frames_rate(r->frames), err);
+}
+
+static sam_status save_state(track_run *r, sam_error *err)
+{
+    TRY(folders_make_for(r->o->save_state, err));
+    return sam_state_save(r->session, r->o->save_state, err);
+}
+
 static sam_status track(track_run *r, sam_error *err)
 {
     int reverse;
     sam_error later;
     TRY(open_clip(r, &reverse, err));
+    TRY(model_check_device(&r->o->model, err));
     if (r->o->json && strcmp(r->o->json, "-"))
         TRY(folders_make_for(r->o->json, err));
-    TRY(files_open(&r->files, r->prompts, r->setting.width, r->setting.height, frames_rate(r->frames), err));
+    if (!r->o->load_state)
+        TRY(open_files(r, err));
     TRY(open_session(r, err));
+    if (r->o->load_state) /* whose objects are known now */
+        TRY(open_files(r, err));
     sam_status status = track_frames(r, err);
+    if (r->o->save_state && r->report.n_frames && status == SAM_OK)
+        status = save_state(r, err);
     if (status != SAM_OK && !r->report.n_frames)
         return status;
     r->cut_short = status != SAM_OK || r->setting.interrupted;
@@ -168,11 +213,17 @@ static sam_status track(track_run *r, sam_error *err)
     return status == SAM_OK ? written : status;
 }
 
-static int run_track(const track_options *o)
+static int run_track(const track_options *o, prompt_file *prompts)
 {
     sam_error err = {0};
-    track_run r = {
-        .o = o, .prompts = &o->prompts.file, .files = {.folder = o->out, .dump_path = o->dump, .draw = o->overlay}};
+    track_run r = {.o = o,
+                   .prompts = prompts,
+                   .files = {.folder = o->out,
+                             .dump_path = o->dump,
+                             .draw = o->overlay,
+                             .labels = o->labels,
+                             .rle = o->rle,
+                             .mot = o->mot}};
     sam_status status = track(&r, &err);
     if (status != SAM_OK)
         fprintf(stderr, "sambench track: %s\n", err.text);
@@ -205,6 +256,19 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->out,
          .meta = "DIR",
          .help = "Where masks/OBJECT/FRAME.png, objects.csv and overlay.mp4 go (default: nowhere)."},
+        {.name = "labels",
+         .kind = FLAG_SWITCH,
+         .value = &o->labels,
+         .help = "OUT/labels/FRAME.png too: all objects in one picture, their numbers as indices of the DAVIS palette "
+                 "(default: off)."},
+        {.name = "rle",
+         .kind = FLAG_SWITCH,
+         .value = &o->rle,
+         .help = "OUT/masks.json too: run-length masks as COCO has them (default: off)."},
+        {.name = "mot",
+         .kind = FLAG_SWITCH,
+         .value = &o->mot,
+         .help = "OUT/mot.txt too: boxes as MOTChallenge has them, which --boxes reads (default: off)."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,
@@ -222,6 +286,28 @@ static int own_flags(track_options *o, flag *to)
          .min = 1,
          .max = INT_MAX,
          .help = "Take the clip as its first N frames, as if the rest did not exist (default: all)."},
+        {.name = "boxes",
+         .kind = FLAG_STRING,
+         .value = &o->prompts.boxes,
+         .meta = "FILE",
+         .help = "Boxes over time, MOT text or COCO JSON: each object starts when it first has one (default: none)."},
+        {.name = "boxes_every",
+         .kind = FLAG_INT,
+         .value = &o->prompts.boxes_every,
+         .meta = "N",
+         .min = 0,
+         .max = INT_MAX,
+         .help = "Give an object's box again when N frames have passed since its last; 0: never (default: 0)."},
+        {.name = "save_state",
+         .kind = FLAG_STRING,
+         .value = &o->save_state,
+         .meta = "FILE",
+         .help = "What is known of the objects after the last frame, for --load_state of another run (default: none)."},
+        {.name = "load_state",
+         .kind = FLAG_STRING,
+         .value = &o->load_state,
+         .meta = "FILE",
+         .help = "Go on from a saved state: the same weights, sizes and flags; with --start_frame (default: none)."},
         {.name = "start_frame",
          .kind = FLAG_INT,
          .value = &o->start,
@@ -277,20 +363,28 @@ static int track_main(int argc, char **argv)
     int n = model_flags(&o.model, flags), help;
     n += session_flags(&o.model, flags + n);
     flags[n++] = frame_flag(&o.model);
+    flags[n++] = tracker_flag(&o.model);
     flags[n++] = history_flag(&o.model, INTERACTIVE_HISTORY);
+    int first_own = n;
     n += own_flags(&o, flags + n);
+    flags[first_own].group = "clip and output";
     n += prompt_flags(&o.prompts, flags + n);
     sam_error err;
     sam_status status = flags_parse(&verb_track, flags, n, argc, argv, &help, &err);
     if (status == SAM_OK && help)
         return 0;
     int usage = status != SAM_OK;
+    o.prompts.optional = o.load_state != NULL;
+    if (status == SAM_OK && !o.out && (o.labels || o.rle || o.mot)) {
+        status = fail(&err, SAM_E_ARG, "--labels, --rle and --mot write into the folder of --out; give it");
+        usage = 1;
+    }
     if (status == SAM_OK)
         status = prompt_choice_finish(&o.prompts, &usage, &err);
     int code = usage ? 2 : 1;
     if (status == SAM_OK) {
         interrupt_catch();
-        code = run_track(&o);
+        code = run_track(&o, &o.prompts.file);
     } else {
         fprintf(stderr, "sambench track: %s\n", err.text);
     }

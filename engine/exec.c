@@ -16,7 +16,7 @@ static sam_status no_weight_room(const backend *b, const char *name, size_t n_by
 }
 
 /* The inputs of node i as its operator packs them: weights with data, `temporary` where only packing reads them. */
-static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in, void **temporary, size_t *bytes,
+static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in, void **temporary, weight_room *took,
                               sam_error *err)
 {
     const backend_api *api = c->b->api;
@@ -28,7 +28,7 @@ static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in
         if (v->storage != IN_WEIGHT)
             continue;
         if (!(api->in_packed(c->b, n->op) >> k & 1)) {
-            TRY(weights_make_resident(w, v->index, c->b, bytes, err));
+            TRY(weights_make_resident(w, v->index, c->b, took, err));
             in[k].data = w->entry[v->index].t.data;
             continue;
         }
@@ -41,23 +41,23 @@ static sam_status read_inputs(compiled *c, const node *n, weights *w, tensor *in
     return SAM_OK;
 }
 
-static sam_status pack_node(compiled *c, int i, weights *w, size_t *bytes, sam_error *err)
+static sam_status pack_node(compiled *c, int i, weights *w, weight_room *took, sam_error *err)
 {
     const node *n = &c->g.nodes[i];
     tensor in[OP_MAX_IN] = {{0}}, out[OP_MAX_OUT] = {{0}};
     void *temporary[OP_MAX_IN] = {0};
-    sam_status status = read_inputs(c, n, w, in, temporary, bytes, err);
+    sam_status status = read_inputs(c, n, w, in, temporary, took, err);
 
     for (int k = 0; k < OP_MAX_OUT; k++)
         if (n->out[k])
             out[k] = c->g.values[n->out[k]].t;
     if (status == SAM_OK) {
         op_call call = {.in = in, .out = out, .attr = &n->attr, .libraries = device_libraries_use(c->b->libraries)};
-        size_t took = 0;
-        const char *wrong = c->b->api->pack(c->b, n->op, &call, &c->packed[i], &took);
-        *bytes += took;
+        size_t packed = 0;
+        const char *wrong = c->b->api->pack(c->b, n->op, &call, &c->packed[i], &packed);
+        took->weights += packed;
         if (wrong == NO_MEMORY)
-            status = no_weight_room(c->b, op_table[n->op]->name, took, err);
+            status = no_weight_room(c->b, op_table[n->op]->name, packed, err);
         else if (wrong)
             status = fail(err, SAM_E_DEVICE, "graph %s, node %d (%s): %s", c->g.name, i, op_table[n->op]->name, wrong);
     }
@@ -67,14 +67,14 @@ static sam_status pack_node(compiled *c, int i, weights *w, size_t *bytes, sam_e
     return status;
 }
 
-sam_status compiled_pack(compiled *c, weights *w, backend *b, size_t *bytes, sam_error *err)
+sam_status compiled_pack(compiled *c, weights *w, backend *b, weight_room *took, sam_error *err)
 {
     c->b = b;
     c->packed = calloc((size_t)c->g.n_nodes + 1, sizeof *c->packed);
     if (!c->packed)
         return fail(err, SAM_E_MEMORY, "graph %s: no memory", c->g.name);
     for (int i = 0; i < c->g.n_nodes; i++)
-        TRY(pack_node(c, i, w, bytes, err));
+        TRY(pack_node(c, i, w, took, err));
     return SAM_OK;
 }
 

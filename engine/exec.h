@@ -14,8 +14,8 @@ typedef struct compiled {
     backend *b;
 } compiled;
 
-/* Takes over c->g. *bytes adds what it took. */
-sam_status compiled_pack(compiled *c, weights *w, backend *b, size_t *bytes, sam_error *err);
+/* Takes over c->g. *took adds what its weights take. */
+sam_status compiled_pack(compiled *c, weights *w, backend *b, weight_room *took, sam_error *err);
 void compiled_free(compiled *c);
 
 /* A compiled graph with memory: one session's. */

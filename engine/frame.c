@@ -2,6 +2,8 @@
  * too: on a stream of its own, while the current one is tracked. */
 #include "steps.h"
 
+#include <string.h>
+
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err)
 {
     if (!s)
@@ -79,8 +81,7 @@ static int input_form(const sam_frame *f)
 
 static void begin_frame(sam_session *s, int64_t index)
 {
-    s->stats.encode_ms = s->stats.memory_attention_ms = s->stats.mask_decoder_ms = 0;
-    s->stats.memory_encoder_ms = s->stats.post_ms = 0;
+    memset(s->stats.stage_ms, 0, sizeof s->stats.stage_ms);
     s->stats.waits = 0;
     s->frame = index;
     s->has_frame = 0;
@@ -176,6 +177,18 @@ sam_status sam_push_frame(sam_session *s, const sam_frame *f, sam_error *err)
     begin_frame(s, f->index);
     if (!is_next)
         TRY(encode_pixels(s, f, &place, err));
+    return take(s, place, err);
+}
+
+sam_status push_picture(sam_session *s, const sam_frame *f, int64_t number, sam_error *err)
+{
+    int place;
+    if (!f)
+        return fail(err, SAM_E_ARG, "no picture; expected %d x %d pixels", s->opt.width_px, s->opt.height_px);
+    TRY(check_pixels(s, f, err));
+    begin_frame(s, number);
+    s->has_next = 0;
+    TRY(encode_pixels(s, f, &place, err));
     return take(s, place, err);
 }
 

@@ -97,7 +97,7 @@ static sam_status visit_graph(const sam_model *m, int id, int n_objects, counts 
 sam_status frame_calls(const sam_model *m, int n_objects, void (*visit)(void *user, const frame_call *c), void *user,
                        sam_error *err)
 {
-    static const step_id tracked[] = {STEP_ENCODE, STEP_ATTEND, STEP_DECODE, STEP_KEEP, STEP_REMEMBER};
+    static const step_id tracked[] = {STEP_ENCODE, STEP_ATTEND, STEP_DECODE, STEP_CHOOSE, STEP_KEEP, STEP_REMEMBER};
     static const step_id image[] = {STEP_ENCODE, STEP_IMAGE};
     int video = m->p->modes >> SAM_VIDEO & 1;
     const step_id *order = video ? tracked : image;

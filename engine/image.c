@@ -30,7 +30,8 @@ static sam_status put_mask_prompt(sam_session *s, int i, const sam_prompt_set *p
     const float *from = p->logits;
     if (p->mask) {
         float *logits = s->mask_logits + (size_t)i * n;
-        resize_mask(s, p);
+        int any;
+        TRY(resize_mask(s, p, &any, err));
         mask_to_logits(s, logits);
         from = logits;
     }
@@ -46,6 +47,8 @@ sam_status decode_sets(sam_session *s, const sam_prompt_set *p, int n, sam_error
         int padded = n_points && !(p[i].box && s->m->p->box_needs_no_padding);
         set_points(s, i, points, n_points, padded ? PADDED : 0);
         s->controls.mode[i] = p[i].single_mask ? 0 : MODE_MULTIMASK;
+        if (s->controls.least_score)
+            s->controls.least_score[i] = 0;
         if (s->controls.has_mask)
             s->controls.has_mask[i] = (float)is_masked;
         masked |= is_masked;
@@ -118,7 +121,7 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam
         return fail(err, SAM_E_ARG,
                     p ? "sam_image_predict: nowhere to put the masks" : "a prompt needs points or a box");
     TRY(check_sets(s, p, n, err));
-    s->stats.mask_decoder_ms = s->stats.post_ms = 0;
+    s->stats.stage_ms[SAM_MASK_DECODER] = s->stats.stage_ms[SAM_POST] = 0;
     TRY(decode_sets(s, p, n, err));
     TRY(render_sets(s, p, n, err));
     TRY(read_sets(s, p, n, err));

@@ -24,6 +24,12 @@ void json_add(json_t **array, json_t *value)
     stick(array, json_array_append_new(*array, value));
 }
 
+void json_join(json_t **object, json_t *members)
+{
+    stick(object, json_object_update(*object, members));
+    json_decref(members);
+}
+
 json_t *json_figure(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

@@ -8,6 +8,8 @@
 /* Put `value` into the object, or at the end of the array; they take it. NULL: memory ran out, or a text is not UTF-8. */
 void json_put(json_t **object, const char *key, json_t *value);
 void json_add(json_t **array, json_t *value);
+/* Takes `members` and puts all of them into the object. */
+void json_join(json_t **object, json_t *members);
 
 /* A number; null for one that is not finite, which JSON does not have. */
 json_t *json_figure(double x);

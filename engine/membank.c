@@ -11,7 +11,8 @@ void bank_init(membank *b, bank_size size, bank_entry *storage)
 void bank_clear(membank *b)
 {
     b->n_entries = 0;
-    b->forgotten.n = 0;
+    b->forgotten.n = b->forgotten_fit.n = 0;
+    b->way = NOT_TRACKED;
 }
 
 static bank_entry *find(const membank *b, int64_t frame, int pending)
@@ -62,32 +63,21 @@ static int64_t distance(int64_t a, int64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* 1: a reverse pass from the earliest prompted frame attends to this one. */
-static int guarded(const membank *b, const bank_entry *e, int reach)
-{
-    int64_t first = INT64_MAX;
-    for (int i = 0; i < b->n_entries; i++)
-        if (b->entry[i].prompted && b->entry[i].frame < first)
-            first = b->entry[i].frame;
-    return first != INT64_MAX && e->frame > first && e->frame - first <= reach;
-}
-
-/* The entry whose slot (or pointer) is least needed from `frame` on: neither prompted, pending nor guarded, furthest away.
- * Guarded ones go only when nothing else is left. */
+/* The entry whose slot (or pointer) is least needed from `frame` on: neither prompted, pending nor wanted, furthest away. Those
+ * that are wanted go only when nothing else is left. */
 static bank_entry *victim(const membank *b, int64_t frame, int pointers)
 {
     bank_entry *best = NULL;
-    int best_guarded = 1;
-    int reach = pointers ? b->size.recent_pointers : b->size.recent;
+    int best_wanted = 1;
     for (int i = 0; i < b->n_entries; i++) {
         bank_entry *e = &b->entry[i];
         if (e->prompted || e->pending || e->frame == frame || (!pointers && e->slot < 0))
             continue;
-        int g = guarded(b, e, reach);
-        if (!best || g < best_guarded ||
-            (g == best_guarded && distance(e->frame, frame) > distance(best->frame, frame))) {
+        int wanted = bank_wants(b, e, frame, pointers);
+        if (!best || wanted < best_wanted ||
+            (wanted == best_wanted && distance(e->frame, frame) > distance(best->frame, frame))) {
             best = e;
-            best_guarded = g;
+            best_wanted = wanted;
         }
     }
     return best;
@@ -127,6 +117,8 @@ static int take_pointer_slot(membank *b, int64_t frame)
     assert(v);
     s = v->pointer_slot;
     runs_add(&b->forgotten, v->frame, v->tracked);
+    if (bank_values(b, v))
+        runs_add(&b->forgotten_fit, v->frame, 0);
     *v = b->entry[--b->n_entries];
     return s;
 }
@@ -139,8 +131,12 @@ static bank_entry *entry_for(membank *b, int64_t frame, int pending)
         int pointer_slot = take_pointer_slot(b, frame);
         tracked_way tracked = bank_tracked(b, frame);
         e = &b->entry[b->n_entries++];
-        *e = (bank_entry){
-            .frame = frame, .pending = pending, .slot = -1, .pointer_slot = pointer_slot, .tracked = tracked};
+        *e = (bank_entry){.frame = frame,
+                          .pending = pending,
+                          .slot = -1,
+                          .pointer_slot = pointer_slot,
+                          .tracked = tracked,
+                          .motion = 1};
     }
     if (e->slot < 0)
         e->slot = take_slot(b, frame);
@@ -192,67 +188,7 @@ void bank_commit(membank *b)
 bank_entry *bank_track(membank *b, int64_t frame, tracked_way way)
 {
     bank_entry *e = entry_for(b, frame, 0);
-    e->tracked = way;
+    e->tracked = b->way = way;
+    e->anchor = 0;
     return e;
-}
-
-/* ---- what a frame attends to -------------------------------------------------------------------------------------- */
-
-static void select_memory(bank_selection *out, const bank_entry *e, int age)
-{
-    out->slots[out->n_memories] = e->slot;
-    out->ages[out->n_memories++] = age;
-}
-
-static void select_pointer(bank_selection *out, const bank_entry *e, int64_t frame, int64_t reach)
-{
-    out->pointer_slots[out->n_pointers] = e->pointer_slot;
-    out->pointer_ages[out->n_pointers++] = (float)distance(e->frame, frame) / (float)(reach > 0 ? reach : 1);
-}
-
-/* 1: frame + sign * back is a frame number. */
-static int within(int64_t frame, int64_t sign, int64_t back)
-{
-    return sign > 0 ? frame <= INT64_MAX - back : frame >= back;
-}
-
-/* The tracked frame `at`, if it is kept; notes what is lost. */
-static const bank_entry *tracked_entry(const membank *b, int64_t at, bank_selection *out)
-{
-    const bank_entry *e = bank_find(b, at);
-    out->incomplete |= e ? e->incomplete : runs_find(&b->forgotten, at) != NULL;
-    return e && !e->prompted ? e : NULL;
-}
-
-void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames, bank_selection *out)
-{
-    int64_t sign = reverse ? 1 : -1;
-    int64_t reach = b->size.recent_pointers; /* max_obj_ptrs - 1, less in a video of fewer frames */
-    if (n_frames > 0 && n_frames - 1 < reach)
-        reach = n_frames - 1;
-    out->n_memories = out->n_pointers = out->incomplete = 0;
-
-    /* Prompted frames count even when they lie ahead, and the frame itself when it is corrected; their pointers only once
-     * they lie behind. */
-    for (int i = 0; i < b->n_entries; i++) {
-        const bank_entry *e = &b->entry[i];
-        if (!e->prompted || e->pending)
-            continue;
-        out->incomplete |= e->incomplete;
-        select_memory(out, e, b->size.recent);
-        if (reverse ? e->frame >= frame : e->frame <= frame)
-            select_pointer(out, e, frame, reach);
-    }
-    for (int64_t back = 1; back <= b->size.recent && within(frame, sign, back); back++) {
-        const bank_entry *e = tracked_entry(b, frame + sign * back, out);
-        if (e && e->slot >= 0)
-            select_memory(out, e, (int)back - 1);
-        else if (e)
-            out->incomplete = 1;
-    }
-    for (int64_t back = 1; back <= reach && within(frame, sign, back); back++) {
-        const bank_entry *e = tracked_entry(b, frame + sign * back, out);
-        if (e)
-            select_pointer(out, e, frame, reach);
-    }
 }

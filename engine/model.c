@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include "address_space.h"
 #include "finite.h"
 #include "fuse.h"
 #include "physical_cores.h"
@@ -54,7 +55,7 @@ static sam_status choose_types(sam_model *m, sam_error *err)
 static sam_status build_graphs(sam_model *m, sam_error *err)
 {
     for (int id = 0; id < m->p->n_graphs; id++) {
-        if (!predictor_runs(m->p, SAM_VIDEO, id) && !predictor_runs(m->p, SAM_IMAGE, id))
+        if (!predictor_runs(m->p, SAM_VIDEO, 1, id) && !predictor_runs(m->p, SAM_IMAGE, 0, id))
             continue;
         builder b = build_begin(&m->graphs[id].g, m->p->graph_names[id], &m->w, &m->s, m->act, m->matrix);
         b.device = !m->b->api->host_memory;
@@ -110,6 +111,9 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(status);
     TRY(fill_options(m, opt, image_px, err));
     TRY(api ? api->open(&m->options, &m->b, err) : backend_open(&m->options, &m->b, err));
+    if (m->b->api->host_memory)
+        TRY(address_space_check(m->file.map_bytes, m->options.n_threads, "the model",
+                                err)); /* packed weights, beside the mapped file */
     TRY(choose_types(m, err));
     TRY(m->p->size(m->config,
                    &(size_request){m->name, m->options.image_px, m->options.max_points, m->options.max_prompted_frames},
@@ -121,7 +125,7 @@ static sam_status open_model(sam_model *m, const model_family *rows, const backe
     TRY(tensors_check_finite(m->path, m->file.tensors, m->file.n_tensors, err));
     for (int id = 0; id < m->p->n_graphs; id++)
         if (m->graphs[id].g.name)
-            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->weight_bytes, err));
+            TRY(compiled_pack(&m->graphs[id], &m->w, m->b, &m->room, err));
     st_release_pages(&m->file);
     return SAM_OK;
 }

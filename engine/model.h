@@ -19,7 +19,7 @@ struct sam_model {
     compiled graphs[MAX_GRAPHS]; /* those that steps run */
     backend *b;
     dtype act, matrix;     /* types of activations and of the weights of products */
-    size_t weight_bytes;   /* packed or converted; what is read in the mapped file is not counted */
+    weight_room room;      /* what is read in the mapped file is not counted */
     float *absent_pointer; /* [pointer_width], or NULL */
 };
 

@@ -11,7 +11,6 @@
 
 #include "config.h"
 #include "graph.h"
-#include "membank.h"
 #include "resample.h"
 
 /* Capacities a model is built for. S = side_px, E = side, L = low_px; the last block is 0 for a family without video. */
@@ -29,6 +28,7 @@ typedef struct model_size {
     int recent_pointers;                 /* attended beside those of prompted frames               */
     int max_pointers, pointer_slots;     /* pointers attended; kept, per object, without history   */
     int steady_keys, steady_memory_keys; /* rows that memory attention reads of a full bank; of those, memories' */
+    float motion_weight;                 /* of SAMURAI's choice, as its configuration of this size has it */
 } model_size;
 
 /* What is asked for when a model is opened. */
@@ -49,8 +49,10 @@ typedef enum step_id {
     STEP_ALONE,  /* a frame without memory                                                                          */
     STEP_ATTEND, /* with the memories and pointers that controls name                                               */
     STEP_MASK,   /* mask_image is the answer -> mask_prompt; the decoder, as DECODE_MASKED, only makes the pointer  */
-    STEP_DECODE, /* points, labels, n_tokens, mode -> low_res, iou, score, pointer of the mask that mode chooses    */
+    STEP_DECODE, /* points, labels, n_tokens -> masks, ious, score                                           */
     STEP_DECODE_MASKED, /* the same, refining mask_prompt                                                           */
+    STEP_FOLLOW,        /* masks, ious, score, a filter -> choice, motion, the filter; only policies by motion      */
+    STEP_CHOOSE,        /* of masks, by mode -> low_res, iou, pointer                                               */
     STEP_KEEP,          /* low_res -> logits_bank, pointer -> pointer_bank, at keep_slot and keep_pointer_slot      */
     STEP_REMEMBER,      /* low_res, binarise, score -> the bank, at keep_slot                                       */
     STEP_COUNT
@@ -72,15 +74,9 @@ typedef struct input_rule {
     resample_kind resize; /* RESAMPLE_PIL_* or RESAMPLE_RGB_ANTIALIAS */
 } input_rule;
 
-/* Bits of the control `mode`: the best of several masks is the answer; an absent object's mask is empty. */
-enum { MODE_MULTIMASK = 1, MODE_GATE = 2 };
-
-/* What tracking chooses, by name: which memories a frame attends to, and which of the decoder's masks is the answer. */
-typedef struct memory_policy {
-    const char *name;
-    void (*select)(const membank *b, int64_t frame, int reverse, int64_t n_frames, bank_selection *out);
-    int track_mode; /* of select_mask, on tracked frames: MODE_ bits */
-} memory_policy;
+/* Bits of the control `mode`: the best of several masks is the answer; an absent object's mask is empty; `choice` says which of
+ * several is the best. */
+enum { MODE_MULTIMASK = 1, MODE_GATE = 2, MODE_CHOSEN = 4 };
 
 /* What the family's official automatic mask generator does its own way (engine/amg.h). */
 typedef struct generator_rule {
@@ -110,7 +106,6 @@ typedef struct predictor {
     float logit_limit;          /* image mode: logits are returned within +- this; 0: as they are */
     generator_rule generator;   /* image mode */
     const char *absent_pointer; /* tensor [pointer_width]: pointer of an object that is not there; NULL without video */
-    const memory_policy *memories;
 } predictor;
 
 /* A row of model/families.c: "family" in the metadata of weights files, what people call it, what it is. */
@@ -124,7 +119,7 @@ extern const model_family families[]; /* a row of NULLs ends the list */
 sam_status family_find(const model_family *rows, const char *name, const char *path, const model_family **out,
                        sam_error *err);
 
-/* 1: sessions of this mode run graph `id`. */
-int predictor_runs(const predictor *p, sam_mode mode, int id);
+/* 1: sessions of this mode run graph `id`; by_motion: those whose policy chooses by motion. */
+int predictor_runs(const predictor *p, sam_mode mode, int by_motion, int id);
 
 #endif

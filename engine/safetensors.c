@@ -312,9 +312,11 @@ static sam_status build_header(const char *path, const st_tensor *tensors, size_
     for (size_t i = 0; i < n_meta && status == SAM_OK; i++)
         if (json_object_set_new(strings, meta[i].key, json_string(meta[i].value)) != 0)
             status = fail(err, SAM_E_ARG, "%s: metadata %s cannot be written: not UTF-8", path, meta[i].key);
-    if (n_meta)
-        json_object_set(header, "__metadata__", strings);
+    if (n_meta && status == SAM_OK)
+        json_put(&header, "__metadata__", json_incref(strings));
     json_decref(strings);
+    if (!header && status == SAM_OK)
+        status = fail(err, SAM_E_MEMORY, "%s: no memory for the header", path);
     for (size_t i = 0; i < n_tensors && status == SAM_OK; i++) {
         const st_tensor *t = &tensors[i];
         if (t->n_dims < 0 || t->n_dims > ST_MAX_DIMS || t->n_bytes != (size_t)st_count(t) * st_dtype_bytes(t->dtype))

@@ -1,4 +1,4 @@
-/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM.
+/* sam.h - promptable segmentation of video and images: SAM 2, SAM 2.1, EdgeTAM; of images alone: SAM v1.
  *
  *   sam_model *m; sam_session *s; sam_mask mask; sam_error err;
  *   sam_model_open("sam2.1_tiny.safetensors", NULL, &m, &err);
@@ -70,9 +70,9 @@ typedef struct sam_model_options {
     int max_points;          /* clicks per object and frame, two more for a box; default 16       */
     int max_prompted_frames; /* frames per object whose prompts are remembered; default 4     */
     int no_fusion;           /* 1: run the graphs as written, for testing the fusion rules        */
-    const char
-        *cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx"; default the best.
-                                "avx2twin" is for tests: avx512amx without its instructions, slowly       */
+    const char *
+        cpu_variant; /* instruction set: "baseline", "avx2", "avx512", "avx512bf16", "avx512amx", on Arm "neonbf16"; default
+                                the best. "avx2twin" is for tests: avx512amx without its instructions, slowly       */
     /* CUDA: which algorithms operators may take. */
     int no_cublas, no_cudnn;  /* 1: not NVIDIA's libraries, though they are there               */
     int deterministic;        /* 1: the same bits each run: no choice by time, none of the file, no sums in any order */
@@ -113,6 +113,10 @@ typedef struct sam_session_options {
                                 get what the official predictor gives, which keeps all; default 32. -1: none, for streams
                                 in which nobody goes back. Takes a frame's memory and logits for each and object, 769 KiB
                                 at 1024 px (EdgeTAM 321); sam_mask.incomplete says when it was not enough */
+    const char
+        *tracker; /* video mode: which memories are attended and which of several masks is the answer; default "sam2",
+                            as the official predictor. "samurai": by motion (as its public code; "samurai-paper": as its
+                            paper), "dam4sam": distractor-aware memory, "sam3": SAM 3's choice of memories. docs/trackers.md */
     int no_recording;  /* 1: a device's work is enqueued operator by operator each frame, not replayed */
     int check_kernels; /* 1: wait after each operator, so that an error of the device names it; slow */
     size_t mem_limit;  /* bytes; open fails if weights + state + scratch exceed it; 0: none    */
@@ -173,12 +177,14 @@ typedef struct sam_box {
 typedef struct sam_prompt_set {
     const sam_point *points;
     int n_points;
-    const sam_box *box;  /* replaces earlier prompts of this object on this frame */
-    const uint8_t *mask; /* [height_px, width_px] u8, nonzero is object          */
+    const sam_box *box;  /* replaces earlier prompts of this object on this frame; may lie partly outside */
+    const uint8_t *mask; /* [mask_height_px, mask_width_px] u8, nonzero is object */
     size_t mask_row_bytes;
-    const float *logits; /* as sam_mask.logits of an earlier prediction, which it refines; image mode */
-    int single_mask;     /* 1: one mask even for an ambiguous prompt (multimask off)  */
-    int replace;         /* 1: forget earlier prompts of this object on this frame    */
+    int mask_width_px, mask_height_px; /* 0: as the frame. Another size is resized as the official predictor does, which
+                                          takes memory for the time of the call */
+    const float *logits;               /* as sam_mask.logits of an earlier prediction, which it refines; image mode */
+    int single_mask;                   /* 1: one mask even for an ambiguous prompt (multimask off)  */
+    int replace;                       /* 1: forget earlier prompts of this object on this frame    */
 } sam_prompt_set;
 
 /* Predicts `object` on the current frame from its prompts: those given now and, unless `replace`, those given before
@@ -189,10 +195,20 @@ typedef struct sam_prompt_set {
  * result. And a corrected frame that is tracked again is computed anew: track on from the frame after it. */
 sam_status sam_prompt(sam_session *s, int32_t object, const sam_prompt_set *p, sam_error *err);
 
+/* The same on a picture that is no frame of the video: a memory that conditions the object from then on, as if the picture came
+ * before frame 0. `image` has a frame's size, its index does not count; SAM_PREPARED_F16 can hold a picture of any size. Several
+ * for one object count as prompted frames each. Video mode; before the object is tracked or later. The mask can be read at once;
+ * the session has no current frame once the next call has been made. */
+sam_status sam_prompt_prior(sam_session *s, int32_t object, const sam_frame *image, const sam_prompt_set *p,
+                            sam_error *err);
+
 /* Predicts every object on the current frame from memory. Objects prompted on this frame keep that result. */
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err);
 
 sam_status sam_remove_object(sam_session *s, int32_t object, sam_error *err);
+
+/* How many objects there are; the numbers of the first `n` of them go to ids, in no order. */
+int sam_session_objects(const sam_session *s, int32_t *ids, int n);
 
 /* Borrowed until this session is given a frame or a prompt, tracks or is reset. Pixel x of a row is bit x % 64 of the row's
  * word x / 64 (in memory bit x % 8 of byte x / 8), 1 is object; bits beyond the width are 0. sam_mask_bytes unpacks. */
@@ -226,9 +242,34 @@ void sam_mask_bytes(const sam_mask *m, uint8_t *to, size_t row_bytes);
 sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam_mask *masks, int *n_masks,
                              sam_error *err);
 
+/* What a video's session knows of its objects (memories, pointers, logits, prompts, what the tracker goes by) to a file, and back
+ * into a session, of this process or another, that was opened for the same weights with the same options. Tracking then goes on
+ * bit for bit as if it had not been interrupted. The current frame is not part of it: push one. Load refuses (SAM_E_FORMAT) a
+ * file that is damaged or of another version, (SAM_E_ARG) one of other weights or options; the session then knows no objects.
+ * Both take memory for the time of the call. Files are for machines of one byte order. */
+sam_status sam_state_save(sam_session *s, const char *path, sam_error *err);
+sam_status sam_state_load(sam_session *s, const char *path, sam_error *err);
+
+/* What a session has to be opened with for a saved state: sets in *m image_px, compute, max_points and max_prompted_frames, in *s
+ * width_px, height_px, max_objects, history, fill_hole_area, remove_speck_area and tracker, and leaves the rest. */
+sam_status sam_state_options(const char *path, sam_model_options *m, sam_session_options *s, sam_error *err);
+
+/* What a frame consists of, in this order. */
+typedef enum sam_stage {
+    SAM_ENCODE, /* resize and image encoder */
+    SAM_MEMORY_ATTENTION,
+    SAM_MASK_DECODER, /* and the prompt encoder */
+    SAM_MEMORY_ENCODER,
+    SAM_POST, /* hole filling, masks of the frame's size */
+    SAM_N_STAGES
+} sam_stage;
+const char *sam_stage_name(sam_stage stage); /* "encode", "memory_attention", ...; "" for what is none */
+
 typedef struct sam_stats {
-    double encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms; /* last frame */
-    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;                       /* on the backend */
+    double stage_ms[SAM_N_STAGES]; /* of the last frame, by sam_stage */
+    /* On the backend. weight: what is packed or converted; what is read in the mapped file is not counted. table: computed from
+     * weights and sizes when the model is opened, such as positions. */
+    size_t weight_bytes, table_bytes, state_bytes, scratch_bytes;
     size_t device_bytes; /* of the device's memory, at most so far, as the device counts since the model was opened (so
                             with what other processes took meanwhile); 0 on the CPU and from sam_session_plan */
     int overlap;         /* 1: the session overlaps */

@@ -1,6 +1,7 @@
 /* Opening and closing a session: every byte it will use is planned here, and taken once. */
 #include "session.h"
 
+#include "address_space.h"
 #include "components.h"
 #include "plan.h"
 #include "steps.h"
@@ -50,6 +51,12 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
                     o->mode == SAM_VIDEO ? "%s: %s tracks no video, it takes single images; sam2_tiny does"
                                          : "%s: %s takes no single images; sam2_tiny does",
                     s->m->name, s->m->title);
+    TRY(policy_find(o->tracker, &s->policy, err));
+    o->tracker = s->policy->name;
+    if (o->mode != SAM_VIDEO)
+        s->policy = memory_policies;
+    if (s->policy->by_motion && !s->m->p->steps[STEP_FOLLOW].n)
+        return fail(err, SAM_E_ARG, "tracker \"%s\": %s does not choose by motion", o->tracker, s->m->title);
     if (o->n_frames < 0)
         return fail(err, SAM_E_ARG, "n_frames %d: expected the length of the video, or 0", o->n_frames);
     if (o->history < -1 || o->history > MAX_HISTORY)
@@ -79,7 +86,8 @@ static sam_status plan_bank(sam_session *s, sam_error *err)
                           .slots = z->bank_slots + s->more_slots,
                           .pointer_slots = z->pointer_slots + s->more_slots,
                           .recent = z->recent,
-                          .recent_pointers = z->recent_pointers};
+                          .recent_pointers = z->recent_pointers,
+                          .rule = s->policy->bank};
     for (int i = 0; i < s->m->s.count; i++) {
         const state_def *d = &s->m->s.def[i];
         if (d->pool && pool_rows(d, s->opt.max_objects, s->more_slots) > INT32_MAX)
@@ -151,6 +159,10 @@ static void carve_host(sam_session *s, carver *c)
     for (size_t i = 0; i < n_masks && masks && !video; i++)
         s->image_masks[i] = (void *)(masks + i * mask_bytes);
     s->host_scores = carve(c, 6 * n * sizeof(float));
+    s->host_motion = carve(c, n * sizeof(float));
+    s->other_masks =
+        carve(c, s->policy->takes_anchors && !s->b->api->host_memory ? 4 * n * low_res_count(s) * sizeof(float) : 0);
+    s->distractor_scratch = carve(c, s->policy->takes_anchors ? distractor_scratch_bytes(low) : 0);
     s->plane = carve(c, (video ? 1 : 3 * n) * low_res_count(s) * sizeof(float));
     s->mask_logits = carve(c, video ? 0 : n * low_res_count(s) * sizeof(float));
     s->components_scratch = carve(c, components_scratch_bytes(low, low));
@@ -196,16 +208,16 @@ static size_t mask_prompt_bytes(const sam_session *s)
 static sam_status check_limit(const sam_session *s, sam_error *err)
 {
     const sam_stats *t = &s->stats;
-    size_t total = t->weight_bytes + t->state_bytes + t->scratch_bytes;
+    size_t weights = t->weight_bytes + t->table_bytes, total = weights + t->state_bytes + t->scratch_bytes;
     if (!s->opt.mem_limit || total <= s->opt.mem_limit)
         return SAM_OK;
-    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= t->weight_bytes ? "scratch"
-                          : t->state_bytes >= t->weight_bytes                                       ? "state"
-                                                                                                    : "weights";
+    const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= weights ? "scratch"
+                          : t->state_bytes >= weights                                       ? "state"
+                                                                                            : "weights";
     return fail(err, SAM_E_MEMORY,
                 "the session needs %zu MiB (weights %zu, state %zu, scratch %zu; largest: %s), the limit is %zu MiB; "
                 "a smaller image size, fewer objects or a smaller model would fit",
-                total >> 20, t->weight_bytes >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
+                total >> 20, weights >> 20, t->state_bytes >> 20, t->scratch_bytes >> 20, largest,
                 s->opt.mem_limit >> 20);
 }
 
@@ -241,7 +253,7 @@ static sam_status plan(sam_session *s, sam_error *err)
     TRY(plan_bank(s, err));
     for (int id = 0; id < m->p->n_graphs; id++) {
         program *p = &s->programs[id];
-        if (!predictor_runs(m->p, s->opt.mode, id))
+        if (!predictor_runs(m->p, s->opt.mode, s->policy->by_motion, id))
             continue;
         note_states(s, &m->graphs[id].g);
         TRY(program_plan(p, &m->graphs[id], s->opt.max_objects, err));
@@ -260,7 +272,8 @@ static sam_status plan(sam_session *s, sam_error *err)
     s->host_bytes = count.used;
     image_sizes pictures = own_picture_sizes(s);
     s->picture_bytes = s->b->api->images_bytes(s->b, &pictures) + mask_prompt_bytes(s);
-    s->stats = (sam_stats){.weight_bytes = m->weight_bytes,
+    s->stats = (sam_stats){.weight_bytes = m->room.weights,
+                           .table_bytes = m->room.tables,
                            .state_bytes = s->state_bytes + s->host_bytes + s->picture_bytes,
                            .scratch_bytes = s->scratch_bytes + s->encode_scratch_bytes,
                            .overlap = s->opt.overlap,
@@ -338,7 +351,7 @@ static sam_status bind_programs(sam_session *s, sam_error *err)
     for (int i = 0; i < s->n_outputs; i++)
         ahead[s->outputs[i].state] = s->outputs[i].ahead;
     for (int id = 0; id < s->m->p->n_graphs; id++) {
-        if (!predictor_runs(s->m->p, s->opt.mode, id))
+        if (!predictor_runs(s->m->p, s->opt.mode, s->policy->by_motion, id))
             continue;
         int encoder = id == session_encoder(s);
         char *scratch = s->scratch_arena + (encoder && s->opt.overlap ? s->scratch_bytes : 0);
@@ -354,7 +367,7 @@ static sam_status warm_programs(sam_session *s, sam_error *err)
     if (!s->b->api->warm)
         return SAM_OK;
     for (int id = 0; id < s->m->p->n_graphs; id++)
-        if (predictor_runs(s->m->p, s->opt.mode, id))
+        if (predictor_runs(s->m->p, s->opt.mode, s->policy->by_motion, id))
             TRY(program_warm(&s->programs[id], err));
     memset(s->state_arena, 0, s->state_bytes);
     return SAM_OK;
@@ -403,6 +416,8 @@ void session_forget_object(const sam_session *s, object *o)
     o->in_use = o->has_result = 0;
     bank_clear(&o->bank);
     o->lost_clicks.n = 0;
+    o->filter_began = 0;
+    distractor_forget(&o->distractors);
     for (int k = 0; k < s->n_records; k++)
         o->prompts[k].in_use = 0;
 }
@@ -419,6 +434,9 @@ static sam_status open_session(sam_session *s, const sam_session_options *opt, s
 {
     TRY(fill_options(s, opt, err));
     TRY(plan(s, err));
+    if (s->b->api->host_memory)
+        TRY(address_space_check(s->state_bytes + s->scratch_bytes + s->encode_scratch_bytes + s->host_bytes,
+                                s->m->options.n_threads, "the session", err));
     TRY(take(s, &s->state_arena, s->state_bytes, "the session's state", err));
     TRY(take(s, &s->scratch_arena, s->scratch_bytes + s->encode_scratch_bytes, "the session's scratch", err));
     s->host_arena = s->b->api->host_alloc(s->b, s->host_bytes + 1);
@@ -525,6 +543,13 @@ void sam_session_close(sam_session *s)
         s->b->api->mark_close(s->b, s->marks[i]);
     s->b->api->host_release(s->b, s->host_arena);
     free(s);
+}
+
+const char *sam_stage_name(sam_stage stage)
+{
+    static const char *const names[SAM_N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
+                                                    "post"};
+    return (unsigned)stage < SAM_N_STAGES ? names[stage] : "";
 }
 
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err)

@@ -2,7 +2,9 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "distractor.h"
 #include "host_states.h"
+#include "memory_policy.h"
 #include "model.h"
 
 /* Clicks and box corners given for one object on one frame, in pixels of the frame. */
@@ -19,6 +21,11 @@ typedef struct object {
     membank bank;
     prompt_record *prompts; /* n_records of the session */
     frame_runs lost_clicks; /* frames whose record made room for another's */
+    /* The filter of a policy by motion: the frame it has followed to, and the way; not begun: filter_began 0. */
+    int filter_began;
+    int64_t filter_frame;
+    tracked_way filter_way;
+    distractor_memory distractors; /* of a policy that takes anchors */
     /* The result on the current frame; logits and pointer are read back with it. */
     int has_result, prompted, incomplete;
     float iou, score;
@@ -58,6 +65,7 @@ enum { SESSION_OBJECTS = 1024 };
 struct sam_session {
     sam_model *m;
     sam_session_options opt; /* defaults filled in */
+    const memory_policy *policy;
     backend *b;
     void *stream;
     program programs[MAX_GRAPHS]; /* of the graphs that the mode runs */
@@ -79,12 +87,16 @@ struct sam_session {
     char *host_arena;
     char *control_block; /* host side of the controls */
     size_t control_bytes, state_bytes, scratch_bytes, encode_scratch_bytes, host_bytes, picture_bytes;
-    bank_size bank;     /* of each object */
-    int more_slots;     /* of the pools, for history: beyond the model's */
-    int n_records;      /* prompts remembered per object */
-    object *objects;    /* max_objects */
-    float *plane;       /* [L, L] logits on the host; image mode: [max_objects, 3, L, L] */
-    float *host_scores; /* [max_objects] scores, then IoUs; image mode: then [max_objects, 4] IoUs of all masks */
+    bank_size bank;  /* of each object */
+    int more_slots;  /* of the pools, for history: beyond the model's */
+    int n_records;   /* prompts remembered per object */
+    object *objects; /* max_objects */
+    float *plane;    /* [L, L] logits on the host; image mode: [max_objects, 3, L, L] */
+    float *
+        host_scores; /* [max_objects] scores, then IoUs; then [max_objects, 4] IoUs of all masks, where they are asked for */
+    float *host_motion; /* [max_objects] of follow_motion                                  */
+    float *other_masks; /* [max_objects, 4, L, L] where a policy takes anchors and memory is not the host's */
+    void *distractor_scratch;
     void *components_scratch;
     resample *mask_to_image;   /* mask prompt -> S x S            */
     resample *mask_to_low_res; /* S x S -> L x L, antialiased     */

@@ -39,21 +39,19 @@ void collect_times(sam_session *s)
 {
     static const struct {
         mark_id from, to;
-        size_t ms;
-    } stages[] = {{MARK_ENCODE_0, MARK_ENCODED_0, offsetof(sam_stats, encode_ms)},
-                  {MARK_ENCODE_1, MARK_ENCODED_1, offsetof(sam_stats, encode_ms)},
-                  {MARK_ATTEND, MARK_ATTENDED, offsetof(sam_stats, memory_attention_ms)},
-                  {MARK_ATTENDED, MARK_DECODED, offsetof(sam_stats, mask_decoder_ms)},
-                  {MARK_REMEMBER, MARK_REMEMBERED, offsetof(sam_stats, memory_encoder_ms)},
-                  {MARK_SHOW, MARK_SHOWN, offsetof(sam_stats, post_ms)}};
+        sam_stage stage;
+    } stages[] = {{MARK_ENCODE_0, MARK_ENCODED_0, SAM_ENCODE},          {MARK_ENCODE_1, MARK_ENCODED_1, SAM_ENCODE},
+                  {MARK_ATTEND, MARK_ATTENDED, SAM_MEMORY_ATTENTION},   {MARK_ATTENDED, MARK_DECODED, SAM_MASK_DECODER},
+                  {MARK_REMEMBER, MARK_REMEMBERED, SAM_MEMORY_ENCODER}, {MARK_SHOW, MARK_SHOWN, SAM_POST}};
     unsigned collected = 0;
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         unsigned both = 1u << stages[i].from | 1u << stages[i].to;
-        double took, *sum = (double *)(void *)((char *)&s->stats + stages[i].ms);
+        double took;
         if ((s->marked & both) != both)
             continue;
         /* A time that cannot be had is not worth a session. */
-        *sum += s->b->api->elapsed(s->b, s->marks[stages[i].from], s->marks[stages[i].to], &took) ? NAN : took;
+        s->stats.stage_ms[stages[i].stage] +=
+            s->b->api->elapsed(s->b, s->marks[stages[i].from], s->marks[stages[i].to], &took) ? NAN : took;
         collected |= both;
     }
     s->marked &= ~collected;
@@ -198,7 +196,7 @@ int set_memories(sam_session *s, int batch, const object *o, int reverse)
                            .ages = c->memory_ages + at_frames,
                            .pointer_slots = c->pointer_slots + at_pointers,
                            .pointer_ages = c->pointer_ages + at_pointers};
-    s->m->p->memories->select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
+    bank_select(&o->bank, s->frame, reverse, s->opt.n_frames, &pick);
     for (int i = 0; i < pick.n_memories; i++)
         pick.slots[i] += object_index(s, o) * s->bank.slots;
     for (int i = 0; i < pick.n_pointers; i++)
@@ -206,6 +204,22 @@ int set_memories(sam_session *s, int batch, const object *o, int reverse)
     c->n_memories[batch] = pick.n_memories;
     c->n_pointers[batch] = pick.n_pointers;
     return pick.incomplete;
+}
+
+void set_choice(sam_session *s, int batch, const object *o, int several, int restart)
+{
+    const memory_policy *p = s->policy;
+    session_controls *c = &s->controls;
+    c->mode[batch] = MODE_GATE | (several ? MODE_MULTIMASK : 0) | (p->by_motion ? MODE_CHOSEN : 0);
+    if (c->least_score)
+        c->least_score[batch] = p->least_score;
+    if (!p->by_motion)
+        return;
+    motion_rule rule = p->motion;
+    rule.weight = rule.weight > 0 ? rule.weight : s->m->size.motion_weight;
+    memcpy(c->motion_rule + (size_t)batch * RULE_FLOATS, &rule, sizeof rule);
+    c->filter_slot[batch] = object_index(s, o) * (1 + s->more_slots);
+    c->filter_restart[batch] = restart;
 }
 
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e)
@@ -236,6 +250,8 @@ sam_status enqueue_scores(sam_session *s, int n, sam_error *err)
     size_t bytes = (size_t)n * sizeof(float);
     if (s->st.score)
         TRY(enqueue_read(s, s->host_scores, s->st.score, bytes, err));
+    if (s->policy->by_motion)
+        TRY(enqueue_read(s, s->host_motion, s->st.motion, bytes, err));
     return enqueue_read(s, s->host_scores + s->opt.max_objects, s->st.iou, bytes, err);
 }
 

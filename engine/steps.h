@@ -36,12 +36,15 @@ void measure_memory(sam_session *s);
 /* That the session is of this mode and has not failed. */
 sam_status check_session(const sam_session *s, sam_mode mode, const char *call, sam_error *err);
 
+/* frame.c. A picture that is no frame becomes the current one, under a number below 0. */
+sam_status push_picture(sam_session *s, const sam_frame *f, int64_t number, sam_error *err);
+
 /* prompt.c. What every mode refuses of a prompt. */
 sam_status check_prompt(const sam_session *s, const sam_prompt_set *p, sam_error *err);
 /* Box corners, then points, as the official predictors order them. Returns how many. */
 int list_points(const sam_prompt_set *p, sam_point *to);
-/* The user's mask as the network's input has it, 0 or 1, in s->mask_image; returns 1 if anything is inside. */
-int resize_mask(sam_session *s, const sam_prompt_set *p);
+/* The user's mask as the network's input has it, 0 or 1, in s->mask_image; *any is 1 if anything is inside. */
+sam_status resize_mask(sam_session *s, const sam_prompt_set *p, int *any, sam_error *err);
 /* The mask in s->mask_image as logits [L, L]: MASK_SCALE m + MASK_BIAS, antialiased. */
 #define MASK_SCALE 20.0f
 #define MASK_BIAS  (-10.0f)
@@ -56,6 +59,8 @@ enum { PADDED = 1, NO_CLICKS = 2 };
 void set_points(sam_session *s, int batch, const sam_point *points, int n, int padding);
 /* Returns 1 if the official predictor would have more to attend to, or the same in a better state. */
 int set_memories(sam_session *s, int batch, const object *o, int reverse);
+/* How the answer is chosen for the object, by the policy: `several` masks or one. restart: its filter begins anew. */
+void set_choice(sam_session *s, int batch, const object *o, int several, int restart);
 void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry *e);
 
 /* Backend address of what the bank keeps. */
@@ -72,7 +77,7 @@ sam_status put(sam_session *s, void *to, const void *from_host, size_t n_bytes, 
 /* Hole filling and speck removal of a host plane. */
 void clean_low_res(const sam_session *s, float *logits);
 
-/* Scores, then IoUs, of the first n places into s->host_scores. */
+/* Scores, then IoUs, of the first n places into s->host_scores, and what else the policy judges by. */
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err);
 /* Logits, pointers and masks of the objects with a result or, where masks do not depend on each other, of `only`; waits. */
 sam_status show(sam_session *s, const object *only, sam_error *err);

@@ -2,6 +2,7 @@
  * its own memory. A prompt on a frame that its object has not been tracked through makes it a conditioning frame, predicted
  * without memory; on any other it is a correction, predicted with memory. Tracked frames keep nothing but their latest
  * result; conditioning frames keep theirs, also when they are corrected. */
+#include "distractor.h"
 #include "result_check.h"
 #include "steps.h"
 
@@ -34,6 +35,19 @@ sam_status sam_remove_object(sam_session *s, int32_t id, sam_error *err)
         return fail(err, SAM_E_ARG, "object %d is not being tracked", (int)id);
     o->in_use = o->has_result = 0;
     return SAM_OK;
+}
+
+int sam_session_objects(const sam_session *s, int32_t *ids, int n)
+{
+    int count = 0;
+    for (int i = 0; s && i < s->opt.max_objects; i++) {
+        if (!s->objects[i].in_use)
+            continue;
+        if (ids && count < n)
+            ids[count] = s->objects[i].id;
+        count++;
+    }
+    return count;
 }
 
 static void show_entry(object *o, const bank_entry *e)
@@ -94,22 +108,45 @@ static sam_status prompt_with_logits(sam_session *s, const float *kept, sam_erro
     return put(s, s->st.mask_prompt, s->plane, low_res_count(s) * sizeof(float), err);
 }
 
+/* Masks of n objects, and for each the one that is the answer. */
+static sam_status decode_and_choose(sam_session *s, step_id decoder, int n, sam_error *err)
+{
+    TRY(step(s, decoder, n, err));
+    if (s->policy->by_motion)
+        TRY(step(s, STEP_FOLLOW, n, err));
+    return step(s, STEP_CHOOSE, n, err);
+}
+
 /* Masks of one object. */
 static sam_status decode(sam_session *s, step_id decoder, sam_error *err)
 {
     TRY(mark(s, s->stream, MARK_ATTENDED, err));
-    TRY(step(s, decoder, 1, err));
+    TRY(decode_and_choose(s, decoder, 1, err));
     return mark(s, s->stream, MARK_DECODED, err);
+}
+
+/* The object's filter takes a step on this frame; returns 1 if it begins anew, because the frame does not lie ahead. A prompt
+ * has no direction: the filter takes that of the pass that follows. */
+static int filter_restarts(sam_session *s, object *o, tracked_way way)
+{
+    tracked_way was = o->filter_way;
+    int ahead = was == TRACKED_REVERSE || (was == NOT_TRACKED && way == TRACKED_REVERSE) ? s->frame < o->filter_frame
+                                                                                         : s->frame > o->filter_frame;
+    int goes_on = o->filter_began && ahead && (was == NOT_TRACKED || way == NOT_TRACKED || was == way);
+    o->filter_began = 1;
+    o->filter_frame = s->frame;
+    o->filter_way = way != NOT_TRACKED ? way : goes_on ? was : NOT_TRACKED;
+    return !goes_on;
 }
 
 /* Clicks and boxes: sam2_video_predictor.py, add_new_points_or_box. `before`: the latest result on this frame, whose logits
  * go in too. *incomplete is set if the official predictor has more to go by. */
-static sam_status predict_points(sam_session *s, const object *o, const prompt_record *r, const bank_entry *before,
+static sam_status predict_points(sam_session *s, object *o, const prompt_record *r, const bank_entry *before,
                                  int correction, int single_mask, int *incomplete, sam_error *err)
 {
-    int again = before && before->slot >= 0;
+    int again = before && before->slot >= 0, several = r->n_points <= 1 && !single_mask;
     set_points(s, 0, r->points, r->n_points, PADDED);
-    s->controls.mode[0] = MODE_GATE | (r->n_points <= 1 && !single_mask ? MODE_MULTIMASK : 0);
+    set_choice(s, 0, o, several, several && filter_restarts(s, o, NOT_TRACKED));
     if (correction) {
         *incomplete |= set_memories(s, 0, o, bank_tracked(&o->bank, s->frame) == TRACKED_REVERSE);
         *incomplete |= !again || before->incomplete;
@@ -128,14 +165,15 @@ static sam_status predict_points(sam_session *s, const object *o, const prompt_r
 
 /* A mask is taken as the output; the decoder only makes its pointer: sam2_base.py, _use_mask_as_output. What is written
  * stays as it is until the wait: a device reads it when its turn comes. */
-static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_error *err)
+static sam_status predict_mask(sam_session *s, const object *o, const sam_prompt_set *p, sam_error *err)
 {
     size_t side = (size_t)s->m->size.side_px, low_res = low_res_count(s);
-    int any = resize_mask(s, p);
+    int any;
+    TRY(resize_mask(s, p, &any, err));
     float score = any ? MASK_SCALE + MASK_BIAS : MASK_BIAS, iou = 1;
     mask_to_logits(s, s->plane);
     set_points(s, 0, NULL, 0, NO_CLICKS);
-    s->controls.mode[0] = MODE_GATE;
+    set_choice(s, 0, o, 0, 0);
     TRY(write_controls(s, err));
     TRY(put(s, s->st.mask_image, s->mask_image, side * side * sizeof(float), err));
     TRY(step(s, STEP_MASK, 1, err));
@@ -148,6 +186,21 @@ static sam_status predict_mask(sam_session *s, const sam_prompt_set *p, sam_erro
     return wait_for_all(s, "mask prompt", err); /* score and iou above are on the stack */
 }
 
+/* What the policy says of a result, the decoder's for place i, with these logits on the host. */
+static void judge(const sam_session *s, object *o, bank_entry *e, int i, const float *logits)
+{
+    int64_t area = 0;
+    e->score = s->host_scores[i];
+    e->iou = s->host_scores[s->opt.max_objects + i];
+    e->motion = s->policy->by_motion ? s->host_motion[i] : 1;
+    if (s->policy->needs_pixels)
+        for (size_t k = 0; k < low_res_count(s); k++)
+            area += logits[k] > 0;
+    e->fit = policy_fit(s->policy, e, area);
+    if (e->prompted)
+        distractor_begin(&o->distractors, e->frame);
+}
+
 /* The decoder's result for place 0 into the bank. A prompted frame's memory is made of the cleaned, binarised mask. */
 static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_error *err)
 {
@@ -158,8 +211,7 @@ static sam_status keep_prompted(sam_session *s, object *o, bank_entry *e, sam_er
     TRY(step(s, STEP_KEEP, 1, err));
     TRY(enqueue_scores(s, 1, err));
     TRY(fetch(s, s->plane, s->st.low_res, bytes, err));
-    e->score = s->host_scores[0];
-    e->iou = s->host_scores[s->opt.max_objects];
+    judge(s, o, e, 0, s->plane);
     clean_low_res(s, s->plane);
     TRY(put(s, s->st.low_res, s->plane, bytes, err));
     TRY(mark(s, s->stream, MARK_REMEMBER, err));
@@ -234,7 +286,7 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     r->n_points = kept + list_points(p, r->points + kept);
 
     if (p->mask)
-        TRY(predict_mask(s, p, err));
+        TRY(predict_mask(s, o, p, err));
     else
         TRY(predict_points(s, o, r, bank_latest(&o->bank, s->frame), correction, p->single_mask, &incomplete, err));
     bank_entry *e = bank_propose(&o->bank, s->frame, !correction);
@@ -243,6 +295,25 @@ sam_status sam_prompt(sam_session *s, int32_t id, const sam_prompt_set *p, sam_e
     show_entry(o, e);
     TRY(show(s, o, err));
     return check_results(s, err);
+}
+
+/* The number of the object's next picture that is no frame: below 0, nearest first. */
+static int64_t next_picture(const sam_session *s, int32_t id)
+{
+    const object *o = find_object(s, id);
+    int64_t number = -1;
+    while (o && bank_latest(&o->bank, number))
+        number--;
+    return number;
+}
+
+sam_status sam_prompt_prior(sam_session *s, int32_t id, const sam_frame *image, const sam_prompt_set *p, sam_error *err)
+{
+    TRY(check_session(s, SAM_VIDEO, "sam_prompt_prior", err));
+    TRY(push_picture(s, image, next_picture(s, id), err));
+    sam_status status = sam_prompt(s, id, p, err);
+    s->has_frame = 0; /* nothing is tracked on it */
+    return status;
 }
 
 /* ---- tracking ----------------------------------------------------------------------------------------------------- */
@@ -255,7 +326,7 @@ static sam_status track_work(sam_session *s, int n, sam_error *err)
     TRY(mark(s, to, MARK_ATTEND, err));
     TRY(step(s, STEP_ATTEND, n, err));
     TRY(mark(s, to, MARK_ATTENDED, err));
-    TRY(step(s, STEP_DECODE, n, err));
+    TRY(decode_and_choose(s, STEP_DECODE, n, err));
     TRY(step(s, STEP_KEEP, n, err));
     TRY(mark(s, to, MARK_DECODED, err));
     TRY(mark(s, to, MARK_REMEMBER, err));
@@ -274,7 +345,7 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
     for (int i = 0; i < n; i++) {
         int incomplete = set_memories(s, i, batch[i], direction == SAM_REVERSE);
         set_points(s, i, NULL, 0, NO_CLICKS);
-        s->controls.mode[i] = s->m->p->memories->track_mode;
+        set_choice(s, i, batch[i], 1, filter_restarts(s, batch[i], way_of(direction)));
         s->controls.binarise[i] = 0;
         bank_entry *e = bank_track(&batch[i]->bank, s->frame, way_of(direction));
         e->incomplete = incomplete;
@@ -284,6 +355,31 @@ static sam_status track_batch(sam_session *s, object **batch, int n, sam_directi
     s->marked |=
         1u << MARK_ATTEND | 1u << MARK_ATTENDED | 1u << MARK_DECODED | 1u << MARK_REMEMBER | 1u << MARK_REMEMBERED;
     return enqueue_recorded(s, s->stream, KEY_TRACK + n, track_work, n, err);
+}
+
+/* The decoder's other masks, where the policy looks at them: read with everything else, in the frame's one wait. */
+static sam_status enqueue_other_masks(sam_session *s, int n, sam_error *err)
+{
+    size_t n_masks = 4 * (size_t)n;
+    if (!s->policy->takes_anchors)
+        return SAM_OK;
+    TRY(enqueue_read(s, s->host_scores + 2 * s->opt.max_objects, s->st.ious, n_masks * sizeof(float), err));
+    return s->other_masks
+               ? enqueue_read(s, s->other_masks, s->st.masks, n_masks * low_res_count(s) * sizeof(float), err)
+               : SAM_OK;
+}
+
+/* What was tracked, place i of the batch, is judged. */
+static void judge_tracked(sam_session *s, object *o, int i)
+{
+    bank_entry *e = bank_find(&o->bank, s->frame);
+    const float *masks = s->other_masks ? s->other_masks : s->st.masks;
+    judge(s, o, e, i, o->logits);
+    if (s->policy->takes_anchors)
+        e->anchor = distractor_seen(&o->distractors, s->frame, s->host_scores + 2 * s->opt.max_objects + 4 * i,
+                                    masks + 4 * (size_t)i * low_res_count(s), o->logits, s->m->size.low_px,
+                                    s->distractor_scratch);
+    show_entry(o, e);
 }
 
 sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
@@ -312,16 +408,13 @@ sam_status sam_track(sam_session *s, sam_direction direction, sam_error *err)
     if (n) {
         TRY(track_batch(s, batch, n, direction, err));
         TRY(enqueue_scores(s, n, err));
+        TRY(enqueue_other_masks(s, n, err));
     }
     for (int i = 0; i < n; i++)
         batch[i]->has_result = 1;
     TRY(show(s, NULL, err)); /* the one wait of a frame */
-    for (int i = 0; i < n; i++) {
-        bank_entry *e = bank_find(&batch[i]->bank, s->frame);
-        e->score = s->host_scores[i];
-        e->iou = s->host_scores[s->opt.max_objects + i];
-        show_entry(batch[i], e);
-    }
+    for (int i = 0; i < n; i++)
+        judge_tracked(s, batch[i], i);
     return check_results(s, err);
 }
 

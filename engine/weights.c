@@ -207,7 +207,7 @@ sam_status weights_write(const weights *w, int index, backend *b, void *to, sam_
     return wrong ? fail(err, SAM_E_DEVICE, "%s: %s: %s", w->path, e->name, wrong) : status;
 }
 
-sam_status weights_make_resident(weights *w, int index, backend *b, size_t *bytes, sam_error *err)
+sam_status weights_make_resident(weights *w, int index, backend *b, weight_room *took, sam_error *err)
 {
     weight *e = &w->entry[index];
     if (e->t.data)
@@ -223,6 +223,6 @@ sam_status weights_make_resident(weights *w, int index, backend *b, size_t *byte
         return no_room(b, "weights", tensor_bytes(&e->t), err);
     TRY(weights_write(w, index, b, e->owned, err));
     e->t.data = e->owned;
-    *bytes += tensor_bytes(&e->t);
+    *(e->src ? &took->weights : &took->tables) += tensor_bytes(&e->t);
     return SAM_OK;
 }

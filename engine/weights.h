@@ -56,8 +56,13 @@ sam_status weights_check(const weights *w, sam_error *err);
 sam_status weights_read_f32(const weights *w, int index, float *to, sam_error *err);
 /* Entry's bytes, in its type, to `to` in the backend's memory. */
 sam_status weights_write(const weights *w, int index, backend *b, void *to, sam_error *err);
+/* Memory of the backend: of weights that are packed or converted, and of tables. */
+typedef struct weight_room {
+    size_t weights, tables;
+} weight_room;
+
 /* Makes t.data valid in the backend's memory: in the mapping when backend, type and alignment allow, else in storage of
- * its own. *bytes adds what it took. */
-sam_status weights_make_resident(weights *w, int index, backend *b, size_t *bytes, sam_error *err);
+ * its own. *took adds what that is. */
+sam_status weights_make_resident(weights *w, int index, backend *b, weight_room *took, sam_error *err);
 
 #endif

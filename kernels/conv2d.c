@@ -6,6 +6,7 @@
  * that type first. */
 #include "op.h"
 #include "operands.h"
+#include "shape.h"
 
 static const char *infer(const tensor *in, const op_attr *a, tensor *out)
 {
@@ -17,7 +18,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "the kernel is larger than the padded input";
     if (x->cols % groups || w->rows % groups || w->n != 1 || w->cols != x->cols / groups * a->kernel * a->kernel)
         return "w must be [1, O, (I/groups)*kernel*kernel]";
-    if (b->type != DT_NONE && (b->type != DT_F32 || b->n != 1 || b->rows != 1 || b->cols != w->rows))
+    if (b->type != DT_NONE && !is_row_f32(b, w->rows))
         return "b must be [1, 1, O] f32";
     if (x->type == DT_I32 || w->type == DT_I32 || residual->type == DT_I32)
         return "integers are not supported";

@@ -31,7 +31,7 @@ static inline bool tiles_serve(const op_call *c, bool is_conv)
     return x->type == DT_BF16 || (is_conv && x->type == DT_F32 && c->out->type == DT_BF16); /* conv2d.c: x is rounded */
 }
 
-#if defined(__AMX_BF16__) || defined(CPU_AMX_TWIN) /* HAVE_AMX */
+#ifdef CPU_AMX
 
 enum { BLOCK = 2 * AMX_ROWS, DEPTH = AMX_ROW_BYTES / 2, PANEL_STEP = BLOCK * DEPTH };
 

@@ -17,6 +17,8 @@
 
 #if defined(__AVX512F__)
 enum { LANES = 16, TILE_ROWS = 14 };
+#elif defined(CPU_WIDE_VECTORS) && defined(__aarch64__) /* see below; of quarters: 16 accumulators, 8 loads, 2 rows */
+enum { LANES = 16, TILE_ROWS = 2 };
 #elif defined(CPU_WIDE_VECTORS) /* the row of a tile in one vector, as with AVX-512: the compiler makes it of halves */
 enum { LANES = 16, TILE_ROWS = 3 };
 #elif defined(__AVX2__)
@@ -220,7 +222,7 @@ INLINE void score_rows(bool half, int nv, vec *s, vec *most, const word *keys, s
     for (; i + mr <= n; i += mr)                                                                                       \
     score_tile(half, mr, nv, s + i * (size_t)nv, most, keys + i * stride, stride, queries, n_words, scale)
     ROWS(TILE_ROWS);
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(__AVX512F__) || (defined(__aarch64__) && !defined(CPU_WIDE_VECTORS))
     ROWS(8);
 #endif
 #ifndef CPU_WIDE_VECTORS
@@ -238,7 +240,7 @@ INLINE void value_rows(bool half, int nv, vec *o, size_t n, const word *values, 
     for (; i + mr <= n; i += mr)                                                                                       \
     value_tile(half, mr, nv, o + i * (size_t)nv, values + i, stride, p, n_words)
     ROWS(TILE_ROWS);
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(__AVX512F__) || (defined(__aarch64__) && !defined(CPU_WIDE_VECTORS))
     ROWS(8);
 #endif
 #ifndef CPU_WIDE_VECTORS

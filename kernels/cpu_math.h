@@ -33,7 +33,22 @@ static inline uint16_t f32_to_bf16(float f)
     return (uint16_t)((u & 0x7FFFFFFFu) > 0x7F800000u ? (u >> 16) | 0x40u : rounded);
 }
 
-/* IEEE binary16, subnormals included, by exact float arithmetic (M. Dukhan's construction, FP16 library). */
+/* IEEE binary16, subnormals included. */
+#ifdef __aarch64__ /* an instruction each */
+static inline float f16_to_f32(uint16_t h)
+{
+    __fp16 x;
+    memcpy(&x, &h, sizeof x);
+    return (float)x;
+}
+static inline uint16_t f32_to_f16(float f)
+{
+    __fp16 x = (__fp16)f;
+    uint16_t h;
+    memcpy(&h, &x, sizeof h);
+    return h;
+}
+#else /* by exact float arithmetic (M. Dukhan's construction, FP16 library) */
 static inline float f16_to_f32(uint16_t h)
 {
     uint32_t w = (uint32_t)h << 16, sign = w & 0x80000000u, two_w = w + w;
@@ -51,6 +66,7 @@ static inline uint16_t f32_to_f16(float f)
     uint32_t nonsign = ((bits >> 13) & 0x00007C00u) + (bits & 0x00000FFFu);
     return (uint16_t)((sign >> 16) | (shl1 > 0xFF000000u ? 0x7E00u : nonsign));
 }
+#endif
 
 static inline void load_row(float *to, const void *from, dtype type, size_t n)
 {

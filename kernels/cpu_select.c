@@ -10,6 +10,8 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 typedef struct variant {
@@ -66,6 +68,16 @@ static const char *lacks_nothing(const cpu_facts *f)
 }
 #endif
 
+#ifdef __aarch64__
+VARIANT(neonbf16)
+
+static const char *lacks_neon_bf16(const cpu_facts *f)
+{
+    return f->neon_bf16 ? NULL
+                        : "this processor lacks it (FEAT_BF16: Neoverse V1, N2 and later; not Jetson Orin's cores)";
+}
+#endif
+
 #define OF(name, lacks)                                                                                                \
     {                                                                                                                  \
 #name, op_cpu_table_##name, lacks, amx_peak_##name                                                             \
@@ -77,6 +89,9 @@ static const variant variants[] = {
     OF(avx512amx, lacks_avx512amx), OF(avx512bf16, lacks_avx512bf16), OF(avx512, lacks_avx512),
     OF(avx2, lacks_avx2),           OF(avx2twin, lacks_avx2),         OF(baseline, lacks_v2),
 #else
+#ifdef __aarch64__
+    OF(neonbf16, lacks_neon_bf16),
+#endif
     OF(baseline, lacks_nothing),
 #endif
 };
@@ -125,6 +140,8 @@ const char *cpu_bf16_note(const cpu_facts *f)
         return "products on tiles (AMX_BF16): --precision bf16 is by far the faster choice";
     if (best && !strcmp(best, "avx512bf16"))
         return "native products (AVX512_BF16): --precision bf16 is the faster choice";
+    if (best && !strcmp(best, "neonbf16"))
+        return "native products (BFMMLA): --precision bf16 is the faster choice";
     if (f->slow_bf16)
         return "without its tiles this processor has no bf16 products faster than fp32: --precision bf16 halves memory, but "
                "is computed by way of fp32";
@@ -202,6 +219,12 @@ cpu_facts cpu_facts_here(void)
     f.slow_bf16 = f.avx512bf16 && has_slow_bf16();
     return f;
 }
+#elif defined(__aarch64__)
+cpu_facts cpu_facts_here(void)
+{
+    enum { HWCAP2_FEAT_BF16 = 1 << 14 }; /* Linux, Documentation/arch/arm64/elf_hwcaps.rst */
+    return (cpu_facts){.neon_bf16 = (getauxval(AT_HWCAP2) & HWCAP2_FEAT_BF16) != 0};
+}
 #else
 cpu_facts cpu_facts_here(void)
 {
@@ -215,6 +238,8 @@ const char *cpu_features(char *text, size_t n_bytes)
 #ifdef __x86_64__
     snprintf(text, n_bytes, "%s%s%s%s%s", f.v2 ? "sse4.2" : "", f.avx2 ? " avx2 fma" : "", f.avx512 ? " avx512" : "",
              f.avx512bf16 ? " avx512_bf16" : "", f.amx ? " amx_tile amx_bf16" : "");
+#elif defined(__aarch64__)
+    snprintf(text, n_bytes, "neon%s", f.neon_bf16 ? " bf16" : "");
 #else
     (void)f;
     snprintf(text, n_bytes, "%s", "generic");

@@ -13,6 +13,7 @@ typedef struct cpu_facts {
     int amx;                          /* amx_tile and amx_bf16                                          */
     int amx_allowed;                  /* the kernel saves tiles, and grants them to this process        */
     int slow_bf16;                    /* AVX512_BF16's products run at half the rate of f32             */
+    int neon_bf16;                    /* Arm's FEAT_BF16: BFMMLA                                        */
 } cpu_facts;
 
 /* Of this machine. Asks the kernel for tiles, which it then grants to all threads of the process. */

@@ -44,7 +44,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
     const tensor *x = &in[LINEAR_X], *w = &in[LINEAR_W], *b = &in[LINEAR_BIAS], *residual = &in[LINEAR_RESIDUAL];
     if (w->n != 1 || w->cols != x->cols)
         return "w must be [1, O, I] with I the columns of x";
-    if (b->type != DT_NONE && (b->type != DT_F32 || b->n != 1 || b->rows != 1 || b->cols != w->rows))
+    if (b->type != DT_NONE && !is_row_f32(b, w->rows))
         return "b must be [1, 1, O] f32";
     if (x->type == DT_I32 || w->type == DT_I32 || residual->type == DT_I32)
         return "integers are not supported";

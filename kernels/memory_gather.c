@@ -1,6 +1,6 @@
 /* memory_gather: the tokens that an object's frame attends to, out of the memory bank by index.
  *   0 bank [1, slots*T, C]             1 pos [1, T, C] f32              2 tpos [1, K, C] f32
- *   3 slots [n, S, 1] i32: the bank frame of each memory               4 tpos_index [n, S, 1] i32: its row of tpos
+ *   3 slots [n, S, 1] i32: the bank frame of each memory               4 tpos_index [n, S, 1] i32: its row of tpos, or -1: none
  *   5 n_frames [n, 1, 1] i32           6 pointers [1, slots2, G*C]      7 pointer_slots [n, A, 1] i32
  *   8 n_pointers [n, 1, 1] i32         9 pointer_pos? [n, A, C]
  *   ->  mem [n, S*T + A*G, C]    key_in, same    n_keys [n, 1, 1] i32    n_rotated [n, 1, 1] i32

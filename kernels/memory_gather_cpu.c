@@ -17,13 +17,14 @@ static void memory_row(const op_call *c, int object, size_t r, size_t at, size_t
 {
     size_t n_tokens = (size_t)c->attr->count, frame = r / n_tokens, token = r % n_tokens;
     size_t cols = (size_t)c->in[BANK].cols, slot = (size_t)int_at(&c->in[SLOTS], object, frame);
-    size_t when = (size_t)int_at(&c->in[TPOS_INDEX], object, frame), row = slot * n_tokens + token;
-    assert(row < (size_t)c->in[BANK].rows && when < (size_t)c->in[TPOS].rows);
+    int when = int_at(&c->in[TPOS_INDEX], object, frame);
+    size_t row = slot * n_tokens + token;
+    assert(row < (size_t)c->in[BANK].rows && when < c->in[TPOS].rows);
     const float *pos = element_at(&c->in[POS], 0, token * cols + at);
-    const float *tpos = element_at(&c->in[TPOS], 0, when * cols + at);
+    const float *tpos = when < 0 ? NULL : element_at(&c->in[TPOS], 0, (size_t)when * cols + at);
     load_row(mem, element_at(&c->in[BANK], 0, row * cols + at), c->in[BANK].type, m);
     for (size_t i = 0; i < m; i++)
-        key[i] = mem[i] + (pos[i] + tpos[i]);
+        key[i] = mem[i] + (tpos ? pos[i] + tpos[i] : pos[i]);
 }
 
 /* Row r of the pointers, each of which is `groups` rows. */

@@ -22,15 +22,16 @@ static __device__ __forceinline__ void memory_run(const gathering &p, int object
 {
     int frame = r / p.n_tokens, token = r % p.n_tokens;
     size_t slot = (size_t)p.slots[(p.slots_shared ? 0 : object) * p.n_slots + frame];
-    size_t when = (size_t)p.tpos_index[(p.tpos_index_shared ? 0 : object) * p.n_slots + frame];
+    int when = p.tpos_index[(p.tpos_index_shared ? 0 : object) * p.n_slots + frame];
     size_t cols = (size_t)p.n_cols, col = (size_t)at.col;
     float pos[RUN];
     load_run(mem, p.bank, p.bank_type, (slot * (size_t)p.n_tokens + (size_t)token) * cols + col, at.n);
     load_run(pos, p.pos, DT_F32, (size_t)token * cols + col, at.n);
-    load_run(key, p.tpos, DT_F32, when * cols + col, at.n);
+    if (when >= 0)
+        load_run(key, p.tpos, DT_F32, (size_t)when * cols + col, at.n);
     UNROLL
     for (int k = 0; k < RUN; k++)
-        key[k] = mem[k] + (pos[k] + key[k]);
+        key[k] = mem[k] + (when >= 0 ? pos[k] + key[k] : pos[k]);
 }
 
 static __device__ __forceinline__ void pointer_run(const gathering &p, int object, int r, place at, float *mem,

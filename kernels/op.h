@@ -5,7 +5,7 @@
  *     foo_cpu.c   its CPU code:                                         const op_cpu CPU_FN(foo_cpu)
  *     foo_cuda.cu its kernels and their launcher:                       const op_cuda CUDA_FN(foo_cuda)
  *     tests/ops/test_foo.c
- * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16, avx512amx; avx2twin is for tests);
+ * foo_cpu.c is compiled once per instruction set (baseline, avx2, avx512, avx512bf16, avx512amx; neonbf16; avx2twin is for tests);
  * CPU_FN gives each copy its own name and cpu_table_cpu.c collects the copies of one set. Operators know no model, no graph
  * and no error struct.
  *

@@ -13,9 +13,10 @@ typedef struct pair {
     size_t n_rows, rows; /* n * R, R */
     int n_cols;
     bool x_shared, y_shared, y_one_row;
-    float scale;        /* add                                    */
-    const float *score; /* gate_present [n]                       */
-    bool keeps_x;       /* gate_present: x + y where it is absent */
+    float scale;                /* add                                    */
+    const float *score, *least; /* gate_present [n|1]                     */
+    bool keeps_x;               /* gate_present: x + y where it is absent */
+    bool score_shared, least_shared;
 } pair;
 
 static __device__ __forceinline__ void load_pair(const pair &p, place at, float *x, float *y)
@@ -48,6 +49,9 @@ static inline pair pair_of(const op_call *c)
               y->rows == 1,
               c->attr->scale,
               nullptr,
+              nullptr,
+              false,
+              false,
               false};
     return p;
 }

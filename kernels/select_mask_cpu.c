@@ -1,15 +1,20 @@
 /* select_mask on the CPU: objects in parallel. */
 #include "cpu_rows.h"
+#include "motion_filter.h"
+#include "operands.h"
+
+#include <assert.h>
 
 #define NO_OBJECT (-1024.0f) /* sam2_base.py NO_OBJ_SCORE */
 
-static int best_of_three(const float *iou)
+/* Of masks 1..3: the best by iou, or the one chosen elsewhere. */
+static int choose(const op_call *c, int object, const float *iou, int mode)
 {
-    int best = 1;
-    for (int k = 2; k < 4; k++)
-        if (iou[k] > iou[best] || (isnan(iou[k]) && !isnan(iou[best])))
-            best = k;
-    return best;
+    if (!(mode & 4) || c->in[SELECT_CHOICE].type == DT_NONE)
+        return 1 + largest_of_three(iou + 1);
+    int choice = *(const int32_t *)tensor_at(&c->in[SELECT_CHOICE], object);
+    assert(choice >= 1 && choice <= 3);
+    return choice;
 }
 
 static int is_stable(const float *mask, size_t n, float delta, float threshold)
@@ -29,11 +34,13 @@ static void select_one(const op_call *c, int object)
     const float *iou = tensor_at(&c->in[1], object);
     const float *score = c->in[2].type == DT_NONE ? NULL : tensor_at(&c->in[2], object);
     int mode = *(const int32_t *)tensor_at(&c->in[4], object), several = mode & 1, gated = mode >> 1 & 1;
+    const tensor *least = &c->in[SELECT_LEAST_SCORE];
+    float least_score = least->type == DT_NONE ? 0 : *(const float *)tensor_at(least, object);
     float *logits = tensor_at(&c->out[0], object);
-    int chosen = several ? best_of_three(iou) : 0;
+    int chosen = several ? choose(c, object, iou, mode) : 0;
     if (!several && !is_stable(tensor_at(masks, object), n, c->attr->scale, c->attr->bias))
-        chosen = best_of_three(iou);
-    if (gated && score && !(*score > 0))
+        chosen = 1 + largest_of_three(iou + 1);
+    if (gated && score && !(*score > least_score))
         for (size_t i = 0; i < n; i++)
             logits[i] = NO_OBJECT;
     else

@@ -1,5 +1,6 @@
 /* select_mask on CUDA: which of the decoder's four masks is the answer.
- *   masks [n, 4, HW] f32    iou [n, 4] f32    score? [n] f32    tokens [n, 4, C]    mode [n|1] i32
+ *   masks [n, 4, HW] f32    iou [n, 4] f32    score? [n] f32    tokens [n, 4, C]    mode [n|1] i32    choice? [n] i32
+ *   least_score? [n] f32
  *   ->  logits [n, HW] f32    iou [n] f32    token [n, C] like tokens    index [n] i32
  *   grid (n, 8);   block 1024: an eighth of one object's mask;   shared 264 bytes
  *   Each block counts all of mask 0 (when it may be chosen), which is less than to wait for one block that does: 16 loads
@@ -7,31 +8,25 @@
  *   traffic: mask 0 once, the chosen one once, the output once. Counts are integers, so their order does not matter. The
  *   choice never leaves the device. */
 #include "elements.cuh"
+#include "motion_filter.h"
+#include "operands.h"
 
 static const float NO_OBJECT = -1024.0f; /* sam2_base.py NO_OBJ_SCORE */
 
 struct candidates {
     const float *masks, *iou, *score;
     const void *tokens;
-    const int32_t *mode;
+    const int32_t *mode, *choice;
+    const float *least;
     float *logits, *iou_out;
     void *token_out;
     int32_t *index_out;
     dtype token_type;
     size_t n_pixels;
     int n_cols;
-    bool masks_shared, iou_shared, score_shared, tokens_shared, mode_shared;
+    bool masks_shared, iou_shared, score_shared, tokens_shared, mode_shared, choice_shared, least_shared;
     float delta, threshold;
 };
-
-static __device__ __forceinline__ int best_of_three(const float *iou)
-{
-    int best = 1;
-    for (int k = 2; k < 4; k++)
-        if (iou[k] > iou[best] || (iou[k] != iou[k] && iou[best] == iou[best]))
-            best = k;
-    return best;
-}
 
 /* The same for all threads of the block. */
 static __device__ bool is_stable(const float *mask, size_t n, float delta, float threshold)
@@ -78,10 +73,13 @@ __global__ void __launch_bounds__(1024) select_object(candidates p)
     const float *iou = p.iou + (p.iou_shared ? 0 : object) * 4;
     float score = p.score ? p.score[p.score_shared ? 0 : object] : 1.0f;
     int mode = p.mode[p.mode_shared ? 0 : object];
-    bool several = mode & 1, absent = (mode >> 1 & 1) && !(score > 0.0f);
+    float least = p.least ? p.least[p.least_shared ? 0 : object] : 0.0f;
+    bool several = mode & 1, absent = (mode >> 1 & 1) && !(score > least);
     int chosen = 0;
-    if (several || !is_stable(masks, p.n_pixels, p.delta, p.threshold))
-        chosen = best_of_three(iou);
+    if (several && (mode & 4) && p.choice)
+        chosen = p.choice[p.choice_shared ? 0 : object];
+    else if (several || !is_stable(masks, p.n_pixels, p.delta, p.threshold))
+        chosen = 1 + largest_of_three(iou + 1);
     const float *mask = masks + (size_t)chosen * p.n_pixels;
     float *logits = p.logits + object * p.n_pixels;
     size_t part = (p.n_pixels + gridDim.y - 1) / gridDim.y, end = min(p.n_pixels, part * (blockIdx.y + 1));
@@ -108,6 +106,8 @@ static const char *run(const op_call *c)
                     (const float *)in[2].data,
                     in[3].data,
                     (const int32_t *)in[4].data,
+                    in[SELECT_CHOICE].type ? (const int32_t *)in[SELECT_CHOICE].data : nullptr,
+                    in[SELECT_LEAST_SCORE].type ? (const float *)in[SELECT_LEAST_SCORE].data : nullptr,
                     (float *)out[0].data,
                     (float *)out[1].data,
                     out[2].data,
@@ -120,6 +120,8 @@ static const char *run(const op_call *c)
                     in[2].n == 1,
                     in[3].n == 1,
                     in[4].n == 1,
+                    in[SELECT_CHOICE].n == 1,
+                    in[SELECT_LEAST_SCORE].n == 1,
                     c->attr->scale,
                     c->attr->bias};
     return launch(select_object, dim3((unsigned)out[0].n, 8), 1024, 0, c->stream, p);

@@ -14,6 +14,7 @@
  * backbones/utils.py window_partition. */
 #include "op.h"
 #include "operands.h"
+#include "shape.h"
 
 /* A table of relative positions along an axis of a window with `side` tokens. */
 static int is_table(const tensor *t, int side, int width)
@@ -28,7 +29,7 @@ static const char *infer(const tensor *in, const op_attr *a, tensor *out)
         return "qkv must have h*w rows";
     if (a->heads < 1 || qkv->cols % (3 * a->heads))
         return "columns must divide by 3 * heads";
-    if (bias->type != DT_F32 || bias->n != 1 || bias->rows != 1 || bias->cols != qkv->cols)
+    if (!is_row_f32(bias, qkv->cols))
         return "qkv_bias must be [1, 1, 3C] f32";
     if (qkv->type == DT_I32)
         return "integers are not supported";

@@ -1,7 +1,9 @@
 /* sambench from its command line: verbs, usage errors and everything the outside world can get wrong before a run. */
 #include "command.h"
+#include "physical_cores.h"
 #include "small_model.h"
 #include "synthetic_clip.h"
+#include "tiny_model.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -42,6 +44,9 @@ static int make_files(void **state)
     tree_open(&tree);
     small_model_make(&tree);
     small_clip_make(&tree, "clip", 3);
+    tiny_model_write(tree_path(&tree, "vit.safetensors"), TINY_SAM1, tiny_names[TINY_SAM1]);
+    tree_folder(&tree, "renamed");
+    tiny_model_write(tree_path(&tree, "renamed/sam_b.pt"), TINY_SAM21, tiny_names[TINY_SAM21]);
     truncate_weights();
     tree_gray(&tree, "empty.png", mask, SYNTHETIC_WIDTH, SYNTHETIC_HEIGHT);
     fill_box(mask, 40, 5, 5, 20, 20, 1);
@@ -69,7 +74,7 @@ static void run(command_result *r, const char *line)
 {
     char full[2048];
     size_t at = 0;
-    for (; *line && at + sizeof tree.root < sizeof full; line++) {
+    for (; *line && at + strlen(tree.root) < sizeof full; line++) {
         if (*line == '@')
             at += (size_t)snprintf(full + at, sizeof full - at, "%s", tree.root);
         else
@@ -106,7 +111,7 @@ static const wrong_case wrong_cases[] = {
     {TRACK "--device tpu --point 1,1", 2, "--device: 'tpu' is not one of cpu|cuda|auto"},
     {TRACK "--frames 0 --point 1,1", 2, "--frames: 0 is out of range"},
     {TRACK "--point 500,20", 1, "object 1, frame 0: point (500, 20) is outside the 160 x 120 frame"},
-    {TRACK "--object 4 --box 10,10,300,20", 1, "object 4, frame 0: box corner (300, 20) is outside"},
+    {TRACK "--object 4 --box 200,10,300,20", 1, "object 4, frame 0: box (200, 10, 300, 20) is outside the 160 x 120"},
     {TRACK "--box 30,10,20,20", 1, "expected x0 <= x1"},
     {TRACK "--frame 3 --point 1,1", 1, "object 1 has a prompt on frame 3, but the clip"},
     {TRACK "--frames 2 --frame 2 --point 1,1", 1, "has the frames 0 to 1"},
@@ -122,9 +127,20 @@ static const wrong_case wrong_cases[] = {
     {TRACK "--prompts @/logits.json", 1, "previous logits are a prompt for images"},
     {TRACK "--mask @/none.png", 1, "none.png"},
     {TRACK "--mask @/notes.txt", 1, "notes.txt"},
-    {TRACK "--mask @/small.png", 1, "the mask is 40 x 30, the frames are 160 x 120"},
-    {TRACK "--prompts @/mask.json", 1, "small.png: the mask is 40 x 30"},
+    {TRACK "--mask @/small.png --frames 1", 0, "only the prompted frame"}, /* of any size */
+    {TRACK "--prompts @/mask.json --frames 1", 0, "only the prompted frame"},
+    {TRACK "--point 1,1 --labels", 2, "--labels, --rle and --mot write into the folder of --out"},
+    {TRACK "--point 1,1 --boxes @/none.txt", 2, "exclude each other"},
+    {TRACK "--boxes @/notes.txt", 1, "notes.txt: line 1: expected frame,id,left,top,width,height"},
+    {TRACK "--load_state @/notes.txt --start_frame 1", 1, "no saved state of a session"},
+    {TRACK "--tracker kalman --point 1,1", 2, "is not one of sam2|samurai"},
     {TRACK "--mask @/empty.png --frames 1", 0, "1 of the mask prompts are empty"},
+    {"track --weights @/vit.safetensors --input @/clip --point 1,1", 1,
+     "tiny_sam1: SAM v1 tracks no video, it takes single images; sam2_tiny does"},
+    {"speed --models sam_b --weights_dir @/renamed --sizes 128", 1,
+     "renamed/sam_b.pt: holds tiny_sam2.1, not sam_vit_b: rename or remove it"},
+    {"kernels --models sam_b --weights_dir @/renamed", 1,
+     "renamed/sam_b.pt: holds tiny_sam2.1, not sam_vit_b: rename or remove it"},
     {TRACK "--point 1,1 --out @/notes.txt", 1, "notes.txt: this folder cannot be made: a file has that name"},
     {TRACK "--point 1,1 --out /proc/nowhere", 1, "/proc/nowhere: this folder cannot be made"},
     {TRACK "--point 1,1 --json /proc/nowhere/x.json", 1, "/proc/nowhere: this folder cannot be made"},
@@ -140,7 +156,7 @@ static const wrong_case wrong_cases[] = {
     {"track --weights @/tiny.safetensors --imgsz 100 --input @/clip --point 1,1", 1, "expected a multiple of 32"},
     {IMAGE, 2, "nothing to segment"},
     {IMAGE "--frame 1 --point 1,1", 1, "an image has frame 0 only"},
-    {IMAGE "--mask @/small.png", 1, "small.png is 40 x 30, the image is 160 x 120"},
+    {IMAGE "--mask @/small.png", 0, ""},
     {IMAGE "--point 200,1", 1, "object 1: point (200, 1) is outside the 160 x 120 frame"},
     {IMAGE "--prompts @/logits.json", 1, "holds no F32 tensor of 32 x 32"},
     {IMAGE "--prompts @/tracked.json", 1, "an image has frame 0 only"},
@@ -229,6 +245,19 @@ static void answers_questions_about_itself(void **state)
         assert_non_null(strstr(r.text, told[i]));
 }
 
+/* Without --threads, one for each physical core. */
+static void takes_the_cores(void **state)
+{
+    (void)state;
+    static command_result r;
+    char expected[40];
+    int n = physical_cores("/sys");
+    snprintf(expected, sizeof expected, "%d thread%s: 2 frames", n, n == 1 ? "" : "s");
+    run(&r, TRACK "--point 1,1 --frames 2");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.text, expected));
+}
+
 /* The rows of the plan: each takes more than the one before. */
 static void plans_memory(void **state)
 {
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(says_why_a_folder_cannot_be_made),
         cmocka_unit_test(says_what_the_device_is),
+        cmocka_unit_test(takes_the_cores),
         cmocka_unit_test(plans_memory),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

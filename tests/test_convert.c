@@ -196,7 +196,7 @@ static void folding(void **state)
         }
         const double value[2] = {wide, x[4] * at(&official, names_at("%s.conv1.c.weight", mixer).text, c)};
         for (int b = 0; b < 2; b++) {
-            scope bn = names_at("%s.conv%s.bn", mixer, b ? "1" : "");
+            tensor_name bn = names_at("%s.conv%s.bn", mixer, b ? "1" : "");
             double variance = at(&official, names_at("%s.running_var", bn.text).text, c) + 1e-5, root = 1;
             for (int k = 0; k < 60; k++)
                 root = (root + variance / root) / 2;
@@ -305,6 +305,9 @@ static void refusals(void **state)
     refused(&s, "sam2.1_t", "missing");
     s.n_tensors = 0;
     refused(&s, NULL, "no tensors");
+    tensor_set_free(&s);
+    weights("edgetam", 1, &s); /* under a name of SAM v1 */
+    refused(&s, "sam_vit_b", "holds edgetam, not sam_vit_b");
     tensor_set_free(&s);
     assert_int_equal(convert_file(TMP ".absent", out_path, NULL, &err), SAM_E_IO);
     assert_int_equal(convert_file(BUILD_DIR, out_path, NULL, &err), SAM_E_IO);

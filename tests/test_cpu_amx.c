@@ -1,6 +1,9 @@
-/* The C twin of the tile unit (kernels/cpu_amx.h) against float64. */
+/* The tile unit (kernels/cpu_amx.h) against float64: its C twin, or on Arm that on BFMMLA. */
+#ifndef __aarch64__
 #define CPU_AMX_TWIN
+#endif
 #include "cpu_amx.h"
+#include "cpu_select.h"
 
 #include "op_test.h"
 
@@ -80,7 +83,7 @@ static void product(void **state)
         assert_true(without[15][15] == 0);
         amx_end(&x);
     }
-    printf("  twin: worst error %.2e of the sum of magnitudes\n", worst);
+    printf("  tiles: worst error %.2e of the sum of magnitudes\n", worst);
     assert_true(worst <= 16 * 0x1p-24);
 }
 
@@ -114,6 +117,12 @@ static void special_values(void **state)
 
 int main(void)
 {
+#ifdef __aarch64__
+    if (!cpu_facts_here().neon_bf16) {
+        printf("skipped: this processor has no BFMMLA\n");
+        return 0;
+    }
+#endif
     const struct CMUnitTest tests[] = {cmocka_unit_test(product), cmocka_unit_test(special_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

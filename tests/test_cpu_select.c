@@ -38,6 +38,9 @@ static const machine machines[] = {
      "avx512bf16",
      "native"},
 };
+#elif defined(__aarch64__)
+static const machine machines[] = {{"Jetson Orin", {0}, "baseline", "by way of fp32"},
+                                   {"Neoverse N2", {.neon_bf16 = 1}, "neonbf16", "native"}};
 #else
 static const machine machines[] = {{"any", {0}, "baseline", "by way of fp32"}};
 #endif
@@ -87,7 +90,7 @@ static void tile_peak(void **state)
     const char *name;
     for (int i = 0; (name = cpu_variant_name(i)); i++) {
         double rate = cpu_tile_gflop_s(name, 2);
-        int has_tiles = !strcmp(name, "avx512amx") || !strcmp(name, "avx2twin");
+        int has_tiles = !strcmp(name, "avx512amx") || !strcmp(name, "avx2twin") || !strcmp(name, "neonbf16");
         printf("  %s: products of tiles reach %.1f GFLOP/s on two threads\n", name, rate);
         assert_true((rate > 0) == (has_tiles && op_cpu_select(name, NULL)));
     }

@@ -1,6 +1,7 @@
 /* What a user sees when a device is refused, short of memory or lost: whole verbs on the emulated device, which this program
  * has in place of CUDA's (backend_cuda below). Each line runs in a process of its own, as it would. */
 #include "backend_emu.h"
+#include "changed_weights.h"
 #include "tiny_model.h"
 #include "verb_line.h"
 #include "verbs.h"
@@ -180,9 +181,34 @@ static void test_memory(void **state)
     must_say("the limit is 1 MiB");
 }
 
+/* A NaN that a frame's kernels make is seen on the device as on the host: the row has failed and is in no mean. */
+static void test_not_finite(void **state)
+{
+    (void)state;
+    char from[600], to[600];
+    snprintf(from, sizeof from, "%s", tree_path(&tree, "weights/sam2.1_hiera_demo.safetensors"));
+    tree_folder(&tree, "wild");
+    snprintf(to, sizeof to, "%s", tree_path(&tree, "wild/sam2.1_hiera_demo.safetensors"));
+    weights_change_tensor(from, to, "image_encoder.trunk.patch_embed.proj.bias", FILL, 3e38f);
+    assert_int_equal(line_on("run --split_dir split --weights_dir wild --models demo_points --threads 1 "
+                             "--no-save_frames --out_dir not_finite --device cuda",
+                             (emu_device){0}),
+                     1);
+    csv_table t = read_table("not_finite");
+    assert_int_equal(t.n_rows, 2);
+    for (int r = 0; r < 2; r++) {
+        printf("%s\n", table_cell(&t, r, "status"));
+        assert_string_equal(table_cell(&t, r, "backend"), "emu");
+        assert_non_null(strstr(table_cell(&t, r, "status"), "not finite, from the image encoder on"));
+        assert_string_equal(table_cell(&t, r, "JandF"), "");
+    }
+    csv_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_run_falls_back), cmocka_unit_test(test_run_stops),
-                                       cmocka_unit_test(test_track_keeps), cmocka_unit_test(test_memory)};
+                                       cmocka_unit_test(test_track_keeps), cmocka_unit_test(test_memory),
+                                       cmocka_unit_test(test_not_finite)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

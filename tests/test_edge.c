@@ -358,6 +358,35 @@ static void odd_videos_do_not_disturb_the_others(void **state)
     csv_close(&t);
 }
 
+/* Names as long as a file system takes, equal but for their ends: each has its own prepared frames, and the scores of `run`. */
+static void long_names_stay_apart(void **state)
+{
+    (void)state;
+    char names[3][240];
+    for (int i = 0; i < 3; i++) {
+        memset(names[i], 'n', 236);
+        snprintf(names[i] + 235, 3, "%d", i);
+        sav_video_make(&tree, "long", names[i], i == 2 ? 1 : 5);
+    }
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/long --models sam2_tiny_points --preprocess_frames --out_dir @/long_out" FLAGS);
+    json_t *json = verb_json(&tree, "long_out/preprocessed/metadata.json"), *videos = json_object_get(json, "videos");
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(json_string_value(json_object_get(json_array_get(videos, i), "prepared")),
+                                    json_string_value(json_object_get(json_array_get(videos, k), "prepared")));
+    json_decref(json);
+    csv_table t = table("long_out");
+    assert_int_equal(t.n_rows, 6);
+    for (int row = 0; row < 6; row++) {
+        assert_string_equal(table_cell(&t, row, "video"), names[row / 2]);
+        assert_string_equal(table_cell(&t, row, "status"), "ok");
+        assert_int_equal(table_number(&t, row, "frames"), row < 4 ? 5 : 1);
+        assert_int_equal(table_number(&t, row, "prepared_frames"), 1);
+    }
+    csv_close(&t);
+}
+
 /* What was asked and has no row gets a failed one, and the exit status says so: a process killed before it said what it is at, a
  * list that names a video which is not there, weights that are not, and metadata that is damaged. */
 static void every_row_asked_for_is_there(void **state)
@@ -366,8 +395,8 @@ static void every_row_asked_for_is_there(void **state)
     static const char *const broken[] = {
         "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": []}",
         "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": [{\"objects\": []}]}",
-        "{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": [{\"name\": \"clip\", "
-        "\"objects\": [{\"valid\": true}]}]}"};
+        ("{\"version\": 1, \"settings\": {\"split\": \"%s\", \"imgsz\": 128}, \"videos\": [{\"name\": \"clip\", "
+         "\"objects\": [{\"valid\": true}]}]}")};
     static const char *const says[] = {"lists no video", "video 0 has no name", "object 0 has no name"};
     char text[512], split[300];
     sav_video_make(&tree, "asked_split", "clip", 5);
@@ -526,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_killed_run_is_resumed),
         cmocka_unit_test(nothing_to_prompt_with_is_told),
         cmocka_unit_test(odd_videos_do_not_disturb_the_others),
+        cmocka_unit_test(long_names_stay_apart),
         cmocka_unit_test(every_row_asked_for_is_there),
         cmocka_unit_test(killed_before_a_word_is_not_good),
         cmocka_unit_test(an_interrupted_setup_is_said),

@@ -2,6 +2,7 @@
  * frame; a transposed matrix is no weight either. */
 #include "finite.h"
 
+#include "changed_weights.h"
 #include "convert.h"
 #include "sam.h"
 #include "verb_line.h"
@@ -67,44 +68,11 @@ static void every_place_is_seen(void **state)
         }
 }
 
-typedef enum change { SET, FILL, TRANSPOSE } change;
-
-/* The demo model with one tensor changed: its middle value, all of them, or its shape. */
-static void write_changed(const char *name, const char *tensor, change what, float value)
+static void write_changed(const char *name, const char *tensor, weights_change what, float value)
 {
-    st_file f;
-    sam_error err;
-    assert_int_equal(st_open(DEMO, &f, &err), SAM_OK);
-    st_tensor *t = malloc(f.n_tensors * sizeof *t);
-    void **own = calloc(f.n_tensors, sizeof *own);
-    int found = 0;
-    for (size_t i = 0; i < f.n_tensors; i++) {
-        t[i] = f.tensors[i];
-        if (strcmp(t[i].name, tensor))
-            continue;
-        found = 1;
-        if (what == TRANSPOSE) {
-            int64_t rows = t[i].shape[0];
-            assert_true(t[i].n_dims == 2 && rows != t[i].shape[1]);
-            t[i].shape[0] = t[i].shape[1];
-            t[i].shape[1] = rows;
-            continue;
-        }
-        size_t n = (size_t)st_count(&t[i]);
-        float *x = own[i] = calloc(n, sizeof *x);
-        for (size_t k = 0; k < n; k++)
-            x[k] = what == FILL || k == n / 2 ? value : 0;
-        t[i].dtype = ST_F32;
-        t[i].data = x;
-        t[i].n_bytes = n * sizeof *x;
-    }
-    assert_true(found);
-    assert_int_equal(st_write(tree_path(&tree, "%s", name), t, f.n_tensors, f.meta, f.n_meta, &err), SAM_OK);
-    for (size_t i = 0; i < f.n_tensors; i++)
-        free(own[i]);
-    free(own);
-    free(t);
-    st_close(&f);
+    char path[600];
+    snprintf(path, sizeof path, "%s", tree_path(&tree, "%s", name));
+    weights_change_tensor(DEMO, path, tensor, what, value);
 }
 
 static void weights_are_looked_at(void **state)

@@ -74,6 +74,11 @@ static void accepts_every_kind(void **state)
     assert_true(o.threshold == 0.5);
     assert_true(o.limit == (size_t)3 << 29);
     assert_string_equal(o.device, "cuda");
+    /* As scripts write switches. */
+    assert_int_equal(parse(&o, "--out d --fusion 0 --n_frames 1", &err), SAM_OK);
+    assert_int_equal(o.fusion, 0);
+    assert_int_equal(parse(&o, "--out d --fusion=1", &err), SAM_OK);
+    assert_int_equal(o.fusion, 1);
     assert_int_equal(parse(&o, "--out=--odd --no_fusion --n_frames=7 --mem_limit 600MiB", &err), SAM_OK);
     assert_string_equal(o.out, "--odd");
     assert_int_equal(o.frames, 7);
@@ -126,7 +131,8 @@ static void names_what_is_wrong(void **state)
         {"--out d --device cpu|cuda", "is not one of"},
         {"--out d --out e", "--out is given twice"},
         {"--out d --fusion --no-fusion", "--fusion is given twice"},
-        {"--out d --fusion=1", "--fusion takes no value"},
+        {"--out d --fusion=2", "--fusion takes no value but 0 or 1"},
+        {"--out d --no-fusion=1", "--fusion takes no value"},
         {"--out d --models a --models b", "--models is given twice"},
         {"--fusion", "--out DIR is required"},
         {"--out d --no-out", "unknown flag --no-out"},

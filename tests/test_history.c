@@ -92,6 +92,59 @@ static void a_run_without_rows_loses_nothing(void **state)
               "run --split_dir @/split --device cpu --out_dir @/out --models baseline_copy --resume");
 }
 
+/* What each verb would write, as an earlier run left it. */
+static const char *const earlier[] = {
+    "sav_benchmark_summary.csv", "sav_benchmark_settings.json", "profile_summary.csv", "profile_roofline.csv",
+    "profile_stats.json",        "component_speed.csv",         "figures.json",        "objects.csv",
+    "masks/001/00000.png"};
+enum { N_EARLIER = sizeof earlier / sizeof *earlier };
+
+static void must_be_as_it_was(const char *name)
+{
+    char text[100] = "", path[200];
+    snprintf(path, sizeof path, "gone/%s", name);
+    FILE *f = fopen(tree_path(&tree, "%s", path), "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    if (strcmp(text, HEAD "a,b,c,0.5,ok\n"))
+        fail_msg("%s has become: %s", name, text);
+}
+
+/* A device that is not there is found out before files are touched, as often as one tries. `edge` asks its children: its good
+ * table is the previous one then, and stays it. */
+static void a_device_that_is_not_there_touches_nothing(void **state)
+{
+    (void)state;
+#define DEMO  SOURCE_DIR "/models/demo_sam2.1.safetensors "
+#define SPLIT "--split_dir @/split --models demo_points --weights_dir " SOURCE_DIR "/models --out_dir @/gone "
+#define CLIP  "@/split/JPEGImages_24fps/clip"
+    static const char *const lines[] = {
+        "run " SPLIT "--device cuda",
+        "profile " SPLIT "--device cuda",
+        "speed --models " DEMO "--sizes 64 --csv @/gone/component_speed.csv --json @/gone/figures.json --device cuda",
+        "kernels --models " DEMO "--json @/gone/figures.json --device cuda",
+        "track --weights " DEMO "--input " CLIP " --point 40,30 --out @/gone --json @/gone/figures.json --device cuda",
+        "image --weights " DEMO "--input " CLIP "/00000.png --point 40,30 --out @/gone --json @/gone/figures.json "
+        "--device cuda"};
+    sav_video_make(&tree, "split", "clip", 3);
+    for (int i = 0; i < N_EARLIER; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "gone/%s", earlier[i]);
+        tree_text(&tree, path, HEAD "a,b,c,0.5,ok\n");
+    }
+    for (size_t k = 0; k < 2 * sizeof lines / sizeof *lines; k++) {
+        verb_line(&result, &tree, 1, lines[k / 2]);
+        for (int i = 0; i < N_EARLIER; i++)
+            must_be_as_it_was(earlier[i]);
+    }
+    tree_text(&tree, "gone/jetson_benchmark_summary.csv", HEAD "a,b,c,0.5,ok\n");
+    for (int k = 0; k < 2; k++) {
+        verb_line(&result, &tree, 1, "edge " SPLIT "--imgsz 64 --device cuda");
+        must_be_as_it_was("jetson_benchmark_summary.previous.csv");
+    }
+}
+
 static void other_weights_are_not_resumed(void **state)
 {
     (void)state;
@@ -134,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_finished_rows_replace_finished_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_without_rows_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_is_not_there_touches_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_weights_are_not_resumed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_bad_video_is_one_bad_row, set_up, tear_down),
     };

@@ -39,7 +39,7 @@ static int install(void **state)
     return 0;
 }
 
-static int remove_tree(void **state)
+static int uninstall(void **state)
 {
     (void)state;
     tree_close(&tree);
@@ -179,5 +179,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cmake), cmocka_unit_test(test_pkg_config),
                                        cmocka_unit_test(test_header_in_cpp), cmocka_unit_test(test_exported_names)};
-    return cmocka_run_group_tests(tests, install, remove_tree);
+    return cmocka_run_group_tests(tests, install, uninstall);
 }

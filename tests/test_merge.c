@@ -176,6 +176,49 @@ static void shards_make_the_whole(void **state)
     csv_close(&t);
 }
 
+/* Writes the table again, without the rows of a video. */
+static void remove_rows(const char *folder, const char *video)
+{
+    csv_table old = {0}, t = {0};
+    sam_error err;
+    const char *cells[64];
+    assert_int_equal(csv_read(&old, tree_path(&tree, "%s/sav_benchmark_summary.csv", folder), &err), SAM_OK);
+    assert_true(old.n_columns <= 64);
+    assert_int_equal(csv_open(&t, old.path, (const char *const *)old.columns, old.n_columns, 0, &err), SAM_OK);
+    for (int r = 0; r < old.n_rows; r++) {
+        for (int c = 0; c < old.n_columns; c++)
+            cells[c] = csv_cell(&old, r, c);
+        if (strcmp(table_cell(&old, r, "video"), video))
+            assert_int_equal(csv_append(&t, cells, &err), SAM_OK);
+    }
+    assert_int_equal(csv_save(&t, &err), SAM_OK);
+    csv_close(&t);
+    csv_close(&old);
+}
+
+/* JSON cannot hold a byte that is not UTF-8; what a shard set out to do names such a video all the same. */
+static void names_need_not_be_utf8(void **state)
+{
+    (void)state;
+#define BYTES "run --split_dir @/bytes --models baseline_copy --out_dir @/bytes_out --quiet --shard "
+    sav_video_make(&tree, "bytes", "lat\xe9in", 5);
+    sav_video_make(&tree, "bytes", "plain", 5);
+    verb_line(&result, &tree, 0, BYTES "0/2");
+    verb_line(&result, &tree, 0, BYTES "1/2");
+    verb_says(&tree, 0, "4 rows of 2 tables", "merge @/bytes_out");
+    csv_table t = {0};
+    sam_error err;
+    assert_int_equal(csv_read(&t, tree_path(&tree, "bytes_out/sav_benchmark_summary.csv"), &err), SAM_OK);
+    int there = csv_find(&t, (const char *const[]){"lat\xe9in", "001", "baseline_copy"}, 3) >= 0;
+    csv_close(&t);
+    assert_true(there);
+    for (int shard = 0; shard < 2; shard++)
+        remove_rows(shard ? "bytes_out/shard_1_of_2" : "bytes_out/shard_0_of_2", "lat\xe9in");
+    verb_says(&tree, 1, "missing: lat\\xe9in, object 000, baseline_copy", "merge @/bytes_out --out @/x");
+    tree_text(&tree, "bytes_out/shard_0_of_2/shard.json", "{\"index\": 0, \"cou");
+    verb_says(&tree, 1, "shard.json: ", "merge @/bytes_out --out @/x --allow_missing");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -232,6 +275,7 @@ int main(void)
         cmocka_unit_test(launchers_are_understood), cmocka_unit_test(each_process_has_its_gpu),
         cmocka_unit_test(shares_are_balanced),      cmocka_unit_test(shards_make_the_whole),
         cmocka_unit_test(mpirun_starts_the_shards), cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(names_need_not_be_utf8),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -395,7 +395,7 @@ static sam_status score_tree(temp_tree *t, const char *layout, metric_kind kind,
     char gt[256], pred[256];
     snprintf(gt, sizeof gt, "%s", tree_path(t, "%s/gt", layout));
     snprintf(pred, sizeof pred, "%s", tree_path(t, "%s/pred", layout));
-    sam_status status = eval_video(kind, metric_skips_first_last(kind), gt, pred, "toy", results, err);
+    sam_status status = eval_video(kind, metric_skips_first_last(kind), gt, pred, PRED_AUTO, "toy", results, err);
     object_result objects[8];
     for (int i = 0; i < results->n && i < 8; i++)
         objects[i] = results->objects[i].result;
@@ -525,8 +525,9 @@ static void real_masks_score_as_published(void **state)
         comparison c = {0};
         assert_int_equal(listing_read(gt, NULL, &videos, &err), SAM_OK);
         for (int i = 0; i < videos.n; i++)
-            assert_int_equal(eval_video(kind, metric_skips_first_last(kind), gt, pred, videos.names[i], &results, &err),
-                             SAM_OK);
+            assert_int_equal(
+                eval_video(kind, metric_skips_first_last(kind), gt, pred, PRED_AUTO, videos.names[i], &results, &err),
+                SAM_OK);
         assert_int_equal(results.n, 3);
         object_result objects[3];
         for (int i = 0; i < 3; i++) {

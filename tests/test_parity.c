@@ -1,4 +1,4 @@
-/* The engine against what the official PyTorch code computed: tests/parity/data (float32, 256 px, weights and frames from
+/* The engine against what the official PyTorch code computed: tests/parity/data (float32, 256 px and one case at 512, weights and frames from
  * formulas; tests/parity/README.md has the layout). Every case of SAM 2.1 tiny and EdgeTAM; with SAM_PARITY_FULL=1 in the
  * environment those of all models.
  *
@@ -34,7 +34,15 @@
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
-enum { N_SAMPLES = 512, MAX_FRAMES = 16, MAX_OBJECTS = 3, LOW = 64, W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT };
+enum {
+    N_SAMPLES = 512,
+    MAX_FRAMES = 16,
+    MAX_OBJECTS = 3,
+    LOW = 64,
+    MOST_LOW = 128,
+    W = SYNTHETIC_WIDTH,
+    H = SYNTHETIC_HEIGHT
+};
 #define TOLERANCE 1e-3
 #define N_THREADS 1    /* tests run side by side */
 #define ROUNDING  2e-6 /* relative; logits of prompted frames differ by up to 1.6e-6 */
@@ -341,7 +349,7 @@ static double input_error(const reference *ref, const sam_session *s)
     return error;
 }
 
-static float previous_logits[LOW * LOW]; /* the best mask of image_point */
+static float previous_logits[MOST_LOW * MOST_LOW]; /* the best mask of image_point */
 
 static void run_image(const reference *ref, sam_model *m, worst *w)
 {
@@ -379,20 +387,22 @@ static void run_image(const reference *ref, sam_model *m, worst *w)
     double input = input_error(ref, s);
     if (sam_image_predict(s, &p, 1, masks, &n_masks, &err) != SAM_OK)
         fail_msg("%s", err.text);
-    static float logits[3 * LOW * LOW];
+    static float logits[3 * MOST_LOW * MOST_LOW];
+    const size_t n_logits = (size_t)masks[0].logits_px * (size_t)masks[0].logits_px;
     float iou[3], best = -1;
+    assert_true(n_logits <= sizeof previous_logits / sizeof *previous_logits);
     for (int i = 0; i < n_masks; i++) {
-        memcpy(logits + (size_t)i * LOW * LOW, masks[i].logits, LOW * LOW * sizeof(float));
+        memcpy(logits + (size_t)i * n_logits, masks[i].logits, n_logits * sizeof *logits);
         iou[i] = masks[i].iou;
         static uint8_t bits[W * H];
         sam_mask_bytes(&masks[i], bits, W);
         raise(&w->mask, 1 - mask_iou(ref, "image/obj_1/mask.bits", (size_t)i, bits));
         if (!strcmp(ref->name, "image_point") && iou[i] > best) {
             best = iou[i];
-            memcpy(previous_logits, masks[i].logits, sizeof previous_logits);
+            memcpy(previous_logits, masks[i].logits, n_logits * sizeof *previous_logits);
         }
     }
-    double error = tensor_error(ref, "image/obj_1/low_res_logits", logits, (size_t)n_masks * LOW * LOW, NULL);
+    double error = tensor_error(ref, "image/obj_1/low_res_logits", logits, (size_t)n_masks * n_logits, NULL);
     double quality = tensor_error(ref, "image/obj_1/iou", iou, (size_t)n_masks, NULL);
     printf("    input %.1e, %d masks: logits %.1e, quality %.1e\n", input, n_masks, error, quality);
     raise(&w->features, input);
@@ -489,8 +499,8 @@ static void run_case(const char *folder, const char file[64], sam_dtype type, co
     reference_close(&ref);
 }
 
-/* `only`: the cases whose name begins so. */
-static void run_folder(const char *model, const char *only, sam_dtype type)
+/* The cases of `model` at an image size whose name begins with `only`. */
+static void run_cases(const char *model, int image_px, const char *only, sam_dtype type)
 {
     char folder[300], files[60][64], weights_of[64] = "";
     const struct dirent *e;
@@ -498,7 +508,7 @@ static void run_folder(const char *model, const char *only, sam_dtype type)
     temp_dir dir;
     sam_model *m = NULL;
     half_ratios half = {0};
-    snprintf(folder, sizeof folder, "%s/tests/parity/data/%s_256", SOURCE_DIR, model);
+    snprintf(folder, sizeof folder, "%s/tests/parity/data/%s_%d", SOURCE_DIR, model, image_px);
     DIR *d = opendir(folder);
     assert_non_null(d);
     while ((e = readdir(d)) && n < 60)
@@ -520,6 +530,11 @@ static void run_folder(const char *model, const char *only, sam_dtype type)
                type == SAM_F16 ? "fp16" : "bf16", half.n, mean);
         assert_true(mean <= 1.5);
     }
+}
+
+static void run_folder(const char *model, const char *only, sam_dtype type)
+{
+    run_cases(model, 256, only, type);
 }
 
 static void test_sam21_tiny(void **state)
@@ -557,13 +572,16 @@ static void test_half(void **state)
 static void test_other_models(void **state)
 {
     (void)state;
-    static const char *const others[] = {"sam2_tiny",    "sam2_small",       "sam2_base_plus", "sam2_large",
-                                         "sam2.1_small", "sam2.1_base_plus", "sam2.1_large",   "sam_vit_l"};
+    static const char *const others[] = {"sam2_tiny",    "sam2_small",   "sam2_base_plus",
+                                         "sam2_large",   "sam2.1_small", "sam2.1_base_plus",
+                                         "sam2.1_large", "sam_vit_l",    "sam_vit_h"};
     const char *full = getenv("SAM_PARITY_FULL");
     if (!full || strcmp(full, "1") != 0)
         skip();
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         run_folder(others[i], "", SAM_F32);
+    run_cases("sam_vit_b", 512, "", SAM_F32); /* its table of positions is resized by another factor */
+    run_cases("sam_vit_b", 512, "", SAM_BF16);
 }
 
 int main(void)

@@ -75,7 +75,7 @@ static void operators_are_timed(void **state)
             assert_int_equal(sam_track(s, SAM_FORWARD, &err), SAM_OK);
     }
     assert_int_equal(later.depth, 0);
-    assert_int_equal(later.n_graphs, 6); /* encode, attend, src, decode, keep, remember */
+    assert_int_equal(later.n_graphs, 7); /* encode, attend, src, decode, choose, keep, remember */
     assert_int_equal(later.n_nodes, first.n_nodes);
     assert_true(later.n_linear > 0 && later.linear_flops > 0 && later.ms > 0);
     assert_true(later.linear_flops == first.linear_flops);

@@ -134,7 +134,7 @@ static void errors_name_the_place(void **state)
         {"{\"objects\": []}", "objects: expected a list"},
         {"{\"objects\": {}}", "objects: expected a list"},
         {"{\"objects\": [3]}", "objects[0]: expected an object in braces"},
-        {"{\"object\": []}", "unknown key \"object\"; known are objects|start_frame|"},
+        {"{\"object\": []}", "unknown key \"object\"; known are objects|masks|start_frame|"},
         {"{\"\": []}", "unknown key \"\""},
         {"{\"objects\": [{\"id\": 1}]}", "objects[0].prompts: expected a list with at least one prompt"},
         {"{\"objects\": [{\"id\": \"a\", \"prompts\": []}]}", "objects[0].id: expected a whole number"},

@@ -60,6 +60,8 @@ static void a_run_becomes_a_page(void **state)
 {
     (void)state;
     static const char *const parts[] = {"<!doctype html>",
+                                        "class=\"matrix\"",
+                                        "<b>sav_val</b> of split, scored as sav &middot; 1 video",
                                         "viewport",
                                         "prefers-color-scheme:dark",
                                         "J&amp;F against speed",
@@ -131,6 +133,19 @@ static void frames_add_up_to_their_row(void **state)
     csv_close(&t);
 }
 
+/* Times that cannot be read are missing from a page that says so, and the exit status says it too. */
+static void damaged_frames_are_told(void **state)
+{
+    (void)state;
+    static const char *const damaged[] = {"", "frame,ms\n0,1,2,3\n", "frame,ms\n\"0,1\n"};
+    for (int i = 0; i < 3; i++) {
+        write_run("damaged", 10, 100, 0.9);
+        tree_text(&tree, "damaged/frames/v0__obj000__sam2_tiny_points.csv", damaged[i]);
+        verb_says(&tree, 1, "1 files of frames are left out: ", "report @/damaged --out @/damaged.html");
+        tree_remove(&tree, "damaged");
+    }
+}
+
 static void regressions_are_found(void **state)
 {
     (void)state;
@@ -163,7 +178,6 @@ static void regressions_are_found(void **state)
     verb_line(&result, &tree, 0, "report @/seed --baseline @/sav --fail_on_regression --allow_missing --out @/r.html");
     assert_non_null(strstr(result.text, "not compared: the two runs were scored by different metrics"));
     assert_non_null(strstr(read_page("r.html"), "scored by another metric"));
-    assert_null(strstr(page, "Most accurate"));
     verb_says(&tree, 1, "no row in common", "report @/other --baseline @/base --fail_on_regression --out @/r.html");
 }
 
@@ -218,13 +232,13 @@ static void several_folders_and_failed_rows(void **state)
     const char *text = read_page("many.html");
     assert_non_null(strstr(text, "error: a &lt;script&gt; &quot;here&quot;"));
     assert_null(strstr(text, "<b>,"));
-    assert_non_null(strstr(text, "<td>555</td>")); /* one pool, counted once */
+    assert_non_null(strstr(text, ">555</td>")); /* one pool, counted once */
     assert_non_null(strstr(text, "edgetam_points 512 bf16 (board)"));
-    /* The answer comes first, and best figures are marked. */
-    assert_non_null(strstr(text, "Most accurate, least memory</span><b>sam2_tiny_points 1024 fp32 (base)</b>"));
-    assert_non_null(strstr(text, "Fastest</span><b>edgetam_points 512 bf16 (board)</b>"));
-    assert_true(strstr(text, "Most accurate") < strstr(text, "<h2>Models</h2>"));
-    assert_true(strstr(text, "<h2>Models</h2>") < strstr(text, "<h2>Machines</h2>"));
+    /* The answer comes first, and the best figures of each board are marked. */
+    assert_non_null(strstr(text, "<span class=\"best\"><b>10.0</b> fps</span>"));
+    assert_non_null(strstr(text, "<span class=\"best\"><b>20.0</b> fps</span>"));
+    assert_true(strstr(text, "class=\"matrix\"") < strstr(text, "<h2>Models</h2>"));
+    assert_null(strstr(text, "<h2>Machines</h2>")); /* no folder says what it is of */
     assert_non_null(strstr(text, "<td class=\"best\">20.00</td>"));
     /* Where nothing is shared, what other programs took is not the model's. */
     tree_text(&tree, "a/out/jetson_benchmark_summary.csv",
@@ -279,24 +293,32 @@ static const char *plot(int is_scatter)
     static char *svg;
     static size_t n;
     const svg_frame f = {.title = "t", .x_label = "x", .y_label = "y", .width = 345, .height = 230, .y_span = 0.1};
-    const svg_point points[] = {{9, 0.701, "one", 0}, {9, 0.702, "two", 1}, {3, 0.703, "three", 2}};
+    const svg_point points[] = {{.x = 9, .y = 0.701, .label = "one"},
+                                {.x = 9, .y = 0.702, .label = "two", .series = 1},
+                                {.x = 3, .y = 0.703, .label = "three"}};
     free(svg);
     FILE *to = open_memstream(&svg, &n);
     if (is_scatter)
-        svg_scatter(to, &f, points, 3);
+        assert_true(svg_scatter(to, &f, points, 3, 1));
     else
         svg_histogram(to, &f, (const double[]){0, 1490}, 2, 24);
     fclose(to);
     return svg;
 }
 
+/* The attribute's last value before the label. */
+static double place_of(const char *svg, const char *label, const char *attribute)
+{
+    const char *at = strstr(svg, label), *value = NULL;
+    for (const char *p = svg; p && p < at; p = strstr(p + 1, attribute))
+        value = p;
+    assert_true(at && value);
+    return strtod(value + strlen(attribute), NULL);
+}
+
 static double height_of(const char *svg, const char *label)
 {
-    const char *at = strstr(svg, label), *y = NULL;
-    for (const char *p = svg; p && p < at; p = strstr(p + 1, " y=\""))
-        y = p;
-    assert_true(at && y);
-    return strtod(y + 4, NULL);
+    return place_of(svg, label, " y=\"");
 }
 
 static void labels_stay_apart(void **state)
@@ -307,12 +329,122 @@ static void labels_stay_apart(void **state)
     assert_non_null(strstr(svg, ">1600</text>"));
     assert_null(strstr(svg, ">1400</text>"));
     svg = plot(1);
-    double apart = height_of(svg, ">one</text>") - height_of(svg, ">two</text>");
-    printf("labels of two points at one place: %g px apart\n", apart);
-    assert_true(apart >= 12 || apart <= -12);
+    double down = height_of(svg, ">one</text>") - height_of(svg, ">two</text>"),
+           across = place_of(svg, ">one</text>", " x=\"") - place_of(svg, ">two</text>", " x=\"");
+    printf("labels of two points at one place: %g px apart in height, %g in width\n", down, across);
+    assert_true(down >= 12 || down <= -12 || across >= 20 || across <= -20);
     /* An axis that covers 0.1 at least: 0.001 is hardly seen. */
     assert_non_null(strstr(svg, ">0.76</text>"));
     assert_non_null(strstr(svg, ">0.64</text>"));
+}
+
+/* ---- three boards and six models ---- */
+
+static const struct {
+    const char *folder, *machine, *backend, *device;
+    double speed, memory;
+} boards[] = {
+    {"orin",
+     "{\"board\": \"NVIDIA Jetson Orin Nano Developer Kit\", \"cpu\": \"\", \"processors\": 6, \"gpu_MHz\": 918.0}",
+     "cuda", "Orin", 1, 1.0},
+    {"desktop", "{\"board\": \"\", \"cpu\": \"AMD Ryzen 9 7950X 16-Core Processor\", \"processors\": 32}", "cuda",
+     "NVIDIA GeForce RTX 4090", 30, 1.2},
+    {"server", "{\"board\": \"\", \"cpu\": \"Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz\", \"processors\": 28}", "cpu",
+     "avx2", 0.2, 0.9},
+};
+enum { N_BOARDS = sizeof boards / sizeof *boards };
+
+static const struct {
+    const char *name;
+    double fps, mib, score;
+} models[] = {{"sam2_tiny_points", 9, 700, 0.751}, {"sam2_small_points", 8, 760, 0.769},
+              {"sam2_base_points", 6, 980, 0.781}, {"sam2_large_points", 3, 1900, 0.792},
+              {"edgetam_points", 16, 420, 0.729},  {"sam2_tiny_bbox", 9.01, 702, 0.7512},
+              {"baseline_copy", 5000, 20, 0.801}};
+enum { N_MODELS = sizeof models / sizeof *models };
+
+/* The frames of one row, whose times lie around ms. */
+static void write_frames(const char *folder, const char *model, int object, double ms)
+{
+    char text[2048], path[160];
+    int n = snprintf(text, sizeof text, "frame,name,ms,J,F\n");
+    for (int i = 0; i < 20; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "%d,%d,%.3f,%.3f,0.7\n", i, i, ms * (1 + 0.02 * ((i * 7) % 5)),
+                      0.6 + 0.01 * ((i * 3) % 11));
+    snprintf(path, sizeof path, "%s/frames/clip__obj%03d__%s.csv", folder, object, model);
+    tree_text(&tree, path, text);
+}
+
+static void write_boards(void)
+{
+    char text[8192], path[160];
+    for (int b = 0; b < N_BOARDS; b++) {
+        int n = snprintf(
+            text, sizeof text,
+            "video,object,model,imgsz,precision,fps,latency_ms,cpu_peak_rss_MiB,J,F,JandF,backend,device,metric,"
+            "status\n");
+        for (int i = 0; i < 2 * N_MODELS; i++) {
+            int k = i / 2, baseline = !strncmp(models[k].name, "base", 4);
+            double fps = models[k].fps * (baseline ? 1 : boards[b].speed);
+            n += snprintf(text + n, sizeof text - (size_t)n,
+                          "clip,%03d,%s,%s,%.3f,%.3f,%.1f,%.4f,%.4f,%.4f,%s,%s,sav,ok\n", i % 2, models[k].name,
+                          baseline ? "," : "1024,fp16", fps, 1000 / fps, models[k].mib * boards[b].memory,
+                          models[k].score, models[k].score, models[k].score, baseline ? "" : boards[b].backend,
+                          baseline ? "" : boards[b].device);
+            if (!baseline)
+                write_frames(boards[b].folder, models[k].name, i % 2, 1000 / fps);
+        }
+        snprintf(path, sizeof path, "%s/sav_benchmark_summary.csv", boards[b].folder);
+        tree_text(&tree, path, text);
+        snprintf(path, sizeof path, "%s/machine.json", boards[b].folder);
+        tree_text(&tree, path, boards[b].machine);
+    }
+}
+
+static void the_matrix_answers_for_each_board(void **state)
+{
+    (void)state;
+    write_boards();
+    verb_line(&result, &tree, 0, "report @/orin @/desktop @/server --min_fps 5 --out @/pages/boards.html");
+    const char *text = read_page("pages/boards.html");
+    assert_non_null(strstr(text, "NVIDIA Jetson Orin Nano</th>"));
+    assert_non_null(strstr(text, "NVIDIA GeForce RTX 4090</th>"));
+    assert_non_null(strstr(text, "Intel Xeon E5-2680 v4</th>"));
+    assert_non_null(strstr(text, "data-board=\"0\">sam2_<wbr>base_<wbr>points<wbr></td>"));
+    assert_non_null(strstr(text, "data-board=\"1\">sam2_<wbr>large_<wbr>points<wbr></td>"));
+    assert_non_null(strstr(text, "data-board=\"2\">none is so fast</td>"));
+    /* The baseline is the fastest, smallest and most accurate, and wins nothing: each board has three marks. */
+    const char *end = strstr(text, "</table>");
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, "<span class=\"best\">")) && at < end; at++)
+        n++;
+    assert_int_equal(n, 3 * N_BOARDS);
+    assert_null(strstr(text, "<td class=\"best\">5000"));
+    assert_int_equal(count(text, "<path class=\"front\""), 2 * N_BOARDS);
+    assert_null(strstr(strstr(text, "J&amp;F against speed"), "baseline_copy: ")); /* it would stretch the axis */
+    /* Nor does an old run, though it is better in all. */
+    write_run("old", 100, 10, 0.99);
+    write_run("new", 10, 500, 0.7);
+    verb_line(&result, &tree, 0, "report @/new --baseline @/old --out @/r.html");
+    text = read_page("r.html");
+    assert_non_null(strstr(text, ">an earlier run</td>"));
+    assert_null(strstr(text, "<span class=\"best\"><b>100.0"));
+    assert_null(strstr(text, "<td class=\"best\">100"));
+    assert_non_null(strstr(text, "<span class=\"best\"><b>10.0</b> fps"));
+}
+
+/* A size that is no number is no size: the cell is empty, and nothing is best by chance. */
+static void a_figure_that_is_none_stays_empty(void **state)
+{
+    (void)state;
+    tree_text(&tree, "none/sav_benchmark_summary.csv",
+              TABLE_HEAD "v,0,sam2_tiny_points,nan,fp32,nan,nan,nan,nan,nan,nan,cpu,ok\n"
+                         "v,1,sam2_tiny_points,1e300,fp32,inf,nan,-5,nan,nan,nan,cpu,ok\n");
+    verb_line(&result, &tree, 0, "report @/none --out @/r.html");
+    const char *text = read_page("r.html");
+    assert_null(strstr(text, "2147483648"));
+    assert_null(strstr(text, "nan<"));
+    assert_null(strstr(text, ">inf"));
 }
 
 /* ---- in a real browser ---- */
@@ -411,6 +543,62 @@ static void a_browser_shows_it(void **state)
     assert_non_null(strstr(found, "width 390 dark true up true down true rows 4 links 0."));
 }
 
+/* The boards' page in frames as wide as a desk, a phone and paper (of which the rules for print are then those of the
+ * screen). Of each: its width, and how wide it gets; whether the matrix fits; how many names in plots overlap or are cut off.
+ * Then the speed that is asked for is changed. */
+static const char widths[] =
+    "<!doctype html><body style=\"margin:0\"><pre id=\"o\"></pre><script>var out='',left=3;"
+    "function look(f,w,paper){var d=f.contentDocument;if(paper)Array.from(d.styleSheets[0].cssRules).forEach(function(r){"
+    "if(r.media&&r.media.mediaText=='print')Array.from(r.cssRules).forEach(function(x){"
+    "d.styleSheets[0].insertRule(x.cssText,d.styleSheets[0].cssRules.length)})});"
+    "var m=d.querySelector('.matrix'),over=0,cut=0;d.querySelectorAll('svg').forEach(function(s){"
+    "var b=s.getBoundingClientRect(),t=Array.from(s.querySelectorAll('text')).map(function(x){return "
+    "x.getBoundingClientRect()});t.forEach(function(p,i){if(p.left<b.left-1||p.right>b.right+1||p.top<b.top-1||"
+    "p.bottom>b.bottom+1)cut++;t.forEach(function(q,k){if(k<i&&p.left<q.right-1&&q.left<p.right-1&&p.top<q.bottom-3&&"
+    "q.top<p.bottom-3)over++})})});"
+    "var e=d.getElementById('min_fps'),p=function(){return Array.from(d.querySelectorAll('.pick')).map(function(x){return "
+    "x.textContent}).join()},before=p();e.value=7;e.dispatchEvent(new Event('input'));"
+    "out+='['+w+': '+d.documentElement.scrollWidth+', matrix '+(m.scrollWidth<=m.parentNode.clientWidth+1)+', overlap '+over+"
+    "', cut '+cut+', first '+(m.getBoundingClientRect().bottom<1100)+', '+before+' '+p()+', hints '+d.querySelectorAll('.cut')."
+    "length+'] ';if(!--left)document.getElementById('o').textContent='seen '+out}"
+    "[[1280,0],[390,0],[718,1]].forEach(function(c){var f=document.createElement('iframe');f.style.cssText="
+    "'border:0;height:1200px;width:'+c[0]+'px';f.onload=function(){look(f,c[0],c[1])};f.src='pages/boards.html';"
+    "document.body.appendChild(f)})</script></body>\n";
+
+static void three_boards_are_read_at_every_width(void **state)
+{
+    (void)state;
+    static char dom[16384];
+    static const char picks[] = "sam2_base_points,sam2_large_points,none is so fast "
+                                "sam2_small_points,sam2_large_points,none is so fast";
+    char expected[300];
+    const char *browser = find_browser();
+    if (!browser)
+        skip();
+    tree_text(&tree, "widths.html", widths);
+    browse(browser, 0, 1400, 4000, "--virtual-time-budget=5000 --dump-dom", "widths.html");
+    FILE *f = fopen(tree_path(&tree, "dom"), "r");
+    assert_non_null(f);
+    dom[fread(dom, 1, sizeof dom - 1, f)] = 0;
+    fclose(f);
+    const char *found = strstr(dom, "<pre id=\"o\">seen ");
+    printf("%.900s\n", found ? found : dom);
+    assert_non_null(found);
+    static const int px[] = {1280, 390, 718};
+    for (int i = 0; i < 3; i++) {
+        snprintf(expected, sizeof expected, "[%d: %d, matrix true, overlap 0, cut 0, first true, %s", px[i], px[i],
+                 picks);
+        assert_non_null(strstr(found, expected));
+    }
+    for (int dark = 0; dark < 2; dark++) {
+        char what[200];
+        snprintf(what, sizeof what, "--screenshot=%s/boards%d.png", tree.root, dark);
+        browse(browser, dark, 1280, 1400, what, "pages/boards.html");
+        snprintf(what, sizeof what, "boards%d.png", dark);
+        check_shot(what, dark, 0, 1280);
+    }
+}
+
 static void wrong_use_is_told(void **state)
 {
     (void)state;
@@ -442,12 +630,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_becomes_a_page),
         cmocka_unit_test(frames_add_up_to_their_row),
+        cmocka_unit_test(damaged_frames_are_told),
         cmocka_unit_test(regressions_are_found),
         cmocka_unit_test(what_cannot_be_compared_fails_the_gate),
         cmocka_unit_test(several_folders_and_failed_rows),
         cmocka_unit_test(other_verbs_are_on_the_page),
         cmocka_unit_test(labels_stay_apart),
+        cmocka_unit_test(the_matrix_answers_for_each_board),
+        cmocka_unit_test(a_figure_that_is_none_stays_empty),
         cmocka_unit_test(a_browser_shows_it),
+        cmocka_unit_test(three_boards_are_read_at_every_width),
         cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "address_space.h"
 #include "alloc_count.h"
 #include "heap.h"
+#include "model.h"
 #include "nv12.h"
 #include "snapshot.h"
 #include "test_backend.h"
@@ -135,6 +139,17 @@ static void test_session_options(void **state)
     printf("session: %d sets of session options refused, by plan as by open\n", n_refused - before);
 }
 
+/* Tables are those entries of the model's weights that no tensor of the file stands behind; the positions of the decoder's features
+ * are one of them. */
+static void check_tables(const sam_model *m, size_t said)
+{
+    size_t sum = 0;
+    for (int i = 0; i < m->w.count; i++)
+        sum += m->w.entry[i].owned && !m->w.entry[i].src ? tensor_bytes(&m->w.entry[i].t) : 0;
+    assert_int_equal(said, sum);
+    assert_true(said >= (size_t)m->size.side * (size_t)m->size.side * 32 * sizeof(float));
+}
+
 /* What the plan says is what a session takes; one byte less is refused. */
 static void test_mem_limit(void **state)
 {
@@ -145,16 +160,18 @@ static void test_mem_limit(void **state)
         sam_stats planned, opened;
         sam_session *s;
         assert_int_equal(sam_session_plan(m, &opt, &planned, NULL), SAM_OK);
-        opt.mem_limit = planned.weight_bytes + planned.state_bytes + planned.scratch_bytes;
+        opt.mem_limit = planned.weight_bytes + planned.table_bytes + planned.state_bytes + planned.scratch_bytes;
         assert_int_equal(sam_session_open(m, &opt, &s, NULL), SAM_OK);
         assert_int_equal(sam_get_stats(s, &opened, NULL), SAM_OK);
         assert_memory_equal(&planned, &opened, sizeof planned);
+        check_tables(m, planned.table_bytes);
         sam_session_close(s);
         opt.mem_limit--;
         REFUSED(sam_session_open(m, &opt, &s, &err), SAM_E_MEMORY, "MiB");
         assert_null(s);
-        printf("session: %s: weights %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n",
-               tiny_names[f], planned.weight_bytes, planned.state_bytes, planned.scratch_bytes);
+        printf(
+            "session: %s: weights %zu, tables %zu, state %zu, scratch %zu bytes fit exactly; a byte less is refused\n",
+            tiny_names[f], planned.weight_bytes, planned.table_bytes, planned.state_bytes, planned.scratch_bytes);
         sam_model_close(m);
     }
 }
@@ -776,9 +793,47 @@ static void nothing(void **state)
     printf("session: NULL refused in 28 calls, harmless in 8 others\n");
 }
 
+/* What oneDNN would not survive is said before: a child whose address space is almost used up. */
+static void address_space(void **state)
+{
+    (void)state;
+#ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of it */
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit limit = {.rlim_cur = (rlim_t)1 << 20, .rlim_max = RLIM_INFINITY};
+        sam_error err = {0};
+        sam_model *m;
+        setrlimit(RLIMIT_AS, &limit);
+        sam_status got = sam_model_open(models.path[TINY_SAM2], NULL, &m, &err);
+        _exit(got == SAM_E_MEMORY || got == SAM_E_IO ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    sam_model *m = tiny_open(models.path[TINY_SAM2], NULL), *other;
+    pid = fork();
+    if (pid == 0) {
+        const struct rlimit limit = {.rlim_cur = (rlim_t)1 << 34, .rlim_max = RLIM_INFINITY};
+        sam_error err = {0};
+        setrlimit(RLIMIT_AS, &limit);
+        if (address_space_check((size_t)1 << 33, 2, "it", &err) != SAM_OK)
+            _exit(2);
+        _exit(address_space_check((size_t)1 << 34, 2, "it", &err) == SAM_E_MEMORY && strstr(err.text, "ulimit -v") ? 0
+                                                                                                                   : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(sam_model_open(models.path[TINY_SAM2], NULL, &other, NULL), SAM_OK);
+    sam_model_close(other);
+    sam_model_close(m);
+    printf("a limit on the address space is a message\n");
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(address_space),
         cmocka_unit_test(nothing),
         cmocka_unit_test(test_no_allocation), /* first: what libraries keep from first use is not there yet */
         cmocka_unit_test(test_plan_is_what_open_takes),

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "digest.h"
 #include "finite.h"
 #include "fold.h"
+#include "folders.h"
 #include "recognise.h"
 #include "source.h"
 
@@ -110,30 +110,17 @@ sam_status convert_cache_dir(const char *xdg_cache_home, const char *home, char 
     return n > 0 && (size_t)n < out_bytes ? SAM_OK : fail(err, SAM_E_ARG, "the cache folder's name is too long");
 }
 
-/* errno says why. */
-static sam_status no_cache(const char *folder, sam_error *err)
+static sam_status make_cache(const char *dir, sam_error *err)
 {
-    return fail(
-        err, SAM_E_IO,
-        "%s: cannot be written: %s; converted weights are kept there: set XDG_CACHE_HOME to a folder that can be, or "
-        "convert by hand with samconvert convert IN OUT",
-        folder, strerror(errno));
-}
-
-static sam_status make_folders(const char *dir, sam_error *err)
-{
-    char part[4096];
-    size_t n = strlen(dir);
-    if (n == 0 || n >= sizeof part)
-        return fail(err, SAM_E_ARG, "the cache folder's name is empty or too long");
-    for (size_t i = 1; i <= n; i++)
-        if (i == n || dir[i] == '/') {
-            memcpy(part, dir, i);
-            part[i] = 0;
-            if (mkdir(part, 0777) != 0 && errno != EEXIST)
-                return no_cache(part, err);
-        }
-    return access(dir, W_OK) ? no_cache(dir, err) : SAM_OK;
+    sam_error why = {0};
+    sam_status status = folders_make(dir, &why);
+    if (status == SAM_OK && access(dir, W_OK))
+        status = fail(&why, SAM_E_IO, "%.300s: cannot be written: %s", dir, strerror(errno));
+    return status == SAM_OK ? SAM_OK
+                            : fail(err, status,
+                                   "%.300s; converted weights are kept there: set XDG_CACHE_HOME to a folder that can "
+                                   "be written, or convert by hand with samconvert convert IN OUT",
+                                   why.text);
 }
 
 /* <dir>/<16 digits of SHA-256>-<name without extension>[-as-<model>].v1.safetensors */
@@ -175,7 +162,7 @@ static sam_status convert_into_cache(const source *s, const char *cache_dir, con
     TRY(cache_path(s->path, cache_dir, model, sha256, out_path, out_bytes, err));
     if (is_cached(out_path, sha256))
         return SAM_OK;
-    TRY(make_folders(cache_dir, err));
+    TRY(make_cache(cache_dir, err));
     return convert_source(s, model, sha256, out_path, err);
 }
 

@@ -5,7 +5,7 @@
  * Output: safetensors with the official names and shapes, in official order, source dtype; EdgeTAM's trunk folded
  * (fold.c). Metadata, all strings:
  *   format_version  "1"
- *   family          "sam2" or "edgetam"
+ *   family          "sam2", "edgetam" or "sam"
  *   name            "sam2.1_hiera_tiny"
  *   config          JSON object with the numbers the graph is built from (known_models.c)
  *   source_name     file name of the input; of random weights their recipe

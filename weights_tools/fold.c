@@ -42,7 +42,7 @@ static int ends_with(const char *name, const char *end)
 static sam_status find_one(const tensor_set *in, const char *where, const char *leaf, const st_tensor **out,
                            sam_error *err)
 {
-    scope name = names_at("%.120s.%s", where, leaf);
+    tensor_name name = names_at("%.120s.%s", where, leaf);
     *out = tensor_set_find(in, name.text);
     return *out ? SAM_OK : fail(err, SAM_E_FORMAT, "tensor %s is missing", name.text);
 }
@@ -124,7 +124,7 @@ static sam_status fold_token_mixer(const tensor_set *in, const char *where, tens
 static sam_status fold_one(const tensor_set *in, const st_tensor *t, tensor_set *out, sam_error *err)
 {
     static const char leaf[] = ".c.weight";
-    scope where = {{0}};
+    tensor_name where = {{0}};
     if (strstr(t->name, ".bn.") || ends_with(t->name, ".token_mixer.conv1.c.weight"))
         return SAM_OK; /* taken in with its convolution */
     if (!ends_with(t->name, leaf)) {

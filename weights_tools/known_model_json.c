@@ -1,11 +1,12 @@
 /* known_model_json.c - a model's numbers as the engine reads them from the converted file. */
+#include "json_build.h"
 #include "known_models.h"
 
 static json_t *ints(const int *v, int n)
 {
     json_t *list = json_array();
     for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_integer(v[i]));
+        json_add(&list, json_integer(v[i]));
     return list;
 }
 
@@ -28,8 +29,7 @@ static json_t *repvit_json(const known_model *c)
                                   PERCEIVER_DEPTH, "perceiver_latents", c->latents, "perceiver_latents_2d", grid * grid,
                                   "perceiver_window_grid", grid, "perceiver_heads", 1, "perceiver_ff_mult",
                                   PERCEIVER_FF_MULT, "rope_q_sizes", side, side, "rope_k_sizes", grid, grid);
-    json_object_update(j, perceiver);
-    json_decref(perceiver);
+    json_join(&j, perceiver);
     return j;
 }
 
@@ -56,11 +56,9 @@ char *known_model_json(const known_model *c)
                                c->memory_attention_mlp, "num_maskmem", NUM_MASKMEM, "max_obj_ptrs", MAX_OBJ_PTRS,
                                "object_pointer_time_encoding", c->is_21, "no_obj_embed_spatial", c->is_21,
                                "sigmoid_scale", 20, "sigmoid_bias", -10);
-    char *text = NULL;
-    if (j && json_object_update(j, trunk) == 0 && json_object_update(j, memory) == 0)
-        text = json_dumps(j, JSON_COMPACT);
+    json_join(&j, trunk);
+    json_join(&j, memory);
+    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     json_decref(j);
-    json_decref(trunk);
-    json_decref(memory);
     return text;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "convert.h"
 #include "digest.h"
@@ -89,6 +90,22 @@ static int parse(int argc, char **argv, arguments *a)
     return 0;
 }
 
+/* What another program's file would be, by the end of its name; NULL: none that is known. */
+static const char *other_format(const char *path)
+{
+    static const char *const ends[][2] = {
+        {".onnx", "ONNX"},         {".engine", "TensorRT"},  {".plan", "TensorRT"},       {".trt", "TensorRT"},
+        {".pt", "PyTorch"},        {".pth", "PyTorch"},      {".torchscript", "PyTorch"}, {".gguf", "GGML"},
+        {".mlpackage", "Core ML"}, {".tflite", "TensorFlow"}};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n_end = strlen(ends[i][0]);
+        if (n > n_end && !strcasecmp(path + n - n_end, ends[i][0]))
+            return ends[i][1];
+    }
+    return NULL;
+}
+
 static int run_convert(const arguments *a)
 {
     sam_error err;
@@ -96,6 +113,14 @@ static int run_convert(const arguments *a)
         return usage("convert needs IN and OUT", "");
     if (a->seed || a->variant || a->format || a->half || a->digest)
         return usage("convert takes no option but --model", "");
+    const char *other = other_format(a->files[1]);
+    if (other) {
+        fprintf(stderr,
+                "samconvert: %s: writes .safetensors only, for sambench, which runs it without %s; name the result "
+                "OUT.safetensors\n",
+                a->files[1], other);
+        return EXIT_USAGE;
+    }
     return done(convert_file(a->files[0], a->files[1], a->model, &err), &err);
 }
 

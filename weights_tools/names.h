@@ -18,10 +18,10 @@ void want_norm(tensor_set *s, int n, const char *where); /* weight [n], bias [n]
 
 /* A name made like by printf; its text lives until the end of the caller's full expression. */
 #define NAME_MAX_BYTES 160
-typedef struct scope {
+typedef struct tensor_name {
     char text[NAME_MAX_BYTES];
-} scope;
-scope names_at(const char *format, ...) __attribute__((format(printf, 1, 2)));
+} tensor_name;
+tensor_name names_at(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void want_linear(tensor_set *s, int n_out, int n_in, const char *where);
 void want_one(tensor_set *s, int n, const char *name); /* an embedding [1, n]             */

@@ -42,9 +42,9 @@ void want_one(tensor_set *s, int n, const char *name)
     want(s, 2, SHAPE(1, n), "%s", name);
 }
 
-scope names_at(const char *format, ...)
+tensor_name names_at(const char *format, ...)
 {
-    scope s;
+    tensor_name s;
     va_list args;
     va_start(args, format);
     int n = vsnprintf(s.text, sizeof s.text, format, args);
@@ -108,7 +108,7 @@ static void memory_attention(tensor_set *s, const known_model *c)
 {
     const int d = c->d_model, hidden = c->memory_attention_mlp;
     for (int i = 0; i < c->memory_attention_layers; i++) {
-        scope layer = names_at("memory_attention.layers.%d", i);
+        tensor_name layer = names_at("memory_attention.layers.%d", i);
         attention(s, d, d, d, names_at("%s.self_attn", layer.text).text);
         attention(s, d, d, MEM_DIM, names_at("%s.cross_attn_image", layer.text).text);
         want_linear(s, hidden, d, names_at("%s.linear1", layer.text).text);
@@ -129,7 +129,7 @@ static void memory_encoder(tensor_set *s, int d)
     want_conv(s, d, n_in, 1, names_at("memory_encoder.mask_downsampler.encoder.%d", i).text);
     want_conv(s, d, d, 1, "memory_encoder.pix_feat_proj");
     for (int layer = 0; layer < 2; layer++) {
-        scope fuser = names_at("memory_encoder.fuser.layers.%d", layer);
+        tensor_name fuser = names_at("memory_encoder.fuser.layers.%d", layer);
         want(s, 1, SHAPE(d), "%s.gamma", fuser.text);
         want_conv(s, d, 1, 7, names_at("%s.dwconv", fuser.text).text);
         want_norm(s, d, names_at("%s.norm", fuser.text).text);
@@ -167,7 +167,7 @@ static void two_way_transformer(tensor_set *s, const known_model *c, const char 
 {
     const int d = c->d_model, half = d / 2;
     for (int i = 0; i < 2; i++) {
-        scope layer = names_at("%s.layers.%d", where, i);
+        tensor_name layer = names_at("%s.layers.%d", where, i);
         attention(s, d, d, d, names_at("%s.self_attn", layer.text).text);
         want_norm(s, d, names_at("%s.norm1", layer.text).text);
         attention(s, d, half, d, names_at("%s.cross_attn_token_to_image", layer.text).text);

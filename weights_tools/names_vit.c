@@ -19,7 +19,7 @@ static int is_global(const known_model *c, int block)
 static void vit_block(tensor_set *s, const known_model *c, int block)
 {
     const int n = c->embed_dim, head = n / c->num_heads, side = is_global(c, block) ? c->image_px / 16 : c->window;
-    scope where = names_at("image_encoder.blocks.%d", block);
+    tensor_name where = names_at("image_encoder.blocks.%d", block);
     want_norm(s, n, names_at("%s.norm1", where.text).text);
     want(s, 2, SHAPE(relative_rows(side), head), "%s.attn.rel_pos_h", where.text);
     want(s, 2, SHAPE(relative_rows(side), head), "%s.attn.rel_pos_w", where.text);

@@ -38,11 +38,38 @@ flag weights_dir_flag(const char **dir)
             "Searched with its subfolders for official, Hugging Face, Ultralytics and converted files (default .)."};
 }
 
+static flag count_flag(const char *name, int *n, const char *help)
+{
+    return (flag){.name = name, .kind = FLAG_INT, .value = n, .meta = "N", .max = 1 << 30, .help = help};
+}
+
+flag limit_videos_flag(int *n, const char *help)
+{
+    flag f = count_flag("limit_videos", n, help ? help : "The first N videos only (default 0: all).");
+    f.group = "how much";
+    return f;
+}
+
+flag limit_objects_flag(int *n, const char *help)
+{
+    return count_flag("limit_objects", n, help ? help : "The first N objects of each video only (default 0: all).");
+}
+
+flag max_clip_frames_flag(int *n, const char *help)
+{
+    return count_flag("max_clip_frames", n,
+                      help ? help
+                           : "Stop N frames from the prompt on, as if the video ended there (default 0: never).");
+}
+
 flag models_flag(const char **names, models_help *help, const char *rest)
 {
     char models[400];
     known_model_names(0, "", models, sizeof models);
-    snprintf(help->text, sizeof help->text, "%s, each with _points, _bbox or _mask%s", models, rest);
+    snprintf(
+        help->text, sizeof help->text,
+        "%s, each with _points, _bbox or _mask (without: points and bbox); NAME=FILE.pt:points, any file by a name of yours%s",
+        models, rest);
     return (flag){
         .name = "models", .kind = FLAG_STRING, .choices = "list", .value = names, .meta = "NAMES", .help = help->text};
 }

@@ -10,6 +10,11 @@ flag split_name_flag(const char **name);
 /* --weights_dir, where models are searched by name (weights_search.h). */
 flag weights_dir_flag(const char **dir);
 
+/* --limit_videos, --limit_objects and --max_clip_frames: a number from 0 on. help NULL: that 0, the default, is all of them. */
+flag limit_videos_flag(int *n, const char *help);
+flag limit_objects_flag(int *n, const char *help);
+flag max_clip_frames_flag(int *n, const char *help);
+
 /* What --help says of --models, made of the known models; it lives as long as the flag. */
 typedef struct models_help {
     char text[700];

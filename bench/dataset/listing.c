@@ -301,8 +301,11 @@ sam_status listing_read_lines(const char *path, listing *out, sam_error *err)
     FILE *file = fopen(path, "rb");
     if (!file)
         return fail(err, SAM_E_IO, "%s: %s", path, strerror(errno));
-    char *text = malloc(MAX_LIST_BYTES + 1);
-    size_t n = text ? fread(text, 1, MAX_LIST_BYTES + 1, file) : 0;
+    struct stat st;
+    int has_size = !fstat(fileno(file), &st) && S_ISREG(st.st_mode) && st.st_size < MAX_LIST_BYTES;
+    size_t n_most = has_size ? (size_t)st.st_size + 1 : MAX_LIST_BYTES + 1; /* one more: it may have grown */
+    char *text = malloc(n_most);
+    size_t n = text ? fread(text, 1, n_most, file) : 0;
     int failed = ferror(file);
     fclose(file);
     sam_status status = SAM_OK;
@@ -310,6 +313,8 @@ sam_status listing_read_lines(const char *path, listing *out, sam_error *err)
         status = fail(err, SAM_E_MEMORY, "out of memory reading %s", path);
     else if (failed)
         status = fail(err, SAM_E_IO, "%s: cannot be read", path);
+    else if (has_size && n == n_most)
+        status = fail(err, SAM_E_IO, "%s: it grew while it was read", path);
     else if (n > MAX_LIST_BYTES || memchr(text, 0, n))
         status = fail(err, SAM_E_FORMAT, "%s: not a text file with one name a line", path);
     for (size_t at = status == SAM_OK ? text_start(text, n) : 0; status == SAM_OK && at < n;) {

@@ -2,6 +2,7 @@
 #include "prompts.h"
 
 #include "listing.h"
+#include "rle.h"
 #include "text_start.h"
 
 #include <jansson.h>
@@ -228,16 +229,24 @@ static sam_status read_when(const place *p, const json_t *object, prompt *out, s
 
 static sam_status read_prompt(const place *p, json_t *object, prompt *out, sam_error *err)
 {
-    TRY(check_keys(p, object, "frame|points|labels|box|mask|logits|when", err));
-    TRY(read_int(p, object, "frame", 0, &out->frame, err));
+    TRY(check_keys(p, object, "frame|image|points|labels|box|mask|logits|when", err));
+    TRY(read_path(p, object, "image", &out->image_path, err));
+    out->frame = -1;
+    if (out->image_path && (json_object_get(object, "frame") || json_object_get(object, "when")))
+        return fail_at(p, "image", "no frame and no \"when\" beside it: the picture is no frame", err);
+    if (!out->image_path)
+        TRY(read_int(p, object, "frame", 0, &out->frame, err));
     TRY(read_when(p, object, out, err));
     TRY(read_points(p, object, out, err));
     TRY(read_box(p, object, out, err));
-    TRY(read_path(p, object, "mask", &out->mask_path, err));
+    if (json_is_object(json_object_get(object, "mask")))
+        out->mask_code = json_incref(json_object_get(object, "mask"));
+    else
+        TRY(read_path(p, object, "mask", &out->mask_path, err));
     TRY(read_path(p, object, "logits", &out->logits_path, err));
-    if (!out->n_points && !out->has_box && !out->mask_path && !out->logits_path)
+    if (!out->n_points && !out->has_box && !prompt_has_mask(out) && !out->logits_path)
         return fail_at(p, "", "\"points\", \"box\", \"mask\" or \"logits\"", err);
-    if (out->mask_path && (out->n_points || out->has_box || out->logits_path))
+    if (prompt_has_mask(out) && (out->n_points || out->has_box || out->logits_path))
         return fail_at(p, "mask", "a mask without points, box or logits beside it", err);
     return SAM_OK;
 }
@@ -247,12 +256,15 @@ static void free_prompt(prompt *p)
     free(p->points);
     free(p->mask_path);
     free(p->logits_path);
+    free(p->image_path);
+    json_decref(p->mask_code);
     *p = (prompt){0};
 }
 
+/* Pictures are each on their own. */
 static int same_call(const prompt *a, const prompt *b)
 {
-    return a->frame == b->frame && a->when == b->when;
+    return a->frame == b->frame && a->when == b->when && !a->image_path && !b->image_path;
 }
 
 /* Orders by frame, then by when, and keeps the file's order among equals. */
@@ -275,7 +287,7 @@ static void sort_prompts(prompt *prompts, int n)
  * add_new_points_or_box drops the frame's mask, add_new_mask drops its points. */
 static sam_status merge(const place *p, prompt *to, prompt *from, sam_error *err)
 {
-    if (from->mask_path || to->mask_path) {
+    if (prompt_has_mask(from) || prompt_has_mask(to)) {
         free_prompt(to);
         *to = *from;
         *from = (prompt){0};
@@ -344,9 +356,32 @@ static sam_status read_object(const place *p, json_t *json, prompt_object *out, 
     return merge_prompts(p, out, err);
 }
 
+/* "masks": pictures of numbers. */
+static sam_status read_numbers_of(const place *p, const json_t *root, prompt_file *out, sam_error *err)
+{
+    const json_t *masks = json_object_get(root, "masks");
+    if (masks && (!json_is_array(masks) || !json_array_size(masks)))
+        return fail_at(p, "masks", "a list of {\"frame\": 0, \"mask\": \"numbers.png\"}", err);
+    for (size_t i = 0; i < json_array_size(masks); i++) {
+        place child = below(p, "masks", (int)i);
+        json_t *entry = json_array_get(masks, i);
+        char *path = NULL;
+        int frame = 0;
+        TRY(check_keys(&child, entry, "frame|mask", err));
+        TRY(read_int(&child, entry, "frame", 0, &frame, err));
+        TRY(read_path(&child, entry, "mask", &path, err));
+        if (!path)
+            return fail_at(&child, "mask", "the path of a file", err);
+        sam_status status = prompts_add_numbers(out, path, frame, err);
+        free(path);
+        TRY(status);
+    }
+    return SAM_OK;
+}
+
 static sam_status read_root(const place *p, json_t *root, prompt_file *out, sam_error *err)
 {
-    TRY(check_keys(p, root, "objects|start_frame|reverse|multimask", err));
+    TRY(check_keys(p, root, "objects|masks|start_frame|reverse|multimask", err));
     out->start_frame = -1;
     out->multimask = 1;
     if (json_object_get(root, "start_frame"))
@@ -355,6 +390,9 @@ static sam_status read_root(const place *p, json_t *root, prompt_file *out, sam_
     TRY(read_bool(p, root, "multimask", &out->multimask, err));
     json_t *objects = json_object_get(root, "objects");
     size_t n = json_array_size(objects);
+    int others = json_object_get(root, "masks") != NULL;
+    if (others && !objects)
+        return read_numbers_of(p, root, out, err);
     if (!json_is_array(objects) || !n || n > MAX_POINTS)
         return fail_at(p, "objects", "a list with at least one object", err);
     out->objects = calloc(n, sizeof *out->objects);
@@ -368,7 +406,7 @@ static sam_status read_root(const place *p, json_t *root, prompt_file *out, sam_
             if (out->objects[k].id == out->objects[i].id)
                 return fail_at(&child, "id", "a number that no other object has", err);
     }
-    return SAM_OK;
+    return read_numbers_of(p, root, out, err);
 }
 
 sam_status prompts_read(const char *path, prompt_file *out, sam_error *err)
@@ -397,4 +435,92 @@ void prompts_free(prompt_file *p)
     }
     free(p->objects);
     *p = (prompt_file){0};
+}
+
+/* ---- what both have ---- */
+
+int prompt_has_mask(const prompt *p)
+{
+    return p->mask_path || p->mask_code;
+}
+
+sam_status prompt_read_mask(const prompt *p, image *out, sam_error *err)
+{
+    if (p->mask_code)
+        return rle_read(p->mask_code, "the prompt's mask", out, err);
+    TRY(image_read_mask(p->mask_path, p->mask_value ? MASK_IDS : MASK_OBJECT, out, err));
+    for (size_t i = 0; p->mask_value && i < (size_t)out->width * (size_t)out->height; i++)
+        out->data[i] = out->data[i] == p->mask_value;
+    return SAM_OK;
+}
+
+static sam_status find_or_add(prompt_file *f, int32_t id, prompt_object **out, sam_error *err)
+{
+    for (int i = 0; i < f->n_objects; i++)
+        if (f->objects[i].id == id) {
+            *out = &f->objects[i];
+            return SAM_OK;
+        }
+    prompt_object *objects = realloc(f->objects, (size_t)(f->n_objects + 1) * sizeof *objects);
+    if (!objects)
+        return fail(err, SAM_E_MEMORY, "no memory for prompts");
+    f->objects = objects;
+    *out = &objects[f->n_objects++];
+    **out = (prompt_object){.id = id};
+    return SAM_OK;
+}
+
+sam_status prompts_add_object(prompt_file *f, int32_t id, sam_error *err)
+{
+    prompt_object *o;
+    return find_or_add(f, id, &o, err);
+}
+
+sam_status prompts_add(prompt_file *f, int32_t id, prompt *p, sam_error *err)
+{
+    prompt_object *o = NULL;
+    place nowhere = {.file = "prompts"};
+    sam_status status = find_or_add(f, id, &o, err);
+    prompt *prompts = status == SAM_OK ? realloc(o->prompts, (size_t)(o->n_prompts + 1) * sizeof *prompts) : NULL;
+    if (!prompts) {
+        free_prompt(p);
+        return status == SAM_OK ? fail(err, SAM_E_MEMORY, "no memory for prompts") : status;
+    }
+    o->prompts = prompts;
+    prompts[o->n_prompts++] = *p;
+    *p = (prompt){0};
+    return merge_prompts(&nowhere, o, err);
+}
+
+sam_status prompts_add_numbers(prompt_file *f, const char *path, int frame, sam_error *err)
+{
+    enum { N_VALUES = 256, VOID_VALUE = 255 };
+    image picture = {0};
+    int present[N_VALUES] = {0}, n = 0;
+    sam_status status = image_read_mask(path, MASK_IDS, &picture, err);
+    for (size_t i = 0; status == SAM_OK && i < (size_t)picture.width * (size_t)picture.height; i++)
+        present[picture.data[i]] = 1;
+    image_free(&picture);
+    TRY(status);
+    for (int v = 1; v < N_VALUES; v++)
+        n += present[v];
+    if (!n)
+        return fail(err, SAM_E_FORMAT, "%s: shows no object: every pixel is 0", path);
+    for (int v = 1; v < N_VALUES; v++) {
+        prompt p = {.frame = frame, .when = PROMPT_BEFORE, .mask_value = v};
+        if (!present[v] || (v == VOID_VALUE && n > 1))
+            continue;
+        TRY(path_join(&p.mask_path, "", path, err));
+        TRY(prompts_add(f, v, &p, err));
+    }
+    return SAM_OK;
+}
+
+int prompts_have_pictures(const prompt_file *f)
+{
+    for (int i = 0; i < f->n_objects; i++)
+        for (int k = 0; k < f->objects[i].n_prompts; k++)
+            if (f->objects[i].prompts[k].image_path)
+                return 1;
+    return 0;
 }

@@ -2,7 +2,6 @@
 #include "weights_search.h"
 
 #include "listing.h"
-#include "model_list.h"
 #include "safetensors.h"
 
 #include <stdio.h>
@@ -164,20 +163,62 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
     return status;
 }
 
-sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+static sam_status take_file(const char *name, char **path, sam_error *err)
+{
+    *path = malloc(strlen(name) + 1);
+    return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
+}
+
+sam_status weights_find_entry(const char *folder, const model_entry *e, char **path, sam_error *err)
+{
+    if (!e->file)
+        return weights_find(folder ? folder : ".", e->checkpoint, path, err);
+    if (!path_is_file(e->file))
+        return fail(err, SAM_E_IO, "--models %s=%s: no such file", e->checkpoint, e->file);
+    return take_file(e->file, path, err);
+}
+
+static sam_status checkpoint_named(const char *name, const char **checkpoint, sam_error *err)
 {
     char full[96];
     model_list list = {0};
-    if (path_is_file(name)) {
-        *path = malloc(strlen(name) + 1);
-        return *path ? (memcpy(*path, name, strlen(name) + 1), SAM_OK) : fail(err, SAM_E_MEMORY, "out of memory");
-    }
     snprintf(full, sizeof full, "%.80s_points", name);
     sam_status status = model_list_parse(full, MODELS_OF_IMAGES, &list, NULL);
     if (status != SAM_OK)
         status = model_list_parse(name, MODELS_OF_IMAGES, &list, err);
     if (status == SAM_OK)
-        status = weights_find(folder ? folder : ".", list.entries[0].checkpoint, path, err);
+        *checkpoint = list.entries[0].checkpoint;
     model_list_free(&list);
     return status;
+}
+
+sam_status weights_find_named(const char *folder, const char *name, char **path, sam_error *err)
+{
+    const char *checkpoint;
+    if (path_is_file(name))
+        return take_file(name, path, err);
+    TRY(checkpoint_named(name, &checkpoint, err));
+    return weights_find(folder ? folder : ".", checkpoint, path, err);
+}
+
+sam_status weights_expect(const char *given, const char *converted, const char *checkpoint, sam_error *err)
+{
+    st_file file;
+    TRY(st_open(converted, &file, err));
+    const char *name = st_meta_get(&file, "name");
+    sam_status status = name && !strcmp(name, checkpoint)
+                            ? SAM_OK
+                            : fail(err, SAM_E_FORMAT, "%s: holds %.60s, not %s: rename or remove it", given,
+                                   name ? name : "a model without name", checkpoint);
+    st_close(&file);
+    return status;
+}
+
+sam_status weights_expect_named(const char *given, const char *converted, const char *name, sam_error *err)
+{
+    const char *checkpoint;
+    if (path_is_file(name))
+        return SAM_OK;
+    TRY(checkpoint_named(name, &checkpoint, err));
+    return weights_expect(given, converted, checkpoint, err);
 }

@@ -10,6 +10,7 @@
 
 #include "csv_layout.h"
 #include "metrics.h"
+#include "old_flags.h"
 #include "pass_time.h"
 #include "workload.h"
 
@@ -28,7 +29,8 @@ enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 
 typedef struct edge_options {
     workload w;
-    const char *preset, *phase, *preprocessed_dir, *autocast;
+    const char *preset, *phase, *preprocessed_dir;
+    old_flags old;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
     int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
@@ -70,7 +72,7 @@ typedef struct edge_row {
     const char *video, *object, *model, *precision;
     int imgsz, frames;
     double fps, latency_ms, p50_ms, p95_ms, p99_ms, stddev_ms, prompt_ms, e2e_fps;
-    double stage_ms[PASS_STAGES]; /* in the order of sam_stats */
+    double stage_ms[SAM_N_STAGES];
     const char *memory_kind;
     double peak_rss_mib, gpu_peak_mib, pool_peak_mib, planned_mib;
     double model_ms, session_ms, setup_ms;

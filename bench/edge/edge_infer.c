@@ -94,7 +94,7 @@ static void fill_speed(edge_row *r, const pass_time *t)
     r->p95_ms = ms.p95;
     r->p99_ms = ms.p99;
     r->stddev_ms = ms.stddev;
-    for (int k = 0; k < PASS_STAGES; k++)
+    for (int k = 0; k < SAM_N_STAGES; k++)
         r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
 
@@ -305,7 +305,7 @@ static sam_status one_model(edge_options *o, const json_t *metadata, const model
     choice.weights = workload_weights(&o->w, e);
     take_tuning(metadata, e->name, &choice);
     TRY(edge_say_where(o, "inference", "", "", e->name, err));
-    if (warm_open(&m, "edge", &choice, e->checkpoint, &why) != SAM_OK) {
+    if (warm_open(&m, "edge", &choice, model_entry_holds(e), &why) != SAM_OK) {
         char text[600];
         ++*n_failed;
         snprintf(text, sizeof text, "error: %s", why.text);

@@ -185,7 +185,7 @@ static json_t *prepare_model(const edge_options *o, const model_entry *e)
         snprintf(why.text, sizeof why.text, "the setup's process was killed while it warmed up or tuned this model");
         candidates = json_array();
     } else {
-        state = warm_up(&choice, e->checkpoint, &ms, libraries, sizeof libraries, &why);
+        state = warm_up(&choice, model_entry_holds(e), &ms, libraries, sizeof libraries, &why);
         if (strcmp(state, "ok"))
             fprintf(stderr, "sambench edge: %s: warm-up %s: %s\n", e->name, state, why.text);
         candidates = tune(o, &choice, &threads);
@@ -206,7 +206,11 @@ static sam_status prepare_video(edge_options *o, sam_model *m, int video, char *
     char path[4096];
     sam_session_options options = {.prepared_frames = 1, .history = -1};
     int last = 0;
-    snprintf(name, n_name, "frames/%.150s__%d.half", v->name, o->w.model.image_px);
+    /* A name may be as long as a file's can be; then there is no room for what is added. */
+    if (strlen(v->name) <= 150)
+        snprintf(name, n_name, "frames/%s__%d.half", v->name, o->w.model.image_px);
+    else
+        snprintf(name, n_name, "frames/by_number/%d__%d.half", video, o->w.model.image_px);
     TRY(edge_prepared(o, name, path, sizeof path, err));
     TRY(folders_make_for(path, err));
     /* Where clips are cut short only the frames of the objects' clips are needed. */
@@ -238,7 +242,7 @@ static sam_status prepare_frames(edge_options *o, json_t *videos, sam_error *err
             continue;
         sam_status one = prepare_video(o, m, v, name, sizeof name, &why);
         if (one == SAM_OK)
-            status = json_object_set_new(video, "prepared", json_string(name))
+            status = json_object_set_new(video, "prepared", json_text(name))
                          ? fail(err, SAM_E_MEMORY, "out of memory: prepared frames of %s", o->w.set.videos[v].name)
                          : SAM_OK;
         else if (one == SAM_E_IO) /* a full disk would stop all others too */

@@ -1,8 +1,10 @@
 /* edge_table.c - the table of `edge`, and the summary in JSON. */
 #include "edge.h"
 
+#include "json_build.h"
 #include "json_out.h"
 #include "machine.h"
+#include "pass_time.h"
 #include "resume.h"
 #include "samples.h"
 #include "weights_mark.h"
@@ -29,11 +31,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
                                    {"prompt_frame_ms", CSV_NUMBER + 3, AT(prompt_ms)},
                                    {"e2e_fps", CSV_NUMBER + 3, AT(e2e_fps)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(stage_ms[0])},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(stage_ms[1])},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(stage_ms[2])},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(stage_ms[3])},
-                                   {"post_ms", CSV_NUMBER + 3, AT(stage_ms[4])},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"memory_kind", CSV_TEXT, AT(memory_kind)},
                                    {"cpu_peak_rss_MiB", CSV_NUMBER + 1, AT(peak_rss_mib)},
                                    {"gpu_peak_alloc_MiB", CSV_NUMBER + 1, AT(gpu_peak_mib)},
@@ -99,7 +97,7 @@ static int mark_weights(const edge_options *o, const model_list *list, setting *
             known |= !strcmp(weights[k].name, name);
         if (known || (o->w.test_mode && !o->w.weights_dir)) /* those of test mode are made */
             continue;
-        if (weights_find(o->w.weights_dir ? o->w.weights_dir : ".", name, &path, NULL) == SAM_OK &&
+        if (weights_find_entry(o->w.weights_dir, &list->entries[i], &path, NULL) == SAM_OK &&
             weights_mark(path, marks[n], NULL) == SAM_OK) {
             weights[n] = (setting){name, marks[n]};
             n++;
@@ -129,7 +127,8 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
                                 {"metric", o->score ? o->metric : "none"},
-                                {"frame_format", model_frame_format(&o->w.model)}};
+                                {"frame_format", model_frame_format(&o->w.model)},
+                                {"tracker", model_tracker(&o->w.model)}};
     const resume_table files = {.folder = o->w.out_dir,
                                 .file = EDGE_SUMMARY,
                                 .settings_file = EDGE_SETTINGS,
@@ -164,12 +163,12 @@ static void print_number(int width, int decimals, double x)
         printf(" %*s", width, "-");
 }
 
-/* One model over all its rows. */
+/* One model over all its rows; NULL: no memory. */
 static json_t *sum_up(const csv_table *t, const char *model)
 {
     samples fps = {0}, p95 = {0};
     double rss = 0, pool = 0, gpu = 0;
-    int n_ok = 0, n_failed = 0, is_shared = 0;
+    int n_ok = 0, n_failed = 0, is_shared = 0, complete = 1;
     for (int r = 0; r < t->n_rows; r++) {
         if (strcmp(csv_text(t, r, "model"), model))
             continue;
@@ -178,8 +177,8 @@ static json_t *sum_up(const csv_table *t, const char *model)
         n_failed += !ok;
         if (!ok || !csv_text(t, r, "fps")[0])
             continue;
-        samples_add(&fps, cell_number(t, r, "fps"), NULL);
-        samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL);
+        complete &= samples_add(&fps, cell_number(t, r, "fps"), NULL) == SAM_OK &&
+                    samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL) == SAM_OK;
         double x = cell_number(t, r, "cpu_peak_rss_MiB");
         rss = x > rss ? x : rss;
         is_shared |= !strcmp(csv_text(t, r, "memory_kind"), "unified");
@@ -198,6 +197,8 @@ static json_t *sum_up(const csv_table *t, const char *model)
     printf("\n");
     samples_free(&fps);
     samples_free(&p95);
+    if (!complete)
+        return NULL;
     return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
                      "latency_p95_ms_worst", worst, "cpu_peak_rss_MiB", rss, "gpu_peak_alloc_MiB", gpu, "pool_peak_MiB",
                      pool);
@@ -214,9 +215,9 @@ static json_t *rows_of(const csv_table *t)
             double x = strtod(text, &rest);
             int is_number = text[0] && !*rest && c > 2;
             if (text[0])
-                json_object_set_new(row, t->columns[c], is_number ? json_real(x) : json_string(text));
+                json_put(&row, t->columns[c], is_number ? json_figure(x) : json_text(text));
         }
-        json_array_append_new(rows, row);
+        json_add(&rows, row);
     }
     return rows;
 }
@@ -231,7 +232,7 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     printf("%-22s %4s %7s %9s %12s %10s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
            "GPU MiB", "pool MiB");
     for (int i = 0; i < list->n; i++)
-        json_object_set_new(models, list->entries[i].name, sum_up(&t, list->entries[i].name));
+        json_put(&models, list->entries[i].name, sum_up(&t, list->entries[i].name));
     for (int r = 0; r < t.n_rows; r++)
         *n_failed += !status_is_ok(csv_text(&t, r, "status"));
     sam_status status = edge_metadata_read(o, &metadata, err);

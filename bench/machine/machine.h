@@ -8,8 +8,7 @@
 
 #define MACHINE_FILE "machine.json"
 
-/* {"cpu", "processors", "memory_MiB", "system", "kernel", "architecture", "board", "nvidia_driver", "sambench"}; "" where it is not told. NULL: out of
- * memory. */
+/* What docs/report.md lists; "" or 0 where it is not told. NULL: out of memory. */
 json_t *machine_json(void);
 /* OUT_DIR/machine.json */
 sam_status machine_write(const char *out_dir, sam_error *err);

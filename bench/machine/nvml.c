@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NVML_SUCCESS = 0, GPU_SENSOR = 0, MAX_PROCESSES = 256 };
+enum { NVML_SUCCESS = 0, GPU_SENSOR = 0, SM_CLOCK = 1, MAX_PROCESSES = 256 };
 
 typedef struct memory_info {
     unsigned long long total, free, used;
@@ -46,6 +46,7 @@ int nvml_open(nvml *n, int index)
     find(n, "nvmlDeviceGetUtilizationRates", &n->load, sizeof n->load);
     find(n, "nvmlDeviceGetTemperature", &n->temperature, sizeof n->temperature);
     find(n, "nvmlDeviceGetPowerUsage", &n->power, sizeof n->power);
+    find(n, "nvmlDeviceGetMaxClockInfo", &n->max_clock, sizeof n->max_clock);
     find(n, "nvmlDeviceGetComputeRunningProcesses_v3", &n->processes, sizeof n->processes);
     if (!ok || init() != NVML_SUCCESS) {
         n->shutdown = NULL;
@@ -114,4 +115,10 @@ double nvml_watt(const nvml *n)
 {
     unsigned mw;
     return n->power && n->power(n->device, &mw) == NVML_SUCCESS ? mw / 1e3 : NAN;
+}
+
+double nvml_max_mhz(const nvml *n)
+{
+    unsigned mhz;
+    return n->max_clock && n->max_clock(n->device, SM_CLOCK, &mhz) == NVML_SUCCESS ? mhz : NAN;
 }

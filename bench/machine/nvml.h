@@ -11,6 +11,7 @@ typedef struct nvml {
     int (*load)(void *device, void *out);
     int (*temperature)(void *device, int kind, unsigned *out);
     int (*power)(void *device, unsigned *milliwatt);
+    int (*max_clock)(void *device, int kind, unsigned *mhz);
     int (*processes)(void *device, unsigned *n, void *out);
 } nvml;
 
@@ -25,5 +26,6 @@ double nvml_process_mib(const nvml *n, const pid_t *pids, int n_pids); /* 0 if i
 double nvml_load_percent(const nvml *n);
 double nvml_celsius(const nvml *n);
 double nvml_watt(const nvml *n);
+double nvml_max_mhz(const nvml *n); /* of the multiprocessors' clock */
 
 #endif

@@ -29,8 +29,8 @@ void predict_print(const prediction *p, const sam_stats *memory, int n_top)
     printf("\n%s (sm_%d, %d multiprocessors): %.1f TFLOP/s, %.0f GB/s, L2 %.0f MiB; %s\n", d->name, d->sm,
            d->multiprocessors, d->matrix_tflop_s, d->gb_s, d->l2_mib, d->source);
     if (memory)
-        printf("MiB: weights %.1f, state %.1f, scratch %.1f, in all %.1f\n", mib(memory->weight_bytes),
-               mib(memory->state_bytes), mib(memory->scratch_bytes),
+        printf("MiB: weights %.1f, tables %.1f, state %.1f, scratch %.1f, in all %.1f\n", mib(memory->weight_bytes),
+               mib(memory->table_bytes), mib(memory->state_bytes), mib(memory->scratch_bytes),
                mib(memory->weight_bytes + memory->table_bytes + memory->state_bytes + memory->scratch_bytes));
     printf("%-18s %-18s %5s %10s %10s %10s %10s  %s\n", "stage", "", "calls", "GFLOP", "MB", "floor us", "expected",
            "bound by");
@@ -79,7 +79,8 @@ json_t *predict_json(const prediction *p, const sam_stats *memory)
                   p->expected_us, "stages", stages, "operators", ops);
     if (j && memory)
         json_put(&j, "planned_bytes",
-                 json_pack("{s:I,s:I,s:I}", "weights", (json_int_t)memory->weight_bytes, "state",
-                           (json_int_t)memory->state_bytes, "scratch", (json_int_t)memory->scratch_bytes));
+                 json_pack("{s:I,s:I,s:I,s:I}", "weights", (json_int_t)memory->weight_bytes, "tables",
+                           (json_int_t)memory->table_bytes, "state", (json_int_t)memory->state_bytes, "scratch",
+                           (json_int_t)memory->scratch_bytes));
     return j;
 }

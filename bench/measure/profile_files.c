@@ -3,6 +3,7 @@
 
 #include "csv_layout.h"
 #include "history.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 
@@ -11,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const stage_names[N_PROFILE_STAGES] = {
-    "frame", "encode", "memory_attention", "mask_decoder", "memory_encoder", "post", "frame_decode"};
+static const char *stage_name(int k)
+{
+    return k == PROFILE_FRAME ? "frame" : k == PROFILE_READ ? "frame_decode" : sam_stage_name(k - PROFILE_STAGE);
+}
 
 /* What both tables begin with. */
 typedef struct profile_names {
@@ -125,7 +128,7 @@ static sam_status add_stages(profile_files *f, const profile_model *m, sam_error
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
         const stage_row r = {.names = names_of(m),
-                             .stage = stage_names[k],
+                             .stage = stage_name(k),
                              .n = (int)s.n,
                              .mean = s.mean,
                              .median = s.median,
@@ -174,7 +177,7 @@ static json_t *stats_of(const profile_model *m, int n_frames)
     json_t *stages = json_object();
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        json_object_set_new(stages, stage_names[k], spread_json(&s));
+        json_put(&stages, stage_name(k), spread_json(&s));
     }
     spread frame = spread_of(&m->stages[PROFILE_FRAME], 0);
     const sam_stats *b = &m->memory;
@@ -228,7 +231,7 @@ sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
     printf("%-18s %9s %9s %9s %9s %9s\n", "ms a frame", "mean", "median", "p95", "p99", "stddev");
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        printf("%-18s %9.3f %9.3f %9.3f %9.3f %9.3f\n", stage_names[k], s.mean, s.median, s.p95, s.p99, s.stddev);
+        printf("%-18s %9.3f %9.3f %9.3f %9.3f %9.3f\n", stage_name(k), s.mean, s.median, s.p95, s.p99, s.stddev);
     }
     printf("peaks measured here: product %.0f GFLOP/s, copy %.1f GB/s\n", m->peaks.gflop_s, m->peaks.gb_s);
     printf("%-12s %-18s %6s %10s %9s %9s %9s %8s\n", "graph", "operator", "calls", "ms", "GFLOP/s", "GB/s", "roof",

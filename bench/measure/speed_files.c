@@ -3,6 +3,7 @@
 
 #include "csv_layout.h"
 #include "history.h"
+#include "json_build.h"
 #include "json_out.h"
 #include "spread.h"
 
@@ -117,9 +118,9 @@ static json_t *as_json(const speed_run *r, const char *status)
         spread s = spread_of(&r->ms[k], 0);
         json_t *part = s.n ? spread_json(&s) : NULL;
         if (part && r->flops[k] > 0)
-            json_object_set_new(part, "GFLOP", json_real(r->flops[k] / 1e9));
-        if (part)
-            json_object_set_new(parts, speed_part_names[k], part);
+            json_put(&part, "GFLOP", json_figure(r->flops[k] / 1e9));
+        if (s.n)
+            json_put(&parts, speed_part_names[k], part);
     }
     return json_pack("{s:s,s:i,s:s,s:i,s:s,s:s,s:s,s:o,s:{s:I,s:I,s:I,s:I},s:f,s:f,s:f}", "model", r->name, "imgsz",
                      r->choice.image_px, "precision", model_precision(&r->choice), "objects", r->n_objects, "backend",

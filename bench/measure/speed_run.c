@@ -51,14 +51,14 @@ static sam_status one_frame(speed_run *r, noise_clip *c, part_sums *sums, int co
     if (!counts)
         return SAM_OK;
     if (!sums) {
-        TRY(samples_add(&r->ms[SPEED_POST], r->stats.post_ms, err));
+        TRY(samples_add(&r->ms[SPEED_POST], r->stats.stage_ms[SAM_POST], err));
         return samples_add(&r->ms[SPEED_FRAME], ms, err);
     }
     for (int k = SPEED_IMAGE_ENCODER; k <= SPEED_MEMORY_ENCODER; k++) {
         TRY(samples_add(&r->ms[k], sums->ms[k], err));
         r->flops[k] = sums->flops[k];
     }
-    double resize = r->stats.encode_ms - sums->ms[SPEED_IMAGE_ENCODER];
+    double resize = r->stats.stage_ms[SAM_ENCODE] - sums->ms[SPEED_IMAGE_ENCODER];
     return samples_add(&r->ms[SPEED_RESIZE], resize > 0 ? resize : 0, err);
 }
 

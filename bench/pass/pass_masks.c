@@ -15,8 +15,8 @@ static sam_status write_mask(pass_masks *m, const pass_clip *c, const char *fram
     size_t row_bytes = (size_t)c->width;
     char path[PATH_BYTES];
     int by_object = dataset_masks_by_object(c->set);
-    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s%s%s.png", m->out_dir, c->entry->name, c->v->name,
-                     by_object ? c->o->name : "", by_object ? "/" : "", frame_name);
+    int n = snprintf(path, sizeof path, "%s/masks/%s/%s/%s%s%s.png", m->out_dir, model_entry_label(c->entry),
+                     c->v->name, by_object ? c->o->name : "", by_object ? "/" : "", frame_name);
     if (n >= (int)sizeof path)
         return fail(err, SAM_E_ARG, "%.200s...: the mask's path is too long", path);
     m->output_failed = 1;
@@ -33,7 +33,8 @@ static sam_status clear_old(const pass_masks *m, const pass_clip *c, sam_error *
     char path[PATH_BYTES];
     if (!m->is_first || dataset_masks_by_object(c->set))
         return SAM_OK;
-    if (snprintf(path, sizeof path, "%s/masks/%s/%s", m->out_dir, c->entry->name, c->v->name) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/masks/%s/%s", m->out_dir, model_entry_label(c->entry), c->v->name) >=
+        (int)sizeof path)
         return fail(err, SAM_E_ARG, "%.200s...: the masks' path is too long", path);
     return index_mask_clear(path, err);
 }

@@ -10,8 +10,8 @@
 static sam_status on_begin(void *self, const pass_clip *c, sam_error *err)
 {
     pass_overlay *o = self;
-    if (!results_row_file(o->path, sizeof o->path, o->out_dir, "overlays", c->v->name, c->o->name, c->entry->name,
-                          "mp4"))
+    if (!results_row_file(o->path, sizeof o->path, o->out_dir, "overlays", c->v->name, c->o->name,
+                          model_entry_label(c->entry), "mp4"))
         return fail(err, SAM_E_ARG, "%.200s: the overlay's path is too long", o->path);
     o->pixels = malloc(3 * (size_t)c->width * (size_t)c->height);
     if (!o->pixels)

@@ -12,7 +12,7 @@
 static sam_status path_of(const pass_record *r, const pass_clip *c, const char *kind, const char *suffix, char *path,
                           size_t n_path, sam_error *err)
 {
-    return results_row_file(path, n_path, r->out_dir, kind, c->v->name, c->o->name, c->entry->name, suffix)
+    return results_row_file(path, n_path, r->out_dir, kind, c->v->name, c->o->name, model_entry_label(c->entry), suffix)
                ? folders_make_for(path, err)
                : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
 }

@@ -4,7 +4,6 @@
 static sam_status on_frame(void *self, const pass_frame *f, sam_error *err)
 {
     pass_time *t = self;
-    const sam_stats *s = &f->stats;
     t->decode_ms += f->decode_ms;
     if (!f->clip->session)
         return SAM_OK;
@@ -12,11 +11,9 @@ static sam_status on_frame(void *self, const pass_frame *f, sam_error *err)
         t->prompt_ms = f->ms;
         return SAM_OK;
     }
-    const double stages[PASS_STAGES] = {s->encode_ms, s->memory_attention_ms, s->mask_decoder_ms, s->memory_encoder_ms,
-                                        s->post_ms};
     TRY(samples_add(&t->ms, f->ms, err));
-    for (int k = 0; k < PASS_STAGES; k++)
-        TRY(samples_add(&t->stages[k], stages[k], err));
+    for (int k = 0; k < SAM_N_STAGES; k++)
+        TRY(samples_add(&t->stages[k], f->stats.stage_ms[k], err));
     return SAM_OK;
 }
 
@@ -28,6 +25,6 @@ pass_observer pass_time_observer(pass_time *t)
 void pass_time_free(pass_time *t)
 {
     samples_free(&t->ms);
-    for (int k = 0; k < PASS_STAGES; k++)
+    for (int k = 0; k < SAM_N_STAGES; k++)
         samples_free(&t->stages[k]);
 }

@@ -6,14 +6,22 @@
 #include "object_pass.h"
 #include "samples.h"
 
-enum { PASS_STAGES = 5 };
+/* The columns of a table with a field `stage_ms` [SAM_N_STAGES], which begins at `place` of the row. */
+#define STAGE_COLUMNS(place)                                                                                           \
+    {"encode_ms", CSV_NUMBER + 3, (place) + SAM_ENCODE * sizeof(double)},                                              \
+        {"memory_attention_ms", CSV_NUMBER + 3, (place) + SAM_MEMORY_ATTENTION * sizeof(double)},                      \
+        {"mask_decoder_ms", CSV_NUMBER + 3, (place) + SAM_MASK_DECODER * sizeof(double)},                              \
+        {"memory_encoder_ms", CSV_NUMBER + 3, (place) + SAM_MEMORY_ENCODER * sizeof(double)},                          \
+    {                                                                                                                  \
+        "post_ms", CSV_NUMBER + 3, (place) + SAM_POST * sizeof(double)                                                 \
+    }
 
 /* Start with {0}. */
 typedef struct pass_time {
-    samples ms;                  /* of tracked frames, from pixels to mask         */
-    samples stages[PASS_STAGES]; /* the same frames, in the order of sam_stats     */
-    double prompt_ms;            /* the prompted frame, which is not among them    */
-    double decode_ms;            /* sum over all frames                            */
+    samples ms;                   /* of tracked frames, from pixels to mask         */
+    samples stages[SAM_N_STAGES]; /* the same frames                                */
+    double prompt_ms;             /* the prompted frame, which is not among them    */
+    double decode_ms;             /* sum over all frames                            */
 } pass_time;
 
 pass_observer pass_time_observer(pass_time *t);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 static const char *const tables[] = {"sav_benchmark_summary.csv", "jetson_benchmark_summary.csv"};
+static const char *const settings_files[] = {"sav_benchmark_settings.json", "jetson_benchmark_settings.json"};
 
 static char *copy(const char *text)
 {
@@ -46,25 +47,38 @@ static int find_group(results_data *d, const csv_table *t, int row, sam_error *e
                                        .model = copy(model),
                                        .precision = copy(precision),
                                        .backend = copy(csv_text(t, row, "backend")),
+                                       .device = copy(csv_text(t, row, "device")),
                                        .metric = copy(csv_text(t, row, "metric")),
                                        .run = run,
                                        .imgsz = imgsz};
     report_group *g = &more[d->n_groups++];
-    if (g->folder && g->model && g->precision && g->backend && g->metric)
+    if (g->folder && g->model && g->precision && g->backend && g->device && g->metric)
         return d->n_groups - 1;
     fail(err, SAM_E_MEMORY, "out of memory");
     return -1;
 }
 
+/* MODEL of a row's files; in a comparison of sizes and precisions they are part of it. */
+static void file_model(const csv_table *t, int row, int compared, char *name, size_t n_name)
+{
+    if (compared)
+        snprintf(name, n_name, "%s_%s_%s", csv_text(t, row, "model"), csv_text(t, row, "imgsz"),
+                 csv_text(t, row, "precision"));
+    else
+        snprintf(name, n_name, "%s", csv_text(t, row, "model"));
+}
+
 /* FOLDER/<kind>/VIDEO__objOBJECT__MODEL.<suffix> if it is there. A merged table's files are in its shards. */
 static char *beside(const char *folder, const csv_table *t, int row, const char *kind, const char *suffix)
 {
-    char path[4096];
+    char path[4096], model[200];
     listing shards = {0};
-    const char *video = csv_text(t, row, "video"), *object = csv_text(t, row, "object"),
-               *model = csv_text(t, row, "model");
-    if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
-        return copy(path);
+    const char *video = csv_text(t, row, "video"), *object = csv_text(t, row, "object");
+    for (int compared = 1; compared >= 0; compared--) {
+        file_model(t, row, compared, model, sizeof model);
+        if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
+            return copy(path);
+    }
     char *found = NULL;
     if (listing_scan(folder, NULL, &shards, NULL) != SAM_OK)
         return NULL;
@@ -78,6 +92,13 @@ static char *beside(const char *folder, const csv_table *t, int row, const char 
     }
     listing_free(&shards);
     return found;
+}
+
+/* A figure; what is none, or infinite, is NaN. */
+static double figure(const csv_table *t, int row, const char *column)
+{
+    double x = csv_number(t, row, column);
+    return isfinite(x) ? x : NAN;
 }
 
 static sam_status add_row(results_data *d, const csv_table *t, int row, const char *folder, sam_error *err)
@@ -95,23 +116,33 @@ static sam_status add_row(results_data *d, const csv_table *t, int row, const ch
     }
     const char *status = csv_text(t, row, "status");
     report_row *r = &d->rows[d->n_rows++];
-    *r = (report_row){
-        .video = copy(csv_text(t, row, "video")),
-        .object = copy(csv_text(t, row, "object")),
-        .status = copy(status),
-        .frames = beside(folder, t, row, "frames", "csv"),
-        .worst = beside(folder, t, row, "worst", "png"),
-        .group = group,
-        .ok = status_is_ok(status),
-        .fps = csv_number(t, row, "fps"),
-        .latency_ms = csv_number(t, row, "latency_ms"),
-        .j = csv_number(t, row, "J"),
-        .f = csv_number(t, row, "F"),
-        .jandf = csv_number(t, row, "JandF"),
-        .rss_mib = csv_number(t, row, "cpu_peak_rss_MiB"),
-        .gpu_mib = csv_number(t, row, "gpu_peak_alloc_MiB"),
-        .pool_mib = strcmp(csv_text(t, row, "memory_kind"), "unified") ? NAN : csv_number(t, row, "pool_peak_MiB")};
+    *r = (report_row){.video = copy(csv_text(t, row, "video")),
+                      .object = copy(csv_text(t, row, "object")),
+                      .status = copy(status),
+                      .frames = beside(folder, t, row, "frames", "csv"),
+                      .worst = beside(folder, t, row, "worst", "png"),
+                      .group = group,
+                      .ok = status_is_ok(status),
+                      .fps = figure(t, row, "fps"),
+                      .latency_ms = figure(t, row, "latency_ms"),
+                      .j = figure(t, row, "J"),
+                      .f = figure(t, row, "F"),
+                      .jandf = figure(t, row, "JandF"),
+                      .rss_mib = figure(t, row, "cpu_peak_rss_MiB"),
+                      .gpu_mib = figure(t, row, "gpu_peak_alloc_MiB"),
+                      .pool_mib =
+                          strcmp(csv_text(t, row, "memory_kind"), "unified") ? NAN : figure(t, row, "pool_peak_MiB")};
     return r->video && r->object && r->status ? SAM_OK : fail(err, SAM_E_MEMORY, "out of memory");
+}
+
+/* NULL: there is none. */
+static sam_status read_json(json_t **json, const char *folder, const char *name, sam_error *err)
+{
+    char *path = NULL;
+    TRY(path_join(&path, folder, name, err));
+    *json = json_read_file(path, 0, NULL);
+    free(path);
+    return SAM_OK;
 }
 
 static sam_status add_folder(results_data *d, const char *folder, sam_error *err)
@@ -120,21 +151,23 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     d->folders = names ? names : d->folders;
     json_t **machines = realloc(d->machines, (size_t)(d->n_folders + 1) * sizeof *machines);
     d->machines = machines ? machines : d->machines;
+    json_t **settings = realloc(d->settings, (size_t)(d->n_folders + 1) * sizeof *settings);
+    d->settings = settings ? settings : d->settings;
     report_extra *extras = realloc(d->extras, (size_t)(d->n_folders + 1) * sizeof *extras);
     d->extras = extras ? extras : d->extras;
-    char *name = copy(folder), *path = NULL;
-    if (!names || !machines || !extras || !name) {
+    char *name = copy(folder);
+    if (!names || !machines || !settings || !extras || !name) {
         free(name);
         return fail(err, SAM_E_MEMORY, "out of memory");
     }
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
         name[n - 1] = 0;
     names[d->n_folders] = name;
-    machines[d->n_folders] = NULL;
+    machines[d->n_folders] = settings[d->n_folders] = NULL;
     extras[d->n_folders++] = (report_extra){0};
-    TRY(path_join(&path, folder, MACHINE_FILE, err));
-    machines[d->n_folders - 1] = json_read_file(path, 0, NULL);
-    free(path);
+    TRY(read_json(&machines[d->n_folders - 1], folder, MACHINE_FILE, err));
+    for (int i = 0; i < 2 && !settings[d->n_folders - 1]; i++)
+        TRY(read_json(&settings[d->n_folders - 1], folder, settings_files[i], err));
     return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
                                   : fail(err, SAM_E_IO, "%s: no such folder", folder);
 }
@@ -192,18 +225,21 @@ void results_data_free(results_data *d)
         free(g->model);
         free(g->precision);
         free(g->backend);
+        free(g->device);
         free(g->metric);
         samples_free(&g->frame_ms);
     }
     for (int i = 0; i < d->n_folders; i++) {
         free(d->folders[i]);
         json_decref(d->machines[i]);
+        json_decref(d->settings[i]);
         extra_free(&d->extras[i]);
     }
     free(d->rows);
     free(d->groups);
     free(d->folders);
     free(d->machines);
+    free(d->settings);
     free(d->extras);
     *d = (results_data){0};
 }
@@ -215,6 +251,13 @@ double results_memory_mib(const report_row *r)
     return r->pool_mib > 0 ? r->pool_mib : r->gpu_mib > 0 ? r->gpu_mib : r->rss_mib;
 }
 
+/* The report says so and fails. */
+static void leave_out(results_data *d, sam_status status, const sam_error *why)
+{
+    if (status != SAM_OK && !d->n_unreadable++)
+        d->unreadable = *why;
+}
+
 /* The times of a row's tracked frames. */
 static void add_frames(results_data *d, report_group *g, const char *path)
 {
@@ -222,21 +265,19 @@ static void add_frames(results_data *d, report_group *g, const char *path)
     sam_error why;
     if (!path)
         return;
-    if (csv_read(&t, path, &why) != SAM_OK) {
-        if (!d->n_unreadable++)
-            d->unreadable = why;
-        return;
-    }
-    for (int r = 1; r < t.n_rows; r++) { /* the first is the prompted one */
+    sam_status status = csv_read(&t, path, &why);
+    for (int r = 1; status == SAM_OK && r < t.n_rows; r++) { /* the first is the prompted one */
         double ms = csv_number(&t, r, "ms");
         if (!isnan(ms))
-            samples_add(&g->frame_ms, ms, NULL);
+            status = samples_add(&g->frame_ms, ms, &why);
     }
+    leave_out(d, status, &why);
     csv_close(&t);
 }
 
 static void add_to_group(results_data *d, report_group *g, const report_row *r, samples *fps)
 {
+    sam_error why;
     g->n_rows++;
     if (!r->ok)
         return;
@@ -248,12 +289,25 @@ static void add_to_group(results_data *d, report_group *g, const report_row *r, 
         g->jandf += r->jandf;
     }
     if (!isnan(r->fps)) {
-        samples_add(fps, r->fps, NULL);
+        leave_out(d, samples_add(fps, r->fps, &why), &why);
         g->latency_ms += r->latency_ms;
     }
     double memory = results_memory_mib(r);
     g->memory_mib = memory > g->memory_mib ? memory : g->memory_mib;
     add_frames(d, g, r->frames);
+}
+
+int results_is_earlier(const results_data *d, int run)
+{
+    return run >= d->n_folders - d->n_earlier;
+}
+
+int results_is_of_interest(const results_data *d, int group)
+{
+    int n_models = 0;
+    for (int i = 0; i < d->n_groups; i++)
+        n_models += d->groups[i].imgsz > 0;
+    return !n_models || d->groups[group].imgsz > 0;
 }
 
 void results_sum_up(results_data *d)

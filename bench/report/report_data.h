@@ -14,8 +14,8 @@ typedef struct report_row {
 } report_row;
 
 typedef struct report_group {
-    char *folder, *model, *precision, *backend, *metric; /* metric: "" where nothing is scored (edge) */
-    int run, imgsz;                                      /* run: which folder; imgsz 0: no model, a baseline */
+    char *folder, *model, *precision, *backend, *device, *metric; /* metric: "" where nothing is scored */
+    int run, imgsz;                                               /* run: which folder; imgsz 0: no model, a baseline */
     int n_rows, n_ok, n_scored;
     double j, f, jandf, fps_median, latency_ms, memory_mib; /* memory: the most of a row; pool, else GPU, else RSS */
     samples frame_ms;                                       /* of all tracked frames, from the files beside the table */
@@ -28,8 +28,10 @@ typedef struct results_data {
     int n_groups;
     char **folders;
     json_t **machines;    /* NULL: none written                        */
+    json_t **settings;    /* of its table; NULL: none               */
     report_extra *extras; /* what is not of a data set, of each folder */
     int n_folders;
+    int n_earlier;        /* the last so many folders are old runs, to compare with: they win nothing */
     int n_unreadable;     /* files of frames that could not be read, so their times are missing */
     sam_error unreadable; /* the first */
 } results_data;
@@ -38,6 +40,10 @@ typedef struct results_data {
 sam_status results_add_folder(results_data *d, const char *folder, sam_error *err);
 void results_sum_up(results_data *d); /* figures of the groups */
 void results_data_free(results_data *d);
+
+int results_is_earlier(const results_data *d, int run);
+/* What a baseline does worst teaches nothing about the models beside it: only where there are none is it shown. */
+int results_is_of_interest(const results_data *d, int group);
 
 /* What counts as a row's memory: the pool that CPU and GPU share, else the GPU's, else RSS. */
 double results_memory_mib(const report_row *r);

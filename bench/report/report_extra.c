@@ -1,5 +1,6 @@
 #include "report_extra.h"
 
+#include "json_build.h"
 #include "listing.h"
 #include "text_start.h"
 
@@ -18,6 +19,15 @@ static sam_status read_table(report_extra *e, int which, const char *folder, sam
     return status;
 }
 
+static sam_status add_track(report_extra *e, const char *name, json_t *json, sam_error *err)
+{
+    json_t *key = json_text(name);
+    int is_there = key && !json_object_set(e->tracks, json_string_value(key), json);
+    json_decref(key);
+    e->n += is_there;
+    return is_there ? SAM_OK : fail(err, SAM_E_MEMORY, "%s: no memory", name);
+}
+
 /* A JSON file of another verb has no such keys. */
 static sam_status read_track(report_extra *e, const char *folder, const char *name, sam_error *err)
 {
@@ -25,10 +35,11 @@ static sam_status read_track(report_extra *e, const char *folder, const char *na
     TRY(path_join(&path, folder, name, err));
     json_t *json = json_read_file(path, 0, NULL);
     free(path);
+    sam_status status = SAM_OK;
     if (json_is_object(json_object_get(json, "steady")) && json_object_get(json, "official_protocol_fps"))
-        e->n += !json_object_set(e->tracks, name, json);
+        status = add_track(e, name, json, err);
     json_decref(json);
-    return SAM_OK;
+    return status;
 }
 
 sam_status extra_read(report_extra *e, const char *folder, sam_error *err)

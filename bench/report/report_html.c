@@ -25,9 +25,22 @@ void html_figure(FILE *to, int decimals, double x)
     html_best(to, decimals, x, 0);
 }
 
+void html_scroll_begin(FILE *to)
+{
+    fprintf(
+        to,
+        "<div class=\"wide\"><p class=\"hint\">wider than this window: scroll sideways &rarr;</p><div class=\"scroll\">");
+}
+
+void html_scroll_end(FILE *to)
+{
+    fprintf(to, "</div></div>\n");
+}
+
 void html_table_begin(FILE *to, const char *names)
 {
-    fprintf(to, "<div class=\"scroll\"><table class=\"sort\"><thead><tr>");
+    html_scroll_begin(to);
+    fprintf(to, "<table class=\"sort\"><thead><tr>");
     while (*names) {
         size_t n = strcspn(names, "|");
         int left = *names == '<';
@@ -40,7 +53,8 @@ void html_table_begin(FILE *to, const char *names)
 
 void html_table_end(FILE *to)
 {
-    fprintf(to, "</tbody></table></div>\n");
+    fprintf(to, "</tbody></table>");
+    html_scroll_end(to);
 }
 
 static const char *last_name(const char *folder)

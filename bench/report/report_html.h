@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Around what may be wider than a phone: it scrolls, and says so. */
+void html_scroll_begin(FILE *to);
+void html_scroll_end(FILE *to);
 /* A header from names parted by '|'; a '<' before one: left aligned. Then rows: <tr>, cells, </tr>. */
 void html_table_begin(FILE *to, const char *names);
 void html_table_end(FILE *to);

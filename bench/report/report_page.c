@@ -1,9 +1,11 @@
-/* report_page.c - see report_page.h. Figures are in tables and SVG as they are written; the only script sorts tables. */
+/* report_page.c - see report_page.h. Figures are in tables and SVG as they are written; the script only helps to look at them. */
 #include "report_page.h"
 
-#include "csv.h"
+#include "report_head.h"
 #include "report_html.h"
+#include "report_matrix.h"
 #include "report_parts.h"
+#include "report_plots.h"
 #include "svg_plot.h"
 #include "text_out.h"
 
@@ -11,25 +13,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PLOTS = 12, MAX_CURVES = 6, MAX_OPEN_ROWS = 40 };
+enum { MAX_OPEN_ROWS = 40 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--back:#fff;--text:#1c1c1c;--soft:#666;--line:#ddd;--bad:#b3261e;--good:#1b7f3b}"
-    "@media(prefers-color-scheme:dark){:root{--back:#161616;--text:#eaeaea;--soft:#aaa;--line:#3a3a3a;--bad:#ff8a80;"
-    "--good:#7ddc9a}}"
-    "body{background:var(--back);color:var(--text);font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:1100px;"
-    "padding:0 16px 60px}h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2.2em;border-bottom:1px solid var(--line)}"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.88em}"
+    ":root{color-scheme:light dark;--back:#fff;--text:#1c1c1c;--soft:#666;--line:#ddd;--bad:#b3261e;--good:#1b7f3b;"
+    "--mark:#d8f0dd}"
+    "@media screen and (prefers-color-scheme:dark){:root{--back:#161616;--text:#eaeaea;--soft:#aaa;--line:#3a3a3a;"
+    "--bad:#ff8a80;--good:#7ddc9a;--mark:#1d4a2b}}"
+    "body{background:var(--back);color:var(--text);font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:1240px;"
+    "padding:0 16px 60px}h1{font-size:1.5em;margin:.6em 0 .2em}h2{font-size:1.15em;margin-top:2.2em;border-bottom:1px "
+    "solid var(--line)}p{margin:.5em 0}"
+    ".scroll{overflow-x:auto}table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums;font-size:.88em}"
     "th,td{padding:4px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}"
-    "th{cursor:pointer;user-select:none;position:sticky;top:0;background:var(--back)}th[data-up]:after{content:' \\25B2'}"
+    ".sort th{cursor:pointer;user-select:none}th{background:var(--back)}th[data-up]:after{content:' \\25B2'}"
     "th[data-down]:after{content:' \\25BC'}td.l,th.l{text-align:left}.bad{color:var(--bad);font-weight:600}"
-    ".good{color:var(--good)}.soft{color:var(--soft)}"
-    "svg{max-width:100%;height:auto}.plots,.worst{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;max-width:330px}"
+    "td:first-child,th:first-child{position:sticky;left:0;background:var(--back);z-index:1}"
+    ".good{color:var(--good)}.soft{color:var(--soft)}.head{font-size:.82em;margin:.4em 0;padding-left:1.2em}"
+    ".hint{display:none;color:var(--soft);font-size:.8em;margin:0}.cut>.hint{display:block}"
+    ".cut>.scroll{border-right:3px solid var(--line)}"
+    ".matrix{width:100%}.matrix th,.matrix td{text-align:left;vertical-align:top;white-space:normal;font-weight:400}"
+    ".matrix thead th{font-weight:600;vertical-align:bottom}.cell span{display:inline-block;min-width:5.6em;"
+    "white-space:nowrap;padding:0 3px}.none{color:var(--soft)}.pick{font-weight:700!important}"
+    "#min_fps{width:3.4em;font:inherit;padding:0 2px}.picked{outline:2px solid var(--good);outline-offset:-2px}"
+    ".best{font-weight:700;background:var(--mark);border-radius:4px}"
+    "svg{max-width:100%;height:auto}svg .text{paint-order:stroke;stroke:var(--back);stroke-width:3px}"
+    ".key{vertical-align:-2px;margin-right:4px;font-size:0}.plain{color:var(--soft);stroke:var(--soft)}"
+    ".legend span{display:inline-block;margin-right:1em;white-space:nowrap;font-size:.88em}"
+    ".plots,.worst{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;max-width:330px}"
     "figure img{width:100%;border-radius:4px}figcaption{font-size:.82em;color:var(--soft);overflow-wrap:anywhere}"
-    ".cards{display:flex;flex-wrap:wrap;gap:12px;margin:1em 0}.card{border:1px solid var(--line);border-radius:8px;"
-    "padding:10px 14px;display:flex;flex-direction:column;gap:2px;flex:1 1 250px}.card>b{font-size:1.1em}"
-    ".best{font-weight:700}details{margin:.6em 0}summary{cursor:pointer}";
+    "details{margin:.6em 0}summary{cursor:pointer}"
+    "@media(max-width:600px){body{padding:0 10px 40px}.matrix{font-size:.78em}.matrix th,.matrix td{padding:3px 4px}"
+    ".matrix .key{float:left}"
+    ".cell span{display:block;min-width:0}}"
+    "@media print{body{max-width:none;padding:0;font-size:11px}.scroll{overflow:visible}table{font-size:8px}"
+    ".matrix{font-size:10px}th,td{padding:2px 4px;white-space:normal;overflow-wrap:anywhere}"
+    "td:first-child,th:first-child{position:static}.hint{display:none!important}#min_fps{border:0;width:2.5em}"
+    ".plots>svg{max-width:48%}svg,figure,tr{break-inside:avoid}h2{break-after:avoid}figure{max-width:220px}}";
 
+/* Tables sort by a click on a head; what is cut says so; the best of each board follows the speed that is asked for. */
 static const char script[] =
     "document.querySelectorAll('table.sort').forEach(function(t){t.querySelectorAll('th').forEach(function(h,c){"
     "h.addEventListener('click',function(){var up=h.hasAttribute('data-down')||!h.hasAttribute('data-up');"
@@ -37,25 +58,36 @@ static const char script[] =
     "h.setAttribute(up?'data-up':'data-down','');var b=t.tBodies[0];Array.from(b.rows).sort(function(p,q){"
     "var x=p.cells[c].textContent,y=q.cells[c].textContent,m=parseFloat(x),n=parseFloat(y),"
     "d=isNaN(m)||isNaN(n)?(isNaN(m)?isNaN(n)?x.localeCompare(y):1:-1):m-n;return up?d:-d}).forEach(function(r){"
-    "b.appendChild(r)})})})});";
+    "b.appendChild(r)})})})});\n"
+    "function cut(){document.querySelectorAll('.wide').forEach(function(w){var s=w.querySelector('.scroll');"
+    "w.classList.toggle('cut',s.scrollWidth>s.clientWidth+1)})}addEventListener('resize',cut);cut();"
+    "document.querySelectorAll('details').forEach(function(d){d.addEventListener('toggle',cut)});\n"
+    "var fps=document.getElementById('min_fps');function pick(){var n=parseFloat(fps.value)||0;"
+    "document.querySelectorAll('.pick').forEach(function(p){var best=null,scored=0;"
+    "document.querySelectorAll('.cell[data-board=\"'+p.dataset.board+'\"]').forEach(function(c){"
+    "c.classList.remove('picked');if(!c.dataset.score)return;scored=1;if(n>0&&!(parseFloat(c.dataset.fps)>=n))return;"
+    "if(!best||parseFloat(c.dataset.score)>parseFloat(best.dataset.score))best=c});if(!scored)return;"
+    "p.textContent='';(best?best.parentNode.dataset.name:'none is so fast').split(/(?<=_)/).forEach(function(w){"
+    "p.append(w,document.createElement('wbr'))});if(best)best.classList.add('picked')})}"
+    "if(fps){fps.addEventListener('input',pick);pick()}";
 
 /* ---- sections ---- */
 
 static void write_machines(FILE *to, const results_data *d)
 {
-    fprintf(to, "<h2>Machines</h2>\n");
+    int n = 0;
     for (int i = 0; i < d->n_folders; i++) {
         const char *key, *separator = "";
         json_t *value;
         if (!d->machines[i])
             continue;
-        fprintf(to, "<p><b>");
+        fprintf(to, n++ ? "<p><b>" : "<h2>Machines</h2>\n<p><b>");
         text_html(to, d->folders[i]);
         fprintf(to, "</b> <span class=\"soft\">");
         json_object_foreach(d->machines[i], key, value)
         {
             const char *text = json_string_value(value);
-            if (text && !*text)
+            if (text ? !*text : !(json_number_value(value) > 0))
                 continue;
             fprintf(to, "%s", separator);
             separator = " &middot; ";
@@ -70,75 +102,7 @@ static void write_machines(FILE *to, const results_data *d)
     }
 }
 
-/* Positions of the groups that are best of all models at something; -1: none. Scores of two metrics have no best. */
-typedef struct winners {
-    int score, speed, memory;
-} winners;
-
-static winners find_winners(const results_data *d)
-{
-    winners w = {-1, -1, -1};
-    const char *metric = NULL;
-    int mixed = 0;
-    for (int i = 0; i < d->n_groups; i++) {
-        const report_group *g = &d->groups[i];
-        if (!g->imgsz) /* a baseline */
-            continue;
-        if (!isnan(g->jandf)) {
-            mixed |= metric && strcmp(metric, g->metric);
-            metric = g->metric;
-            w.score = w.score < 0 || g->jandf > d->groups[w.score].jandf ? i : w.score;
-        }
-        if (!isnan(g->fps_median))
-            w.speed = w.speed < 0 || g->fps_median > d->groups[w.speed].fps_median ? i : w.speed;
-        if (g->memory_mib > 0)
-            w.memory = w.memory < 0 || g->memory_mib < d->groups[w.memory].memory_mib ? i : w.memory;
-    }
-    w.score = mixed ? -1 : w.score;
-    return w;
-}
-
-static void write_card(FILE *to, const results_data *d, int group, const char *title)
-{
-    const report_group *g = &d->groups[group];
-    char name[160];
-    double p95 = samples_quantile(&g->frame_ms, 0, 0.95);
-    html_group(d, g, name, sizeof name);
-    fprintf(to, "<div class=\"card\"><span class=\"soft\">%s</span><b>", title);
-    text_html(to, name);
-    fprintf(to, "</b><span>");
-    if (!isnan(g->jandf))
-        fprintf(to, "J&amp;F&nbsp;<b>%.3f</b> &middot; ", g->jandf);
-    if (!isnan(g->fps_median))
-        fprintf(to, "<b>%.1f</b>&nbsp;fps &middot; ", g->fps_median);
-    if (!isnan(p95))
-        fprintf(to, "p95&nbsp;%.1f&nbsp;ms &middot; ", p95);
-    fprintf(to, "<b>%.0f</b>&nbsp;MiB</span></div>\n", g->memory_mib);
-}
-
-/* The answer: which model, how good, how fast, how much memory. Models that win twice are there once. */
-static void write_answer(FILE *to, const results_data *d, const winners *w)
-{
-    static const char *const titles[] = {"Most accurate", "Fastest", "Least memory"};
-    static const char *const later[] = {"", ", fastest", ", least memory"};
-    const int best[] = {w->score, w->speed, w->memory};
-    fprintf(to, "<div class=\"cards\">\n");
-    for (int i = 0; i < 3; i++) {
-        char title[64];
-        int seen = best[i] < 0;
-        for (int k = 0; k < i; k++)
-            seen |= best[k] == best[i];
-        int n = snprintf(title, sizeof title, "%s", titles[i]);
-        for (int k = i + 1; k < 3; k++)
-            if (best[k] == best[i])
-                n += snprintf(title + n, sizeof title - (size_t)n, "%s", later[k]);
-        if (!seen)
-            write_card(to, d, best[i], title);
-    }
-    fprintf(to, "</div>\n");
-}
-
-static void write_groups(FILE *to, const results_data *d, const winners *w)
+static void write_groups(FILE *to, const results_data *d, const report_matrix *m)
 {
     fprintf(to, "<h2>Models</h2>\n");
     int several = d->n_folders > 1;
@@ -159,9 +123,9 @@ static void write_groups(FILE *to, const results_data *d, const winners *w)
         html_words(to, g->precision);
         if (several)
             html_words(to, html_folder(d, g->run));
-        html_best(to, 4, g->jandf, i == w->score);
-        html_best(to, 2, g->fps_median, i == w->speed);
-        html_best(to, 0, g->memory_mib > 0 ? g->memory_mib : NAN, i == w->memory);
+        html_best(to, 4, g->jandf, matrix_is_best(m, d, i, MATRIX_SCORE));
+        html_best(to, 2, g->fps_median, matrix_is_best(m, d, i, MATRIX_SPEED));
+        html_best(to, 0, g->memory_mib > 0 ? g->memory_mib : NAN, matrix_is_best(m, d, i, MATRIX_MEMORY));
         html_figure(to, 1, p[1]);
         html_figure(to, 0, g->n_rows);
         fprintf(to, g->n_rows > g->n_ok ? "<td class=\"bad\">%d</td>" : "<td>%d</td>", g->n_rows - g->n_ok);
@@ -175,36 +139,6 @@ static void write_groups(FILE *to, const results_data *d, const winners *w)
         fprintf(to, "</tr>\n");
     }
     html_table_end(to);
-}
-
-static sam_status write_scatter(FILE *to, const results_data *d, sam_error *err)
-{
-    svg_point *points = calloc((size_t)d->n_groups + 1, sizeof *points);
-    char(*labels)[160] = calloc((size_t)d->n_groups + 1, sizeof *labels);
-    if (!points || !labels) {
-        free(points);
-        free(labels);
-        return fail(err, SAM_E_MEMORY, "out of memory: plots");
-    }
-    fprintf(to, "<h2>Quality against speed and memory</h2>\n<div class=\"plots\">\n");
-    for (int plot = 0; plot < 2; plot++) {
-        const svg_frame f = {.title = plot ? "J&F against memory" : "J&F against speed",
-                             .x_label = plot ? "peak memory, MiB" : "fps (median)",
-                             .y_label = "J&F",
-                             .width = 520,
-                             .height = 360,
-                             .y_span = 0.1};
-        for (int i = 0; i < d->n_groups; i++) {
-            const report_group *g = &d->groups[i];
-            html_group(d, g, labels[i], sizeof labels[i]);
-            points[i] = (svg_point){plot ? g->memory_mib : g->fps_median, g->jandf, labels[i], i};
-        }
-        svg_scatter(to, &f, points, d->n_groups);
-    }
-    fprintf(to, "</div>\n");
-    free(points);
-    free(labels);
-    return SAM_OK;
 }
 
 static void write_verdict(FILE *to, const report_page *p)
@@ -264,23 +198,6 @@ static void write_changes(FILE *to, const report_page *p)
     html_table_end(to);
 }
 
-static void write_latency(FILE *to, const results_data *d)
-{
-    int n = 0;
-    fprintf(to, "<h2>Latency of tracked frames</h2>\n<div class=\"plots\">\n");
-    for (int i = 0; i < d->n_groups && n < MAX_PLOTS; i++) {
-        const report_group *g = &d->groups[i];
-        char title[160];
-        html_group(d, g, title, sizeof title);
-        const svg_frame f = {.title = title, .x_label = "ms", .y_label = "frames", .width = 345, .height = 230};
-        if (g->frame_ms.n && ++n)
-            svg_histogram(to, &f, g->frame_ms.x, (int)g->frame_ms.n, 24);
-    }
-    if (!n)
-        fprintf(to, "<p class=\"soft\">No times of single frames beside these tables.</p>");
-    fprintf(to, "</div>\n");
-}
-
 /* Rows by J, worst first; those without J last. */
 static int by_score(const results_data *d, int a, int b)
 {
@@ -288,79 +205,6 @@ static int by_score(const results_data *d, int a, int b)
     if (isnan(x) || isnan(y))
         return isnan(x) - isnan(y);
     return (x > y) - (x < y);
-}
-
-/* Frame and J of a row's scored frames. */
-static int read_curve(const char *path, double **x, double **y)
-{
-    csv_table t = {0};
-    int n = 0;
-    *x = *y = NULL;
-    if (!path || csv_read(&t, path, NULL) != SAM_OK)
-        return 0;
-    int frame = csv_column(&t, "frame"), j = csv_column(&t, "J");
-    *x = malloc((size_t)t.n_rows * sizeof **x + 1);
-    *y = malloc((size_t)t.n_rows * sizeof **y + 1);
-    for (int r = 0; *x && *y && frame >= 0 && j >= 0 && r < t.n_rows; r++) {
-        if (!csv_cell(&t, r, j)[0])
-            continue;
-        (*x)[n] = strtod(csv_cell(&t, r, frame), NULL);
-        (*y)[n++] = strtod(csv_cell(&t, r, j), NULL);
-    }
-    csv_close(&t);
-    return n;
-}
-
-/* What a baseline does worst teaches nothing about the models beside it. */
-static int is_of_interest(const results_data *d, int group)
-{
-    int n_models = 0;
-    for (int i = 0; i < d->n_groups; i++)
-        n_models += d->groups[i].imgsz > 0;
-    return !n_models || d->groups[group].imgsz > 0;
-}
-
-static int write_curves_of(FILE *to, const results_data *d, int group, const int *order)
-{
-    svg_series series[MAX_CURVES];
-    char names[MAX_CURVES][80], title[160];
-    int n = 0;
-    for (int k = 0; k < d->n_rows && n < MAX_CURVES; k++) {
-        const report_row *r = &d->rows[order[k]];
-        double *x = NULL, *y = NULL;
-        int count = r->group == group ? read_curve(r->frames, &x, &y) : 0;
-        if (!count) {
-            free(x);
-            free(y);
-            continue;
-        }
-        snprintf(names[n], sizeof names[n], "%.40s/%.20s", r->video, r->object);
-        series[n] = (svg_series){names[n], x, y, count};
-        n++;
-    }
-    html_group(d, &d->groups[group], title, sizeof title);
-    const svg_frame f = {
-        .title = title, .x_label = "frame", .y_label = "J", .width = 520, .height = 260, .y_from_zero = 1};
-    if (n)
-        svg_lines(to, &f, series, n, 0);
-    for (int i = 0; i < n; i++) {
-        free((double *)(uintptr_t)series[i].x);
-        free((double *)(uintptr_t)series[i].y);
-    }
-    return n > 0;
-}
-
-static void write_curves(FILE *to, const results_data *d, const int *order)
-{
-    int n = 0;
-    fprintf(
-        to,
-        "<h2>J by frame</h2>\n<p class=\"soft\">The objects with the lowest J of each model.</p>\n<div class=\"plots\">\n");
-    for (int g = 0; g < d->n_groups && n < MAX_PLOTS; g++)
-        n += is_of_interest(d, g) && write_curves_of(to, d, g, order);
-    if (!n)
-        fprintf(to, "<p class=\"soft\">No scores of single frames beside these tables.</p>");
-    fprintf(to, "</div>\n");
 }
 
 /* ---- pictures ---- */
@@ -383,13 +227,18 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
 {
     const results_data *d = p->data;
     int n = 0;
+    for (int i = 0; i < d->n_rows; i++)
+        n += d->rows[i].worst != NULL;
+    if (!n || !p->n_worst)
+        return;
+    n = 0;
     fprintf(
         to,
         "<h2>Worst frames</h2>\n<p class=\"soft\">The frame with the lowest J of the objects with the lowest J: result "
         "orange, ground truth green.</p>\n<div class=\"worst\">\n");
     for (int k = 0; k < d->n_rows && n < p->n_worst; k++) {
         const report_row *r = &d->rows[order[k]];
-        FILE *from = r->worst && is_of_interest(d, r->group) ? fopen(r->worst, "rb") : NULL;
+        FILE *from = r->worst && results_is_of_interest(d, r->group) ? fopen(r->worst, "rb") : NULL;
         char name[160], caption[400];
         if (!from)
             continue;
@@ -406,8 +255,6 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
         fclose(from);
         n++;
     }
-    if (!n)
-        fprintf(to, "<p class=\"soft\">No pictures beside these tables.</p>");
     fprintf(to, "</div>\n");
 }
 
@@ -506,6 +353,33 @@ static int *order_of(const results_data *d)
     return order;
 }
 
+static void write_start(FILE *to, const report_page *p)
+{
+    fprintf(to, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+                "content=\"width=device-width,initial-scale=1\">\n<title>");
+    text_html(to, p->title);
+    fprintf(to, "</title>\n<style>%s%s</style></head><body>\n", svg_style, style);
+    head_write(to, p->title, p->data);
+}
+
+/* What comes from tables of rows: first the answer, then what it rests on. */
+static sam_status write_results(FILE *to, const report_page *p, const int *order, sam_error *err)
+{
+    report_matrix m = {0};
+    sam_status status = matrix_make(&m, p->data, err);
+    if (status == SAM_OK) {
+        matrix_write(to, &m, p->data, p->min_fps);
+        write_changes(to, p);
+        status = plots_write_quality(to, &m, p->data, err);
+        write_groups(to, p->data, &m);
+        plots_write_latency(to, p->data);
+        plots_write_curves(to, p->data, order);
+        write_worst(to, p, order);
+    }
+    matrix_free(&m);
+    return status;
+}
+
 sam_status report_write(const report_page *p, const char *path, sam_error *err)
 {
     text_out t;
@@ -514,22 +388,9 @@ sam_status report_write(const report_page *p, const char *path, sam_error *err)
         return fail(err, SAM_E_MEMORY, "%s: out of memory", path);
     sam_status status = text_open(&t, path, err);
     if (status == SAM_OK) {
-        fprintf(t.to, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-                      "content=\"width=device-width,initial-scale=1\">\n<title>");
-        text_html(t.to, p->title);
-        fprintf(t.to, "</title>\n<style>%s%s</style></head><body>\n<h1>", svg_style, style);
-        text_html(t.to, p->title);
-        fprintf(t.to, "</h1>\n");
-        winners w = find_winners(p->data);
-        write_answer(t.to, p->data, &w);
-        write_changes(t.to, p);
-        if (p->data->n_rows) {
-            write_groups(t.to, p->data, &w);
-            status = write_scatter(t.to, p->data, err);
-            write_latency(t.to, p->data);
-            write_curves(t.to, p->data, order);
-            write_worst(t.to, p, order);
-        }
+        write_start(t.to, p);
+        if (p->data->n_rows)
+            status = write_results(t.to, p, order, err);
         report_parts(t.to, p->data);
         if (p->data->n_rows) {
             write_videos(t.to, p->data);

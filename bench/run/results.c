@@ -1,6 +1,9 @@
 /* results.c - see results.h. */
 #include "results.h"
 
+#include "pass_time.h"
+#include "run_sweep.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,11 +36,7 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"setup_ms", CSV_NUMBER + 2, AT(setup_ms)},
                                    {"e2e_fps", CSV_NUMBER + 4, AT(e2e_fps)},
                                    {"decode_ms", CSV_NUMBER + 3, AT(decode_ms)},
-                                   {"encode_ms", CSV_NUMBER + 3, AT(encode_ms)},
-                                   {"memory_attention_ms", CSV_NUMBER + 3, AT(memory_attention_ms)},
-                                   {"mask_decoder_ms", CSV_NUMBER + 3, AT(mask_decoder_ms)},
-                                   {"memory_encoder_ms", CSV_NUMBER + 3, AT(memory_encoder_ms)},
-                                   {"post_ms", CSV_NUMBER + 3, AT(post_ms)},
+                                   STAGE_COLUMNS(AT(stage_ms)),
                                    {"backend", CSV_CHARS, AT(backend)},
                                    {"device", CSV_CHARS, AT(device)},
                                    {"metric", CSV_TEXT, AT(metric)},
@@ -73,10 +72,25 @@ int results_row_file(char *path, size_t n_path, const char *folder, const char *
     return snprintf(path, n_path, "%s/%s/%s__obj%s__%s.%s", folder, kind, video, object, model, suffix) < (int)n_path;
 }
 
-int results_has(const results *r, const char *video, const char *object, const char *model)
+int results_has(const results *r, const char *video, const char *object, const model_entry *e)
 {
-    int row = csv_find(&r->table, (const char *const[]){video, object, model}, 3);
-    return row >= 0 && results_is_ok(r, row);
+    char px[16] = "";
+    const char *keys[] = {video, object, e->name, px, e->precision ? e->precision : ""};
+    int n_px = run_sweep_px(e);
+    if (n_px)
+        snprintf(px, sizeof px, "%d", n_px);
+    if (n_px || !e->checkpoint) {
+        int row = csv_find(&r->table, keys, 5);
+        return row >= 0 && results_is_ok(r, row);
+    }
+    for (int row = 0; row < r->table.n_rows; row++) { /* only its file says the size */
+        int same = results_is_ok(r, row);
+        for (int c = 0; c < 5 && same; c++)
+            same = c == 3 || !strcmp(csv_cell(&r->table, row, c), keys[c]);
+        if (same)
+            return 1;
+    }
+    return 0;
 }
 
 /* ---- the table ---- */

@@ -5,7 +5,9 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
+#include "model_list.h"
 #include "resume.h"
+#include "sam.h"
 
 #define RESULTS_FILE     "sav_benchmark_summary.csv"
 #define RESULTS_SETTINGS "sav_benchmark_settings.json"
@@ -19,7 +21,7 @@ typedef struct result_row {
     int imgsz;             /* of the model; none: a baseline                  */
     int frames, end_frame; /* none: nothing was tracked, and no measure is there */
     double fps, latency_ms, e2e_fps, setup_ms;
-    double decode_ms, encode_ms, memory_attention_ms, mask_decoder_ms, memory_encoder_ms, post_ms;
+    double decode_ms, stage_ms[SAM_N_STAGES];
     double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
     double j, f, j_and_f;
     int input_h, input_w, infer_px;
@@ -44,8 +46,8 @@ typedef struct results {
 sam_status results_open(results *r, const char *out_dir, const setting *settings, int n_settings,
                         const setting *weights, int n_weights, int resume, int *renamed, sam_error *err);
 sam_status results_add(results *r, const result_row *row, sam_error *err);
-/* Whether this object is in the table as finished. */
-int results_has(const results *r, const char *video, const char *object, const char *model);
+/* Whether this object is in the table as finished: by this model, at its size and in its precision. */
+int results_has(const results *r, const char *video, const char *object, const model_entry *e);
 void results_close(results *r);
 
 /* The path of a file that belongs to one row: FOLDER/KIND/VIDEO__objOBJECT__MODEL.SUFFIX. 0: it is too long. */

@@ -55,16 +55,14 @@ static void release(watch *w)
 static void fill_speed(const watch *w, const pass_result *p, result_row *row)
 {
     spread ms = spread_of(&w->times.ms, 0);
-    double *const stages[PASS_STAGES] = {&row->encode_ms, &row->memory_attention_ms, &row->mask_decoder_ms,
-                                         &row->memory_encoder_ms, &row->post_ms};
     row->e2e_fps = p->total_ms > 0 ? p->n_frames * 1e3 / p->total_ms : 0;
     row->decode_ms = w->times.decode_ms / p->n_frames;
     if (!ms.n)
         return;
     row->latency_ms = ms.mean;
     row->fps = ms.mean > 0 ? 1e3 / ms.mean : 0;
-    for (int k = 0; k < PASS_STAGES; k++)
-        *stages[k] = spread_of(&w->times.stages[k], 0).mean;
+    for (int k = 0; k < SAM_N_STAGES; k++)
+        row->stage_ms[k] = spread_of(&w->times.stages[k], 0).mean;
 }
 
 static void fill_score(const pass_score *s, result_row *row)
@@ -129,7 +127,7 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
     row->model = job->entry->name;
     row->metric = options->metric;
     if (job->model->model) {
-        row->precision = model_precision(&options->model);
+        row->precision = model_precision(&job->model->choice);
         row->imgsz = sam_model_image_px(job->model->model);
     }
     attach(&w, job);

@@ -3,12 +3,46 @@
 
 #include "listing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_FLAGS = 26 + N_SESSION_FLAGS + N_LIBRARY_FLAGS, TEST_IMGSZ = 256, MAX_IMGSZ = 4096 };
+enum { MAX_FLAGS = 25 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
 
-static void describe_what(flag *f, run_options *o)
+/* The flags of a model but its weights, which are searched by name; several sizes and precisions are compared. */
+static int describe_model(flag *f, run_options *o)
+{
+    flag all[N_MODEL_FLAGS];
+    int n = model_flags(&o->model, all), count = 0;
+    for (int i = 0; i < n; i++) {
+        int is_size = !strcmp(all[i].name, "imgsz"), is_precision = !strcmp(all[i].name, "precision");
+        if (!strcmp(all[i].name, "weights"))
+            continue;
+        f[count] = all[i];
+        if (is_size || is_precision) {
+            f[count].kind = FLAG_STRING;
+            f[count].choices = "list";
+            f[count].value = is_size ? &o->sizes : &o->precisions;
+            f[count].help = is_size
+                                ? "Sides of the model's input, multiples of 32 (default: what each was made for, 1024, "
+                                  "demos 256; test_mode 256)."
+                                : "What the model computes in: fp32, fp16, bf16 (default fp32).";
+        }
+        count++;
+    }
+    return count;
+}
+
+/* The lists, to be freed. */
+static int list_flags(run_options *o, flag *to)
+{
+    to[0] = (flag){.name = "models", .kind = FLAG_STRING, .choices = "list", .value = &o->models};
+    to[1] = (flag){.name = "imgsz", .kind = FLAG_STRING, .choices = "list", .value = &o->sizes};
+    to[2] = (flag){.name = "precision", .kind = FLAG_STRING, .choices = "list", .value = &o->precisions};
+    return 3;
+}
+
+static int describe_what(flag *f, run_options *o)
 {
     const flag table[] = {
         split_dir_flag(&o->split_dir),
@@ -38,29 +72,15 @@ static void describe_what(flag *f, run_options *o)
              "not given: a check of the set-up, not of quality."},
     };
     memcpy(f, table, sizeof table);
+    return sizeof table / sizeof *table;
 }
 
-static void describe_how_much(flag *f, run_options *o)
+static int describe_how_much(flag *f, run_options *o)
 {
     const flag table[] = {
-        {.name = "limit_videos",
-         .kind = FLAG_INT,
-         .value = &o->limit_videos,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N videos only (default 0: all)."},
-        {.name = "limit_objects",
-         .kind = FLAG_INT,
-         .value = &o->limit_objects,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N objects of each video only (default 0: all)."},
-        {.name = "max_clip_frames",
-         .kind = FLAG_INT,
-         .value = &o->max_clip_frames,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "Stop N frames from the prompt on, as if the video ended there (default 0: never)."},
+        limit_videos_flag(&o->limit_videos, NULL),
+        limit_objects_flag(&o->limit_objects, NULL),
+        max_clip_frames_flag(&o->max_clip_frames, NULL),
         {.name = "shuffle_videos",
          .kind = FLAG_SWITCH,
          .value = &o->shuffle_videos,
@@ -72,6 +92,7 @@ static void describe_how_much(flag *f, run_options *o)
          .max = 1 << 30,
          .help = "Of the shuffling, which it turns on (default 0)."},
         {.name = "resume",
+         .group = "output",
          .kind = FLAG_SWITCH,
          .value = &o->resume,
          .help =
@@ -101,43 +122,12 @@ static void describe_how_much(flag *f, run_options *o)
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
     };
     memcpy(f, table, sizeof table);
+    return sizeof table / sizeof *table;
 }
 
-static void describe_how(flag *f, run_options *o)
+static int describe_how(flag *f, run_options *o)
 {
     const flag table[] = {
-        {.name = "imgsz",
-         .kind = FLAG_INT,
-         .value = &o->model.image_px,
-         .meta = "PX",
-         .min = 64,
-         .max = MAX_IMGSZ,
-         .help =
-             "Side of the model's input, a multiple of 32 (default: what the model was made for, 1024, demos: 256; test_mode: 256)."},
-        {.name = "precision",
-         .kind = FLAG_CHOICE,
-         .value = &o->model.precision,
-         .meta = "TYPE",
-         .choices = "fp32|fp16|bf16",
-         .help = "What the model computes in (default fp32)."},
-        {.name = "device",
-         .kind = FLAG_CHOICE,
-         .value = &o->model.device,
-         .meta = "NAME",
-         .choices = "cpu|cuda|auto",
-         .help = "Where it runs (default auto: the GPU if this build and machine have one)."},
-        {.name = "threads",
-         .kind = FLAG_INT,
-         .value = &o->model.n_threads,
-         .meta = "N",
-         .min = 1,
-         .max = 1024,
-         .help = "Threads of the CPU backend (default: one per processor)."},
-        {.name = "mem_limit",
-         .kind = FLAG_BYTES,
-         .value = &o->model.mem_limit,
-         .meta = "BYTES",
-         .help = "Refuse a model that plans more than this, as 600M or 2G (default: no limit)."},
         {.name = "max_frames_in_mem",
          .kind = FLAG_INT,
          .value = &o->max_frames_in_mem,
@@ -147,6 +137,7 @@ static void describe_how(flag *f, run_options *o)
          .help = "Frames decoded ahead at most (default 600, and never more than 256 MiB)."},
     };
     memcpy(f, table, sizeof table);
+    return sizeof table / sizeof *table;
 }
 
 /* Defaults that depend on other flags. */
@@ -157,11 +148,9 @@ static sam_status settle(run_options *o, sam_error *err)
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
     if (o->test_mode && o->split_dir)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
-    int px = o->model.image_px || !o->test_mode ? o->model.image_px : TEST_IMGSZ;
-    if (px % 32)
-        return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
-                    px / 32 * 32 + 32);
-    o->model.image_px = px;
+    const char *precisions = o->precisions;
+    TRY(old_flags_settle(&o->old, "run", &precisions, err));
+    TRY(run_sweep_parse(&o->sweep, o->sizes, o->test_mode ? TEST_IMGSZ : 0, precisions, err));
     o->split_given = o->split_name != NULL;
     o->split_name = o->split_given ? o->split_name : "sav_val";
     if (o->seed >= 0)
@@ -178,27 +167,31 @@ static sam_status settle(run_options *o, sam_error *err)
 
 sam_status run_options_parse(const verb *v, int argc, char **argv, run_options *out, int *help, sam_error *err)
 {
-    *out = (run_options){.model = {.precision = "fp32", .device = "auto"},
+    *out = (run_options){.model = {.device = "auto"},
                          .metric = "sav",
                          .seed = -1,
                          .save_frames = 1,
-                         .max_frames_in_mem = 600};
-    flag flags[N_FLAGS] = {0};
-    describe_what(flags, out);
-    describe_how_much(flags + 7, out);
-    describe_how(flags + 18, out);
-    flags[24] = frame_flag(&out->model);
-    flags[25] = history_flag(&out->model, 0);
-    session_flags(&out->model, flags + 26);
-    library_flags(&out->model, flags + 26 + N_SESSION_FLAGS);
-    TRY(flags_parse(v, flags, N_FLAGS, argc, argv, help, err));
+                         .max_frames_in_mem = 600,
+                         .old = OLD_FLAGS_NONE};
+    flag flags[MAX_FLAGS] = {0};
+    int n = describe_what(flags, out);
+    n += describe_how_much(flags + n, out);
+    n += describe_how(flags + n, out);
+    flags[n++] = frame_flag(&out->model);
+    flags[n++] = history_flag(&out->model, 0);
+    flags[n++] = tracker_flag(&out->model);
+    n += session_flags(&out->model, flags + n);
+    n += describe_model(flags + n, out);
+    n += old_flags_table(&out->old, flags + n);
+    assert(n <= MAX_FLAGS);
+    TRY(flags_parse(v, flags, n, argc, argv, help, err));
     return *help ? SAM_OK : settle(out, err);
 }
 
 void run_options_free(run_options *o)
 {
-    flag models = {.name = "models", .kind = FLAG_STRING, .choices = "list", .value = &o->models};
-    flags_free(&models, 1);
+    flag lists[3];
+    flags_free(lists, list_flags(o, lists));
     free(o->default_out_dir);
     o->default_out_dir = NULL;
 }

@@ -4,13 +4,18 @@
 
 #include "input_flags.h"
 #include "metrics.h"
+#include "old_flags.h"
 #include "open_model.h"
+#include "run_sweep.h"
 
 typedef struct run_options {
     const char *split_dir, *split_name, *models, *weights_dir, *out_dir;
     const char *metric, *shard;
+    const char *sizes, *precisions; /* lists */
+    run_sweep sweep;
+    old_flags old;
     metric_kind metric_kind;
-    model_choice model; /* all but the weights */
+    model_choice model; /* all but the weights, size and precision, which are of the sweep */
     int limit_videos, limit_objects, max_clip_frames, max_frames_in_mem;
     int split_given; /* split_name was on the command line */
     int shuffle_videos, seed, save_overlays, save_masks, save_frames, test_mode, resume, quiet;

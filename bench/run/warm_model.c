@@ -2,6 +2,7 @@
 #include "warm_model.h"
 
 #include "clock.h"
+#include "weights_search.h"
 
 #include <string.h>
 
@@ -20,15 +21,11 @@ sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice
 {
     *w = (warm_model){.verb = verb, .choice = *choice};
     TRY(model_resolve(verb, choice->weights, w->path, sizeof w->path, err));
+    if (checkpoint)
+        TRY(weights_expect(choice->weights, w->path, checkpoint, err));
     w->choice.weights = w->path;
     nvtx_open(&w->ranges);
-    TRY(open_model(w, err));
-    if (!strcmp(sam_model_name(w->model), checkpoint))
-        return SAM_OK;
-    sam_status status = fail(err, SAM_E_FORMAT, "%s: holds %s, not %s: rename or remove it", choice->weights,
-                             sam_model_name(w->model), checkpoint);
-    warm_close(w);
-    return status;
+    return open_model(w, err);
 }
 
 sam_status warm_reopen(warm_model *w, sam_error *err)
@@ -61,6 +58,7 @@ sam_status warm_session(warm_model *w, int width, int height, int n_frames, int 
                                    .overlap = w->choice.overlap,
                                    .prepared_frames = prepared_frames,
                                    .history = session_history(&w->choice),
+                                   .tracker = w->choice.tracker,
                                    .no_recording = w->choice.no_recording,
                                    .check_kernels = w->choice.check_kernels};
     double start = clock_ms();

@@ -20,7 +20,7 @@ typedef struct warm_model {
     double model_ms, session_ms; /* what opening them took */
 } warm_model;
 
-/* `choice` says what and how, `checkpoint` which model the weights must be of. Conversion of official files, which is
+/* `choice` says what and how, `checkpoint` which model the weights must be of (NULL: any). Conversion of official files, which is
  * done once and kept, is not part of model_ms. */
 sam_status warm_open(warm_model *w, const char *verb, const model_choice *choice, const char *checkpoint,
                      sam_error *err);

@@ -29,24 +29,14 @@ static int flags_what(workload *w, flag *to)
          .help =
              "Generate a clip of eight frames and use it, with random weights if --weights_dir is not given: a check of "
              "the set-up."},
-        {.name = "limit_videos",
-         .kind = FLAG_INT,
-         .value = &w->limit_videos,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N videos only; 0: all (default: 1 for profile, else all or the preset's)."},
-        {.name = "limit_objects",
-         .kind = FLAG_INT,
-         .value = &w->limit_objects,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "The first N objects of each video only; 0: all (default: 1 for profile, else all or the preset's)."},
-        {.name = "max_clip_frames",
-         .kind = FLAG_INT,
-         .value = &w->max_clip_frames,
-         .meta = "N",
-         .max = 1 << 30,
-         .help = "Stop N frames from the prompt on, as if the video ended there; 0: never (default, but for presets)."},
+        limit_videos_flag(&w->limit_videos,
+                          "The first N videos only; 0: all (default: 1 for profile, else all or the preset's)."),
+        limit_objects_flag(
+            &w->limit_objects,
+            "The first N objects of each video only; 0: all (default: 1 for profile, else all or the preset's)."),
+        max_clip_frames_flag(
+            &w->max_clip_frames,
+            "Stop N frames from the prompt on, as if the video ended there; 0: never (default, but for presets)."),
         {.name = "quiet",
          .kind = FLAG_SWITCH,
          .value = &w->quiet,
@@ -94,10 +84,12 @@ static sam_status find_weights(workload *w, sam_error *err)
         const char *name = w->list.entries[i].checkpoint;
         if (workload_weights(w, &w->list.entries[i]))
             continue;
+        if (w->n_checkpoints == WORKLOAD_MAX_CHECKPOINTS)
+            return fail(err, SAM_E_ARG, "--models: more than %d weights files at once", WORKLOAD_MAX_CHECKPOINTS);
         w->checkpoints[w->n_checkpoints].name = name;
         char **path = &w->checkpoints[w->n_checkpoints++].weights;
-        TRY(random ? test_mode_weights(w->out_dir, name, path, err)
-                   : weights_find(w->weights_dir ? w->weights_dir : ".", name, path, err));
+        TRY(random && !w->list.entries[i].file ? test_mode_weights(w->out_dir, name, path, err)
+                                               : weights_find_entry(w->weights_dir, &w->list.entries[i], path, err));
     }
     return SAM_OK;
 }

@@ -1,7 +1,6 @@
 /* eval_video.c - see eval_video.h. */
 #include "eval_video.h"
 
-#include "image_io.h"
 #include "listing.h"
 
 #include <stdio.h>
@@ -16,6 +15,7 @@ typedef struct video_eval {
     int skip_first_last;
     const char *video;
     image gt, pred; /* the current frame */
+    pred_masks reader;
     metric_scratch scratch;
     eval_results *out;
 } video_eval;
@@ -60,31 +60,26 @@ static sam_status add_object(video_eval *v, const char *object, object_score *fr
 
 /* ---- frames ---- */
 
-static sam_status read_pair_at(video_eval *v, mask_kind kind, const char *gt_path, const char *pred_path,
+static sam_status read_pair_at(video_eval *v, const char *object, const char *gt_path, const char *frame,
                                sam_error *err)
 {
-    if (!path_is_file(pred_path))
-        return fail(err, SAM_E_IO,
-                    "%s: no prediction for a scored frame; every annotated frame that is scored needs one", pred_path);
-    TRY(image_read_mask(gt_path, kind, &v->gt, err));
-    TRY(image_read_mask(pred_path, kind, &v->pred, err));
-    if (v->gt.width != v->pred.width || v->gt.height != v->pred.height)
-        return fail(err, SAM_E_FORMAT, "%s: is %d x %d, expected %d x %d as its annotation %s", pred_path,
-                    v->pred.width, v->pred.height, v->gt.width, v->gt.height, gt_path);
-    return SAM_OK;
+    TRY(object ? pred_object(&v->reader, object, frame, &v->pred, err)
+               : pred_picture(&v->reader, frame, &v->pred, err));
+    TRY(image_read_mask(gt_path, object ? MASK_OBJECT : MASK_IDS, &v->gt, err));
+    if (v->gt.width == v->pred.width && v->gt.height == v->pred.height)
+        return SAM_OK;
+    return fail(err, SAM_E_FORMAT, "%s%s%s%s%s: is %d x %d, expected %d x %d as its annotation %s", v->reader.folder,
+                strcmp(v->reader.folder + strlen(v->reader.folder) - 1, "/") ? "/" : "", object ? object : "",
+                object ? "/" : "", frame, v->pred.width, v->pred.height, v->gt.width, v->gt.height, gt_path);
 }
 
-/* Reads annotation and prediction of one frame into v->gt and v->pred. */
-static sam_status read_pair(video_eval *v, mask_kind kind, const char *gt_folder, const char *pred_folder,
-                            const char *frame, sam_error *err)
+/* Reads annotation and prediction of one frame into v->gt and v->pred; object NULL: of all objects. */
+static sam_status read_pair(video_eval *v, const char *object, const char *gt_folder, const char *frame, sam_error *err)
 {
-    char *gt_path, *pred_path = NULL;
+    char *gt_path;
     TRY(path_join(&gt_path, gt_folder, frame, err));
-    sam_status status = path_join(&pred_path, pred_folder, frame, err);
-    if (status == SAM_OK)
-        status = read_pair_at(v, kind, gt_path, pred_path, err);
+    sam_status status = read_pair_at(v, object, gt_path, frame, err);
     free(gt_path);
-    free(pred_path);
     return status;
 }
 
@@ -108,14 +103,14 @@ static sam_status score_value(video_eval *v, int value, object_score *s, sam_err
 
 /* ---- SA-V layout ---- */
 
-static sam_status score_object_frames(video_eval *v, const char *gt_folder, const char *pred_folder,
-                                      const listing *frames, object_score *s, sam_error *err)
+static sam_status score_object_frames(video_eval *v, const char *gt_folder, const char *object, const listing *frames,
+                                      object_score *s, sam_error *err)
 {
     for (int i = 0; i < frames->n; i++) {
         if (!metric_counts_frame(v->skip_first_last, frames->n, i))
             continue;
         /* As the assertion of SA-V's evaluator: a file of one object has one value and the background. */
-        TRY(read_pair(v, MASK_OBJECT, gt_folder, pred_folder, frames->names[i], err));
+        TRY(read_pair(v, object, gt_folder, frames->names[i], err));
         TRY(score_value(v, 0, s, err));
     }
     object_result result;
@@ -128,31 +123,24 @@ static sam_status score_object_frames(video_eval *v, const char *gt_folder, cons
     return SAM_OK;
 }
 
-static sam_status score_object_folder(video_eval *v, const char *gt_video, const char *pred_video, const char *object,
-                                      sam_error *err)
+static sam_status score_object_folder(video_eval *v, const char *gt_video, const char *object, sam_error *err)
 {
-    char *gt_folder, *pred_folder = NULL;
+    char *gt_folder;
     listing frames = {0};
     object_score s = {.kind = v->metric};
     TRY(path_join(&gt_folder, gt_video, object, err));
-    sam_status status = path_join(&pred_folder, pred_video, object, err);
-    if (status == SAM_OK)
-        status = listing_read(gt_folder, "png", &frames, err);
+    sam_status status = listing_read(gt_folder, "png", &frames, err);
     if (status == SAM_OK && !frames.n)
         status = fail(err, SAM_E_FORMAT, "%s: holds no .png annotation", gt_folder);
     if (status == SAM_OK)
         status = listing_check_order(&frames, gt_folder, err);
-    if (status == SAM_OK && !path_is_folder(pred_folder))
-        status = fail(err, SAM_E_IO, "%s: no such folder; object %s of %s has no predictions", pred_folder, object,
-                      v->video);
     if (status == SAM_OK)
-        status = score_object_frames(v, gt_folder, pred_folder, &frames, &s, err);
+        status = score_object_frames(v, gt_folder, object, &frames, &s, err);
     if (status == SAM_OK)
         status = add_object(v, object, &s, err);
     object_score_free(&s);
     listing_free(&frames);
     free(gt_folder);
-    free(pred_folder);
     return status;
 }
 
@@ -177,8 +165,8 @@ static sam_status davis_objects(video_eval *v, const char *gt_folder, const char
 }
 
 /* Which ids the current frame adds to those being scored. */
-static sam_status update_tracked(video_eval *v, int n_davis, const char *pred_folder, const char *frame,
-                                 unsigned char tracked[MAX_VALUES], sam_error *err)
+static sam_status update_tracked(video_eval *v, int n_davis, const char *frame, unsigned char tracked[MAX_VALUES],
+                                 sam_error *err)
 {
     unsigned char in_pred[MAX_VALUES] = {0};
     mark_values(&v->pred, in_pred);
@@ -189,7 +177,7 @@ static sam_status update_tracked(video_eval *v, int n_davis, const char *pred_fo
                 return fail(err, SAM_E_FORMAT,
                             "%s/%s: holds id %d, but the video's first annotation has objects 1 to %d; davis counts "
                             "only those, remove the id or use --metric vos_benchmark",
-                            pred_folder, frame, i, n_davis);
+                            v->reader.folder, frame, i, n_davis);
         break;
     case METRIC_SAV:
     case METRIC_VOS_BENCHMARK:
@@ -204,9 +192,8 @@ static sam_status update_tracked(video_eval *v, int n_davis, const char *pred_fo
     return SAM_OK;
 }
 
-static sam_status score_index_frames(video_eval *v, const char *gt_folder, const char *pred_folder,
-                                     const listing *frames, object_score scores[MAX_VALUES],
-                                     unsigned char tracked[MAX_VALUES], sam_error *err)
+static sam_status score_index_frames(video_eval *v, const char *gt_folder, const listing *frames,
+                                     object_score scores[MAX_VALUES], unsigned char tracked[MAX_VALUES], sam_error *err)
 {
     int n_davis = 0;
     if (v->metric == METRIC_DAVIS)
@@ -216,8 +203,8 @@ static sam_status score_index_frames(video_eval *v, const char *gt_folder, const
     for (int i = 0; i < frames->n; i++) {
         if (!metric_counts_frame(v->skip_first_last, frames->n, i))
             continue;
-        TRY(read_pair(v, MASK_IDS, gt_folder, pred_folder, frames->names[i], err));
-        TRY(update_tracked(v, n_davis, pred_folder, frames->names[i], tracked, err));
+        TRY(read_pair(v, NULL, gt_folder, frames->names[i], err));
+        TRY(update_tracked(v, n_davis, frames->names[i], tracked, err));
         for (int value = 1; value < MAX_VALUES; value++) {
             /* davis: void pixels are background, and no object has that value. */
             if (tracked[value])
@@ -245,14 +232,13 @@ static sam_status add_index_objects(video_eval *v, object_score scores[MAX_VALUE
     return SAM_OK;
 }
 
-static sam_status score_index_folder(video_eval *v, const char *gt_folder, const char *pred_folder,
-                                     const listing *frames, sam_error *err)
+static sam_status score_index_folder(video_eval *v, const char *gt_folder, const listing *frames, sam_error *err)
 {
     unsigned char tracked[MAX_VALUES] = {0};
     object_score scores[MAX_VALUES];
     for (int i = 0; i < MAX_VALUES; i++)
         scores[i] = (object_score){.kind = v->metric};
-    sam_status status = score_index_frames(v, gt_folder, pred_folder, frames, scores, tracked, err);
+    sam_status status = score_index_frames(v, gt_folder, frames, scores, tracked, err);
     if (status == SAM_OK)
         status = add_index_objects(v, scores, tracked, err);
     for (int i = 0; i < MAX_VALUES; i++)
@@ -262,8 +248,8 @@ static sam_status score_index_folder(video_eval *v, const char *gt_folder, const
 
 /* ---- a video ---- */
 
-static sam_status score_folders(video_eval *v, const char *gt_folder, const char *pred_folder, const listing *objects,
-                                const listing *frames, sam_error *err)
+static sam_status score_folders(video_eval *v, const char *gt_folder, const char *pred_folder, pred_form form,
+                                const listing *objects, const listing *frames, sam_error *err)
 {
     if (!objects->n && !frames->n)
         return fail(err, SAM_E_FORMAT,
@@ -278,15 +264,16 @@ static sam_status score_folders(video_eval *v, const char *gt_folder, const char
         return fail(err, SAM_E_FORMAT,
                     "%s: %d annotated frames, and first and last are not scored; keep them with --no-skip_first_last",
                     gt_folder, frames->n);
+    TRY(pred_open(&v->reader, pred_folder, form, frames->n > 0, err));
     if (frames->n)
-        return score_index_folder(v, gt_folder, pred_folder, frames, err);
+        return score_index_folder(v, gt_folder, frames, err);
     for (int i = 0; i < objects->n; i++)
-        TRY(score_object_folder(v, gt_folder, pred_folder, objects->names[i], err));
+        TRY(score_object_folder(v, gt_folder, objects->names[i], err));
     return SAM_OK;
 }
 
 sam_status eval_video(metric_kind metric, int skip_first_last, const char *gt_root, const char *pred_root,
-                      const char *video, eval_results *out, sam_error *err)
+                      pred_form form, const char *video, eval_results *out, sam_error *err)
 {
     video_eval v = {.metric = metric, .skip_first_last = skip_first_last, .video = video, .out = out};
     char *gt_folder, *pred_folder = NULL;
@@ -300,9 +287,10 @@ sam_status eval_video(metric_kind metric, int skip_first_last, const char *gt_ro
     if (status == SAM_OK)
         status = listing_check_order(&frames, gt_folder, err);
     if (status == SAM_OK)
-        status = score_folders(&v, gt_folder, pred_folder, &objects, &frames, err);
+        status = score_folders(&v, gt_folder, pred_folder, form, &objects, &frames, err);
     listing_free(&objects);
     listing_free(&frames);
+    pred_close(&v.reader);
     metric_scratch_free(&v.scratch);
     image_free(&v.gt);
     image_free(&v.pred);

@@ -15,6 +15,7 @@
 #define EVAL_VIDEO_H
 
 #include "metrics.h"
+#include "pred_masks.h"
 
 typedef struct eval_object {
     char *name; /* "video/001": the folder of the object, or its id in three digits */
@@ -27,10 +28,10 @@ typedef struct eval_results {
     int n, capacity;
 } eval_results;
 
-/* Adds the objects of `video`, found as gt_root/video and pred_root/video, to `out`, those that are not scored
+/* Adds the objects of `video`, found as gt_root/video and pred_root/video (in whatever form of pred_masks.h), to `out`, those that are not scored
  * (result.scored == 0) too. Errors name the file: a scored frame without prediction, different sizes, nothing to score. */
 sam_status eval_video(metric_kind metric, int skip_first_last, const char *gt_root, const char *pred_root,
-                      const char *video, eval_results *out, sam_error *err);
+                      pred_form form, const char *video, eval_results *out, sam_error *err);
 void eval_results_free(eval_results *r);
 
 #endif

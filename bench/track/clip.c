@@ -9,8 +9,8 @@
 
 /* ---- before anything runs ----------------------------------------------------------------------------------------- */
 
-sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, const char *input, int *start,
-                      sam_error *err)
+sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, int resumes, const char *input,
+                      int *start, sam_error *err)
 {
     int first = -1;
     for (int i = 0; i < p->n_objects; i++)
@@ -20,9 +20,14 @@ sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int re
                 return fail(err, SAM_E_ARG,
                             "object %d has a prompt on frame %d, but the clip %s has the frames 0 to %d",
                             (int)p->objects[i].id, q->frame, input, n_frames - 1);
-            if (q->when == PROMPT_BEFORE && (first < 0 || q->frame < first))
-                first = q->frame;
+            int frame = q->image_path ? 0 : q->frame; /* a picture comes before frame 0 */
+            if (q->when == PROMPT_BEFORE && (first < 0 || frame < first))
+                first = frame;
         }
+    if (first < 0 && start_flag >= 0 && resumes)
+        first = start_flag;
+    if (first < 0 && resumes)
+        return fail(err, SAM_E_ARG, "where does the state go on? give --start_frame, the frame after the last tracked");
     if (first < 0)
         return fail(err, SAM_E_ARG,
                     "every prompt is a correction (\"when\": \"tracked\"); tracking needs one before it");
@@ -35,30 +40,32 @@ sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int re
     return SAM_OK;
 }
 
-static sam_status read_prompt_mask(const char *path, int width, int height, image *out, sam_error *err)
-{
-    TRY(image_read_mask(path, MASK_OBJECT, out, err));
-    if (out->width != width || out->height != height)
-        return fail(err, SAM_E_ARG, "%s: the mask is %d x %d, the frames are %d x %d; resize the mask to that", path,
-                    out->width, out->height, width, height);
-    return SAM_OK;
-}
-
-sam_status clip_check_masks(const prompt_file *p, int width, int height, int *n_empty, sam_error *err)
+sam_status clip_check_masks(const prompt_file *p, int *n_empty, sam_error *err)
 {
     image mask = {0};
     sam_status status = SAM_OK;
     *n_empty = 0;
     for (int i = 0; status == SAM_OK && i < p->n_objects; i++)
         for (int k = 0; status == SAM_OK && k < p->objects[i].n_prompts; k++) {
-            const char *path = p->objects[i].prompts[k].mask_path;
-            if (!path)
+            const prompt *q = &p->objects[i].prompts[k];
+            if (!prompt_has_mask(q))
                 continue;
-            status = read_prompt_mask(path, width, height, &mask, err);
+            status = prompt_read_mask(q, &mask, err);
             *n_empty += status == SAM_OK && !image_mask_area(&mask);
         }
     image_free(&mask);
     return status;
+}
+
+/* Objects that the session has already, of a saved state. */
+static void note_started(clip *c)
+{
+    enum { MOST = 1024 };
+    int32_t ids[MOST];
+    int n = sam_session_objects(c->session, ids, MOST);
+    for (int i = 0; i < c->prompts->n_objects; i++)
+        for (int k = 0; k < n; k++)
+            c->started[i] |= c->prompts->objects[i].id == ids[k];
 }
 
 sam_status clip_open(clip *c, sam_error *err)
@@ -68,7 +75,10 @@ sam_status clip_open(clip *c, sam_error *err)
     c->ahead = (frames_ahead){.frames = c->frames, .overlap = c->overlap, .end = c->n_frames};
     frames_size(c->frames, &c->ahead.width, &c->ahead.height);
     c->started = calloc((size_t)c->prompts->n_objects + 1, 1);
-    return c->started ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory for a clip");
+    if (!c->started)
+        return fail(err, SAM_E_MEMORY, "no memory for a clip");
+    note_started(c);
+    return SAM_OK;
 }
 
 void clip_close(clip *c)
@@ -87,27 +97,70 @@ static sam_status push(clip *c, const frame *f, sam_error *err)
     return SAM_OK;
 }
 
-/* Gives what `p` asks of object i on the session's frame; failures name both. */
+/* A picture of any size as the network's input, by a session of that size: IEEE half, image_px a side. */
+static sam_status prepare_picture(const clip *c, const image *picture, uint16_t *prepared, sam_error *err)
+{
+    sam_session *s = NULL;
+    sam_session_options opt = {
+        .width_px = picture->width, .height_px = picture->height, .prepared_frames = 1, .history = -1};
+    const sam_frame f = {.rgb = picture->data, .row_bytes = 3 * (size_t)picture->width};
+    TRY(sam_session_open(c->model, &opt, &s, err));
+    sam_status status = sam_prepare_frame(s, &f, prepared, err);
+    sam_session_close(s);
+    return status;
+}
+
+/* A prompt on a picture that is no frame. */
+static sam_status give_picture(clip *c, int id, const char *path, const sam_prompt_set *set, sam_error *err)
+{
+    image picture = {0};
+    int width, height, px = sam_model_image_px(c->model);
+    uint16_t *prepared = NULL;
+    sam_frame f = {.format = SAM_RGB24};
+    frames_size(c->frames, &width, &height);
+    sam_status status = image_read_rgb(path, &picture, err);
+    if (status == SAM_OK && picture.width == width && picture.height == height) {
+        f.rgb = picture.data;
+        f.row_bytes = 3 * (size_t)width;
+    } else if (status == SAM_OK) {
+        prepared = malloc((size_t)px * (size_t)px * 3 * sizeof *prepared);
+        status = prepared ? prepare_picture(c, &picture, prepared, err)
+                          : fail(err, SAM_E_MEMORY, "%s: no memory for the picture", path);
+        f = (sam_frame){.format = SAM_PREPARED_F16, .prepared = prepared};
+    }
+    c->current = -1;
+    if (status == SAM_OK)
+        status = sam_prompt_prior(c->session, id, &f, set, err);
+    free(prepared);
+    image_free(&picture);
+    return status;
+}
+
+/* Gives what `p` asks of object i on the session's frame, or on a picture; failures name both. */
 static sam_status give(clip *c, int i, const prompt *p, sam_error *err)
 {
     sam_error cause = {0};
     image mask = {0};
-    int id = (int)c->prompts->objects[i].id, width, height;
+    int id = (int)c->prompts->objects[i].id;
     sam_status status = SAM_OK;
-    frames_size(c->frames, &width, &height);
-    if (p->mask_path)
-        status = read_prompt_mask(p->mask_path, width, height, &mask, &cause);
+    if (prompt_has_mask(p))
+        status = prompt_read_mask(p, &mask, &cause);
     if (status == SAM_OK && p->logits_path)
         status = fail(&cause, SAM_E_ARG, "previous logits are a prompt for images; use `sambench image`");
     sam_prompt_set set = {.points = p->points,
                           .n_points = p->n_points,
                           .box = p->has_box ? &p->box : NULL,
                           .mask = mask.data,
-                          .mask_row_bytes = (size_t)width,
+                          .mask_row_bytes = (size_t)mask.width,
+                          .mask_width_px = mask.width,
+                          .mask_height_px = mask.height,
                           .single_mask = !c->prompts->multimask};
     if (status == SAM_OK)
-        status = sam_prompt(c->session, id, &set, &cause);
+        status =
+            p->image_path ? give_picture(c, id, p->image_path, &set, &cause) : sam_prompt(c->session, id, &set, &cause);
     image_free(&mask);
+    if (status != SAM_OK && p->image_path)
+        return fail(err, status, "object %d, picture %.200s: %s", id, p->image_path, cause.text);
     if (status != SAM_OK)
         return fail(err, status, "object %d, frame %d: %s", id, p->frame, cause.text);
     c->started[i] = 1;
@@ -120,7 +173,7 @@ static sam_status give_all(clip *c, int frame, prompt_when when, sam_error *err)
     for (int i = 0; i < c->prompts->n_objects; i++)
         for (int k = 0; k < c->prompts->objects[i].n_prompts; k++) {
             const prompt *p = &c->prompts->objects[i].prompts[k];
-            if (p->frame == frame && p->when == when)
+            if (!p->image_path && p->frame == frame && p->when == when)
                 TRY(give(c, i, p, err));
         }
     return SAM_OK;
@@ -133,7 +186,7 @@ static int next_prompted(const clip *c, int frame)
     for (int i = 0; i < c->prompts->n_objects; i++)
         for (int k = 0; k < c->prompts->objects[i].n_prompts; k++) {
             const prompt *p = &c->prompts->objects[i].prompts[k];
-            if (p->when == PROMPT_BEFORE && p->frame > frame && (next < 0 || p->frame < next))
+            if (p->when == PROMPT_BEFORE && !p->image_path && p->frame > frame && (next < 0 || p->frame < next))
                 next = p->frame;
         }
     return next;
@@ -147,11 +200,22 @@ static sam_status prompt_frame(clip *c, int frame_index, sam_error *err)
     return give_all(c, frame_index, PROMPT_BEFORE, err);
 }
 
+/* Pictures come first: a frame that is prompted after them stays the session's. */
+static sam_status give_pictures(clip *c, sam_error *err)
+{
+    for (int i = 0; i < c->prompts->n_objects; i++)
+        for (int k = 0; k < c->prompts->objects[i].n_prompts; k++)
+            if (c->prompts->objects[i].prompts[k].image_path)
+                TRY(give(c, i, &c->prompts->objects[i].prompts[k], err));
+    return SAM_OK;
+}
+
 /* The start comes last, so that the session still holds its features when tracking begins. Prompted frames do not see
  * each other, so their order changes nothing else. */
 sam_status clip_prompt(clip *c, sam_error *err)
 {
     int at_start = 0;
+    TRY(give_pictures(c, err));
     for (int t = next_prompted(c, -1); t >= 0; t = next_prompted(c, t)) {
         if (t == c->start)
             at_start = 1;

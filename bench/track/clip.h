@@ -11,9 +11,10 @@
 #include "frames_ahead.h"
 #include "prompts.h"
 
-/* The first eight fields are the caller's. */
+/* The first nine fields are the caller's. */
 typedef struct clip {
-    sam_session *session;
+    sam_model *model;
+    sam_session *session; /* with prepared_frames, where prompts_have_pictures */
     frame_source *frames; /* nothing taken from it yet */
     const prompt_file *prompts;
     int n_frames; /* of the clip, counted from frame 0 of the source    */
@@ -38,12 +39,12 @@ typedef struct clip_result {
 } clip_result;
 
 /* The first frame to track: --start_frame or the file's, else the first prompted one. Everything about frames that the
- * prompts and flags say is checked here. `n_frames`: how many the clip has. */
-sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, const char *input, int *start,
-                      sam_error *err);
+ * prompts and flags say is checked here. `n_frames`: how many the clip has. resumes: 1: objects come from a saved state, too. */
+sam_status clip_start(const prompt_file *p, int start_flag, int n_frames, int reverse, int resumes, const char *input,
+                      int *start, sam_error *err);
 
-/* Reads every mask that the prompts name and checks its size; *n_empty is how many hold no object. */
-sam_status clip_check_masks(const prompt_file *p, int width, int height, int *n_empty, sam_error *err);
+/* Reads every mask that the prompts name; *n_empty is how many hold no object. */
+sam_status clip_check_masks(const prompt_file *p, int *n_empty, sam_error *err);
 
 sam_status clip_open(clip *c, sam_error *err);
 sam_status clip_prompt(clip *c, sam_error *err);

@@ -1,5 +1,7 @@
 #include "prompt_flags.h"
 
+#include "box_tracks.h"
+
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -49,42 +51,21 @@ static sam_status on_frame(void *value, const char *name, const char *text, sam_
     return read_whole(name, text, &c->frame, err);
 }
 
-static sam_status find_object(prompt_choice *c, prompt_object **out, sam_error *err)
-{
-    prompt_file *f = &c->file;
-    for (int i = 0; i < f->n_objects; i++)
-        if (f->objects[i].id == c->id) {
-            *out = &f->objects[i];
-            return SAM_OK;
-        }
-    prompt_object *objects = realloc(f->objects, (size_t)(f->n_objects + 1) * sizeof *objects);
-    if (!objects)
-        return fail(err, SAM_E_MEMORY, "no memory for prompts");
-    f->objects = objects;
-    *out = &objects[f->n_objects++];
-    **out = (prompt_object){.id = c->id};
-    return SAM_OK;
-}
-
 /* The prompt that the next flag adds to: of the current object and frame, kept in the order of frames. */
 static sam_status find_prompt(prompt_choice *c, prompt **out, sam_error *err)
 {
-    prompt_object *o = NULL;
+    prompt p = {.frame = c->frame, .when = PROMPT_BEFORE};
     c->unused = NULL;
-    TRY(find_object(c, &o, err));
-    int at = 0;
-    while (at < o->n_prompts && o->prompts[at].frame < c->frame)
-        at++;
-    if (at == o->n_prompts || o->prompts[at].frame != c->frame) {
-        prompt *prompts = realloc(o->prompts, (size_t)(o->n_prompts + 1) * sizeof *prompts);
-        if (!prompts)
-            return fail(err, SAM_E_MEMORY, "no memory for prompts");
-        o->prompts = prompts;
-        memmove(prompts + at + 1, prompts + at, (size_t)(o->n_prompts++ - at) * sizeof *prompts);
-        prompts[at] = (prompt){.frame = c->frame, .when = PROMPT_BEFORE};
+    for (int again = 0; again < 2; again++) {
+        for (int i = 0; i < c->file.n_objects; i++)
+            for (int k = 0; c->file.objects[i].id == c->id && k < c->file.objects[i].n_prompts; k++)
+                if (c->file.objects[i].prompts[k].frame == c->frame) {
+                    *out = &c->file.objects[i].prompts[k];
+                    return SAM_OK;
+                }
+        TRY(prompts_add(&c->file, c->id, &p, err));
     }
-    *out = &o->prompts[at];
-    return SAM_OK;
+    return fail(err, SAM_E_MEMORY, "no memory for prompts");
 }
 
 static void drop_mask(prompt *p)
@@ -137,6 +118,15 @@ static sam_status on_mask(void *value, const char *name, const char *text, sam_e
     return SAM_OK;
 }
 
+static sam_status on_masks(void *value, const char *name, const char *text, sam_error *err)
+{
+    prompt_choice *c = value;
+    (void)name;
+    if (c->unused && !strcmp(c->unused, "frame"))
+        c->unused = NULL;
+    return prompts_add_numbers(&c->file, text, c->frame, err);
+}
+
 int prompt_flags(prompt_choice *c, flag *to)
 {
     const flag flags[N_PROMPT_FLAGS] = {
@@ -174,7 +164,13 @@ int prompt_flags(prompt_choice *c, flag *to)
          .value = c,
          .on_event = on_mask,
          .meta = "FILE",
-         .help = "A mask, of the size of the frames; nonzero is object."},
+         .help = "A mask of any size; nonzero is object."},
+        {.name = "masks",
+         .kind = FLAG_EVENT,
+         .value = c,
+         .on_event = on_masks,
+         .meta = "FILE",
+         .help = "A picture of numbers, each an object of its own; --object does not count."},
     };
     memcpy(to, flags, sizeof flags);
     return N_PROMPT_FLAGS;
@@ -182,10 +178,19 @@ int prompt_flags(prompt_choice *c, flag *to)
 
 sam_status prompt_choice_finish(prompt_choice *c, int *usage, sam_error *err)
 {
-    *usage = !c->json == !c->file.n_objects || c->unused;
-    if (c->json && c->file.n_objects)
-        return fail(err, SAM_E_ARG, "--prompts and --point, --box or --mask exclude each other");
-    if (!c->json && !c->file.n_objects)
+    int flags = c->file.n_objects > 0;
+    *usage = !c->json + !flags + !c->boxes != 2 || c->unused;
+    if (*usage && !c->unused && (c->json || flags || c->boxes))
+        return fail(err, SAM_E_ARG,
+                    c->boxes ? "--boxes, --prompts and --point, --box, --mask or --masks exclude each other"
+                             : "--prompts and --point, --box or --mask exclude each other");
+    if (!c->json && !flags && !c->boxes && c->optional && !c->unused) {
+        *usage = 0;
+        c->file.start_frame = -1;
+        c->file.multimask = 1;
+        return SAM_OK;
+    }
+    if (!c->json && !flags && !c->boxes)
         return fail(err, SAM_E_ARG, "nothing to segment: give --point, --box, --mask or --prompts FILE");
     if (c->unused)
         return fail(err, SAM_E_ARG, "--%s: no --point, --box or --mask follows for it to apply to", c->unused);
@@ -193,7 +198,7 @@ sam_status prompt_choice_finish(prompt_choice *c, int *usage, sam_error *err)
         return prompts_read(c->json, &c->file, err);
     c->file.start_frame = -1;
     c->file.multimask = 1;
-    return SAM_OK;
+    return c->boxes ? box_tracks_read(c->boxes, c->boxes_every, &c->file, err) : SAM_OK;
 }
 
 void prompt_choice_free(prompt_choice *c)

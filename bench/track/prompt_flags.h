@@ -3,7 +3,8 @@
  *   --object 1 --frame 0 --point 210,350 --point 420,120,0 --object 2 --box 300,60,520,340 --mask dog.png
  *
  * --object (default 1) and --frame (default 0) apply to the prompts after them. As in a --prompts file, what is given for
- * one object and frame reaches the model together: points add up, the last box counts, a mask replaces the rest. */
+ * one object and frame reaches the model together: points add up, the last box counts, a mask replaces the rest. --masks FILE is a
+ * picture of numbers, each an object. */
 #ifndef PROMPT_FLAGS_H
 #define PROMPT_FLAGS_H
 
@@ -12,14 +13,17 @@
 
 /* Start with {.id = 1}; prompt_choice_free at the end. */
 typedef struct prompt_choice {
-    const char *json; /* --prompts */
-    int32_t id;       /* to which the next prompt applies */
+    const char *json;  /* --prompts */
+    const char *boxes; /* --boxes of track: box_tracks.h, and how often they are given again */
+    int boxes_every;
+    int optional; /* 1: there may be none */
+    int32_t id;   /* to which the next prompt applies */
     int frame;
     const char *unused; /* --object or --frame after which no prompt came yet */
     prompt_file file;
 } prompt_choice;
 
-enum { N_PROMPT_FLAGS = 6 };
+enum { N_PROMPT_FLAGS = 7 };
 
 /* Writes the flags at `to`; returns how many. */
 int prompt_flags(prompt_choice *c, flag *to);

@@ -17,9 +17,42 @@ static sam_status check_writable(const char *folder, sam_error *err)
     return SAM_OK;
 }
 
+enum { MAX_LABEL = 255 };
+
+/* A picture holds objects 1 to 255; 0 is its background. */
+static sam_status check_labels(const prompt_file *prompts, sam_error *err)
+{
+    for (int i = 0; i < prompts->n_objects; i++)
+        if (prompts->objects[i].id < 1 || prompts->objects[i].id > MAX_LABEL)
+            return fail(err, SAM_E_ARG, "--labels: object %d; a picture of all objects holds numbers from 1 to %d",
+                        (int)prompts->objects[i].id, MAX_LABEL);
+    return SAM_OK;
+}
+
 static sam_status put_path(char path[TRACK_PATH_BYTES], int n, sam_error *err)
 {
     return n > 0 && n < TRACK_PATH_BYTES ? SAM_OK : fail(err, SAM_E_ARG, "%.200s...: the path is too long", path);
+}
+
+/* What is written beside masks, figures and overlay. */
+static sam_status open_forms(track_files *f, sam_error *err)
+{
+    char path[TRACK_PATH_BYTES];
+    if (f->labels) {
+        TRY(check_labels(f->prompts, err));
+        TRY(put_path(path, snprintf(path, sizeof path, "%s/labels", f->folder), err));
+        TRY(folders_make(path, err));
+        TRY(check_writable(path, err));
+        f->picture = malloc((size_t)f->width * (size_t)f->height);
+        if (!f->picture)
+            return fail(err, SAM_E_MEMORY, "no memory for a picture of %d x %d", f->width, f->height);
+    }
+    if (f->rle)
+        TRY(coco_open(&f->coco, err));
+    if (!f->mot)
+        return SAM_OK;
+    TRY(put_path(f->boxes_path, snprintf(f->boxes_path, sizeof f->boxes_path, "%s/mot.txt", f->folder), err));
+    return text_open(&f->boxes, f->boxes_path, err);
 }
 
 sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err)
@@ -48,6 +81,7 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
     TRY(put_path(f->figures_path, snprintf(f->figures_path, sizeof f->figures_path, "%s/objects.csv", f->folder), err));
     TRY(text_open(&f->figures, f->figures_path, err));
     fprintf(f->figures.to, "frame,name,object,score,iou,area_px,x0,y0,x1,y1\n");
+    TRY(open_forms(f, err));
     if (!f->draw)
         return SAM_OK;
     f->pixels = malloc(3 * (size_t)width * (size_t)height);
@@ -108,6 +142,28 @@ static void add_figures(FILE *to, const frame *at, int id, const sam_mask *m)
         fprintf(to, ",,,,\n");
 }
 
+/* MOTChallenge: frame and position count from 1; no line where the object is not there. */
+static void add_box(FILE *to, const frame *at, int id, const sam_mask *m)
+{
+    double x = (double)m->box.x0_px, y = (double)m->box.y0_px;
+    if (m->area_px)
+        fprintf(to, "%lld,%d,%.0f,%.0f,%.0f,%.0f,%.4f,-1,-1,-1\n", (long long)at->index + 1, id, x + 1, y + 1,
+                (double)m->box.x1_px - x + 1, (double)m->box.y1_px - y + 1, (double)m->iou);
+}
+
+/* An object into the forms that hold all of a frame. */
+static void add_forms(track_files *f, const frame *at, int id, const sam_mask *m, const uint8_t *bytes)
+{
+    size_t n = (size_t)f->width * (size_t)f->height;
+    if (f->mot)
+        add_box(f->boxes.to, at, id, m);
+    if (f->rle)
+        coco_add_mask(&f->coco, at->index, id, bytes, f->width, f->height, &m->box, m->area_px, (double)m->iou);
+    for (size_t i = 0; f->labels && i < n; i++)
+        if (bytes[i] && (!f->picture[i] || f->picture[i] > id)) /* as index_mask.h */
+            f->picture[i] = (uint8_t)id;
+}
+
 static sam_status add_object(track_files *f, const frame *at, int id, const sam_mask *m, uint8_t *bytes, sam_error *err)
 {
     char path[TRACK_PATH_BYTES];
@@ -116,6 +172,7 @@ static sam_status add_object(track_files *f, const frame *at, int id, const sam_
         TRY(put_path(path, snprintf(path, sizeof path, "%s/masks/%03d/%s.png", f->folder, id, at->name), err));
         TRY(image_write_mask(path, bytes, (size_t)f->width, f->width, f->height, 0, err));
         add_figures(f->figures.to, at, id, m);
+        add_forms(f, at, id, m, bytes);
     }
     return f->dump_path ? dump_mask(f, at, id, m, bytes, err) : SAM_OK;
 }
@@ -123,8 +180,13 @@ static sam_status add_object(track_files *f, const frame *at, int id, const sam_
 sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *err)
 {
     int n_shown = 0;
+    char path[TRACK_PATH_BYTES];
     if (!f->masks)
         return SAM_OK;
+    if (f->picture)
+        memset(f->picture, 0, (size_t)f->width * (size_t)f->height);
+    if (f->coco.images)
+        coco_add_frame(&f->coco, at->index, at->name, f->width, f->height);
     for (int i = 0; i < f->prompts->n_objects; i++) {
         int id = (int)f->prompts->objects[i].id;
         uint8_t *bytes = f->masks + (size_t)i * (size_t)f->width * (size_t)f->height;
@@ -135,6 +197,10 @@ sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *
         TRY(add_object(f, at, id, &m, bytes, err));
         if (f->video)
             f->objects[n_shown++] = shown(f, i, bytes, at->index);
+    }
+    if (f->picture) {
+        TRY(put_path(path, snprintf(path, sizeof path, "%s/labels/%s.png", f->folder, at->name), err));
+        TRY(image_write_mask(path, f->picture, (size_t)f->width, f->width, f->height, 1, err));
     }
     if (!f->video)
         return SAM_OK;
@@ -153,6 +219,14 @@ sam_status files_finish(track_files *f, int n_frames, sam_error *err)
     sam_status status = video ? overlay_close(video, err) : SAM_OK;
     if (status == SAM_OK && f->figures.to)
         status = text_close(&f->figures, err);
+    if (status == SAM_OK && f->boxes.to)
+        status = text_close(&f->boxes, err);
+    if (status == SAM_OK && f->coco.images) {
+        char path[TRACK_PATH_BYTES];
+        status = put_path(path, snprintf(path, sizeof path, "%s/masks.json", f->folder), err);
+        if (status == SAM_OK)
+            status = coco_write(&f->coco, path, err);
+    }
     if (status == SAM_OK && f->dump_path)
         status = dump_write(&f->tensors, f->dump_path, err);
     return status;
@@ -162,6 +236,9 @@ void files_close(track_files *f)
 {
     overlay_abandon(f->video);
     text_abandon(&f->figures);
+    text_abandon(&f->boxes);
+    coco_abandon(&f->coco);
+    free(f->picture);
     free(f->masks);
     free(f->pixels);
     free(f->objects);

@@ -4,9 +4,6 @@
 
 #include <math.h>
 
-static const char *const stage_names[N_STAGES] = {"encode", "memory_attention", "mask_decoder", "memory_encoder",
-                                                  "post"};
-
 sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
 {
     size_t n = (size_t)n_frames;
@@ -14,7 +11,7 @@ sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
     TRY(samples_reserve(&r->own, n, err));
     TRY(samples_reserve(&r->libraries, n, err));
     TRY(samples_reserve(&r->waits, n, err));
-    for (int k = 0; k < N_STAGES; k++)
+    for (int k = 0; k < SAM_N_STAGES; k++)
         TRY(samples_reserve(&r->stage_ms[k], n, err));
     return SAM_OK;
 }
@@ -22,13 +19,11 @@ sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
 sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
 {
     const sam_stats *s = &f->stats;
-    const double stages[N_STAGES] = {s->encode_ms, s->memory_attention_ms, s->mask_decoder_ms, s->memory_encoder_ms,
-                                     s->post_ms};
     r->stats = *s;
     r->n_frames++;
     r->n_incomplete += f->n_incomplete;
     /* Where the encoder ran for the prompts already, the times of the session are those of the prompts too. */
-    r->official_ms += f->encoded ? f->ms - s->post_ms : f->ms;
+    r->official_ms += f->encoded ? f->ms - s->stage_ms[SAM_POST] : f->ms;
     if (!f->encoded)
         return SAM_OK;
     if (f->position < FULL_BANK_FRAMES)
@@ -37,8 +32,8 @@ sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
     TRY(samples_add(&r->own, (double)f->allocations.own, err));
     TRY(samples_add(&r->libraries, (double)f->allocations.libraries, err));
     TRY(samples_add(&r->waits, s->waits, err));
-    for (int k = 0; k < N_STAGES; k++)
-        TRY(samples_add(&r->stage_ms[k], stages[k], err));
+    for (int k = 0; k < SAM_N_STAGES; k++)
+        TRY(samples_add(&r->stage_ms[k], s->stage_ms[k], err));
     return SAM_OK;
 }
 
@@ -48,7 +43,7 @@ void report_free(track_report *r)
     samples_free(&r->own);
     samples_free(&r->libraries);
     samples_free(&r->waits);
-    for (int k = 0; k < N_STAGES; k++)
+    for (int k = 0; k < SAM_N_STAGES; k++)
         samples_free(&r->stage_ms[k]);
 }
 
@@ -80,8 +75,8 @@ static json_t *steady_json(const track_report *r)
 {
     size_t from = steady_from(r);
     json_t *stages = json_object();
-    for (int k = 0; k < N_STAGES; k++)
-        json_put(&stages, stage_names[k], json_figure(samples_quantile(&r->stage_ms[k], from, 0.5)));
+    for (int k = 0; k < SAM_N_STAGES; k++)
+        json_put(&stages, sam_stage_name(k), json_figure(samples_quantile(&r->stage_ms[k], from, 0.5)));
     return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o}", "ms_per_frame", json_figure(samples_quantile(&r->ms, from, 0.5)),
                      "p90", json_figure(samples_quantile(&r->ms, from, 0.9)), "p99",
                      json_figure(samples_quantile(&r->ms, from, 0.99)), "frames", (json_int_t)(r->ms.n - from),
@@ -98,15 +93,15 @@ json_t *report_json(const track_report *r, const track_setting *s)
                               (json_int_t)b->device_bytes);
     json_t *allocations = json_pack("{s:o, s:o}", "engine", json_figure(own), "libraries", json_figure(libraries));
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
         "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
         s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
-        s->height, "frames", r->n_frames, "objects", s->n_objects, "history", s->history, "incomplete_masks",
-        r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r), "official_protocol_fps",
-        json_figure(official_fps(r)), "end_to_end_fps", json_figure(per_second(r->n_frames, r->end_to_end_ms)),
-        "peak_bytes", bytes, "rss_peak_bytes", (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame",
-        json_figure(own + libraries), "allocations_by", allocations, "syncs_per_steady_frame",
-        json_figure(per_steady_frame(r, &r->waits)));
+        s->height, "frames", r->n_frames, "objects", s->n_objects, "tracker", s->tracker, "history", s->history,
+        "incomplete_masks", r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r),
+        "official_protocol_fps", json_figure(official_fps(r)), "end_to_end_fps",
+        json_figure(per_second(r->n_frames, r->end_to_end_ms)), "peak_bytes", bytes, "rss_peak_bytes",
+        (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame", json_figure(own + libraries), "allocations_by",
+        allocations, "syncs_per_steady_frame", json_figure(per_steady_frame(r, &r->waits)));
 }
 
 void report_print(const track_report *r, const track_setting *s, FILE *to)
@@ -122,8 +117,8 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
                 samples_quantile(&r->ms, from, 0.5), samples_quantile(&r->ms, from, 0.9),
                 samples_quantile(&r->ms, from, 0.99), n, n == 1 ? "" : "s",
                 from == r->first_full ? " with a full memory bank" : ", too few for a full memory bank");
-        for (int k = 0; k < N_STAGES; k++)
-            fprintf(to, "  %-17s %9.2f ms\n", stage_names[k], samples_quantile(&r->stage_ms[k], from, 0.5));
+        for (int k = 0; k < SAM_N_STAGES; k++)
+            fprintf(to, "  %-17s %9.2f ms\n", sam_stage_name(k), samples_quantile(&r->stage_ms[k], from, 0.5));
     }
     if (n)
         fprintf(to, "official protocol: %.2f FPS (tracking alone, frames in memory); ", official_fps(r));

@@ -11,11 +11,9 @@
 /* From this many frames of a pass on, memory attention sees a full bank. */
 enum { FULL_BANK_FRAMES = 7 };
 
-enum { STAGE_ENCODE, STAGE_MEMORY_ATTENTION, STAGE_MASK_DECODER, STAGE_MEMORY_ENCODER, STAGE_POST, N_STAGES };
-
 /* Start with {0}. */
 typedef struct track_report {
-    samples ms, stage_ms[N_STAGES], own, libraries,
+    samples ms, stage_ms[SAM_N_STAGES], own, libraries,
         waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
@@ -33,6 +31,7 @@ void report_free(track_report *r);
 /* What was run; the rest of the JSON file. */
 typedef struct track_setting {
     const char *model, *precision, *input;
+    const char *tracker;
     int image_px, width, height, n_objects, n_threads, history, interrupted;
     size_t frame_queue_bytes, rss_peak_bytes;
 } track_setting;

@@ -19,20 +19,23 @@ typedef enum graph_id {
     GRAPH_SRC_MASK,    /* "pix_feat", mask_prompt -> "src"                     */
     GRAPH_IMAGE,       /* "features" -> "src" of each prompt set                */
     GRAPH_IMAGE_MASK,  /* "features", mask_prompt, has_mask -> "src" of each    */
-    GRAPH_DECODE,      /* "src", points -> masks, and the one chosen           */
+    GRAPH_DECODE,      /* "src", points -> masks, "mask_tokens"                */
+    GRAPH_FOLLOW,      /* masks, filters -> choice, motion, filters            */
+    GRAPH_CHOOSE,      /* masks, "mask_tokens" -> the one chosen, pointer      */
     GRAPH_KEEP,        /* low_res, pointer -> logits_bank, pointer_bank        */
     GRAPH_REMEMBER,    /* "features", low_res, score -> bank                   */
     GRAPH_COUNT
 } graph_id;
 
-static const char *const graph_names[GRAPH_COUNT] = {"encode",      "first",  "raw",      "attend",
-                                                     "mask_prompt", "src",    "src_mask", "image",
-                                                     "image_mask",  "decode", "keep",     "remember"};
+static const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",   "attend",     "mask_prompt",
+                                                     "src",    "src_mask", "image", "image_mask", "decode",
+                                                     "follow", "choose",   "keep",  "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
 
-enum { OUTPUT_TOKENS = 6 }; /* score, IoU, four masks */
+enum { LARGE_WIDTH = 144 };                    /* of the trunk of the large size */
+enum { OUTPUT_TOKENS = 6, N_MASK_TOKENS = 4 }; /* score, IoU, four masks */
 
 static sam_status check_grid(const sam2_config *c, const size_request *want, sam_error *err)
 {
@@ -60,6 +63,7 @@ static sam_status size(const void *config, const size_request *want, model_size 
                       .max_frames = want->max_prompted + recent,
                       .bank_slots = want->max_prompted + (1 + N_GUARDED) * recent + 2,
                       .pointer_width = c->d_model,
+                      .motion_weight = c->trunk == TRUNK_HIERA && c->embed_dim >= LARGE_WIDTH ? 0.15f : 0.25f,
                       .recent_pointers = pointers,
                       .max_pointers = want->max_prompted + pointers,
                       .pointer_slots = want->max_prompted + (1 + N_GUARDED) * pointers + 2};
@@ -205,14 +209,13 @@ static void image_mask(builder *b, const sam2_config *c, const model_size *z)
     output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), dense, has_mask), "src", N_OBJECTS);
 }
 
-/* sam2_base.py, _forward_sam_heads. */
+/* sam2_base.py, _forward_sam_heads: decode, then choose; between them SAMURAI looks where the object was going. */
 static void decode(builder *b, const sam2_config *c, const model_size *z)
 {
     int t = z->side * z->side, d = c->d_model;
     scope prompt = at(root(), "sam_prompt_encoder");
     val points = host_state(b, z, STATE_points);
     val labels = host_state(b, z, STATE_labels);
-    val mode = host_state(b, z, STATE_mode);
     decoder_input in = {.src = state(b, "src", N_OBJECTS, t, d, b->act),
                         .position = dense_position(b, z->side, d, prompt),
                         .prompts = prompt_tokens(b, d, points, labels, z->side_px, prompt),
@@ -224,12 +227,40 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     result(b, z, m.masks, STATE_masks);
     result(b, z, m.ious, STATE_ious);
     result(b, z, m.score, STATE_score);
-    val chosen = apply(b, OP_select_mask, (val[]){m.masks, m.ious, m.score, m.tokens, mode}, 5,
-                       (op_attr){.scale = 0.05f, .bias = 0.98f});
+    output(b, m.tokens, "mask_tokens", N_OBJECTS);
+}
+
+static void follow(builder *b, const sam2_config *c, const model_size *z)
+{
+    (void)c;
+    val in[] = {host_state(b, z, STATE_masks),       host_state(b, z, STATE_ious),
+                host_state(b, z, STATE_score),       host_state(b, z, STATE_least_score),
+                host_state(b, z, STATE_mode),        host_state(b, z, STATE_filters),
+                host_state(b, z, STATE_filter_slot), host_state(b, z, STATE_filter_restart),
+                host_state(b, z, STATE_motion_rule)};
+    val choice = apply(b, OP_follow_motion, in, FOLLOW_INPUTS,
+                       (op_attr){.h = z->low_px, .w = z->low_px, .kernel = z->side_px / z->low_px});
+    result(b, z, choice, STATE_choice);
+    result(b, z, output_of(b, choice, FOLLOWED_MOTION), STATE_motion);
+    result_to_pool(b, z, output_of(b, choice, FOLLOWED_FILTER), STATE_filter_slot, STATE_filters);
+}
+
+static void choose(builder *b, const sam2_config *c, const model_size *z)
+{
+    int d = c->d_model;
+    val score = host_state(b, z, STATE_score), least_score = host_state(b, z, STATE_least_score);
+    val in[] = {host_state(b, z, STATE_masks),
+                host_state(b, z, STATE_ious),
+                score,
+                state(b, "mask_tokens", N_OBJECTS, N_MASK_TOKENS, d, b->act),
+                host_state(b, z, STATE_mode),
+                host_state(b, z, STATE_choice),
+                least_score};
+    val chosen = apply(b, OP_select_mask, in, SELECT_INPUTS, (op_attr){.scale = 0.05f, .bias = 0.98f});
     val token = output_of(b, chosen, SELECTED_TOKEN);
     val pointer = cast(b, mlp(b, token, d, d, 3, ACT_RELU, at(root(), "obj_ptr_proj")), DT_F32);
-    pointer = apply(b, OP_gate_present, (val[]){pointer, weight_vector(b, root(), "no_obj_ptr", d), m.score}, 3,
-                    (op_attr){.first = 0});
+    pointer = apply(b, OP_gate_present, (val[]){pointer, weight_vector(b, root(), "no_obj_ptr", d), score, least_score},
+                    GATE_INPUTS, (op_attr){.first = 0});
     result(b, z, chosen, STATE_low_res);
     result(b, z, output_of(b, chosen, SELECTED_IOU), STATE_iou);
     output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
@@ -269,14 +300,13 @@ static void remember(builder *b, const sam2_config *c, const model_size *z)
 static void build(builder *b, int id, const void *config, const model_size *z)
 {
     static void (*const graphs[GRAPH_COUNT])(builder *, const sam2_config *, const model_size *) = {
-        encode, first, raw, attend, mask_prompt, src, src_mask, image, image_mask, decode, keep, remember};
+        encode, first,      raw,    attend, mask_prompt, src,  src_mask,
+        image,  image_mask, decode, follow, choose,      keep, remember};
     graphs[id](b, config, z);
 }
 
 /* For models that run memory attention on frames without memory; the released ones add no_mem_embed instead. */
 static const char *const unused[] = {"no_mem_pos_enc", NULL};
-
-static const memory_policy official = {.name = "sam2", .select = bank_select, .track_mode = MODE_GATE | MODE_MULTIMASK};
 
 const predictor predictor_sam2 = {
     .modes = 1u << SAM_VIDEO | 1u << SAM_IMAGE,
@@ -288,18 +318,19 @@ const predictor predictor_sam2 = {
     .build = build,
     .unused = unused,
     .steps = {[STEP_ENCODE] = {1, {GRAPH_ENCODE}},
-              [STEP_IMAGE] = {2, {GRAPH_IMAGE, GRAPH_DECODE}},
-              [STEP_IMAGE_MASKED] = {2, {GRAPH_IMAGE_MASK, GRAPH_DECODE}},
+              [STEP_IMAGE] = {3, {GRAPH_IMAGE, GRAPH_DECODE, GRAPH_CHOOSE}},
+              [STEP_IMAGE_MASKED] = {3, {GRAPH_IMAGE_MASK, GRAPH_DECODE, GRAPH_CHOOSE}},
               [STEP_ALONE] = {1, {GRAPH_FIRST}},
               [STEP_ATTEND] = {1, {GRAPH_ATTEND}},
               [STEP_MASK] = {2, {GRAPH_MASK_PROMPT, GRAPH_RAW}},
               [STEP_DECODE] = {2, {GRAPH_SRC, GRAPH_DECODE}},
               [STEP_DECODE_MASKED] = {2, {GRAPH_SRC_MASK, GRAPH_DECODE}},
+              [STEP_FOLLOW] = {1, {GRAPH_FOLLOW}},
+              [STEP_CHOOSE] = {1, {GRAPH_CHOOSE}},
               [STEP_KEEP] = {1, {GRAPH_KEEP}},
               [STEP_REMEMBER] = {1, {GRAPH_REMEMBER}}},
     .input = {[SAM_VIDEO] = {FIT_STRETCH, RESAMPLE_PIL_BICUBIC}, [SAM_IMAGE] = {FIT_STRETCH, RESAMPLE_RGB_ANTIALIAS}},
     .logit_limit = 32,                     /* sam2_image_predictor.py, _predict */
     .generator = {.pred_iou_thresh = 0.8}, /* automatic_mask_generator.py */
     .absent_pointer = "no_obj_ptr",
-    .memories = &official,
 };

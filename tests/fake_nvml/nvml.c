@@ -1,4 +1,4 @@
-/* A management library with one device that is always at 40 %, 61 C and 123.456 W, and holds 64 of its 1000 MiB for the
+/* A management library with one device that is always at 40 %, 61 C and 123.456 W, whose clock goes up to 1980 MHz, and holds 64 of its 1000 MiB for the
  * process in FAKE_NVML_PID. With FAKE_NVML_UNSUPPORTED it says of all but power that it is not supported, as on a Jetson. */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@ EXPORT int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out);
 EXPORT int nvmlDeviceGetUtilizationRates(void *device, unsigned *out);
 EXPORT int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out);
 EXPORT int nvmlDeviceGetPowerUsage(void *device, unsigned *out);
+EXPORT int nvmlDeviceGetMaxClockInfo(void *device, int kind, unsigned *out);
 EXPORT int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out);
 
 /* NVML_ERROR_NOT_SUPPORTED */
@@ -80,4 +81,11 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out
     memcpy(out, &one, sizeof one);
     *n = 1;
     return unsupported();
+}
+
+int nvmlDeviceGetMaxClockInfo(void *device, int kind, unsigned *out)
+{
+    (void)device;
+    *out = 1980;
+    return kind != 1 || unsupported();
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer's entry point. */
+/* The entry point, of libFuzzer and of replay.c. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 /* Writes the bytes to the file `name` (with folders) in a folder of this process in memory, made on the first call. The path

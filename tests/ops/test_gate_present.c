@@ -11,7 +11,7 @@ static void reference(const op_case *t, dtype round, double *const *out)
         for (int r = 0; r < o->rows; r++)
             for (int c = 0; c < o->cols; c++) {
                 double a = value(x, n, r, c), b = value(y, n, r, c);
-                bool present = value(&t->in[2], n, 0, 0) > 0;
+                bool present = value(&t->in[2], n, 0, 0) > (t->in[3].type == DT_NONE ? 0 : value(&t->in[3], n, 0, 0));
                 out[0][row_of(o, n, r) + (size_t)c] = present ? a : t->attr.first ? a + b : b;
             }
 }
@@ -56,6 +56,12 @@ static void special_values(void **state)
         set_value(&t.in[0], i, NAN);               /* object 0 is absent  */
         set_value(&t.in[0], 2 * 24 + i, INFINITY); /* object 1 is present */
     }
+    op_check(&t);
+    t = gate_case("another least score", 0, DT_F32, 3, 1, 3, 2, 1, 24);
+    in_zero(&t, 3, DT_F32, 3, 1, 1);
+    set_value(&t.in[3], 0, -1);  /* 0 is present                  */
+    set_value(&t.in[3], 1, 0.5); /* as much as the score: absent  */
+    set_value(&t.in[3], 2, -3.5);
     op_check(&t);
     t = gate_case("a NaN score is absent", 1, DT_F32, 1, 1, 1, 2, 1, 24);
     set_value(&t.in[2], 0, NAN);

@@ -10,7 +10,8 @@ static double wanted(const op_case *t, dtype round, int n, int r, int c, bool ke
     int n_memory = (int)value(&t->in[5], n, 0, 0) * n_tokens, n_pointers = (int)value(&t->in[8], n, 0, 0);
     if (r < n_memory) {
         int slot = (int)value(&t->in[3], n, r / n_tokens, 0), when = (int)value(&t->in[4], n, r / n_tokens, 0);
-        double code = rounded(round, value(&t->in[1], 0, r % n_tokens, c) + value(&t->in[2], 0, when, c));
+        double age = when < 0 ? 0 : value(&t->in[2], 0, when, c);
+        double code = rounded(round, value(&t->in[1], 0, r % n_tokens, c) + age);
         return value(&t->in[0], 0, slot * n_tokens + r % n_tokens, c) + (key ? code : 0);
     }
     int pointer = (r - n_memory) / groups, group = (r - n_memory) % groups;
@@ -43,7 +44,7 @@ static op_case gather_case(const char *label, dtype bank, sizes s, int low_frame
     in_normal(&t, 1, DT_F32, 1, s.n_tokens, s.cols);
     in_normal(&t, 2, DT_F32, 1, 7, s.cols);
     in_ints(&t, 3, s.n, s.n_memories, 1, 0, s.n_slots - 1);
-    in_ints(&t, 4, s.n, s.n_memories, 1, 0, 6);
+    in_ints(&t, 4, s.n, s.n_memories, 1, -1, 6); /* -1: without a code of time */
     in_ints(&t, 5, s.n, 1, 1, low_frames, s.n_memories);
     in_normal(&t, 6, DT_F32, 1, s.n_pointer_slots, s.groups * s.cols);
     in_ints(&t, 7, s.n, s.n_pointers, 1, 0, s.n_pointer_slots - 1);

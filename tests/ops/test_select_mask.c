@@ -21,6 +21,9 @@ static void reference(const op_case *t, dtype round, double *const *out)
     (void)round;
     for (int n = 0; n < t->out[0].n; n++) {
         int mode = (int)value(&t->in[4], n, 0, 0), several = mode % 2, chosen = several ? best_of(t, n) : 0;
+        if (several && mode & 4 && t->in[5].type != DT_NONE)
+            chosen = (int)value(&t->in[5], n, 0, 0);
+        double least = t->in[6].type == DT_NONE ? 0 : value(&t->in[6], n, 0, 0);
         double inner = 0, outer = 0;
         for (int i = 0; i < masks->cols; i++) {
             inner += value(masks, n, 0, i) > t->attr.scale;
@@ -28,7 +31,7 @@ static void reference(const op_case *t, dtype round, double *const *out)
         }
         if (!several && outer > 0 && (float)(inner / outer) < t->attr.bias) /* the original divides in f32 */
             chosen = best_of(t, n);
-        bool hidden = mode >= 2 && t->in[2].type != DT_NONE && !(value(&t->in[2], n, 0, 0) > 0);
+        bool hidden = mode & 2 && t->in[2].type != DT_NONE && !(value(&t->in[2], n, 0, 0) > least);
         for (int i = 0; i < masks->cols; i++)
             out[0][row_of(&t->out[0], n, 0) + (size_t)i] = hidden ? -1024 : value(masks, n, chosen, i);
         out[1][n] = value(&t->in[1], n, 0, chosen);
@@ -76,6 +79,23 @@ static void every_mode(void **state)
         /* Masks 0: large values only (stable), or as they are (not stable). */
         for (size_t i = 0; k >= 8 && i < 40; i++)
             set_value(&t.in[0], i, i % 2 ? 7 : -7);
+        op_check(&t);
+    }
+}
+
+static void chosen_elsewhere(void **state)
+{
+    (void)state;
+    for (int mode = 0; mode < 8; mode++) {
+        op_case t = mask_case(mode & 4 ? "a choice of another's" : "a choice that does not count", 3, 40, DT_BF16, 24);
+        in_ints(&t, 5, 3, 1, 1, 1, 3);
+        in_zero(&t, 6, DT_F32, 3, 1, 1);
+        for (size_t n = 0; n < 3; n++) {
+            set_value(&t.in[4], n, mode);
+            set_value(&t.in[5], n, (double)n + 1);
+            set_value(&t.in[2], n, n == 2 ? -1 : -0.5); /* at the least score, it is absent */
+            set_value(&t.in[6], n, -1);
+        }
         op_check(&t);
     }
 }
@@ -138,10 +158,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),
-        cmocka_unit_test(every_mode),
-        cmocka_unit_test(edges),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(shapes), cmocka_unit_test(every_mode), cmocka_unit_test(chosen_elsewhere),
+        cmocka_unit_test(edges),  cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

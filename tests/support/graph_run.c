@@ -70,7 +70,7 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     compiled c = {0};
     program p = {0};
     void *state_data[MAX_STATES] = {0};
-    size_t bytes = 0;
+    weight_room took = {0};
     s = (states){0};
     builder b = build_begin(&c.g, "toy", &t->w, &s, act, matrix);
     b.device = 1; /* every rule; the CPU has all operators */
@@ -85,7 +85,7 @@ void toy_run(toy_weights *t, toy_build build, int with_fusion, dtype act, dtype 
     out->n_nodes = c.g.n_nodes;
     out->n_out = RUN_OBJECTS * shape.rows * shape.cols;
     assert_true(shape.type == DT_F32 && out->n_out <= RUN_OBJECTS * RUN_MOST);
-    assert_int_equal(compiled_pack(&c, &t->w, t->cpu, &bytes, &err), SAM_OK);
+    assert_int_equal(compiled_pack(&c, &t->w, t->cpu, &took, &err), SAM_OK);
     assert_int_equal(program_plan(&p, &c, RUN_OBJECTS, &err), SAM_OK);
     char *scratch = aligned_alloc(64, (p.scratch_bytes + 127) / 64 * 64);
     assert_non_null(scratch);

@@ -17,7 +17,11 @@
 
 const op_cuda *const *op_cuda_select_emu(void);
 
-#define N_SEEDS    3
+#ifdef __SANITIZE_ADDRESS__ /* which look at addresses, and those do not change with the order of threads */
+#define N_SEEDS 1
+#else
+#define N_SEEDS 3
+#endif
 #define MANY_STEPS 300000 /* of the emulator: such a case runs with one seed less */
 
 /* Memory between two guards, 64-byte aligned. */
@@ -571,7 +575,7 @@ static double check_device(op_case *t, const expectation *expected)
  * else by amx_instructions.h. NULL: the operator has no code for tiles, or this machine cannot run it either way. */
 static const op_cpu *with_instructions(op_id op)
 {
-#ifdef __x86_64__
+#ifdef HAVE_AVX2AMX
     extern const op_cpu attention_cpu_avx2amx, window_attention_cpu_avx2amx;
     static const op_cpu *const table[OP_COUNT] = {
         [OP_attention] = &attention_cpu_avx2amx, [OP_window_attention] = &window_attention_cpu_avx2amx};

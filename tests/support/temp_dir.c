@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void temp_dir_make(temp_dir *d)
@@ -13,28 +14,27 @@ void temp_dir_make(temp_dir *d)
         abort(); /* not the code under test */
 }
 
-static void remove_entries(const char *path, int depth)
+void remove_tree(const char *path)
 {
-    char inner[1024];
-    DIR *dir = opendir(path);
-    const struct dirent *e;
-    while (dir && (e = readdir(dir))) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+    struct stat st;
+    if (lstat(path, &st))
+        return;
+    DIR *dir = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        char below[1024];
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
             continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
-        if (unlink(inner) != 0 && depth > 0) {
-            remove_entries(inner, depth - 1);
-            rmdir(inner);
-        }
+        snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        remove_tree(below);
     }
     if (dir)
         closedir(dir);
+    remove(path);
 }
 
 void temp_dir_remove(temp_dir *d)
 {
-    remove_entries(d->path, 1);
-    rmdir(d->path);
+    remove_tree(d->path);
 }
 
 char *temp_dir_file(const temp_dir *d, const char *name, char *text, size_t n_text)

@@ -3,13 +3,11 @@
 
 #include "image_io.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static void must(int ok, const char *what, const char *path)
 {
@@ -21,31 +19,13 @@ static void must(int ok, const char *what, const char *path)
 
 void tree_open(temp_tree *t)
 {
-    *t = (temp_tree){.root = "/tmp/sambench_test_XXXXXX"};
-    must(mkdtemp(t->root) != NULL, "mkdtemp", t->root);
-}
-
-static void remove_all(const char *path)
-{
-    struct stat st;
-    if (lstat(path, &st))
-        return;
-    DIR *dir = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        char below[1024];
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-            continue;
-        snprintf(below, sizeof below, "%s/%s", path, e->d_name);
-        remove_all(below);
-    }
-    if (dir)
-        closedir(dir);
-    remove(path);
+    temp_dir_make(&t->dir);
+    t->root = t->dir.path;
 }
 
 void tree_close(temp_tree *t)
 {
-    remove_all(t->root);
+    temp_dir_remove(&t->dir);
 }
 
 const char *tree_path(temp_tree *t, const char *format, ...)
@@ -100,7 +80,7 @@ void tree_gray(temp_tree *t, const char *path, const uint8_t *px, int width, int
 
 void tree_remove(temp_tree *t, const char *path)
 {
-    remove_all(tree_path(t, "%s", path));
+    remove_tree(tree_path(t, "%s", path));
 }
 
 void fill_box(uint8_t *px, int width, int x0, int y0, int x1, int y1, int value)

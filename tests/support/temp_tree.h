@@ -1,13 +1,16 @@
-/* temp_tree.h - a folder under /tmp with generated files, for tests of what reads folders. Any failure ends the test. */
+/* temp_tree.h - a temp_dir with generated files, for tests of what reads folders. Any failure ends the test. */
 #ifndef TEMP_TREE_H
 #define TEMP_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "temp_dir.h"
+
 typedef struct temp_tree {
-    char root[64];
-    char path[512]; /* of the last call of tree_path */
+    temp_dir dir;
+    const char *root; /* dir.path */
+    char path[512];   /* of the last call of tree_path */
 } temp_tree;
 
 void tree_open(temp_tree *t);

@@ -27,8 +27,8 @@ const char *const tiny_config[TINY_ALL] = {
     "{" HIERA REST "}", "{" HIERA REST ", \"object_pointer_time_encoding\": true, \"no_obj_embed_spatial\": true}",
     "{\"trunk\": \"repvit\", \"widths\": [16, 24, 32, 40], \"depths\": [1, 2, 1, 1], " REST
     ", \"perceiver_latents\": 3, \"perceiver_latents_2d\": 4, \"perceiver_depth\": 2}",
-    "{\"trunk\": \"vit\", \"embed_dim\": 32, \"num_heads\": 2, \"depth\": 3, \"window\": 14, \"global_att_blocks\": [1], "
-    "\"image_size\": 96, \"d_model\": 32}", /* trained for another size, so that positions are resized */
+    ("{\"trunk\": \"vit\", \"embed_dim\": 32, \"num_heads\": 2, \"depth\": 3, \"window\": 14, \"global_att_blocks\": [1], "
+     "\"image_size\": 96, \"d_model\": 32}"), /* trained for another size, so that positions are resized */
 };
 const char *const tiny_names[TINY_ALL] = {"tiny_sam2", "tiny_sam2.1", "tiny_edgetam", "tiny_sam1"};
 
@@ -90,6 +90,14 @@ static void fill_all(tensors *set)
     }
 }
 
+static json_t *shape_json(const st_tensor *t)
+{
+    json_t *shape = json_array();
+    for (int d = 0; d < t->n_dims; d++)
+        json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
+    return shape;
+}
+
 void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta)
 {
     json_t *header = json_object(), *about = json_object();
@@ -99,9 +107,8 @@ void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_me
     json_object_set_new(header, "__metadata__", about);
     for (size_t i = 0; i < n; i++, at += (json_int_t)t[i - 1].n_bytes)
         json_object_set_new(header, t[i].name,
-                            json_pack("{s:s, s:[I,I], s:[I,I]}", "dtype", st_dtype_name(t[i].dtype), "shape",
-                                      (json_int_t)t[i].shape[0], (json_int_t)t[i].shape[1], "data_offsets", at,
-                                      at + (json_int_t)t[i].n_bytes));
+                            json_pack("{s:s, s:o, s:[I,I]}", "dtype", st_dtype_name(t[i].dtype), "shape",
+                                      shape_json(&t[i]), "data_offsets", at, at + (json_int_t)t[i].n_bytes));
     char *text = json_dumps(header, JSON_COMPACT);
     FILE *f = fopen(path, "wb");
     assert_true(text && f);
@@ -117,49 +124,62 @@ void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_me
     json_decref(header);
 }
 
-/* Builds every graph over the file; 1 if that worked, else adds the tensor that was missing. */
-static int grow(const model_family *known, const char *path, tensors *set)
+sam_status tiny_graphs_check(const model_family *known, const char *path, int leftovers, sam_error *err)
 {
     static st_file file; /* not on the stack: build errors are long */
-    sam_error err;
     config_reader r;
-    const model_family *family;
+    const model_family *family = NULL;
     weights w;
     states s = {0};
     model_size z;
-    int complete = 1;
-    if (st_open(path, &file, &err) != SAM_OK || config_open(&r, &file, path, &err) != SAM_OK ||
-        family_find(known, r.family, path, &family, &err) != SAM_OK)
-        fail_msg("%s", err.text);
+    sam_status status = SAM_OK;
+    if (st_open(path, &file, err) != SAM_OK || config_open(&r, &file, path, err) != SAM_OK ||
+        family_find(known, r.family, path, &family, err) != SAM_OK)
+        fail_msg("%s", err->text);
     const predictor *p = family->p;
     void *config = calloc(1, p->config_bytes + 1);
     p->read_config(&r, config);
-    const size_request want = {"miniature", config_int(&r, "image_size", 64, 4096, -1), 4, 2};
-    if (config_close(&r) != SAM_OK || p->size(config, &want, &z, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    assert_int_equal(weights_open(&w, &file, path, &err), SAM_OK);
-    for (int id = 0; id < p->n_graphs && complete; id++) {
+    const size_request want = {"model", config_int(&r, "image_size", 64, 4096, -1), 4, 2};
+    if (config_close(&r) != SAM_OK || p->size(config, &want, &z, err) != SAM_OK)
+        fail_msg("%s", err->text);
+    assert_int_equal(weights_open(&w, &file, path, err), SAM_OK);
+    for (int id = 0; id < p->n_graphs && status == SAM_OK; id++) {
         graph g;
-        if (!predictor_runs(p, SAM_VIDEO, id) && !predictor_runs(p, SAM_IMAGE, id))
+        if (!predictor_runs(p, SAM_VIDEO, 1, id) && !predictor_runs(p, SAM_IMAGE, 0, id))
             continue;
         builder b = build_begin(&g, p->graph_names[id], &w, &s, DT_F32, DT_F32);
         p->build(&b, id, config, &z);
-        complete = build_end(&b, &err) == SAM_OK;
-        if (complete)
+        status = build_end(&b, err);
+        if (status == SAM_OK)
             graph_free(&g);
+    }
+    if (status == SAM_OK && leftovers) {
+        int index;
+        if (p->absent_pointer)
+            status = weights_request(&w, p->absent_pointer, 1, 0, 1, z.pointer_width, DT_F32, &index, err);
+        for (int i = 0; p->unused && p->unused[i]; i++)
+            weights_ignore(&w, p->unused[i]);
+        status = status == SAM_OK ? weights_check(&w, err) : status;
     }
     free(config);
     weights_close(&w);
     st_close(&file);
-    if (!complete) {
-        char name[200];
-        int rows, cols;
-        const char *at = strstr(err.text, "tensor ");
-        if (!at || sscanf(at, "tensor %199s is missing (expected %d x %d)", name, &rows, &cols) != 3)
-            fail_msg("%s", err.text);
-        add_tensor(set, name, rows, cols);
-    }
-    return complete;
+    return status;
+}
+
+/* Builds every graph over the file; 1 if that worked, else adds the tensor that was missing. */
+static int grow(const model_family *known, const char *path, tensors *set)
+{
+    char name[200];
+    int rows = 0, cols = 0;
+    sam_error err;
+    if (tiny_graphs_check(known, path, 0, &err) == SAM_OK)
+        return 1;
+    const char *at = strstr(err.text, "tensor ");
+    if (!at || sscanf(at, "tensor %199s is missing (expected %d x %d)", name, &rows, &cols) != 3)
+        fail_msg("%s", err.text);
+    add_tensor(set, name, rows, cols);
+    return 0;
 }
 
 void tiny_model_write(const char *path, tiny_family family, const char *name)

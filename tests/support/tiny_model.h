@@ -33,7 +33,11 @@ struct model_family;
 void tiny_model_write_of(const struct model_family *rows, const char *path, const char *family, const char *config,
                          const char *name);
 
-/* A safetensors file of matrices, without st_write's wait for the disk. Data NULL: zeros. */
+/* Builds every graph of the model in `path` over its tensors: SAM_OK, or what is missing or of another shape; with `leftovers`
+ * also what no graph asks for. Reads no data. */
+sam_status tiny_graphs_check(const struct model_family *rows, const char *path, int leftovers, sam_error *err);
+
+/* A safetensors file, without st_write's wait for the disk. Data NULL: zeros, which take no room on it. */
 void tiny_file_write(const char *path, const st_tensor *t, size_t n, const st_meta *meta, size_t n_meta);
 
 /* The files in a temporary folder, made once per program. */

@@ -1,12 +1,16 @@
 /* folders.c - see folders.h. */
 #include "folders.h"
 
-#include "listing.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+static int is_folder(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
 
 /* The first n characters of path. */
 static sam_status make_parts(const char *path, size_t n, sam_error *err)
@@ -22,8 +26,8 @@ static sam_status make_parts(const char *path, size_t n, sam_error *err)
             continue;
         char end = part[i];
         part[i] = 0;
-        int why = path_is_folder(part) || !mkdir(part, 0777) ? 0 : errno;
-        if (why && !path_is_folder(part)) /* another process may have made it meanwhile */
+        int why = is_folder(part) || !mkdir(part, 0777) ? 0 : errno;
+        if (why && !is_folder(part)) /* another process may have made it meanwhile */
             status = fail(err, SAM_E_IO, "%s: this folder cannot be made: %s", part,
                           why == EEXIST ? "a file has that name" : strerror(why));
         part[i] = end;

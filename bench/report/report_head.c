@@ -1,0 +1,125 @@
+#include "report_head.h"
+
+#include "report_html.h"
+#include "text_out.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text ? text : "";
+}
+
+/* `before` and the value, if there is one. */
+static void put(FILE *to, const char *before, const char *text, const char *after)
+{
+    if (!text[0])
+        return;
+    fprintf(to, "%s", before);
+    text_html(to, text);
+    fprintf(to, "%s", after);
+}
+
+static void put_number(FILE *to, const char *before, double x, const char *after)
+{
+    if (x > 0)
+        fprintf(to, "%s%.0f%s", before, x, after);
+}
+
+static int count_videos(const results_data *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->n_rows; i++) {
+        int seen = 0;
+        for (int k = 0; k < i && !seen; k++)
+            seen = !strcmp(d->rows[k].video, d->rows[i].video);
+        n += !seen;
+    }
+    return n;
+}
+
+/* The last folder of a path, in `name`. */
+static const char *last_name(const char *path, char name[200])
+{
+    size_t n = strlen(path), from;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    for (from = n; from && path[from - 1] != '/'; from--)
+        ;
+    snprintf(name, 200, "%.*s", (int)(n - from < 199 ? n - from : 199), path + from);
+    return name;
+}
+
+static int same_data(const json_t *a, const json_t *b)
+{
+    char x[200], y[200];
+    return a && b && !strcmp(text_of(a, "split_name"), text_of(b, "split_name")) &&
+           !strcmp(last_name(text_of(a, "split_dir"), x), last_name(text_of(b, "split_dir"), y)) &&
+           !strcmp(text_of(a, "metric"), text_of(b, "metric"));
+}
+
+/* "sav_val of DATA, scored as sav"; each data set once. */
+static void write_data(FILE *to, const results_data *d)
+{
+    int n_said = 0;
+    for (int i = 0; i < d->n_folders; i++) {
+        const json_t *s = d->settings[i];
+        char name[200];
+        int seen = !s;
+        for (int k = 0; k < i && !seen; k++)
+            seen = same_data(s, d->settings[k]);
+        if (seen)
+            continue;
+        put(to, n_said++ ? "; <b>" : "<b>", text_of(s, "split_name"), "</b>");
+        put(to, " of ", last_name(text_of(s, "split_dir"), name), "");
+        put(to, ", scored as ", text_of(s, "metric"), "");
+    }
+    int n_videos = count_videos(d);
+    if (n_videos)
+        fprintf(to, "%s%d video%s", n_said ? " &middot; " : "", n_videos, n_videos == 1 ? "" : "s");
+}
+
+static void write_machine(FILE *to, const results_data *d, int run)
+{
+    const json_t *m = d->machines[run];
+    const char *board = text_of(m, "board"), *device = "";
+    for (int g = 0; g < d->n_groups && !device[0]; g++)
+        if (d->groups[g].run == run && strcmp(d->groups[g].backend, "cpu"))
+            device = d->groups[g].device;
+    fprintf(to, "<li><b>");
+    text_html(to, html_folder(d, run));
+    fprintf(to, "</b>%s: ", results_is_earlier(d, run) ? " (compared with)" : "");
+    put(to, "", board, ", ");
+    put(to, "", device, ", ");
+    put(to, "", text_of(m, "cpu"), ", ");
+    fprintf(to, "%.0f processors", json_number_value(json_object_get(m, "processors")));
+    put_number(to, " at up to ", json_number_value(json_object_get(m, "cpu_MHz")), " MHz");
+    put(to, " (", text_of(m, "cpu_governor"), ")");
+    put_number(to, ", GPU at up to ", json_number_value(json_object_get(m, "gpu_MHz")), " MHz");
+    put_number(to, ", ", json_number_value(json_object_get(m, "memory_MiB")), " MiB");
+    put(to, ", driver ", text_of(m, "nvidia_driver"), "");
+    put(to, ", sambench ", text_of(m, "sambench"), "");
+    put(to, ", ", text_of(m, "date"), "");
+    fprintf(to, "</li>\n");
+}
+
+void head_write(FILE *to, const char *title, const results_data *d)
+{
+    int n_machines = 0;
+    fprintf(to, "<h1>");
+    text_html(to, title);
+    fprintf(to, "</h1>\n<p>");
+    write_data(to, d);
+    fprintf(to, "</p>\n");
+    for (int i = 0; i < d->n_folders; i++)
+        n_machines += d->machines[i] != NULL;
+    if (!n_machines)
+        return;
+    fprintf(to, "<ul class=\"soft head\">\n");
+    for (int i = 0; i < d->n_folders; i++)
+        if (d->machines[i])
+            write_machine(to, d, i);
+    fprintf(to, "</ul>\n");
+}
