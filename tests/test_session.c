@@ -797,7 +797,7 @@ static void nothing(void **state)
 static void address_space(void **state)
 {
     (void)state;
-#ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of it */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which take terabytes of it */
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {

@@ -139,6 +139,9 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 .n_weights = mark_weights(o, list, weights, marks, MAX_WEIGHTS)};
     sam_status status = resume_open(&files, o->resume, &t, &o->kept_earlier, err);
     *n_kept = t.n_rows;
+    /* The processes that measure read it from disk: failed rows there would pass for what is done. */
+    if (status == SAM_OK && o->resume && !t.n_rows)
+        status = csv_save(&t, err);
     if (status == SAM_OK && o->kept_earlier)
         fprintf(stderr, "sambench edge: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->w.out_dir, EDGE_PREVIOUS);
