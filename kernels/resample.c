@@ -379,7 +379,7 @@ static uint64_t screen_word(const resample *r, const float *mid, size_t stride, 
     float v[WORD_PX];
     uint8_t above[WORD_PX];
     uint64_t word;
-    down_plane(r, mid, stride, y, x, v, n);
+    finish_float(r, mid, stride, y, x, v, n);
     r->rows->threshold(v, l->at, above, n);
     mask_pack(above, n, 0, &word);
     counts[0] += r->rows->count_above(v, l->low, n);
@@ -408,7 +408,7 @@ void resample_screen(resample *r, const float *plane, const mask_levels *l, pack
 {
     assert(is_plane(r->kind) && n_threads > 0 && l->low <= l->at && l->at <= l->high);
     size_t stride, row_words = mask_row_words(r->across.n_out);
-    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
+    const float *mid = first_pass(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
     int32_t low = 0, high = 0;
 #pragma omp parallel num_threads(n_threads) reduction(+ : low, high)
     {
