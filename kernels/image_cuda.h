@@ -62,9 +62,11 @@ static inline size_t preprocess_cuda_bytes(const resample_axis *across, const re
 
 /* planes [n, in_h, in_w] f32 -> n masks of out_w x out_h, one after the other, with their boxes and areas: resample_mask of
  * RESAMPLE_BILINEAR or resample_open_cut; with no_overlap a pixel is only in the mask of the plane that has the highest: resolve_overlap of the
- * resampled planes, which never exist. */
+ * resampled planes, which never exist. levels (host memory; with overlap only): resample_screen; NULL: cut at 0, nothing
+ * counted. */
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
-                                       int n, int no_overlap, packed_mask *masks, void *stream);
+                                       int n, int no_overlap, const mask_levels *levels, packed_mask *masks,
+                                       void *stream);
 
 enum { CLEAN_PLANES = 128 }; /* of one launch; more are cleaned one batch after the other, in the same scratch */
 /* clean_logits of n planes [h, w] (host array of device addresses) -> out [n, h, w]; areas of 0 only gather them. scratch:

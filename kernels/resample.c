@@ -4,6 +4,7 @@
 #include "packed_mask.h"
 
 #include <assert.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,9 +341,95 @@ void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_thread
             uint8_t above[CHUNK_PX];
             size_t m = n - x < CHUNK_PX ? n - x : CHUNK_PX;
             finish_float(r, mid, stride, y, x, chunk, m);
-            r->rows->threshold(chunk, above, m);
+            r->rows->threshold(chunk, 0, above, m);
             mask_pack(above, m, 0, rows + (size_t)y * row_words + x / 64);
         }
+}
+
+enum { WORD_PX = 64, MOST_WORDS = 65536 / WORD_PX };
+typedef enum word_kind { MIXED, BELOW, ABOVE } word_kind;
+
+/* Where the words of a row lie: all pixels above the levels, none, or it takes a look. A pixel is a mean of `taps` rows of mid
+ * at its column, so it lies between their bounds, but for rounding. */
+static void judge_words(const resample *r, const float *mid, size_t stride, int taps, const mask_levels *l,
+                        uint8_t *kind)
+{
+    for (size_t x = 0; x < r->mid_row; x += WORD_PX) {
+        size_t n = r->mid_row - x < WORD_PX ? r->mid_row - x : WORD_PX;
+        float lowest = INFINITY, highest = -INFINITY;
+        int known = 1;
+        for (int t = 0; t < taps && known; t++) {
+            float low, high;
+            known = r->rows->bounds(mid + (size_t)t * stride + x, n, &low, &high);
+            lowest = fminf(low, lowest);
+            highest = fmaxf(high, highest);
+        }
+        float rounding = 1e-5f * fmaxf(fabsf(lowest), fabsf(highest));
+        kind[x / WORD_PX] = !known                        ? MIXED
+                            : lowest - rounding > l->high ? ABOVE
+                            : highest + rounding < l->low ? BELOW
+                                                          : MIXED;
+    }
+}
+
+/* n pixels of a row from x on, as a word; counts[0] and [1]: those above low and high. */
+static uint64_t screen_word(const resample *r, const float *mid, size_t stride, int y, size_t x, size_t n,
+                            const mask_levels *l, int32_t counts[2])
+{
+    float v[WORD_PX];
+    uint8_t above[WORD_PX];
+    uint64_t word;
+    finish_float(r, mid, stride, y, x, v, n);
+    r->rows->threshold(v, l->at, above, n);
+    mask_pack(above, n, 0, &word);
+    counts[0] += r->rows->count_above(v, l->low, n);
+    counts[1] += r->rows->count_above(v, l->high, n);
+    return word;
+}
+
+static void screen_row(const resample *r, const float *mid, size_t stride, int y, const uint8_t *kind,
+                       const mask_levels *l, uint64_t *words, int32_t counts[2])
+{
+    for (size_t x = 0; x < r->mid_row; x += WORD_PX) {
+        size_t n = r->mid_row - x < WORD_PX ? r->mid_row - x : WORD_PX;
+        uint64_t *word = &words[x / WORD_PX];
+        if (kind[x / WORD_PX] == MIXED) {
+            *word = screen_word(r, mid, stride, y, x, n, l, counts);
+            continue;
+        }
+        int above = kind[x / WORD_PX] == ABOVE;
+        *word = above ? ~UINT64_C(0) >> (WORD_PX - n) : 0;
+        counts[0] += above ? (int32_t)n : 0;
+        counts[1] += above ? (int32_t)n : 0;
+    }
+}
+
+void resample_screen(resample *r, const float *plane, const mask_levels *l, packed_mask *m, int n_threads)
+{
+    assert(is_plane(r->kind) && n_threads > 0 && l->low <= l->at && l->at <= l->high);
+    size_t stride, row_words = mask_row_words(r->across.n_out);
+    const float *mid = first_pass(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
+    int32_t low = 0, high = 0;
+#pragma omp parallel num_threads(n_threads) reduction(+ : low, high)
+    {
+        uint8_t kind[MOST_WORDS];
+        int start = -1, taps = 0; /* of the rows that `kind` was made from: neighbours share them */
+        int32_t counts[2] = {0, 0};
+#pragma omp for schedule(static)
+        for (int y = 0; y < r->down.n_out; y++) {
+            if (r->down.start[y] != start || r->down.count[y] != taps) {
+                start = r->down.start[y];
+                taps = r->down.count[y];
+                judge_words(r, mid + (size_t)start * stride, stride, taps, l, kind);
+            }
+            screen_row(r, mid, stride, y, kind, l, mask_rows(m) + (size_t)y * row_words, counts);
+        }
+        low += counts[0];
+        high += counts[1];
+    }
+    packed_mask_measure(m, r->across.n_out, r->down.n_out);
+    m->above_low = low;
+    m->above_high = high;
 }
 
 void normalise_rgb(const uint8_t *rgb, size_t n_px, float *out, int n_threads)

@@ -13,6 +13,7 @@
 #define RESAMPLE_H
 
 #include "nv12.h"
+#include "packed_mask.h"
 
 typedef enum resample_kind {
     RESAMPLE_PIL_BICUBIC,
@@ -50,6 +51,9 @@ void resample_nv12_normalised(resample *r, const nv12_image *in, float *out, int
 void resample_plane(resample *r, const float *plane, float *out, int n_threads);
 /* The same as a mask: 1 where the result is > 0 (not where it is NaN). rows [out_h, mask_row_words(out_w)]: packed_mask.h. */
 void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_threads);
+/* The mask of the pixels above l->at, whole with its header, which counts those above l->low and l->high, too. The same pixels as
+ * of resample_plane, of which those of words far from the levels are never made. */
+void resample_screen(resample *r, const float *plane, const mask_levels *l, packed_mask *m, int n_threads);
 
 /* rgb [n_px,3] u8 -> out [n_px,3] f32: (x/255 - mean)/std with the mean (0.485, 0.456, 0.406) and standard deviation
  * (0.229, 0.224, 0.225) of SAM 2. */

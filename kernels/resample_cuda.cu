@@ -249,10 +249,10 @@ static __device__ __forceinline__ float bilinear(const float *plane, int row, co
     return v;
 }
 
-/* Which of the planes first .. end - 1 is the highest at a pixel, if that is > 0; else -1. */
+/* Which of the planes first .. end - 1 is the highest at a pixel, if that is > level; else -1. */
 static __device__ __forceinline__ int winner_at(const float *planes, const resample_axis &across,
                                                 const resample_axis &down, const taps &x, const taps &y, int first,
-                                                int end)
+                                                int end, float level, float *highest)
 {
     size_t plane_px = (size_t)across.n_in * (size_t)down.n_in;
     float best = bilinear(planes + (size_t)first * plane_px, across.n_in, x, y);
@@ -262,7 +262,8 @@ static __device__ __forceinline__ int winner_at(const float *planes, const resam
         if (v > best || (v != v && best == best)) /* a NaN beats all, as in torch.argmax */
             best = v, winner = o;
     }
-    return best > 0 ? winner : -1;
+    *highest = best;
+    return best > level ? winner : -1;
 }
 
 typedef struct mask_list {
@@ -275,9 +276,9 @@ static __device__ __forceinline__ packed_mask *mask_at(const mask_list &l, int i
 }
 static __device__ __forceinline__ int empty_extent(int part, int w, int h)
 {
-    return part == 0 ? w : part == 1 ? h : part == 4 ? 0 : -1;
+    return part == 0 ? w : part == 1 ? h : part < 4 ? -1 : 0;
 }
-/* Part 0..4 of a header (box and area) becomes that of both. */
+/* Part 0..6 of a header (box, area, and pixels above two levels) becomes that of both. */
 static __device__ __forceinline__ void extend(int *header, int part, int v)
 {
     if (part < 2)
@@ -292,26 +293,32 @@ __global__ void __launch_bounds__(256) masks_init(mask_list masks, int n, int w,
 {
     int i = (int)(blockIdx.x * 256 + threadIdx.x), part = i % 8;
     if (i < 8 * n)
-        ((int *)mask_at(masks, i / 8))[part] = part > 4 ? 0 : empty_extent(part, w, h);
+        ((int *)mask_at(masks, i / 8))[part] = empty_extent(part, w, h);
 }
 
-/* grid: x segments of rows / 8, y planes (with no_overlap one: all planes are walked). */
-__global__ void __launch_bounds__(256)
-    render_rows(resample_axis across, resample_axis down, const float *planes, int n, int no_overlap, mask_list masks)
+/* grid: x segments of rows / 8, y planes (with no_overlap one: all planes are walked). counts: pixels above two levels, too. */
+__global__ void __launch_bounds__(256) render_rows(resample_axis across, resample_axis down, const float *planes, int n,
+                                                   int no_overlap, mask_levels levels, int counts, mask_list masks)
 {
-    SHARED(int, sExtent, [5]);
+    SHARED(int, sExtent, [7]);
     const unsigned all = 0xFFFFFFFFu;
     int lane = (int)threadIdx.x % 32, w = across.n_out, h = down.n_out, segments = (w + SEGMENT - 1) / SEGMENT;
     int at = (int)(blockIdx.x * BLOCK_WARPS + threadIdx.x / 32), y = at / segments, x0 = at % segments * SEGMENT;
     int first = no_overlap ? 0 : (int)blockIdx.y, end = no_overlap ? n : first + 1;
-    int winner[STRIPS];
+    int winner[STRIPS], above_low = 0, above_high = 0;
     taps ty = taps_at(down, min(y, h - 1));
 #pragma unroll
     for (int k = 0; k < STRIPS; k++) {
         int x = x0 + 32 * k + lane;
-        winner[k] = x < w && y < h ? winner_at(planes, across, down, taps_at(across, x), ty, first, end) : -1;
+        float v = -INFINITY;
+        winner[k] =
+            x < w && y < h ? winner_at(planes, across, down, taps_at(across, x), ty, first, end, levels.at, &v) : -1;
+        if (!counts)
+            continue;
+        above_low += __popc(__ballot_sync(all, v > levels.low));
+        above_high += __popc(__ballot_sync(all, v > levels.high));
     }
-    if (threadIdx.x < 5)
+    if (threadIdx.x < 7)
         sExtent[threadIdx.x] = empty_extent((int)threadIdx.x, w, h);
     int word = x0 / 32 + lane, row_words = 2 * ((w + 63) / 64); /* of 32 bits */
     for (int o = first; o < end; o++) {
@@ -328,12 +335,14 @@ __global__ void __launch_bounds__(256)
         }
         if (lane < STRIPS && word < row_words && y < h)
             ((unsigned *)(mask + 1))[(size_t)y * (size_t)row_words + (size_t)word] = mine;
-        if (!__syncthreads_or(area > 0)) /* and sExtent is empty again */
+        if (!__syncthreads_or(area > 0 || above_low > 0)) /* and sExtent is empty again */
             continue;
         if (lane < 5 && area > 0)
             extend(sExtent, lane, lane == 0 ? from : lane == 2 ? to : lane == 4 ? area : y);
+        else if (lane == 5 || lane == 6)
+            extend(sExtent, lane, lane == 5 ? above_low : above_high);
         __syncthreads(); /* all warps have added theirs */
-        if (threadIdx.x < 5) {
+        if (threadIdx.x < 7) {
             extend((int *)mask, (int)threadIdx.x, sExtent[threadIdx.x]);
             sExtent[threadIdx.x] = empty_extent((int)threadIdx.x, w, h);
         }
@@ -400,8 +409,11 @@ const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample
 }
 
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
-                                       int n, int no_overlap, packed_mask *masks, void *stream)
+                                       int n, int no_overlap, const mask_levels *levels, packed_mask *masks,
+                                       void *stream)
 {
+    if (no_overlap && levels)
+        return "render_masks: masks that are screened may overlap";
     if (n < 1 || n > 65535 || !across->weight || !down->weight || across->fixed || down->fixed)
         return "render_masks: 1 to 65535 planes, and bilinear weights";
     int w = across->n_out, h = down->n_out;
@@ -409,5 +421,8 @@ const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resamp
     const char *wrong = launch(masks_init, blocks(8 * (size_t)n), 256, 0, stream, list, n, w, h);
     size_t segments = ((size_t)w + SEGMENT - 1) / SEGMENT * (size_t)h;
     dim3 grid((unsigned)((segments + BLOCK_WARPS - 1) / BLOCK_WARPS), no_overlap ? 1 : (unsigned)n);
-    return wrong ? wrong : launch(render_rows, grid, 256, 0, stream, *across, *down, planes, n, no_overlap, list);
+    const mask_levels at = levels ? *levels : (mask_levels){0, 0, 0};
+    return wrong ? wrong
+                 : launch(render_rows, grid, 256, 0, stream, *across, *down, planes, n, no_overlap, at, levels != NULL,
+                          list);
 }

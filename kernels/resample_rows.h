@@ -39,7 +39,10 @@ typedef struct resample_rows {
     void (*plane_across)(const resample_axis *a, const float *in, float *out);
     void (*fixed_down)(const uint8_t *in, size_t stride, const int32_t *weight, int taps, uint8_t *out, size_t n);
     void (*plane_down)(const float *in, size_t stride, const float *weight, int taps, float *out, size_t n);
-    void (*threshold)(const float *in, uint8_t *out, size_t n);
+    void (*threshold)(const float *in, float level, uint8_t *out, size_t n); /* 1 where in > level */
+    int (*count_above)(const float *in, float level, size_t n);
+    /* Lowest and highest of n values; 0: there is a NaN. */
+    int (*bounds)(const float *in, size_t n, float *lowest, float *highest);
     /* Row y of a frame of w x h pixels -> rgb [w,3]. */
     void (*nv12_row)(const nv12_image *in, int y, int w, int h, uint8_t *rgb);
 } resample_rows;

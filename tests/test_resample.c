@@ -340,6 +340,72 @@ static void test_nan_is_no_object(void **state)
     resample_close(r);
 }
 
+/* A disc with soft edges far from both sides, a NaN beside it, and noise: words that are judged and words that are made. */
+static void fill_logits(float *plane, int side, int kind)
+{
+    uint32_t seed = 5;
+    for (int i = 0; i < side * side; i++) {
+        int x = i % side - side / 2, y = i / side - side / 3;
+        seed = seed * 1664525u + 1013904223u;
+        float noise = (float)(seed >> 8 & 1023) / 512 - 1;
+        plane[i] = kind == 0 ? noise : kind == 1 ? 9 - sqrtf((float)(x * x + y * y)) : kind == 2 ? 3 : -3;
+    }
+    if (kind == 1)
+        plane[side * side / 3] = NAN;
+}
+
+/* Screening says of every pixel what its value says. */
+static void check_screen(resample *r, const float *plane, int w, int h, const mask_levels *l)
+{
+    size_t n = (size_t)w * (size_t)h, row_words = mask_row_words(w);
+    float *value = take(n * sizeof *value);
+    uint8_t *bits = take((size_t)w);
+    packed_mask *m = take(packed_mask_bytes(w, h)), *want = take(packed_mask_bytes(w, h));
+    int32_t low = 0, high = 0;
+    memset(m, 0xFF, packed_mask_bytes(w, h));
+    resample_plane(r, plane, value, 1);
+    resample_screen(r, plane, l, m, 2);
+    for (int y = 0; y < h; y++) {
+        for (int x = 0; x < w; x++) {
+            float v = value[(size_t)y * (size_t)w + (size_t)x];
+            bits[x] = v > l->at;
+            low += v > l->low;
+            high += v > l->high;
+        }
+        mask_pack(bits, (size_t)w, 0, mask_rows(want) + (size_t)y * row_words);
+    }
+    packed_mask_measure(want, w, h);
+    want->above_low = low;
+    want->above_high = high;
+    assert_memory_equal(m, want, packed_mask_bytes(w, h));
+    free(value), free(bits), free(m), free(want);
+}
+
+static void test_screen(void **state)
+{
+    (void)state;
+    enum { SIDE = 48 };
+    static const int sizes[][2] = {{300, 170}, {64, 64}, {1, 9}, {129, 20}, {48, 48}, {31, 200}};
+    static const mask_levels levels[] = {{-1, 0, 1}, {-0.05f, 0, 0.05f}, {0.2f, 0.7f, 1.2f}, {-9, 5, 20}};
+    static float plane[SIDE * SIDE];
+    int n = 0;
+    for (size_t z = 0; z < COUNT(sizes); z++)
+        for (int cut = 0; cut < 2; cut++) {
+            int w = sizes[z][0], h = sizes[z][1];
+            resample *r = cut ? resample_open_cut(SIDE, 4 * SIDE, 4 * SIDE, 3 * SIDE, w, h)
+                              : resample_open(RESAMPLE_BILINEAR, SIDE, SIDE, w, h);
+            assert_non_null(r);
+            for (size_t v = 0; v < COUNT(variants); v++)
+                for (int kind = 0; kind < 4 && resample_select(r, variants[v]); kind++)
+                    for (size_t l = 0; l < COUNT(levels); l++, n++) {
+                        fill_logits(plane, SIDE, kind);
+                        check_screen(r, plane, w, h, &levels[l]);
+                    }
+            resample_close(r);
+        }
+    printf("screened: %d masks with the pixels and counts of the enlarged logits\n", n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_nan_is_no_object),
         cmocka_unit_test(test_nv12_is_the_standard),
         cmocka_unit_test(test_nv12_is_resized_as_rgb),
+        cmocka_unit_test(test_screen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
