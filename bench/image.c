@@ -5,10 +5,10 @@
 #include "folder_lock.h"
 #include "folders.h"
 #include "frames.h"
+#include "image_inputs.h"
 #include "image_io.h"
 #include "image_results.h"
 #include "json_out.h"
-#include "listing.h"
 #include "open_model.h"
 #include "prompt_flags.h"
 #include "tap.h"
@@ -30,8 +30,7 @@ typedef struct image_options {
 /* Everything one run holds; closed in one place. */
 typedef struct image_run {
     const image_options *o;
-    listing inputs;     /* paths of the images           */
-    int many;           /* 1: a folder, or several files */
+    image_inputs inputs;
     const char *folder; /* of the image that is being read, for results; NULL: none */
     boxes detected;
     sam_model *model;
@@ -289,16 +288,6 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     return SAM_OK;
 }
 
-/* The results' folder of image `path`: --out, or of several images one each in it. */
-static sam_status folder_of(const image_run *r, const char *path, char **out, sam_error *err)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    TRY(path_join(out, r->o->out, r->many ? base : "", err));
-    if (r->many)
-        (*out)[strlen(*out) - strlen(base) + stem_length(base)] = 0;
-    return SAM_OK;
-}
-
 static sam_status run_one(image_run *r, const char *path, sam_error *err)
 {
     frame_source *frames = NULL;
@@ -311,11 +300,11 @@ static sam_status run_one(image_run *r, const char *path, sam_error *err)
     if (status == SAM_OK && !i.f)
         status = fail(err, SAM_E_FORMAT, "%s: holds no image", path);
     if (status == SAM_OK && r->o->out)
-        status = folder_of(r, path, &folder, err);
+        status = image_inputs_folder(&r->inputs, r->o->out, path, &folder, err);
     r->folder = folder;
     if (status == SAM_OK && r->o->boxes)
         status = boxes_of(&r->detected, path, i.f->width, i.f->height, &found, err);
-    if (status == SAM_OK && r->many && !r->o->quiet)
+    if (status == SAM_OK && r->inputs.many && !r->o->quiet)
         printf("%s, %d x %d:\n", path, i.f->width, i.f->height);
     if (status == SAM_OK)
         status = segment_image(r, &i, err);
@@ -327,70 +316,17 @@ static sam_status run_one(image_run *r, const char *path, sam_error *err)
     return status;
 }
 
-/* --input: files, and those of folders. */
-static sam_status list_inputs(image_run *r, sam_error *err)
-{
-    listing given = {0}, inside = {0};
-    sam_status status = SAM_OK;
-    for (const char *at = r->o->input; *at && status == SAM_OK;) {
-        size_t n = strcspn(at, ",");
-        status = listing_add(&given, at, n, err);
-        at += n + (at[n] == ',');
-    }
-    for (int k = 0; k < given.n && status == SAM_OK; k++) {
-        const char *path = given.names[k];
-        if (!path_is_folder(path)) {
-            status = listing_add(&r->inputs, path, strlen(path), err);
-            continue;
-        }
-        r->many = 1;
-        status = listing_read(path, "jpg|jpeg|png", &inside, err);
-        if (status == SAM_OK && !inside.n)
-            status = fail(err, SAM_E_FORMAT, "%s: a folder without images (.jpg, .jpeg, .png)", path);
-        for (int n = 0; n < inside.n && status == SAM_OK; n++) {
-            char *joined = NULL;
-            status = path_join(&joined, path, inside.names[n], err);
-            if (status == SAM_OK)
-                status = listing_add(&r->inputs, joined, strlen(joined), err);
-            free(joined);
-        }
-        listing_free(&inside);
-    }
-    listing_free(&given);
-    r->many |= r->inputs.n > 1;
-    return status;
-}
-
-/* Results of two images may not meet in one folder. */
-static sam_status check_names(const image_run *r, sam_error *err)
-{
-    for (int a = 0; a < r->inputs.n && r->o->out && r->many; a++)
-        for (int b = 0; b < a; b++) {
-            char *one = NULL, *other = NULL;
-            sam_status status = folder_of(r, r->inputs.names[a], &one, err);
-            status = status == SAM_OK ? folder_of(r, r->inputs.names[b], &other, err) : status;
-            if (status == SAM_OK && !strcmp(one, other))
-                status = fail(err, SAM_E_ARG, "%s and %s would both be written to %s; give them one by one",
-                              r->inputs.names[b], r->inputs.names[a], one);
-            free(one);
-            free(other);
-            TRY(status);
-        }
-    return SAM_OK;
-}
-
 static sam_status open_run(image_run *r, sam_error *err)
 {
     const prompt *p = NULL;
     const prompt_file *prompts = &r->o->prompts.file;
     for (int i = 0; i < prompts->n_objects; i++)
         TRY(prompt_of(&prompts->objects[i], &p, err));
-    TRY(list_inputs(r, err));
-    TRY(check_names(r, err));
-    if (r->o->dump && r->many)
-        return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.n);
+    TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, err));
+    if (r->o->dump && r->inputs.many)
+        return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.paths.n);
     if (r->o->boxes)
-        TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.n, err));
+        TRY(boxes_open(&r->detected, r->o->boxes, r->inputs.paths.n, err));
     TRY(model_check_device(&r->o->model, err));
     if (r->o->dump)
         TRY(folders_make_for(r->o->dump, err));
@@ -406,14 +342,12 @@ static sam_status open_run(image_run *r, sam_error *err)
 static sam_status segment(image_run *r, int *n_failed, sam_error *err)
 {
     TRY(open_run(r, err));
-    for (int i = 0; i < r->inputs.n; i++) {
-        sam_status status = run_one(r, r->inputs.names[i], err);
+    for (int i = 0; i < r->inputs.paths.n; i++) {
+        sam_status status = run_one(r, r->inputs.paths.names[i], err);
         if (status == SAM_OK)
             continue;
-        if (!r->many || status == SAM_E_DEVICE || status == SAM_E_MEMORY)
+        if (!image_inputs_go_on("image", &r->inputs, i, err))
             return status;
-        int named = !strncmp(err->text, r->inputs.names[i], strlen(r->inputs.names[i]));
-        fprintf(stderr, "sambench image: %s%s%s\n", named ? "" : r->inputs.names[i], named ? "" : ": ", err->text);
         ++*n_failed;
     }
     if (r->o->dump)
@@ -436,14 +370,14 @@ static int run_image(const image_options *o)
     if (status != SAM_OK)
         fprintf(stderr, "sambench image: %s\n", err.text);
     if (n_failed)
-        fprintf(stderr, "sambench image: %d of %d images have no result\n", n_failed, r.inputs.n);
+        fprintf(stderr, "sambench image: %d of %d images have no result\n", n_failed, r.inputs.paths.n);
     dump_free(&r.tensors);
     folder_lock_free(&r.lock);
     sam_session_close(r.session);
     sam_model_close(r.model);
     boxes_close(&r.detected);
     json_decref(r.images);
-    listing_free(&r.inputs);
+    image_inputs_close(&r.inputs);
     return status == SAM_OK && !n_failed ? 0 : 1;
 }
 

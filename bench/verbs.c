@@ -5,11 +5,11 @@
 enum { MAX_NAME = 31 };
 
 extern const verb verb_kernels, verb_edge, verb_merge, verb_report, verb_monitor, verb_profile, verb_speed, verb_run,
-    verb_track, verb_image, verb_eval, verb_synth, verb_sheet, verb_plan, verb_doctor;
+    verb_track, verb_image, verb_amg, verb_eval, verb_synth, verb_sheet, verb_plan, verb_doctor;
 
-const verb *const verbs[] = {&verb_run,    &verb_track,   &verb_image,  &verb_eval,    &verb_plan,
-                             &verb_doctor, &verb_profile, &verb_speed,  &verb_kernels, &verb_monitor,
-                             &verb_edge,   &verb_merge,   &verb_report, &verb_sheet,   &verb_synth};
+const verb *const verbs[] = {&verb_run,    &verb_track,   &verb_image, &verb_amg,     &verb_eval,    &verb_plan,
+                             &verb_doctor, &verb_profile, &verb_speed, &verb_kernels, &verb_monitor, &verb_edge,
+                             &verb_merge,  &verb_report,  &verb_sheet, &verb_synth};
 const int n_verbs = sizeof verbs / sizeof *verbs;
 
 const verb *verb_find(const char *name)

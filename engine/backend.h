@@ -32,7 +32,8 @@ typedef struct image_sizes {
     int no_overlap; /* 1: a pixel belongs to the mask with the highest logit */
     int prepared;   /* 1: frames may be the network's input as half precision */
     int max_hole_area, max_speck_area;
-    int n_threads; /* of the host */
+    float hole_value, speck_value; /* what those become */
+    int n_threads;                 /* of the host */
 } image_sizes;
 
 typedef struct device_memory {
@@ -101,7 +102,10 @@ typedef struct backend_api {
      * preprocess returns, they are the place). preprocess: a place -> normalised input [S*S, 3] f32; what is enqueued
      * depends on the place and on the frame's format, matrix and range. round_input (with image_sizes.prepared): such an
      * input as half precision, in host memory once `wait` returns; what is in `place` is lost. render: n planes of low-res
-     * logits -> masks, cleaned and at the size of the frame, with boxes and areas, in host memory once `wait` returns. */
+     * logits -> masks, cleaned and at the size of the frame, with boxes and areas, in host memory once `wait` returns. screen:
+     * the same of the pixels above levels->at, with the counts of those above low and high, for masks most of which are not
+     * wanted: only headers come to the host. bring: the whole of mask picks[i] of the last screen to to_host[picks[i]]. Not with
+     * no_overlap. */
     sam_status (*images_open)(backend *b, const image_sizes *z, images **out, sam_error *err);
     void (*images_close)(backend *b, images *im);
     size_t (*images_bytes)(const backend *b, const image_sizes *z);
@@ -109,6 +113,9 @@ typedef struct backend_api {
     const char *(*preprocess)(images *im, void *stream, int place, float *input);
     const char *(*round_input)(images *im, void *stream, int place, const float *input, uint16_t *host_half);
     const char *(*render)(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
+    const char *(*screen)(images *im, void *stream, const float *const *logits, int n, const mask_levels *levels,
+                          packed_mask *const *to_host);
+    const char *(*bring)(images *im, void *stream, const int *picks, int n, packed_mask *const *to_host);
 } backend_api;
 
 struct backend {

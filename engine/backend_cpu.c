@@ -244,4 +244,6 @@ const backend_api backend_cpu = {.name = "cpu",
                                  .stage = stage_cpu,
                                  .preprocess = preprocess_cpu,
                                  .round_input = round_input_cpu,
-                                 .render = render_cpu};
+                                 .render = render_cpu,
+                                 .screen = screen_cpu,
+                                 .bring = bring_cpu};

@@ -505,7 +505,9 @@ static const backend_api api = {.name = "cuda",
                                 .stage = stage_device,
                                 .preprocess = preprocess_device,
                                 .round_input = round_input_device,
-                                .render = render_device};
+                                .render = render_device,
+                                .screen = screen_device,
+                                .bring = bring_device};
 
 const backend_api *backend_cuda(void)
 {

@@ -1,16 +1,12 @@
 /* Image mode: any number of prompt sets on one encoded image, decoded in one batch. What becomes of one set is
  * sam2_image_predictor.py, _predict: no gating by the object score; masks come from the logits before clamping. */
+#include "image_decode.h"
 #include "result_check.h"
 #include "steps.h"
 
 #include <math.h>
 
-enum { MOST = 3 }; /* masks of a set */
-
-static int n_masks_of(const sam_prompt_set *p)
-{
-    return p->single_mask ? 1 : MOST;
-}
+enum { MOST = IMAGE_MASKS };
 
 static sam_status check_sets(const sam_session *s, const sam_prompt_set *p, int n, sam_error *err)
 {
@@ -42,7 +38,7 @@ static sam_status put_mask_prompt(sam_session *s, int i, const sam_prompt_set *p
     return put(s, s->st.mask_prompt + (size_t)i * n, from, n * sizeof *from, err);
 }
 
-static sam_status decode_sets(sam_session *s, const sam_prompt_set *p, int n, sam_error *err)
+sam_status decode_sets(sam_session *s, const sam_prompt_set *p, int n, sam_error *err)
 {
     int masked = 0;
     for (int i = 0; i < n; i++) {
@@ -65,8 +61,7 @@ static sam_status decode_sets(sam_session *s, const sam_prompt_set *p, int n, sa
     return mark(s, s->stream, MARK_DECODED, err);
 }
 
-/* The logits of the set's first mask; the others follow. */
-static const float *first_logits(const sam_session *s, int i, const sam_prompt_set *p)
+const float *first_logits(const sam_session *s, int i, const sam_prompt_set *p)
 {
     size_t n = low_res_count(s);
     return p->single_mask ? s->st.low_res + (size_t)i * n : s->st.masks + (4 * (size_t)i + 1) * n;
@@ -87,13 +82,24 @@ static sam_status render_sets(sam_session *s, const sam_prompt_set *p, int n, sa
     return mark(s, s->stream, MARK_SHOWN, err);
 }
 
-/* Logits, limited as the official predictor returns them, and scores to the host. */
-static sam_status read_sets(sam_session *s, const sam_prompt_set *p, int n, float *ious, sam_error *err)
+sam_status read_ious(sam_session *s, int n, sam_error *err)
+{
+    float *ious = s->host_scores + 2 * s->opt.max_objects;
+    TRY(enqueue_scores(s, n, err));
+    return enqueue_read(s, ious, s->st.ious, 4 * (size_t)n * sizeof *ious, err);
+}
+
+float predicted_iou(const sam_session *s, int i, const sam_prompt_set *p, int k)
+{
+    int n = s->opt.max_objects;
+    return p->single_mask ? s->host_scores[n + i] : s->host_scores[2 * n + 4 * i + k + 1];
+}
+
+sam_status read_sets(sam_session *s, const sam_prompt_set *p, int n, sam_error *err)
 {
     size_t plane = low_res_count(s);
     float limit = s->m->p->logit_limit;
-    TRY(enqueue_scores(s, n, err));
-    TRY(enqueue_read(s, ious, s->st.ious, 4 * (size_t)n * sizeof *ious, err));
+    TRY(read_ious(s, n, err));
     for (int i = 0; i < n; i++)
         TRY(enqueue_read(s, s->plane + MOST * (size_t)i * plane, first_logits(s, i, &p[i]),
                          (size_t)n_masks_of(&p[i]) * plane * sizeof(float), err));
@@ -114,18 +120,17 @@ sam_status sam_image_predict(sam_session *s, const sam_prompt_set *p, int n, sam
     if (!p || !masks || !n_masks)
         return fail(err, SAM_E_ARG,
                     p ? "sam_image_predict: nowhere to put the masks" : "a prompt needs points or a box");
-    float *ious = s->host_scores + 2 * s->opt.max_objects;
     TRY(check_sets(s, p, n, err));
     s->stats.stage_ms[SAM_MASK_DECODER] = s->stats.stage_ms[SAM_POST] = 0;
     TRY(decode_sets(s, p, n, err));
     TRY(render_sets(s, p, n, err));
-    TRY(read_sets(s, p, n, ious, err));
+    TRY(read_sets(s, p, n, err));
     for (int i = 0; i < n; i++) {
         n_masks[i] = n_masks_of(&p[i]);
         for (int k = 0; k < n_masks[i]; k++) {
             sam_mask *m = &masks[MOST * i + k];
             *m = mask_of(s, s->image_masks[MOST * i + k], s->plane + (MOST * (size_t)i + (size_t)k) * low_res_count(s));
-            m->iou = p[i].single_mask ? s->host_scores[s->opt.max_objects + i] : ious[4 * i + k + 1];
+            m->iou = predicted_iou(s, i, &p[i], k);
             m->presence = s->st.score ? s->host_scores[i] : 0;
         }
     }

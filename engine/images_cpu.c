@@ -115,9 +115,16 @@ const char *round_input_cpu(images *im, void *stream, int place, const float *in
     return backend_cast(im->b, stream, side * side, input, DT_F32, host_half, DT_F16);
 }
 
-void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch)
+/* Hole filling and speck removal into im->clean; `logits` itself where nothing is asked for. */
+static const float *cleaned(images *im, const float *logits)
 {
-    clean_logits(logits, side, side, max_hole_area, HOLE_VALUE, max_speck_area, SPECK_VALUE, scratch);
+    const image_sizes *z = &im->size;
+    if (z->max_hole_area <= 0 && z->max_speck_area <= 0)
+        return logits;
+    memcpy(im->clean, logits, (size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
+    clean_logits(im->clean, z->low_px, z->low_px, z->max_hole_area, z->hole_value, z->max_speck_area, z->speck_value,
+                 im->components_scratch);
+    return im->clean;
 }
 
 const char *render_cpu(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host)
@@ -125,19 +132,38 @@ const char *render_cpu(images *im, void *stream, const float *const *logits, int
     const image_sizes *z = &im->size;
     (void)stream;
     for (int i = 0; i < n; i++) {
-        memcpy(im->clean, logits[i], (size_t)z->low_px * (size_t)z->low_px * sizeof *im->clean);
-        clean_plane(im->clean, z->low_px, z->max_hole_area, z->max_speck_area, im->components_scratch);
+        const float *clean = cleaned(im, logits[i]);
         if (!z->no_overlap) {
-            resample_mask(im->to_frame, im->clean, mask_rows(to_host[i]), im->n_threads);
+            resample_mask(im->to_frame, clean, mask_rows(to_host[i]), im->n_threads);
             continue;
         }
         float *plane = im->frame_planes + (size_t)i * (size_t)z->width * (size_t)z->height;
-        resample_plane(im->to_frame, im->clean, plane, im->n_threads);
+        resample_plane(im->to_frame, clean, plane, im->n_threads);
         im->planes[i] = plane;
     }
     if (z->no_overlap && n)
         resolve_overlap(im->planes, to_host, n, z->width, z->height, im->n_threads);
     for (int i = 0; i < n; i++)
         packed_mask_measure(to_host[i], z->width, z->height);
+    return NULL;
+}
+
+const char *screen_cpu(images *im, void *stream, const float *const *logits, int n, const mask_levels *levels,
+                       packed_mask *const *to_host)
+{
+    (void)stream;
+    for (int i = 0; i < n; i++)
+        resample_screen(im->to_frame, cleaned(im, logits[i]), levels, to_host[i], im->n_threads);
+    return NULL;
+}
+
+/* Masks are where they belong as soon as they are screened. */
+const char *bring_cpu(images *im, void *stream, const int *picks, int n, packed_mask *const *to_host)
+{
+    (void)im;
+    (void)stream;
+    (void)picks;
+    (void)n;
+    (void)to_host;
     return NULL;
 }

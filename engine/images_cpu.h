@@ -11,8 +11,8 @@ void stage_cpu(images *im, int place, const sam_frame *f);
 const char *preprocess_cpu(images *im, void *stream, int place, float *input);
 const char *round_input_cpu(images *im, void *stream, int place, const float *input, uint16_t *host_half);
 const char *render_cpu(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host);
-
-/* Hole filling and speck removal as sam2_video_predictor.py does it, in place on one plane [side, side]. */
-void clean_plane(float *logits, int side, int max_hole_area, int max_speck_area, void *scratch);
+const char *screen_cpu(images *im, void *stream, const float *const *logits, int n, const mask_levels *levels,
+                       packed_mask *const *to_host);
+const char *bring_cpu(images *im, void *stream, const int *picks, int n, packed_mask *const *to_host);
 
 #endif

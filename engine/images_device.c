@@ -64,8 +64,10 @@ static size_t low_px(const image_sizes *z)
 
 static size_t mid_bytes(const image_sizes *z)
 {
-    return (size_t)z->height * (size_t)z->covered_across * 3 *
-           (z->to_input == RESAMPLE_RGB_ANTIALIAS ? sizeof(float) : 1);
+    int is_pillow = z->to_input != RESAMPLE_RGB_ANTIALIAS;
+    if (resample_down_first(is_pillow, z->width, z->height, z->covered_across, z->covered_down))
+        return (size_t)z->covered_down * (size_t)z->width * 3;
+    return (size_t)z->height * (size_t)z->covered_across * 3 * (is_pillow ? 1 : sizeof(float));
 }
 
 static size_t frame_axis_bytes(const image_sizes *z, int n_out)
@@ -262,16 +264,44 @@ static const char *read_masks(images *im, void *stream, int n, packed_mask *cons
     return wrong;
 }
 
-const char *render_device(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host)
+/* Logits cleaned, enlarged and cut, into im->masks. */
+static const char *cut_masks(images *im, void *raw, const float *const *logits, int n, const mask_levels *levels)
 {
     const image_sizes *z = &im->size;
-    void *raw = im->launch->raw_stream(stream);
+    const char *wrong = im->launch->clean_logits(logits, n, z->low_px, z->low_px, z->max_hole_area, z->hole_value,
+                                                 z->max_speck_area, z->speck_value, im->clean, im->scratch, raw);
+    return wrong ? wrong
+                 : im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, im->clean, n,
+                                            z->no_overlap, levels, im->masks, raw);
+}
+
+const char *render_device(images *im, void *stream, const float *const *logits, int n, packed_mask *const *to_host)
+{
     if (!n)
         return NULL;
-    const char *wrong = im->launch->clean_logits(logits, n, z->low_px, z->low_px, z->max_hole_area, HOLE_VALUE,
-                                                 z->max_speck_area, SPECK_VALUE, im->clean, im->scratch, raw);
-    if (!wrong)
-        wrong = im->launch->render_masks(&im->frame_across.device, &im->frame_down.device, im->clean, n, z->no_overlap,
-                                         im->masks, raw);
+    const char *wrong = cut_masks(im, im->launch->raw_stream(stream), logits, n, NULL);
     return wrong ? wrong : read_masks(im, stream, n, to_host);
+}
+
+static const char *mask_on_device(const images *im, int i)
+{
+    return (const char *)im->masks + (size_t)i * packed_mask_bytes(im->size.width, im->size.height);
+}
+
+const char *screen_device(images *im, void *stream, const float *const *logits, int n, const mask_levels *levels,
+                          packed_mask *const *to_host)
+{
+    const char *wrong = n ? cut_masks(im, im->launch->raw_stream(stream), logits, n, levels) : NULL;
+    for (int i = 0; i < n && !wrong; i++)
+        wrong = im->b->api->read(im->b, stream, to_host[i], mask_on_device(im, i), sizeof **to_host);
+    return wrong;
+}
+
+const char *bring_device(images *im, void *stream, const int *picks, int n, packed_mask *const *to_host)
+{
+    const char *wrong = NULL;
+    for (int i = 0; i < n && !wrong; i++)
+        wrong = im->b->api->read(im->b, stream, to_host[picks[i]], mask_on_device(im, picks[i]),
+                                 packed_mask_bytes(im->size.width, im->size.height));
+    return wrong;
 }

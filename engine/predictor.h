@@ -78,6 +78,13 @@ typedef struct input_rule {
  * several is the best. */
 enum { MODE_MULTIMASK = 1, MODE_GATE = 2, MODE_CHOSEN = 4 };
 
+/* What the family's official automatic mask generator does its own way (engine/amg.h). */
+typedef struct generator_rule {
+    double pred_iou_thresh;    /* its default */
+    int cleans_finished_masks; /* 1: min_mask_region_area is of finished masks, else of low-res logits        */
+    int fixed;                 /* 1: it has no mask_threshold, use_m2m and single_mask */
+} generator_rule;
+
 typedef struct predictor {
     unsigned modes; /* bits 1 << SAM_VIDEO, 1 << SAM_IMAGE */
 
@@ -97,6 +104,7 @@ typedef struct predictor {
     input_rule input[2];        /* by sam_mode */
     int box_needs_no_padding;   /* 1: a padding point follows clicks alone, not a box's corners */
     float logit_limit;          /* image mode: logits are returned within +- this; 0: as they are */
+    generator_rule generator;   /* image mode */
     const char *absent_pointer; /* tensor [pointer_width]: pointer of an object that is not there; NULL without video */
 } predictor;
 

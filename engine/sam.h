@@ -284,6 +284,82 @@ sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
 /* What a session would take, without taking it. Same rules and errors as sam_session_open. */
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);
 
+/* Automatic masks: everything in an image. A grid of points, each a prompt of its own, on the image and on crops of it; of all
+ * their masks those stay that are good, stable and unlike better ones. The masks are those of SamAutomaticMaskGenerator
+ * (segment_anything, automatic_mask_generator.py) for SAM v1 and of SAM2AutomaticMaskGenerator (sam2) for the other families, with
+ * the same options by the same names.
+ *
+ *   sam_amg *g;
+ *   sam_amg_open(model, &(sam_amg_options){.width_px = w, .height_px = h}, &g, &err);
+ *   sam_amg_generate(g, &(sam_frame){.rgb = pixels, .row_bytes = 3 * w}, &found, &err);
+ *   for (int i = 0; i < found.n_masks; i++) ... found.masks[i].area_px ... */
+typedef struct sam_amg sam_amg;
+
+/* 0 is the default. Where 0 itself is meant (every mask passes, no overlap), give -1. */
+typedef struct sam_amg_options {
+    int width_px, height_px;       /* of every image; required                                                    */
+    int points_per_side;           /* of the grid; default 32                                                     */
+    int points_per_batch;          /* decoded at once; default 64, fewer where memory is short. The masks do not
+                                      depend on it                                                                */
+    double pred_iou_thresh;        /* predicted quality must be above it; default 0.8, SAM v1 0.88; -1: all pass  */
+    double stability_score_thresh; /* stability must reach it; default 0.95; -1: all pass                         */
+    double stability_score_offset; /* logits: stability is the area above mask_threshold + offset over that above
+                                      mask_threshold - offset, in the image; default 1                            */
+    double mask_threshold;         /* logit: pixels above it are the mask; default 0. Not SAM v1                  */
+    double box_nms_thresh;         /* of masks of a crop whose boxes overlap by more (intersection over union) the one
+                                      of the highest predicted quality stays; default 0.7                         */
+    int crop_n_layers;             /* layer i, from 1 on, has 2^i x 2^i crops; default 0: the image alone         */
+    double crop_nms_thresh;        /* the same between crops, where that of the smaller crop stays; default 0.7   */
+    double crop_overlap_ratio;     /* of the image's short side, by which the crops of layer 1 overlap; deeper ones
+                                      by less; default 512 / 1500                                                 */
+    int crop_n_points_downscale_factor; /* grids of layer i have points_per_side / factor^i points; default 1     */
+    int min_mask_region_area; /* default 0. SAM v1: holes and islands of fewer pixels of the image are filled and
+                                           removed at the end. Others: those of up to so many pixels of the low-res
+                                           logits (a quarter of image_px a side), before anything is measured     */
+    int use_m2m;              /* 1: each mask is refined once, as a prompt to itself. Not SAM v1        */
+    int single_mask;          /* 1: one mask for each point, not three (multimask_output off). Not SAM v1 */
+    size_t mem_limit;         /* bytes; as in sam_session_options                                       */
+    /* Called after each batch with points done and points in all; anything but 0 ends the call with SAM_E_STATE. */
+    int (*progress)(void *user, int n_done, int n_points);
+    void *user; /* of progress */
+} sam_amg_options;
+
+typedef struct sam_rect {
+    int32_t x_px, y_px, width_px, height_px;
+} sam_rect;
+
+/* Of the whole image, whatever crop it was found in. */
+typedef struct sam_amg_mask {
+    const uint32_t *runs; /* pixels down the columns, column after column: so many 0, then 1, then 0, ...; COCO's
+                             "counts". sam_runs_bytes makes pixels of them                                        */
+    size_t n_runs;
+    int32_t area_px;
+    sam_rect bbox; /* from the first to the last column and row; as the official code has it, width is last - first */
+    sam_rect crop_box;
+    float predicted_iou;
+    float stability_score; /* NaN of a mask that is empty at both levels, if such masks are wanted */
+    float x_px, y_px;      /* the point that asked for it                                          */
+} sam_amg_mask;
+
+/* Best predicted quality first; with crops: smaller crops first. */
+typedef struct sam_amg_result {
+    const sam_amg_mask *masks; /* [n_masks]; borrowed until the generator is used again or closed */
+    int n_masks;
+    int width_px, height_px;
+} sam_amg_result;
+
+/* Takes the memory of a session for images with points_per_batch objects, which it has. Found masks take memory as they are found,
+ * some KB each. */
+sam_status sam_amg_open(sam_model *m, const sam_amg_options *opt, sam_amg **out, sam_error *err);
+void sam_amg_close(sam_amg *g); /* NULL is a no-op */
+/* All masks of an image of the generator's size; RGB24 only. */
+sam_status sam_amg_generate(sam_amg *g, const sam_frame *image, sam_amg_result *out, sam_error *err);
+int sam_amg_points(const sam_amg *g); /* in all crops; 0 of NULL */
+/* How the generator's memory is used, and the times of its last crop. */
+sam_status sam_amg_stats(const sam_amg *g, sam_stats *out, sam_error *err);
+/* to [height_px, row_bytes] u8 becomes 0 or 1 in the first width_px of each row. */
+void sam_runs_bytes(const uint32_t *runs, size_t n_runs, int width_px, int height_px, uint8_t *to, size_t row_bytes);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

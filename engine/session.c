@@ -18,18 +18,18 @@ static size_t aligned(size_t bytes)
 
 enum { DEFAULT_HISTORY = 32, MAX_HISTORY = 100000 };
 
-/* How much of the square input the frame covers: segment_anything/utils/transforms.py, get_preprocess_shape. */
-static void cover_input(sam_session *s)
+/* How much of the square input a frame covers: segment_anything/utils/transforms.py, get_preprocess_shape. */
+static void cover_input(const sam_session *s, int w, int h, int covered[2])
 {
-    int side = s->m->size.side_px, w = s->opt.width_px, h = s->opt.height_px;
+    int side = s->m->size.side_px;
     double scale = (double)side / (w > h ? w : h);
-    s->n_covered[0] = s->n_covered[1] = side;
+    covered[0] = covered[1] = side;
     if (s->m->p->input[s->opt.mode].fit == FIT_STRETCH)
         return;
-    s->n_covered[0] = (int)(w * scale + 0.5);
-    s->n_covered[1] = (int)(h * scale + 0.5);
+    covered[0] = (int)(w * scale + 0.5);
+    covered[1] = (int)(h * scale + 0.5);
     for (int i = 0; i < 2; i++)
-        s->n_covered[i] = s->n_covered[i] < 1 ? 1 : s->n_covered[i];
+        covered[i] = covered[i] < 1 ? 1 : covered[i];
 }
 
 static sam_status fill_options(sam_session *s, const sam_session_options *opt, sam_error *err)
@@ -67,7 +67,7 @@ static sam_status fill_options(sam_session *s, const sam_session_options *opt, s
         o->fill_hole_area = o->mode == SAM_VIDEO ? 8 : 0;
     if (o->fill_hole_area < 0)
         o->fill_hole_area = 0;
-    cover_input(s);
+    cover_input(s, o->width_px, o->height_px, s->n_covered);
     return SAM_OK;
 }
 
@@ -170,15 +170,15 @@ static void carve_host(sam_session *s, carver *c)
     s->mask_image = carve(c, side * side * sizeof(float));
 }
 
-static image_sizes picture_sizes(const sam_session *s)
+static image_sizes picture_sizes(const sam_session *s, int width, int height, const int covered[2])
 {
     int video = s->opt.mode == SAM_VIDEO;
     const input_rule *rule = &s->m->p->input[s->opt.mode];
-    return (image_sizes){.width = s->opt.width_px,
-                         .height = s->opt.height_px,
+    return (image_sizes){.width = width,
+                         .height = height,
                          .side_px = s->m->size.side_px,
-                         .covered_across = s->n_covered[0],
-                         .covered_down = s->n_covered[1],
+                         .covered_across = covered[0],
+                         .covered_down = covered[1],
                          .masks_by_input = rule->fit == FIT_LONGEST_SIDE,
                          .low_px = s->m->size.low_px,
                          .max_masks = (video ? 1 : 3) * s->opt.max_objects,
@@ -187,7 +187,14 @@ static image_sizes picture_sizes(const sam_session *s)
                          .prepared = s->opt.prepared_frames,
                          .max_hole_area = s->opt.fill_hole_area,
                          .max_speck_area = s->opt.remove_speck_area,
+                         .hole_value = video ? HOLE_VALUE : IMAGE_HOLE_VALUE,
+                         .speck_value = video ? SPECK_VALUE : IMAGE_SPECK_VALUE,
                          .n_threads = s->m->options.n_threads};
+}
+
+static image_sizes own_picture_sizes(const sam_session *s)
+{
+    return picture_sizes(s, s->opt.width_px, s->opt.height_px, s->n_covered);
 }
 
 /* What resizing mask prompts takes, on the host on every backend: open_pictures. */
@@ -263,7 +270,7 @@ static sam_status plan(sam_session *s, sam_error *err)
     carver count = {0};
     carve_host(s, &count);
     s->host_bytes = count.used;
-    image_sizes pictures = picture_sizes(s);
+    image_sizes pictures = own_picture_sizes(s);
     s->picture_bytes = s->b->api->images_bytes(s->b, &pictures) + mask_prompt_bytes(s);
     s->stats = (sam_stats){.weight_bytes = m->room.weights,
                            .table_bytes = m->room.tables,
@@ -316,7 +323,7 @@ static void *find_state(void *user, const char *name, int control)
 static sam_status open_pictures(sam_session *s, sam_error *err)
 {
     int side = s->m->size.side_px, low = s->m->size.low_px, w = s->opt.width_px, h = s->opt.height_px;
-    image_sizes sizes = picture_sizes(s);
+    image_sizes sizes = own_picture_sizes(s);
     TRY(s->b->api->images_open(s->b, &sizes, &s->pictures, err));
     s->mask_to_image = resample_open(RESAMPLE_ANTIALIAS, w, h, s->n_covered[0], s->n_covered[1]);
     s->mask_to_low_res = resample_open(RESAMPLE_ANTIALIAS, side, side, low, low);
@@ -364,6 +371,44 @@ static sam_status warm_programs(sam_session *s, sam_error *err)
             TRY(program_warm(&s->programs[id], err));
     memset(s->state_arena, 0, s->state_bytes);
     return SAM_OK;
+}
+
+picture_source session_own_source(const sam_session *s)
+{
+    return (picture_source){.width_px = s->opt.width_px,
+                            .height_px = s->opt.height_px,
+                            .n_covered = {s->n_covered[0], s->n_covered[1]},
+                            .pictures = s->pictures};
+}
+
+size_t session_plan_source(const sam_session *s, int width_px, int height_px, picture_source *out)
+{
+    assert(width_px <= s->opt.width_px && height_px <= s->opt.height_px);
+    *out = (picture_source){.width_px = width_px, .height_px = height_px};
+    cover_input(s, width_px, height_px, out->n_covered);
+    const image_sizes sizes = picture_sizes(s, width_px, height_px, out->n_covered);
+    return s->b->api->images_bytes(s->b, &sizes);
+}
+
+sam_status session_open_source(const sam_session *s, picture_source *source, sam_error *err)
+{
+    const image_sizes sizes = picture_sizes(s, source->width_px, source->height_px, source->n_covered);
+    return s->b->api->images_open(s->b, &sizes, &source->pictures, err);
+}
+
+void session_close_source(const sam_session *s, picture_source *source)
+{
+    s->b->api->images_close(s->b, source->pictures);
+    source->pictures = NULL;
+}
+
+void session_use_source(sam_session *s, const picture_source *source)
+{
+    s->opt.width_px = source->width_px;
+    s->opt.height_px = source->height_px;
+    memcpy(s->n_covered, source->n_covered, sizeof s->n_covered);
+    s->pictures = source->pictures;
+    s->has_frame = 0;
 }
 
 void session_forget_object(const sam_session *s, object *o)

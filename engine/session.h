@@ -132,6 +132,22 @@ static inline const tap *session_listener(const sam_session *s)
     return s->tap.see || s->tap.timed || s->tap.span || s->tap.run ? &s->tap : NULL;
 }
 
+/* Pictures of another size than the session was opened for, no larger either way: crops. The session looks at one size at a
+ * time; the one it was opened with is `pictures` until something else is chosen. */
+typedef struct picture_source {
+    int width_px, height_px;
+    int n_covered[2];
+    images *pictures;
+} picture_source;
+
+picture_source session_own_source(const sam_session *s);
+/* Bytes that a source takes; *out is that of this size. */
+size_t session_plan_source(const sam_session *s, int width_px, int height_px, picture_source *out);
+sam_status session_open_source(const sam_session *s, picture_source *source, sam_error *err); /* as planned */
+void session_close_source(const sam_session *s, picture_source *source); /* one with no pictures is a no-op */
+/* What is pushed and predicted from now on is of this size. Its own source must be in use when a session is closed. */
+void session_use_source(sam_session *s, const picture_source *source);
+
 void session_forget_object(const sam_session *s, object *o);
 
 #endif

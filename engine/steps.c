@@ -1,6 +1,6 @@
 #include "steps.h"
 
-#include "images_cpu.h"
+#include "components.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -241,7 +241,8 @@ static float *slot_pointer(const sam_session *s, const object *o, int pointer_sl
 
 void clean_low_res(const sam_session *s, float *logits)
 {
-    clean_plane(logits, s->m->size.low_px, s->opt.fill_hole_area, s->opt.remove_speck_area, s->components_scratch);
+    clean_logits(logits, s->m->size.low_px, s->m->size.low_px, s->opt.fill_hole_area, HOLE_VALUE,
+                 s->opt.remove_speck_area, SPECK_VALUE, s->components_scratch);
 }
 
 sam_status enqueue_scores(sam_session *s, int n, sam_error *err)

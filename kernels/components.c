@@ -76,6 +76,8 @@ size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_v
                     float speck_value, void *scratch)
 {
     size_t n_px = (size_t)h * (size_t)w, n_changed = 0;
+    if (max_hole_area <= 0 && max_speck_area <= 0)
+        return 0;
     int32_t *labels = scratch, *areas = labels + n_px;
     uint8_t *kind = (uint8_t *)(areas + n_px + 1);
     for (size_t i = 0; i < n_px; i++)

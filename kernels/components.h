@@ -23,8 +23,10 @@ size_t components_scratch_bytes(int h, int w);
 size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_value, int max_speck_area,
                     float speck_value, void *scratch);
 
-/* The tracker's: that of the video predictor, and its mirror image. */
-#define HOLE_VALUE  0.1f
-#define SPECK_VALUE (-0.1f)
+/* The tracker's: that of the video predictor, and its mirror image; and those of the image predictor. */
+#define HOLE_VALUE        0.1f
+#define SPECK_VALUE       (-0.1f)
+#define IMAGE_HOLE_VALUE  10.0f
+#define IMAGE_SPECK_VALUE (-10.0f)
 
 #endif

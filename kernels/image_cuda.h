@@ -35,6 +35,12 @@ static inline resample_axis image_axis_at(const resample_axis *a, const void *de
     return at;
 }
 
+/* resample_down_first, of the axes. */
+static inline int image_down_first(const resample_axis *across, const resample_axis *down)
+{
+    return resample_down_first(across->fixed != NULL, across->n_in, down->n_in, across->n_out, down->n_out);
+}
+
 /* A frame in one of two forms. */
 typedef struct frame_pixels {
     const uint8_t *rgb; /* [in_h, in_w, 3] u8, or NULL */
@@ -49,14 +55,18 @@ const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample
                                      void *mid, float *out, int out_row_px, void *stream);
 static inline size_t preprocess_cuda_bytes(const resample_axis *across, const resample_axis *down)
 {
+    if (image_down_first(across, down))
+        return (size_t)down->n_out * (size_t)across->n_in * 3;
     return (size_t)down->n_in * (size_t)across->n_out * 3 * (across->fixed ? 1 : 4);
 }
 
 /* planes [n, in_h, in_w] f32 -> n masks of out_w x out_h, one after the other, with their boxes and areas: resample_mask of
  * RESAMPLE_BILINEAR or resample_open_cut; with no_overlap a pixel is only in the mask of the plane that has the highest: resolve_overlap of the
- * resampled planes, which never exist. */
+ * resampled planes, which never exist. levels (host memory; with overlap only): resample_screen; NULL: cut at 0, nothing
+ * counted. */
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
-                                       int n, int no_overlap, packed_mask *masks, void *stream);
+                                       int n, int no_overlap, const mask_levels *levels, packed_mask *masks,
+                                       void *stream);
 
 enum { CLEAN_PLANES = 128 }; /* of one launch; more are cleaned one batch after the other, in the same scratch */
 /* clean_logits of n planes [h, w] (host array of device addresses) -> out [n, h, w]; areas of 0 only gather them. scratch:

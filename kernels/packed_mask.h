@@ -19,10 +19,17 @@ extern "C" {
 
 /* Source: sam2 utils/misc.py mask_to_box. */
 typedef struct packed_mask {
-    int32_t box[4]; /* x_min, y_min, x_max, y_max in pixels, inclusive; w, h, -1, -1 of an empty mask */
-    int32_t area;   /* pixels of the object; 0: empty                                                 */
-    int32_t unused[3];
+    int32_t box[4];                /* x_min, y_min, x_max, y_max in pixels, inclusive; w, h, -1, -1 of an empty mask */
+    int32_t area;                  /* pixels of the object; 0: empty                                                 */
+    int32_t above_low, above_high; /* of screened masks: pixels above those levels; else 0 */
+    int32_t unused;
 } packed_mask;
+
+/* Logits that masks are cut at: `at` makes the mask; how much it grows down to `low` and shrinks up to `high` tells how
+ * stable it is. low <= at <= high. */
+typedef struct mask_levels {
+    float low, at, high;
+} mask_levels;
 
 static inline size_t mask_row_words(int w)
 {

@@ -107,10 +107,56 @@ static void plane_down(const float *in, size_t stride, const float *weight, int 
     }
 }
 
-static void threshold(const float *in, uint8_t *out, size_t n)
+static void threshold(const float *in, float level, uint8_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = in[i] > 0;
+        out[i] = in[i] > level;
+}
+
+static int count_above(const float *in, float level, size_t n)
+{
+    int32_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += in[i] > level;
+    return count;
+}
+
+static inline f32x4 chosen(i32x4 which, f32x4 a, f32x4 b)
+{
+    return (f32x4)((which & (i32x4)a) | (~which & (i32x4)b));
+}
+
+static int bounds(const float *in, size_t n, float *lowest, float *highest)
+{
+    size_t i = 0;
+    float low = in[0], high = in[0];
+    int is_nan = 0;
+    if (n >= 4) {
+        f32x4 lows, highs;
+        i32x4 nans = {0};
+        memcpy(&lows, in, sizeof lows);
+        highs = lows;
+        for (; i + 4 <= n; i += 4) {
+            f32x4 v;
+            memcpy(&v, in + i, sizeof v);
+            lows = chosen(v < lows, v, lows);
+            highs = chosen(v > highs, v, highs);
+            nans |= v != v;
+        }
+        for (int k = 0; k < 4; k++) {
+            low = lows[k] < low ? lows[k] : low;
+            high = highs[k] > high ? highs[k] : high;
+            is_nan |= nans[k];
+        }
+    }
+    for (; i < n; i++) {
+        low = in[i] < low ? in[i] : low;
+        high = in[i] > high ? in[i] : high;
+        is_nan |= in[i] != in[i];
+    }
+    *lowest = low;
+    *highest = high;
+    return !is_nan;
 }
 
 enum { CHROMA = 64 }; /* samples of a row at a time */
@@ -160,5 +206,5 @@ static void nv12_row(const nv12_image *in, int y, int w, int h, uint8_t *rgb)
     }
 }
 
-const resample_rows CPU_FN(resample_rows) = {fixed_across, rgb_across, plane_across, fixed_down,
-                                             plane_down,   threshold,  nv12_row};
+const resample_rows CPU_FN(resample_rows) = {fixed_across, rgb_across,  plane_across, fixed_down, plane_down,
+                                             threshold,    count_above, bounds,       nv12_row};

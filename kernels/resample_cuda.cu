@@ -5,6 +5,10 @@
  *   traffic       rgb, mid twice, out: 1920x1080 to 1024: 6.2 + 2 * 3.3 + 12.6 MB, 10 us of an H200, 130 us of an Orin NX
  *   across_nv12   the same of NV12: a block makes RGB of the source of its 256 pixels, once, in shared memory
  *                 grid (out_w / 256, in_h), block 256, 8 KiB shared;   1920x1080: 3.1 MB read instead of 6.2
+ *   down_bytes    rgb -> mid [out_h, in_w, 3] u8,   across_bytes   mid -> out: Pillow's other order (resample_down_first), as
+ *                 most portrait videos need it;   both: a thread per pixel, block 256
+ *   down_nv12     the same of NV12: a block makes RGB of the source of 32 x 8 pixels, once, in shared memory
+ *                 grid (in_w / 32, out_h / 8), block 256, 8 KiB shared
  *   render_rows   planes -> packed masks (packed_mask.h), bilinear;   a warp per 256 pixels of a row, block 256
  *                 both directions at once: with 2 x 2 taps the source (256 KB a plane) stays in L1 and L2. A lane has 8 pixels,
  *                 32 apart; the warp's votes are the words, and from them come boxes and areas: 8 warps add theirs up in
@@ -18,6 +22,11 @@ static __device__ __forceinline__ uint8_t clip8(int32_t v)
 {
     v >>= RESAMPLE_BITS;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+static __device__ __forceinline__ void store_clipped(const int32_t sum[3], uint8_t *to)
+{
+    for (int c = 0; c < 3; c++)
+        to[c] = clip8(sum[c]);
 }
 static __device__ __forceinline__ float normalised(float v, int channel)
 {
@@ -40,8 +49,7 @@ __global__ void __launch_bounds__(256)
         for (int t = 0; t < a.count[x]; t++)
             for (int c = 0; c < 3; c++)
                 sum[c] += p[3 * t + c] * a.fixed[first + (size_t)t];
-        for (int c = 0; c < 3; c++)
-            ((uint8_t *)mid)[3 * i + (size_t)c] = clip8(sum[c]);
+        store_clipped(sum, (uint8_t *)mid + 3 * i);
     } else {
         float sum[3] = {0, 0, 0};
         for (int t = 0; t < a.count[x]; t++)
@@ -138,6 +146,73 @@ __global__ void __launch_bounds__(256)
     }
 }
 
+/* The other order: down, then across. */
+
+__global__ void __launch_bounds__(256)
+    down_bytes(resample_axis a, int n_cols, const uint8_t *rgb, size_t row_bytes, uint8_t *mid)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    int x = (int)(i % (size_t)n_cols), y = (int)(i / (size_t)n_cols);
+    if (y >= a.n_out)
+        return;
+    const uint8_t *p = rgb + (size_t)a.start[y] * row_bytes + 3 * (size_t)x;
+    int32_t sum[3] = {1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1)};
+    for (int t = 0; t < a.count[y]; t++, p += row_bytes)
+        for (int c = 0; c < 3; c++)
+            sum[c] += p[c] * a.fixed[(size_t)y * (size_t)a.taps + (size_t)t];
+    store_clipped(sum, mid + 3 * i);
+}
+
+enum { TILE_COLS = 32, TILE_ROWS = 8, SPAN_ROWS = SPAN / TILE_COLS };
+
+__global__ void __launch_bounds__(256) down_nv12(resample_axis a, int n_cols, nv12_image in, uint8_t *mid)
+{
+    SHARED(uint32_t, sRgb, [SPAN]); /* [SPAN_ROWS, TILE_COLS]: R, G, B from the lowest byte on */
+    int first_x = (int)blockIdx.x * TILE_COLS, first_y = (int)blockIdx.y * TILE_ROWS;
+    int col = (int)threadIdx.x % TILE_COLS, x = first_x + col, y = first_y + (int)threadIdx.x / TILE_COLS;
+    int last_y = min(first_y + TILE_ROWS, a.n_out) - 1, end = a.start[last_y] + a.count[last_y];
+    int first = y < a.n_out ? a.start[y] : 0, n = y < a.n_out ? a.count[y] : 0, t = 0;
+    int32_t sum[3] = {1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1)};
+    /* A frame much higher than the result passes in several spans, taps in their order. */
+    for (int from = a.start[first_y]; from < end; from += SPAN_ROWS) {
+        for (int i = 2 * (int)threadIdx.x; i < SPAN; i += 2 * 256) {
+            int pair_x = first_x + i % TILE_COLS, line = from + i / TILE_COLS;
+            if (line >= end || pair_x >= n_cols)
+                continue;
+            const uint8_t *uv = in.uv + (size_t)(line / 2) * in.uv_row_bytes;
+            const uint8_t *other = in.uv + (size_t)nv12_other(line, nv12_half(a.n_in)) * in.uv_row_bytes;
+            rgb_pair(in.weights, in.y + (size_t)line * in.y_row_bytes, (const uint16_t *)uv, (const uint16_t *)other,
+                     pair_x, n_cols, sRgb + i);
+        }
+        __syncthreads();
+        for (; t < n && first + t < from + SPAN_ROWS; t++) {
+            uint32_t p = sRgb[(first + t - from) * TILE_COLS + col];
+            for (int c = 0; c < 3; c++, p >>= 8)
+                sum[c] += (int32_t)(p & 255) * a.fixed[(size_t)y * (size_t)a.taps + (size_t)t];
+        }
+        __syncthreads();
+    }
+    if (x < n_cols && y < a.n_out)
+        store_clipped(sum, mid + 3 * ((size_t)y * (size_t)n_cols + (size_t)x));
+}
+
+__global__ void __launch_bounds__(256)
+    across_bytes(resample_axis a, int n_rows, const uint8_t *mid, float *out, int out_row_px)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    int x = (int)(i % (size_t)a.n_out), y = (int)(i / (size_t)a.n_out);
+    if (y >= n_rows)
+        return;
+    const uint8_t *p = mid + 3 * ((size_t)y * (size_t)a.n_in + (size_t)a.start[x]);
+    float *to = out + 3 * ((size_t)y * (size_t)out_row_px + (size_t)x);
+    for (int c = 0; c < 3; c++) {
+        int32_t sum = 1 << (RESAMPLE_BITS - 1);
+        for (int t = 0; t < a.count[x]; t++)
+            sum += p[3 * t + c] * a.fixed[(size_t)x * (size_t)a.taps + (size_t)t];
+        to[c] = normalised(__fdiv_rn((float)clip8(sum), 255.0f), c);
+    }
+}
+
 /* Masks ----------------------------------------------------------------------------------------------------------------- */
 
 enum { STRIPS = 8, SEGMENT = 32 * STRIPS, BLOCK_WARPS = 8 };
@@ -174,10 +249,10 @@ static __device__ __forceinline__ float bilinear(const float *plane, int row, co
     return v;
 }
 
-/* Which of the planes first .. end - 1 is the highest at a pixel, if that is > 0; else -1. */
+/* Which of the planes first .. end - 1 is the highest at a pixel, if that is > level; else -1. */
 static __device__ __forceinline__ int winner_at(const float *planes, const resample_axis &across,
                                                 const resample_axis &down, const taps &x, const taps &y, int first,
-                                                int end)
+                                                int end, float level, float *highest)
 {
     size_t plane_px = (size_t)across.n_in * (size_t)down.n_in;
     float best = bilinear(planes + (size_t)first * plane_px, across.n_in, x, y);
@@ -187,7 +262,8 @@ static __device__ __forceinline__ int winner_at(const float *planes, const resam
         if (v > best || (v != v && best == best)) /* a NaN beats all, as in torch.argmax */
             best = v, winner = o;
     }
-    return best > 0 ? winner : -1;
+    *highest = best;
+    return best > level ? winner : -1;
 }
 
 typedef struct mask_list {
@@ -200,9 +276,9 @@ static __device__ __forceinline__ packed_mask *mask_at(const mask_list &l, int i
 }
 static __device__ __forceinline__ int empty_extent(int part, int w, int h)
 {
-    return part == 0 ? w : part == 1 ? h : part == 4 ? 0 : -1;
+    return part == 0 ? w : part == 1 ? h : part < 4 ? -1 : 0;
 }
-/* Part 0..4 of a header (box and area) becomes that of both. */
+/* Part 0..6 of a header (box, area, and pixels above two levels) becomes that of both. */
 static __device__ __forceinline__ void extend(int *header, int part, int v)
 {
     if (part < 2)
@@ -217,26 +293,32 @@ __global__ void __launch_bounds__(256) masks_init(mask_list masks, int n, int w,
 {
     int i = (int)(blockIdx.x * 256 + threadIdx.x), part = i % 8;
     if (i < 8 * n)
-        ((int *)mask_at(masks, i / 8))[part] = part > 4 ? 0 : empty_extent(part, w, h);
+        ((int *)mask_at(masks, i / 8))[part] = empty_extent(part, w, h);
 }
 
-/* grid: x segments of rows / 8, y planes (with no_overlap one: all planes are walked). */
-__global__ void __launch_bounds__(256)
-    render_rows(resample_axis across, resample_axis down, const float *planes, int n, int no_overlap, mask_list masks)
+/* grid: x segments of rows / 8, y planes (with no_overlap one: all planes are walked). counts: pixels above two levels, too. */
+__global__ void __launch_bounds__(256) render_rows(resample_axis across, resample_axis down, const float *planes, int n,
+                                                   int no_overlap, mask_levels levels, int counts, mask_list masks)
 {
-    SHARED(int, sExtent, [5]);
+    SHARED(int, sExtent, [7]);
     const unsigned all = 0xFFFFFFFFu;
     int lane = (int)threadIdx.x % 32, w = across.n_out, h = down.n_out, segments = (w + SEGMENT - 1) / SEGMENT;
     int at = (int)(blockIdx.x * BLOCK_WARPS + threadIdx.x / 32), y = at / segments, x0 = at % segments * SEGMENT;
     int first = no_overlap ? 0 : (int)blockIdx.y, end = no_overlap ? n : first + 1;
-    int winner[STRIPS];
+    int winner[STRIPS], above_low = 0, above_high = 0;
     taps ty = taps_at(down, min(y, h - 1));
 #pragma unroll
     for (int k = 0; k < STRIPS; k++) {
         int x = x0 + 32 * k + lane;
-        winner[k] = x < w && y < h ? winner_at(planes, across, down, taps_at(across, x), ty, first, end) : -1;
+        float v = -INFINITY;
+        winner[k] =
+            x < w && y < h ? winner_at(planes, across, down, taps_at(across, x), ty, first, end, levels.at, &v) : -1;
+        if (!counts)
+            continue;
+        above_low += __popc(__ballot_sync(all, v > levels.low));
+        above_high += __popc(__ballot_sync(all, v > levels.high));
     }
-    if (threadIdx.x < 5)
+    if (threadIdx.x < 7)
         sExtent[threadIdx.x] = empty_extent((int)threadIdx.x, w, h);
     int word = x0 / 32 + lane, row_words = 2 * ((w + 63) / 64); /* of 32 bits */
     for (int o = first; o < end; o++) {
@@ -253,12 +335,14 @@ __global__ void __launch_bounds__(256)
         }
         if (lane < STRIPS && word < row_words && y < h)
             ((unsigned *)(mask + 1))[(size_t)y * (size_t)row_words + (size_t)word] = mine;
-        if (!__syncthreads_or(area > 0)) /* and sExtent is empty again */
+        if (!__syncthreads_or(area > 0 || above_low > 0)) /* and sExtent is empty again */
             continue;
         if (lane < 5 && area > 0)
             extend(sExtent, lane, lane == 0 ? from : lane == 2 ? to : lane == 4 ? area : y);
+        else if (lane == 5 || lane == 6)
+            extend(sExtent, lane, lane == 5 ? above_low : above_high);
         __syncthreads(); /* all warps have added theirs */
-        if (threadIdx.x < 5) {
+        if (threadIdx.x < 7) {
             extend((int *)mask, (int)threadIdx.x, sExtent[threadIdx.x]);
             sExtent[threadIdx.x] = empty_extent((int)threadIdx.x, w, h);
         }
@@ -272,23 +356,41 @@ static unsigned blocks(size_t n)
     return (unsigned)((n + 255) / 256);
 }
 
-static const char *across_frame(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                void *mid, void *stream)
+static const char *wrong_pixels(const frame_pixels *from, int w)
 {
     const nv12_image *in = &from->nv12;
-    if (from->rgb) {
-        if (from->row_bytes < 3 * (size_t)across->n_in)
-            return "preprocess: rows of RGB pixels overlap";
-        return launch(across_rgb, blocks((size_t)across->n_out * (size_t)down->n_in), 256, 0, stream, *across,
-                      down->n_in, from->rgb, from->row_bytes, mid);
-    }
-    if (!in->y || !in->uv || in->y_row_bytes < (size_t)across->n_in ||
-        in->uv_row_bytes < 2 * (size_t)nv12_half(across->n_in))
+    if (from->rgb)
+        return from->row_bytes < 3 * (size_t)w ? "preprocess: rows of RGB pixels overlap" : NULL;
+    if (!in->y || !in->uv || in->y_row_bytes < (size_t)w || in->uv_row_bytes < 2 * (size_t)nv12_half(w))
         return "preprocess: NV12 needs both planes, and rows all their samples";
     if ((uintptr_t)in->uv & 1 || in->uv_row_bytes & 1)
         return "preprocess: NV12 chroma is read in pairs: address and row bytes are even";
-    return launch(across_nv12, dim3(blocks((size_t)across->n_out), (unsigned)down->n_in), 256, 0, stream, *across,
-                  down->n_in, *in, mid);
+    return NULL;
+}
+
+static const char *across_then_down(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                    void *mid, float *out, int out_row_px, void *stream)
+{
+    const char *wrong = from->rgb ? launch(across_rgb, blocks((size_t)across->n_out * (size_t)down->n_in), 256, 0,
+                                           stream, *across, down->n_in, from->rgb, from->row_bytes, mid)
+                                  : launch(across_nv12, dim3(blocks((size_t)across->n_out), (unsigned)down->n_in), 256,
+                                           0, stream, *across, down->n_in, from->nv12, mid);
+    return wrong ? wrong
+                 : launch(down_rgb, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *down,
+                          across->n_out, (const void *)mid, out, out_row_px);
+}
+
+static const char *down_then_across(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                    uint8_t *mid, float *out, int out_row_px, void *stream)
+{
+    int w = across->n_in;
+    dim3 tiles((unsigned)((w + TILE_COLS - 1) / TILE_COLS), (unsigned)((down->n_out + TILE_ROWS - 1) / TILE_ROWS));
+    const char *wrong = from->rgb ? launch(down_bytes, blocks((size_t)w * (size_t)down->n_out), 256, 0, stream, *down,
+                                           w, from->rgb, from->row_bytes, mid)
+                                  : launch(down_nv12, tiles, 256, 0, stream, *down, w, from->nv12, mid);
+    return wrong ? wrong
+                 : launch(across_bytes, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *across,
+                          down->n_out, (const uint8_t *)mid, out, out_row_px);
 }
 
 const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
@@ -298,16 +400,20 @@ const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample
         return "preprocess: rows of the result overlap";
     if (!across->fixed != !down->fixed)
         return "preprocess: both directions need one kind of weights";
-    const char *wrong = across_frame(across, down, from, mid, stream);
+    const char *wrong = wrong_pixels(from, across->n_in);
     if (wrong)
         return wrong;
-    return launch(down_rgb, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *down, across->n_out,
-                  (const void *)mid, out, out_row_px);
+    return image_down_first(across, down)
+               ? down_then_across(across, down, from, (uint8_t *)mid, out, out_row_px, stream)
+               : across_then_down(across, down, from, mid, out, out_row_px, stream);
 }
 
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,
-                                       int n, int no_overlap, packed_mask *masks, void *stream)
+                                       int n, int no_overlap, const mask_levels *levels, packed_mask *masks,
+                                       void *stream)
 {
+    if (no_overlap && levels)
+        return "render_masks: masks that are screened may overlap";
     if (n < 1 || n > 65535 || !across->weight || !down->weight || across->fixed || down->fixed)
         return "render_masks: 1 to 65535 planes, and bilinear weights";
     int w = across->n_out, h = down->n_out;
@@ -315,5 +421,8 @@ const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resamp
     const char *wrong = launch(masks_init, blocks(8 * (size_t)n), 256, 0, stream, list, n, w, h);
     size_t segments = ((size_t)w + SEGMENT - 1) / SEGMENT * (size_t)h;
     dim3 grid((unsigned)((segments + BLOCK_WARPS - 1) / BLOCK_WARPS), no_overlap ? 1 : (unsigned)n);
-    return wrong ? wrong : launch(render_rows, grid, 256, 0, stream, *across, *down, planes, n, no_overlap, list);
+    const mask_levels at = levels ? *levels : (mask_levels){0, 0, 0};
+    return wrong ? wrong
+                 : launch(render_rows, grid, 256, 0, stream, *across, *down, planes, n, no_overlap, at, levels != NULL,
+                          list);
 }

@@ -2,6 +2,7 @@
  * when queued work happens, and what follows a failure. What the kernels compute is test_emulated_model's business. */
 #include "alloc_count.h"
 #include "backend_emu.h"
+#include "components.h"
 #include "model.h"
 #include "tiny_model.h"
 
@@ -525,6 +526,7 @@ static void test_many_masks(void **state)
                                .max_masks = MANY,
                                .no_overlap = way & 1,
                                .max_hole_area = way & 2 ? 4 : 0,
+                               .hole_value = HOLE_VALUE,
                                .n_threads = 1};
         emu = (emu_device){.order = EMU_LATE};
         render_many(&backend_cpu, &z, planes, want);

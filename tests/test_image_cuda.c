@@ -66,7 +66,8 @@ static void axes_close(axes *a)
 }
 
 static const int sizes[][4] = {{1, 1, 1, 1},     {16, 12, 8, 8},   {33, 21, 32, 32}, {7, 50, 30, 9},
-                               {40, 30, 40, 31}, {64, 36, 24, 36}, {13, 9, 51, 40}};
+                               {40, 30, 40, 31}, {64, 36, 24, 36}, {13, 9, 51, 40},  {33, 70, 32, 32},
+                               {5, 41, 37, 9},   {65, 131, 64, 17}}; /* some go down first */
 
 /* Bit for bit needs the CPU code with fused multiply-adds everywhere; sanitizer builds compile it with fewer. */
 #ifdef __SANITIZE_ADDRESS__
@@ -117,12 +118,12 @@ static void frames(void **state)
     printf("%zu frames, identical\n", COUNT(kinds) * COUNT(sizes));
 }
 
-/* Both matrices and ranges, rows with gaps; the widest frame takes several spans of shared memory. */
+/* Both matrices and ranges, rows with gaps; the widest and the highest frame take several spans of shared memory. */
 static void nv12_frames(void **state)
 {
     (void)state;
     static const resample_kind kinds[] = {RESAMPLE_PIL_BICUBIC, RESAMPLE_PIL_BILINEAR, RESAMPLE_RGB_ANTIALIAS};
-    static const int more[][4] = {{5001, 3, 20, 4}, {300, 5, 520, 6}, {2, 2, 3, 3}};
+    static const int more[][4] = {{5001, 3, 20, 4}, {300, 5, 520, 6}, {2, 2, 3, 3}, {35, 1201, 9, 12}};
     size_t n_sizes = COUNT(sizes) + COUNT(more), n_frames = COUNT(kinds) * n_sizes * 2, n_done = 0;
     for (size_t i = 0; i < n_frames; i++) {
         size_t at = i / COUNT(kinds) % n_sizes;
@@ -232,11 +233,40 @@ static void check_masks(int n, const int *z, uint32_t seed)
         for (unsigned s = 0; s < N_SEEDS; s++) {
             emu_seed(s);
             memset(got, 0xFF, bytes);
-            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 0, got, NULL));
+            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 0, NULL, got, NULL));
             assert_memory_equal(got, c.want, bytes);
             memset(got, 0xFF, bytes);
-            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 1, got, NULL));
+            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 1, NULL, got, NULL));
             assert_memory_equal(got, c.apart, bytes);
+        }
+        axes_close(&a);
+        case_close(&c);
+        free(got);
+    }
+    resample_close(r);
+}
+
+/* Masks cut at another level, with the counts of two more. */
+static void check_screened(int n, const int *z, uint32_t seed)
+{
+    static const mask_levels levels[] = {{-1, 0, 1}, {0.25f, 0.5f, 0.75f}, {-30, -20, -10}};
+    resample *r = resample_open(RESAMPLE_BILINEAR, z[0], z[1], z[2], z[3]);
+    assert_non_null(r);
+    if (resample_select(r, "avx2")) {
+        size_t bytes = (size_t)n * packed_mask_bytes(z[2], z[3]);
+        packed_mask *got = take(bytes);
+        mask_case c;
+        axes a;
+        case_open(&c, r, n, z, seed);
+        axes_open(&a, RESAMPLE_BILINEAR, z[0], z[1], z[2], z[3]);
+        for (size_t l = 0; l < COUNT(levels); l++) {
+            for (int o = 0; o < n; o++)
+                resample_screen(r, c.planes + (size_t)o * (size_t)z[0] * (size_t)z[1], &levels[l],
+                                nth(c.want, o, z[2], z[3]), 1);
+            emu_seed((unsigned)l);
+            memset(got, 0xFF, bytes);
+            succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], c.planes, n, 0, &levels[l], got, NULL));
+            assert_memory_equal(got, c.want, bytes);
         }
         axes_close(&a);
         case_close(&c);
@@ -255,7 +285,9 @@ static void masks(void **state)
         check_masks((int)(i % MAX_PLANES) + 1, sizes[i], (uint32_t)i + 1);
     for (size_t i = 0; i < COUNT(wide); i++, n_sets++)
         check_masks((int)(i % MAX_PLANES) + 1, wide[i], (uint32_t)i + 100);
-    printf("%d sets of planes, packed masks, boxes and areas identical, with and without overlap\n", n_sets);
+    for (size_t i = 0; i < COUNT(wide); i++)
+        check_screened((int)(i % MAX_PLANES) + 1, wide[i], (uint32_t)i + 200);
+    printf("%d sets of planes, packed masks, boxes, areas and counts identical, with and without overlap\n", n_sets);
 }
 
 /* Empty and full masks, and one pixel in each corner. */
@@ -274,7 +306,7 @@ static void extents(void **state)
     for (unsigned s = 0; s < N_SEEDS; s++) {
         emu_seed(s);
         memset(got, 0xFF, N * packed_mask_bytes(W, H));
-        succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], planes[0], N, 0, got, NULL));
+        succeeds(CUDA_FN(render_masks_cuda)(&a.device[0], &a.device[1], planes[0], N, 0, NULL, got, NULL));
         for (int i = 0; i < N; i++) {
             const packed_mask *m = nth(got, i, W, H);
             int x = at[i] % W, y = at[i] / W;
@@ -422,8 +454,8 @@ static void refusals(void **state)
     packed_mask mask;
     resample_axis a = {0}, shrinks = {.weight = &plane, .taps = 3};
     assert_non_null(CUDA_FN(clean_logits_cuda)(list, 0, 1, 1, 1, 0, 1, 0, &plane, NULL, NULL));
-    assert_non_null(CUDA_FN(render_masks_cuda)(&a, &a, &plane, 1, 0, &mask, NULL));
-    assert_non_null(CUDA_FN(render_masks_cuda)(&shrinks, &shrinks, &plane, 1, 0, &mask, NULL));
+    assert_non_null(CUDA_FN(render_masks_cuda)(&a, &a, &plane, 1, 0, NULL, &mask, NULL));
+    assert_non_null(CUDA_FN(render_masks_cuda)(&shrinks, &shrinks, &plane, 1, 0, NULL, &mask, NULL));
 
     uint16_t uv[4] = {0};
     uint8_t y[4] = {0};

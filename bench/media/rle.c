@@ -170,25 +170,50 @@ static int add_run(code *c, int64_t x)
     return 1;
 }
 
+/* A run-length text as runs come. */
+typedef struct run_writer {
+    code c;
+    int64_t before[2]; /* the last two, the latest first */
+    int n, ok;
+} run_writer;
+
+static void write_run(run_writer *w, int64_t run)
+{
+    w->ok = w->ok && add_run(&w->c, w->n > 2 ? run - w->before[1] : run);
+    w->before[1] = w->before[0];
+    w->before[0] = run;
+    w->n++;
+}
+
+static json_t *finish_runs(run_writer *w, int width, int height)
+{
+    json_t *rle = w->ok ? json_pack("{s:[i,i], s:s}", "size", height, width, "counts", w->c.text) : NULL;
+    free(w->c.text);
+    return rle;
+}
+
 json_t *rle_write(const uint8_t *mask, size_t row_bytes, int width, int height)
 {
-    code c = {0};
-    int64_t before[2] = {0}, run = 0; /* the last two, the latest first */
-    int set = 0, n = 0, ok = 1;
-    for (int64_t i = 0, all = (int64_t)width * height; i <= all && ok; i++) {
+    run_writer w = {.ok = 1};
+    int64_t run = 0;
+    int set = 0;
+    for (int64_t i = 0, all = (int64_t)width * height; i <= all && w.ok; i++) {
         int now = i < all ? mask[(size_t)(i % height) * row_bytes + (size_t)(i / height)] != 0 : !set;
         if (now == set) {
             run++;
             continue;
         }
-        ok = add_run(&c, n > 2 ? run - before[1] : run);
-        before[1] = before[0];
-        before[0] = run;
-        n++;
+        write_run(&w, run);
         run = 1;
         set = now;
     }
-    json_t *rle = ok ? json_pack("{s:[i,i], s:s}", "size", height, width, "counts", c.text) : NULL;
-    free(c.text);
-    return rle;
+    return finish_runs(&w, width, height);
+}
+
+json_t *rle_write_runs(const uint32_t *runs, size_t n_runs, int width, int height)
+{
+    run_writer w = {.ok = 1};
+    for (size_t i = 0; i < n_runs; i++)
+        write_run(&w, runs[i]);
+    return finish_runs(&w, width, height);
 }

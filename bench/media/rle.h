@@ -11,6 +11,8 @@
 sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error *err);
 /* mask [height, row_bytes] u8, nonzero is object, as {"size": [height, width], "counts": "..."}; NULL: no memory. */
 json_t *rle_write(const uint8_t *mask, size_t row_bytes, int width, int height);
+/* The same of runs down the columns, as sam_amg_mask has them. */
+json_t *rle_write_runs(const uint32_t *runs, size_t n_runs, int width, int height);
 /* Whether any pixel is set; null shows nothing. What rle_read refuses is refused. */
 sam_status rle_shows(const json_t *rle, const char *where, int *shows, sam_error *err);
 

@@ -129,4 +129,5 @@ const predictor predictor_sam1 = {
               [STEP_IMAGE_MASKED] = {2, {GRAPH_SRC_MASK, GRAPH_DECODE}}},
     .input = {[SAM_IMAGE] = {FIT_LONGEST_SIDE, RESAMPLE_PIL_BILINEAR}},
     .box_needs_no_padding = 1,
+    .generator = {.pred_iou_thresh = 0.88, .cleans_finished_masks = 1, .fixed = 1}, /* automatic_mask_generator.py */
 };

@@ -330,6 +330,7 @@ const predictor predictor_sam2 = {
               [STEP_KEEP] = {1, {GRAPH_KEEP}},
               [STEP_REMEMBER] = {1, {GRAPH_REMEMBER}}},
     .input = {[SAM_VIDEO] = {FIT_STRETCH, RESAMPLE_PIL_BICUBIC}, [SAM_IMAGE] = {FIT_STRETCH, RESAMPLE_RGB_ANTIALIAS}},
-    .logit_limit = 32, /* sam2_image_predictor.py, _predict */
+    .logit_limit = 32,                     /* sam2_image_predictor.py, _predict */
+    .generator = {.pred_iou_thresh = 0.8}, /* automatic_mask_generator.py */
     .absent_pointer = "no_obj_ptr",
 };

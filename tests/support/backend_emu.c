@@ -52,7 +52,8 @@ typedef struct command {
         struct {
             const resample_axis *across, *down;
             const float *planes;
-            int n, no_overlap;
+            int n, no_overlap, screens;
+            mask_levels levels;
             packed_mask *masks;
         } render;
         struct {
@@ -221,7 +222,7 @@ static const char *emu_memory(const backend *b, device_memory *out)
 const char *preprocess_cuda_emu(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
                                 void *mid, float *out, int out_row_px, void *stream);
 const char *render_masks_cuda_emu(const resample_axis *across, const resample_axis *down, const float *planes, int n,
-                                  int no_overlap, packed_mask *masks, void *stream);
+                                  int no_overlap, const mask_levels *levels, packed_mask *masks, void *stream);
 const char *clean_logits_cuda_emu(const float *const *logits, int n, int h, int w, int max_hole_area, float hole_value,
                                   int max_speck_area, float speck_value, float *out, void *scratch, void *stream);
 
@@ -263,7 +264,8 @@ static const char *happen(stream *s, command *c)
                                    c->preprocess.out, c->preprocess.out_row_px, NULL);
     case RENDER:
         return render_masks_cuda_emu(c->render.across, c->render.down, c->render.planes, c->render.n,
-                                     c->render.no_overlap, c->render.masks, NULL);
+                                     c->render.no_overlap, c->render.screens ? &c->render.levels : NULL,
+                                     c->render.masks, NULL);
     case CLEAN:
         return clean_logits_cuda_emu(c->clean.logits, c->clean.n, c->clean.h, c->clean.w, c->clean.max_hole_area,
                                      c->clean.hole_value, c->clean.max_speck_area, c->clean.speck_value, c->clean.out,
@@ -566,7 +568,7 @@ static const char *queue_preprocess(const resample_axis *across, const resample_
 }
 
 static const char *queue_render(const resample_axis *across, const resample_axis *down, const float *planes, int n,
-                                int no_overlap, packed_mask *masks, void *stream_)
+                                int no_overlap, const mask_levels *levels, packed_mask *masks, void *stream_)
 {
     command *c = add(stream_, RENDER);
     c->render.across = across;
@@ -574,6 +576,8 @@ static const char *queue_render(const resample_axis *across, const resample_axis
     c->render.planes = planes;
     c->render.n = n;
     c->render.no_overlap = no_overlap;
+    c->render.screens = levels != NULL;
+    c->render.levels = levels ? *levels : (mask_levels){0, 0, 0};
     c->render.masks = masks;
     return added(stream_);
 }
@@ -695,4 +699,6 @@ const backend_api backend_emu = {.name = "emu",
                                  .stage = stage_device,
                                  .preprocess = preprocess_device,
                                  .round_input = round_input_device,
-                                 .render = render_device};
+                                 .render = render_device,
+                                 .screen = screen_device,
+                                 .bring = bring_device};
