@@ -110,10 +110,11 @@ static void update(kalman *f, dtype round, int by_width, const double *z)
             f->mean[i] = rounded(round, f->mean[i] + gain[i][k] * step[k]);
 }
 
-static double overlap(const kalman *f, int by_width, const double *b)
+static double overlap(const kalman *f, dtype round, int by_width, const double *b)
 {
-    double h = f->mean[3], w = by_width ? f->mean[2] : f->mean[2] * h;
-    double x0 = f->mean[0] - w / 2, x1 = f->mean[0] + w / 2, y0 = f->mean[1] - h / 2, y1 = f->mean[1] + h / 2;
+    double h = f->mean[3], w = rounded(round, by_width ? f->mean[2] : f->mean[2] * h);
+    double x0 = rounded(round, f->mean[0] - w / 2), x1 = rounded(round, f->mean[0] + w / 2);
+    double y0 = rounded(round, f->mean[1] - h / 2), y1 = rounded(round, f->mean[1] + h / 2);
     double both = fmax(0, fmin(x1, b[2]) - fmax(x0, b[0])) * fmax(0, fmin(y1, b[3]) - fmax(y0, b[1]));
     double all = (x1 - x0) * (y1 - y0) + (b[2] - b[0]) * (b[3] - b[1]) - both;
     return b[0] == 0 && b[1] == 0 && b[2] == 0 && b[3] == 0 ? 0 : all != 0 ? both / all : 0;
