@@ -5,6 +5,7 @@
 #include "edge.h"
 
 #include "child.h"
+#include "figures.h"
 #include "folder_lock.h"
 #include "interrupt.h"
 #include "json_out.h"
@@ -317,8 +318,9 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
         fprintf(stderr, "sambench edge: some failed, as the column status says; --resume with the same flags tries "
                         "them again\n");
     if (status == SAM_OK && (o->skip_inference || measured))
-        printf("%s/%s\n", o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
-               o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
+        fprintf(figures_format_of(o->format) == FIGURES_TABLE ? stdout : stderr, "%s/%s\n",
+                o->skip_inference ? o->preprocessed_dir : o->w.out_dir,
+                o->skip_inference ? EDGE_METADATA : EDGE_SUMMARY);
     if (o->kept_earlier && !count_rows(o))
         resume_abandon(o->w.out_dir, EDGE_SUMMARY, EDGE_SETTINGS);
     model_list_free(&list);
@@ -387,6 +389,7 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .meta = "NAME",
          .choices = METRIC_CHOICES,
          .help = "Whose J and F (default sav, as `run`)."},
+        format_flag(&o->format),
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,

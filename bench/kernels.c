@@ -19,10 +19,12 @@ typedef struct kernels_options {
     int objects, runs, warmup, top;
     size_t flush_bytes;
     models_help help;
+    const char *format;
+    figures figures; /* of all models, where --format is not table */
 } kernels_options;
 
 /* One model: its table is printed, its JSON goes to `list`. */
-static sam_status one(const kernels_options *o, const char *name, json_t *list, sam_error *err)
+static sam_status one(kernels_options *o, const char *name, json_t *list, sam_error *err)
 {
     char *weights = NULL, path[4096];
     kernels_run r = {.name = name,
@@ -42,7 +44,10 @@ static sam_status one(const kernels_options *o, const char *name, json_t *list, 
     if (status == SAM_OK)
         status = kernels_measure(&r, err);
     if (status == SAM_OK && !interrupt_requested()) {
-        kernels_print(&r, o->top);
+        if (figures_format_of(o->format) == FIGURES_TABLE)
+            kernels_print(&r, o->top);
+        else
+            kernels_figures(&r, &o->figures);
         if (json_array_append_new(list, kernels_json(&r)))
             status = fail(err, SAM_E_MEMORY, "out of memory: results");
     }
@@ -51,7 +56,7 @@ static sam_status one(const kernels_options *o, const char *name, json_t *list, 
 }
 
 /* A model that cannot be measured is told, and the others go on; the file is rewritten after each. */
-static sam_status kernels(const kernels_options *o, json_t *list, int *n_failed, sam_error *err)
+static sam_status kernels(kernels_options *o, json_t *list, int *n_failed, sam_error *err)
 {
     char name[512];
     if (!list)
@@ -73,6 +78,8 @@ static sam_status kernels(const kernels_options *o, json_t *list, int *n_failed,
             TRY(json_out(o->json, json_incref(list), err));
         }
     }
+    if (o->figures.n_rows)
+        TRY(figures_write(&o->figures, figures_format_of(o->format), stdout, err));
     return SAM_OK;
 }
 
@@ -121,6 +128,7 @@ static int own_flags(kernels_options *o, flag *to)
          .min = 0,
          .max = 100000,
          .help = "Rows printed, longest first (default 0: all)."},
+        format_flag(&o->format),
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,
@@ -160,6 +168,7 @@ static int kernels_main(int argc, char **argv)
         code = is_usage || status == SAM_E_ARG ? 2 : 1;
     }
     json_decref(list);
+    figures_free(&o.figures);
     flags_free(flags, n);
     return code;
 }

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "flags.h"
 #include "folders.h"
+#include "history.h"
 #include "interrupt.h"
 #include "sensors.h"
 #include "svg_plot.h"
@@ -48,7 +49,11 @@ static void wall_time(char *text, size_t n_text)
 
 static sam_status open_log(record *r, const char *path, sam_error *err)
 {
+    int kept;
     TRY(folders_make_for(path, err));
+    TRY(history_keep(path, NULL, &kept, err));
+    if (kept)
+        fprintf(stderr, "sambench monitor: the samples before are now beside %s, as .previous\n", path);
     r->log = fopen(path, "w");
     if (!r->log)
         return fail(err, SAM_E_IO, "--log %s: %s", path, strerror(errno));

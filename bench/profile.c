@@ -13,6 +13,7 @@
 #include "old_flags.h"
 #include "process_memory.h"
 #include "profile_files.h"
+#include "progress.h"
 #include "workload.h"
 
 #include <stdio.h>
@@ -27,6 +28,8 @@ extern const verb verb_profile;
 typedef struct profile_options {
     workload w;
     int warmup, runs, top, external;
+    progress bar; /* in frames of all models and runs */
+    int64_t frames_done;
     const char *tool, *mode;
     old_flags old;
 } profile_options;
@@ -79,12 +82,22 @@ static sam_status on_frame(void *user, const pass_frame *f, sam_error *err)
     return SAM_OK;
 }
 
-static int is_interrupted(void *user, int n_done, int n_total)
+static int on_pass_frame(void *user, int n_done, int n_total)
 {
-    (void)user;
-    (void)n_done;
+    profile_options *o = user;
     (void)n_total;
+    progress_update(&o->bar, o->frames_done + n_done);
     return interrupt_requested();
+}
+
+/* The frames of one run over all objects; what cannot be read is told when it is run. */
+static int64_t frames_of_a_run(workload *w)
+{
+    int64_t n = 0;
+    for (int v = 0; v < w->set.n_videos; v++)
+        for (int i = 0; dataset_find_objects(&w->set, v, NULL) == SAM_OK && i < w->set.videos[v].n_objects; i++)
+            n += object_pass_planned(&w->set.videos[v], &w->set.videos[v].objects[i], w->max_clip_frames);
+    return n;
 }
 
 /* Every object of every video once; the record keeps the last one's frames. */
@@ -104,11 +117,13 @@ static sam_status run_all(profile_options *o, const model_entry *e, warm_model *
                                       .prefetch = w->max_frames_in_mem,
                                       .observers = &watch,
                                       .n_observers = 1,
-                                      .on_frame = is_interrupted};
+                                      .on_frame = on_pass_frame,
+                                      .user = o};
             pass_result r;
             if (s->record)
                 profile_record_free(&s->m->record);
             TRY(object_pass_run(&pass, &r, err));
+            o->frames_done += r.n_frames;
             /* A clip too short to fill the bank is measured from its first tracked frame on. */
             s->m->full_bank = r.n_frames > FULL_BANK;
         }
@@ -160,6 +175,7 @@ static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ra
     }
     if (status == SAM_OK && !interrupt_requested())
         status = profile_files_add(files, &m, err);
+    progress_clear(&o->bar);
     if (status == SAM_OK && !interrupt_requested())
         status = profile_print(&m, o->top, err);
     for (int k = 0; k < N_PROFILE_STAGES; k++)
@@ -183,12 +199,17 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
         status = machine_write(o->w.out_dir, err);
     if (status == SAM_OK)
         status = profile_files_open(&files, o->w.out_dir, err);
+    if (status == SAM_OK) /* operators are timed in one run more */
+        progress_begin(&o->bar, stderr, o->w.quiet, "",
+                       frames_of_a_run(&o->w) * ((o->warmup ? o->warmup : 1) + o->runs + 1) * o->w.list.n);
     for (int i = 0; status == SAM_OK && i < o->w.list.n && !interrupt_requested(); i++) {
         sam_error why;
+        snprintf(o->bar.label, sizeof o->bar.label, "%.30s", o->w.list.entries[i].name);
         if (profile_one(o, &o->w.list.entries[i], &ranges, &files, &why) == SAM_OK) {
             n_done += !interrupt_requested();
             continue;
         }
+        progress_clear(&o->bar);
         fprintf(stderr, "sambench profile: %s: %s\n", o->w.list.entries[i].name, why.text);
         ++*n_failed;
     }

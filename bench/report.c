@@ -51,6 +51,11 @@ static int judge(const report_options *o, const results_data *d, const report_ch
         print_change(&changes->at[i]);
         n_worse += changes->at[i].regressed;
     }
+    if (report_other_machine(d, d->n_folders - 1, 0))
+        fprintf(stderr,
+                "sambench report: %s was measured on another machine than %s: what differs in speed and memory is the "
+                "machines', too\n",
+                o->baseline, d->folders[0]);
     int n_common = report_compared(changes);
     if (!n_common)
         fprintf(stderr, "sambench report: %s and %s have no row in common\n", d->folders[0], o->baseline);

@@ -4,7 +4,9 @@
  * it. A failing object gets a row that says why, and the run goes on. */
 #include "dataset_root.h"
 #include "folder_lock.h"
+#include "frame_gaps.h"
 #include "interrupt.h"
+#include "listing.h"
 #include "machine.h"
 #include "object_pass.h"
 #include "progress.h"
@@ -59,6 +61,12 @@ static void say(run *r, FILE *to, const char *text)
     fflush(to);
 }
 
+/* Where lines for people go: --format leaves stdout to the table. */
+static FILE *lines_to(const run *r)
+{
+    return figures_format_of(r->options.format) == FIGURES_TABLE ? stdout : stderr;
+}
+
 /* ---- what is to be run ---- */
 
 static int is_asked(const checkpoint *c, const model_entry *e)
@@ -107,10 +115,15 @@ static void say_split(const run *r)
     char lists[200];
     dataset_lists(d->root, lists, sizeof lists);
     if (d->list_file)
-        fprintf(stderr, "sambench run: %d videos, listed in %s\n", d->n_videos, d->list_file);
+        fprintf(stderr, "sambench run: %d video%s, listed in %s\n", d->n_videos, d->n_videos == 1 ? "" : "s",
+                d->list_file);
     else
-        fprintf(stderr, "sambench run: %d videos: those with annotations, since there is no %s.txt%s%s\n", d->n_videos,
-                r->options.split_name, lists[0] ? "; lists for --split_name: " : "", lists);
+        fprintf(stderr, "sambench run: %d video%s: those with annotations, since there is no %s.txt%s%s\n", d->n_videos,
+                d->n_videos == 1 ? "" : "s", r->options.split_name, lists[0] ? "; lists for --split_name: " : "",
+                lists);
+    for (int i = 0; i < d->n_videos; i++)
+        if (d->videos[i].frames_dir && !d->videos[i].fault)
+            frame_gaps_say("run", d->videos[i].frames_dir, &d->videos[i].frames);
     if (d->n_unannotated)
         fprintf(stderr, "sambench run: %d more have frames but no annotations\n", d->n_unannotated);
 }
@@ -212,7 +225,7 @@ static void say_object(run *r, const result_row *row)
         say(r, stderr, text);
     } else if (!r->options.quiet && strcmp(row->status, "interrupted")) {
         snprintf(text, sizeof text, "%s/%s  %s  %s%s  %s", row->video, row->object, row->model, score, speed, memory);
-        say(r, stdout, text);
+        say(r, lines_to(r), text);
     }
 }
 
@@ -367,18 +380,38 @@ static void run_all(run *r)
     progress_end(&r->bar);
 }
 
+/* Prints the models' figures and writes them beside the table. */
+static sam_status sum_up(const run *r, sam_error *err)
+{
+    figures f = {0};
+    char *path = NULL;
+    sam_status status = summary_of(&r->table, &f, err);
+    if (status == SAM_OK)
+        status = figures_write(&f, figures_format_of(r->options.format), stdout, err);
+    if (status == SAM_OK && r->table.table.n_rows)
+        status = path_join(&path, r->options.out_dir, SUMMARY_FILE, err);
+    if (status == SAM_OK && path)
+        status = figures_save(&f, path, err);
+    free(path);
+    figures_free(&f);
+    return status;
+}
+
 static int finish(run *r)
 {
     sam_error err;
-    if (summary_print(&r->table, stdout, &err) != SAM_OK)
+    FILE *words = lines_to(r);
+    if (sum_up(r, &err) != SAM_OK)
         fprintf(stderr, "sambench run: %s\n", err.text);
-    printf("metric %s; the table is %s/%s; %s\n", r->options.metric, r->options.out_dir, RESULTS_FILE,
-           r->share.s.count > 1 ? "`sambench merge` puts the shards together" : "`sambench report` makes a page of it");
+    fprintf(words, "metric %s; the table is %s/%s, of models %s; %s\n", r->options.metric, r->options.out_dir,
+            RESULTS_FILE, SUMMARY_FILE,
+            r->share.s.count > 1 ? "`sambench merge` puts the shards together"
+                                 : "`sambench report` makes a page of it");
     int n_unscored = summary_unscored(&r->table);
     if (n_unscored)
-        printf("%d %s no score, since --metric %s counts none of their annotated frames%s\n", n_unscored,
-               n_unscored == 1 ? "row has" : "rows have", r->options.metric,
-               metric_skips_first_last(r->options.metric_kind) ? " (first and last never; `seed` counts all)" : "");
+        fprintf(words, "%d %s no score, since --metric %s counts none of their annotated frames%s\n", n_unscored,
+                n_unscored == 1 ? "row has" : "rows have", r->options.metric,
+                metric_skips_first_last(r->options.metric_kind) ? " (first and last never; `seed` counts all)" : "");
     if (interrupt_requested()) {
         fprintf(stderr, "sambench run: interrupted; `--resume` with the same flags goes on from here\n");
         return EXIT_INTERRUPTED;

@@ -3,6 +3,7 @@
 #include "folders.h"
 #include "input_flags.h"
 #include "interrupt.h"
+#include "progress.h"
 #include "speed_files.h"
 #include "speed_run.h"
 #include "weights_search.h"
@@ -22,6 +23,9 @@ typedef struct speed_options {
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
     char precision[MAX_LIST][8];
+    const char *format;
+    progress bar; /* in configurations */
+    int n_done;
     models_help help;
 } speed_options;
 
@@ -58,8 +62,8 @@ static sam_status read_precisions(speed_options *o, const char *text, sam_error 
 
 /* ---- running ---- */
 
-static sam_status one(const speed_options *o, const char *weights, const char *name, int size, int precision,
-                      int n_objects, speed_files *files, sam_error *err)
+static sam_status one(speed_options *o, const char *weights, const char *name, int size, int precision, int n_objects,
+                      speed_files *files, sam_error *err)
 {
     speed_run r = {.name = name,
                    .choice = o->model,
@@ -72,13 +76,17 @@ static sam_status one(const speed_options *o, const char *weights, const char *n
     r.choice.weights = weights;
     r.choice.image_px = size;
     r.choice.precision = o->precision[precision];
+    snprintf(o->bar.label, sizeof o->bar.label, "%.20s %d %s", name, size, o->precision[precision]);
+    progress_update(&o->bar, o->n_done);
     sam_status status = speed_measure(&r, interrupt_requested, &why);
+    progress_update(&o->bar, ++o->n_done);
     if (interrupt_requested()) {
         speed_run_free(&r);
         return SAM_OK;
     }
     if (status != SAM_OK) {
         files->n_failed++;
+        progress_clear(&o->bar);
         fprintf(stderr, "sambench speed: %s, %d px, %s, %d objects: %s\n", name, size, o->precision[precision],
                 n_objects, why.text);
     }
@@ -113,13 +121,20 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
     TRY(folders_make_for(o->csv, err));
     if (o->json)
         TRY(folders_make_for(o->json, err));
-    sam_status status = speed_files_open(&files, o->csv, o->json, !o->quiet, err);
+    sam_status status = speed_files_open(&files, o->csv, o->json, err);
+    int n_models = 1;
+    for (const char *at = o->models; *at; at++)
+        n_models += *at == ',' && at[1];
+    progress_begin(&o->bar, stderr, o->quiet, "", (int64_t)n_models * o->n_sizes * o->n_precisions * o->n_objects);
     for (const char *at = o->models; status == SAM_OK && *at && !interrupt_requested();) {
         size_t n = strcspn(at, ",");
         snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), at);
         status = all_of_model(o, name, &files, err);
         at += n + (at[n] == ',');
     }
+    progress_end(&o->bar);
+    if (status == SAM_OK && !o->quiet)
+        status = speed_files_print(&files, figures_format_of(o->format), err);
     if (interrupt_requested())
         fprintf(stderr, "sambench speed: interrupted; %s\n",
                 files.table.n_rows ? "the table has what was finished" : "no configuration was finished");
@@ -200,6 +215,7 @@ static int own_flags(speed_options *o, flag *to)
          .value = &o->json,
          .meta = "FILE",
          .help = "The same as JSON (default: none)."},
+        format_flag(&o->format),
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "Only errors on the terminal."},
     };
     memcpy(to, flags, sizeof flags);

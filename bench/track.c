@@ -2,8 +2,10 @@
 #include "alloc_count.h"
 #include "clock.h"
 #include "folders.h"
+#include "frame_gaps.h"
 #include "interrupt.h"
 #include "json_out.h"
+#include "listing.h"
 #include "nvtx.h"
 #include "open_model.h"
 #include "process_memory.h"
@@ -41,6 +43,15 @@ typedef struct track_run {
     nvtx ranges;
 } track_run;
 
+/* A lost frame shall not be found out by the masks. */
+static void say_gaps(const char *input)
+{
+    listing frames = {0};
+    if (path_is_folder(input) && listing_scan(input, "jpg|jpeg|png", &frames, NULL) == SAM_OK)
+        frame_gaps_say("track", input, &frames);
+    listing_free(&frames);
+}
+
 /* The clip: its length, its first frame, and that the prompts fit it. Nothing of the model is needed for that. */
 static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
 {
@@ -50,6 +61,7 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     /* Frames are decoded ahead only a little, to not compete with what is measured. */
     frames_options opt = {.prefetch = 8, .pixels = model_frames(&o->model, o->out && o->overlay)};
     TRY(frames_open(o->input, &opt, &r->frames, err));
+    say_gaps(o->input);
     int64_t count = frames_count(r->frames);
     int n_frames = o->n_frames && o->n_frames < count ? o->n_frames : count < INT_MAX ? (int)count : INT_MAX;
     frames_size(r->frames, &r->setting.width, &r->setting.height);

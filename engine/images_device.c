@@ -64,8 +64,10 @@ static size_t low_px(const image_sizes *z)
 
 static size_t mid_bytes(const image_sizes *z)
 {
-    return (size_t)z->height * (size_t)z->covered_across * 3 *
-           (z->to_input == RESAMPLE_RGB_ANTIALIAS ? sizeof(float) : 1);
+    int is_pillow = z->to_input != RESAMPLE_RGB_ANTIALIAS;
+    if (resample_down_first(is_pillow, z->width, z->height, z->covered_across, z->covered_down))
+        return (size_t)z->covered_down * (size_t)z->width * 3;
+    return (size_t)z->height * (size_t)z->covered_across * 3 * (is_pillow ? 1 : sizeof(float));
 }
 
 static size_t frame_axis_bytes(const image_sizes *z, int n_out)

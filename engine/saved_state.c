@@ -22,6 +22,7 @@ typedef struct state_header {
     uint64_t weights;                                          /* digest of the tensors */
     char model[MAX_NAME], tracker[MAX_NAME];
     int32_t image_px, width_px, height_px, max_objects, max_points, max_prompted, history, slots, pointer_slots;
+    int32_t n_frames; /* where pointers' ages depend on it, else 0 */
     int32_t fill_hole_area, remove_speck_area, memory_tokens, memory_width, pointer_width, low_px, compute;
 } state_header;
 
@@ -82,6 +83,7 @@ static state_header header_of(const sam_session *s)
     h.history = s->opt.history;
     h.slots = s->bank.slots;
     h.pointer_slots = s->bank.pointer_slots;
+    h.n_frames = s->opt.n_frames <= s->bank.recent_pointers ? s->opt.n_frames : 0;
     h.fill_hole_area = s->opt.fill_hole_area;
     h.remove_speck_area = s->opt.remove_speck_area;
     h.memory_tokens = z->memory_tokens;
@@ -341,6 +343,7 @@ static sam_status compare_headers(const char *path, const state_header *was, con
                    {"max_points", was->max_points, is->max_points},
                    {"max_prompted_frames", was->max_prompted, is->max_prompted},
                    {"history", was->history, is->history},
+                   {"n_frames (which counts in short videos)", was->n_frames, is->n_frames},
                    {"compute", was->compute, is->compute},
                    {"fill_hole_area", was->fill_hole_area, is->fill_hole_area},
                    {"remove_speck_area", was->remove_speck_area, is->remove_speck_area}};

@@ -35,6 +35,12 @@ static inline resample_axis image_axis_at(const resample_axis *a, const void *de
     return at;
 }
 
+/* resample_down_first, of the axes. */
+static inline int image_down_first(const resample_axis *across, const resample_axis *down)
+{
+    return resample_down_first(across->fixed != NULL, across->n_in, down->n_in, across->n_out, down->n_out);
+}
+
 /* A frame in one of two forms. */
 typedef struct frame_pixels {
     const uint8_t *rgb; /* [in_h, in_w, 3] u8, or NULL */
@@ -49,6 +55,8 @@ const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample
                                      void *mid, float *out, int out_row_px, void *stream);
 static inline size_t preprocess_cuda_bytes(const resample_axis *across, const resample_axis *down)
 {
+    if (image_down_first(across, down))
+        return (size_t)down->n_out * (size_t)across->n_in * 3;
     return (size_t)down->n_in * (size_t)across->n_out * 3 * (across->fixed ? 1 : 4);
 }
 

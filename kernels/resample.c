@@ -1,4 +1,4 @@
-/* Resampling in two passes: across all input rows into `mid`, then down. */
+/* Resampling in two passes, with `mid` between them: across all input rows, then down; or down, then across. */
 #include "resample_rows.h"
 
 #include "packed_mask.h"
@@ -19,10 +19,13 @@ struct resample {
     int cut; /* 1: two resizes in one */
     resample_axis across, down;
     const resample_rows *rows;
-    void *mid;          /* [in_h,out_w,3] u8 or f32, [in_h,out_w] f32; NULL where the side stays and the type too */
+    int down_first;     /* 1: the first pass goes down                                                             */
+    void *mid;          /* [in_h,out_w,3] u8 or f32, [in_h,out_w] f32; NULL where the side stays and the type too;
+                         * down_first: [out_h,in_w,3] u8                                                           */
     size_t mid_row;     /* values                                                                                 */
     float grey[256][3]; /* normalised value of each u8                                                         */
-    uint8_t *lines;     /* [n_lines,in_w,3] rows of NV12 frames as RGB, one a thread; NULL: none are taken      */
+    uint8_t *lines;     /* rows of NV12 frames as RGB, [n_lines,in_w,3], one a thread; down_first: [in_h,in_w,3], all
+                         * of a frame. NULL: no NV12 frames are taken                                           */
     int n_lines;
 };
 
@@ -77,27 +80,31 @@ static int is_copy(const resample *r)
     return !r->cut && copies(r->kind, r->across.n_in, r->across.n_out);
 }
 
-static size_t mid_row_of(resample_kind kind, int out_w)
+static size_t values_of_row(resample_kind kind, int w)
 {
-    return (size_t)out_w * (is_plane(kind) ? 1 : 3);
+    return (size_t)w * (is_plane(kind) ? 1 : 3);
 }
 
-static size_t mid_bytes(resample_kind kind, int in_w, int in_h, int out_w, int takes_nv12)
+static size_t mid_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out_h, int takes_nv12)
 {
+    if (resample_down_first(is_fixed(kind), in_w, in_h, out_w, out_h))
+        return (size_t)out_h * values_of_row(kind, in_w);
     if (copies(kind, in_w, out_w) && !takes_nv12)
         return 0;
-    return (size_t)in_h * mid_row_of(kind, out_w) * (is_fixed(kind) ? 1 : sizeof(float));
+    return (size_t)in_h * values_of_row(kind, out_w) * (is_fixed(kind) ? 1 : sizeof(float));
 }
 
-static size_t lines_bytes(int in_w, int n_threads)
+static size_t lines_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out_h, int n_threads)
 {
-    return (size_t)n_threads * 3 * (size_t)in_w;
+    int down_first = resample_down_first(is_fixed(kind), in_w, in_h, out_w, out_h);
+    return (size_t)(down_first && n_threads ? in_h : n_threads) * 3 * (size_t)in_w;
 }
 
 size_t resample_bytes(resample_kind kind, int in_w, int in_h, int out_w, int out_h, int n_nv12_threads)
 {
     return sizeof(resample) + resample_axis_bytes(kind, in_w, out_w) + resample_axis_bytes(kind, in_h, out_h) +
-           mid_bytes(kind, in_w, in_h, out_w, n_nv12_threads > 0) + lines_bytes(in_w, n_nv12_threads);
+           mid_bytes(kind, in_w, in_h, out_w, out_h, n_nv12_threads > 0) +
+           lines_bytes(kind, in_w, in_h, out_w, out_h, n_nv12_threads);
 }
 
 static void make_ready(resample *r)
@@ -114,8 +121,9 @@ resample *resample_open(resample_kind kind, int in_w, int in_h, int out_w, int o
     if (!r)
         return NULL;
     r->kind = kind;
-    r->mid_row = mid_row_of(kind, out_w);
-    size_t n_mid = mid_bytes(kind, in_w, in_h, out_w, 0);
+    r->down_first = resample_down_first(is_fixed(kind), in_w, in_h, out_w, out_h);
+    r->mid_row = values_of_row(kind, r->down_first ? in_w : out_w);
+    size_t n_mid = mid_bytes(kind, in_w, in_h, out_w, out_h, 0);
     if (!resample_axis_open(&r->across, kind, in_w, out_w) || !resample_axis_open(&r->down, kind, in_h, out_h) ||
         (n_mid && !(r->mid = malloc(n_mid)))) {
         resample_close(r);
@@ -163,10 +171,11 @@ void resample_close(resample *r)
 int resample_take_nv12(resample *r, int n_threads)
 {
     assert(!is_plane(r->kind) && !r->lines && n_threads > 0);
+    int in_w = r->across.n_in, in_h = r->down.n_in, out_w = r->across.n_out, out_h = r->down.n_out;
     r->n_lines = n_threads;
-    r->lines = malloc(lines_bytes(r->across.n_in, n_threads));
+    r->lines = malloc(lines_bytes(r->kind, in_w, in_h, out_w, out_h, n_threads));
     if (r->lines && !r->mid)
-        r->mid = malloc(mid_bytes(r->kind, r->across.n_in, r->down.n_in, r->across.n_out, 1));
+        r->mid = malloc(mid_bytes(r->kind, in_w, in_h, out_w, out_h, 1));
     return r->lines && r->mid;
 }
 
@@ -180,8 +189,26 @@ static const void *row_of(const resample *r, const source *in, int y, void *copi
     return line;
 }
 
-/* First pass. Returns rows of r->mid_row values, *stride values apart: `in` itself if there is nothing to do. */
-static const void *across(resample *r, source in, size_t *stride, int n_threads)
+/* First pass, going down. */
+static const void *down_before_across(resample *r, source in, int n_threads)
+{
+    const resample_axis *a = &r->down;
+    if (in.nv12) {
+#pragma omp parallel for num_threads(n_threads) schedule(static)
+        for (int y = 0; y < a->n_in; y++)
+            r->rows->nv12_row(in.nv12, y, r->across.n_in, a->n_in, r->lines + (size_t)y * r->mid_row);
+        in = (source){.rows = r->lines, .row_bytes = r->mid_row};
+    }
+#pragma omp parallel for num_threads(n_threads) schedule(static)
+    for (int y = 0; y < a->n_out; y++)
+        r->rows->fixed_down((const uint8_t *)in.rows + (size_t)a->start[y] * in.row_bytes, in.row_bytes,
+                            a->fixed + (size_t)y * (size_t)a->taps, a->count[y],
+                            (uint8_t *)r->mid + (size_t)y * r->mid_row, r->mid_row);
+    return r->mid;
+}
+
+/* First pass, going across: `in` itself if there is nothing to do. */
+static const void *across_before_down(resample *r, source in, size_t *stride, int n_threads)
 {
     if (is_copy(r) && !in.nv12) {
         *stride = in.row_bytes / (is_fixed(r->kind) ? 1 : sizeof(float));
@@ -205,14 +232,30 @@ static const void *across(resample *r, source in, size_t *stride, int n_threads)
     return r->mid;
 }
 
-/* Row y of the second pass, columns from x on: n values. */
-static void down_fixed(const resample *r, const uint8_t *mid, size_t stride, int y, size_t x, uint8_t *out, size_t n)
+/* Returns rows of r->mid_row values, *stride values apart. */
+static const void *first_pass(resample *r, source in, size_t *stride, int n_threads)
+{
+    *stride = r->mid_row;
+    return r->down_first ? down_before_across(r, in, n_threads) : across_before_down(r, in, stride, n_threads);
+}
+
+/* Row y of the second pass, values x to x + n - 1, which begin and end with a pixel. */
+static void finish_fixed(const resample *r, const uint8_t *mid, size_t stride, int y, size_t x, uint8_t *out, size_t n)
 {
     const resample_axis *a = &r->down;
+    if (r->down_first) {
+        resample_axis part = r->across;
+        part.start += x / 3;
+        part.count += x / 3;
+        part.fixed += x / 3 * (size_t)part.taps;
+        part.n_out = (int)(n / 3);
+        r->rows->fixed_across(&part, mid + (size_t)y * stride, out);
+        return;
+    }
     r->rows->fixed_down(mid + (size_t)a->start[y] * stride + x, stride, a->fixed + (size_t)y * (size_t)a->taps,
                         a->count[y], out, n);
 }
-static void down_plane(const resample *r, const float *mid, size_t stride, int y, size_t x, float *out, size_t n)
+static void finish_float(const resample *r, const float *mid, size_t stride, int y, size_t x, float *out, size_t n)
 {
     const resample_axis *a = &r->down;
     r->rows->plane_down(mid + (size_t)a->start[y] * stride + x, stride, a->weight + (size_t)y * (size_t)a->taps,
@@ -236,18 +279,18 @@ static void subtract_mean(float *v, size_t n)
 void resample_rgb(resample *r, const uint8_t *rgb, size_t row_bytes, uint8_t *out, int n_threads)
 {
     assert(is_fixed(r->kind) && row_bytes >= 3 * (size_t)r->across.n_in && n_threads > 0);
-    size_t stride, n = r->mid_row;
-    const uint8_t *mid = across(r, (source){rgb, row_bytes, NULL}, &stride, n_threads);
+    size_t stride, n = values_of_row(r->kind, r->across.n_out);
+    const uint8_t *mid = first_pass(r, (source){rgb, row_bytes, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
-        down_fixed(r, mid, stride, y, 0, out + (size_t)y * n, n);
+        finish_fixed(r, mid, stride, y, 0, out + (size_t)y * n, n);
 }
 
 static void normalised(resample *r, source in, float *out, int n_threads)
 {
     assert(!is_plane(r->kind) && n_threads > 0);
-    size_t stride, n = r->mid_row;
-    const void *mid = across(r, in, &stride, n_threads);
+    size_t stride, n = values_of_row(r->kind, r->across.n_out);
+    const void *mid = first_pass(r, in, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         for (size_t x = 0; x < n; x += 3 * CHUNK_PX) {
@@ -255,10 +298,10 @@ static void normalised(resample *r, source in, float *out, int n_threads)
             float *to = out + (size_t)y * n + x;
             size_t m = n - x < sizeof chunk ? n - x : sizeof chunk;
             if (is_fixed(r->kind)) {
-                down_fixed(r, mid, stride, y, x, chunk, m);
+                finish_fixed(r, mid, stride, y, x, chunk, m);
                 look_up(r->grey, chunk, to, m);
             } else {
-                down_plane(r, mid, stride, y, x, to, m);
+                finish_float(r, mid, stride, y, x, to, m);
                 subtract_mean(to, m);
             }
         }
@@ -280,24 +323,24 @@ void resample_plane(resample *r, const float *plane, float *out, int n_threads)
 {
     assert(is_plane(r->kind) && n_threads > 0);
     size_t stride, n = r->mid_row;
-    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
+    const float *mid = first_pass(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
-        down_plane(r, mid, stride, y, 0, out + (size_t)y * n, n);
+        finish_float(r, mid, stride, y, 0, out + (size_t)y * n, n);
 }
 
 void resample_mask(resample *r, const float *plane, uint64_t *rows, int n_threads)
 {
     assert(is_plane(r->kind) && n_threads > 0);
     size_t stride, n = r->mid_row, row_words = mask_row_words(r->across.n_out);
-    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
+    const float *mid = first_pass(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < r->down.n_out; y++)
         for (size_t x = 0; x < n; x += CHUNK_PX) {
             float chunk[CHUNK_PX];
             uint8_t above[CHUNK_PX];
             size_t m = n - x < CHUNK_PX ? n - x : CHUNK_PX;
-            down_plane(r, mid, stride, y, x, chunk, m);
+            finish_float(r, mid, stride, y, x, chunk, m);
             r->rows->threshold(chunk, 0, above, m);
             mask_pack(above, m, 0, rows + (size_t)y * row_words + x / 64);
         }
@@ -336,7 +379,7 @@ static uint64_t screen_word(const resample *r, const float *mid, size_t stride, 
     float v[WORD_PX];
     uint8_t above[WORD_PX];
     uint64_t word;
-    down_plane(r, mid, stride, y, x, v, n);
+    finish_float(r, mid, stride, y, x, v, n);
     r->rows->threshold(v, l->at, above, n);
     mask_pack(above, n, 0, &word);
     counts[0] += r->rows->count_above(v, l->low, n);
@@ -365,7 +408,7 @@ void resample_screen(resample *r, const float *plane, const mask_levels *l, pack
 {
     assert(is_plane(r->kind) && n_threads > 0 && l->low <= l->at && l->at <= l->high);
     size_t stride, row_words = mask_row_words(r->across.n_out);
-    const float *mid = across(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
+    const float *mid = first_pass(r, (source){plane, (size_t)r->across.n_in * sizeof *plane, NULL}, &stride, n_threads);
     int32_t low = 0, high = 0;
 #pragma omp parallel num_threads(n_threads) reduction(+ : low, high)
     {

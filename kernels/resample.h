@@ -1,7 +1,8 @@
 /* resample.h - resizing images and masks exactly as the reference programs do.
  *
  *   RESAMPLE_PIL_BICUBIC    RGB u8; Pillow's default filter: a = -0.5, support widened when shrinking, 22-bit fixed
- *   RESAMPLE_PIL_BILINEAR   RGB u8; point, horizontal first, rounded to u8 after each pass. Bit-identical to Pillow.
+ *   RESAMPLE_PIL_BILINEAR   RGB u8; point, rounded to u8 after each pass. Bit-identical to Pillow 13, whose first pass
+ *                           goes down where the height shrinks by more than twice what the width does; else across
  *   RESAMPLE_RGB_ANTIALIAS  RGB u8 -> f32; torchvision's Resize of the float tensor in 0..1 (antialiased bilinear)
  *   RESAMPLE_ANTIALIAS      f32 plane; F.interpolate(mode="bilinear", align_corners=False, antialias=True)
  *   RESAMPLE_BILINEAR       f32 plane; F.interpolate(mode="bilinear", align_corners=False)
@@ -42,8 +43,8 @@ int resample_select(resample *r, const char *variant);
 void resample_rgb(resample *r, const uint8_t *rgb, size_t row_bytes, uint8_t *out, int n_threads);
 /* RESAMPLE_PIL_*, RESAMPLE_RGB_ANTIALIAS: -> out [out_h,out_w,3] f32, (x/255 - mean)/std. */
 void resample_rgb_normalised(resample *r, const uint8_t *rgb, size_t row_bytes, float *out, int n_threads);
-/* The same of an NV12 frame: bit for bit what its RGB pixels (nv12.h) give, which exist one row at a time. First
- * resample_take_nv12, with at least as many threads; 0: no memory. */
+/* The same of an NV12 frame: bit for bit what its RGB pixels (nv12.h) give. They exist one row at a time, or all at once
+ * where the first pass goes down. First resample_take_nv12, with at least as many threads; 0: no memory. */
 int resample_take_nv12(resample *r, int n_threads);
 void resample_nv12_normalised(resample *r, const nv12_image *in, float *out, int n_threads);
 /* RESAMPLE_ANTIALIAS, RESAMPLE_BILINEAR: plane [in_h,in_w] f32 -> out [out_h,out_w] f32. */

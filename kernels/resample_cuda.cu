@@ -5,6 +5,10 @@
  *   traffic       rgb, mid twice, out: 1920x1080 to 1024: 6.2 + 2 * 3.3 + 12.6 MB, 10 us of an H200, 130 us of an Orin NX
  *   across_nv12   the same of NV12: a block makes RGB of the source of its 256 pixels, once, in shared memory
  *                 grid (out_w / 256, in_h), block 256, 8 KiB shared;   1920x1080: 3.1 MB read instead of 6.2
+ *   down_bytes    rgb -> mid [out_h, in_w, 3] u8,   across_bytes   mid -> out: Pillow's other order (resample_down_first), as
+ *                 most portrait videos need it;   both: a thread per pixel, block 256
+ *   down_nv12     the same of NV12: a block makes RGB of the source of 32 x 8 pixels, once, in shared memory
+ *                 grid (in_w / 32, out_h / 8), block 256, 8 KiB shared
  *   render_rows   planes -> packed masks (packed_mask.h), bilinear;   a warp per 256 pixels of a row, block 256
  *                 both directions at once: with 2 x 2 taps the source (256 KB a plane) stays in L1 and L2. A lane has 8 pixels,
  *                 32 apart; the warp's votes are the words, and from them come boxes and areas: 8 warps add theirs up in
@@ -18,6 +22,11 @@ static __device__ __forceinline__ uint8_t clip8(int32_t v)
 {
     v >>= RESAMPLE_BITS;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+static __device__ __forceinline__ void store_clipped(const int32_t sum[3], uint8_t *to)
+{
+    for (int c = 0; c < 3; c++)
+        to[c] = clip8(sum[c]);
 }
 static __device__ __forceinline__ float normalised(float v, int channel)
 {
@@ -40,8 +49,7 @@ __global__ void __launch_bounds__(256)
         for (int t = 0; t < a.count[x]; t++)
             for (int c = 0; c < 3; c++)
                 sum[c] += p[3 * t + c] * a.fixed[first + (size_t)t];
-        for (int c = 0; c < 3; c++)
-            ((uint8_t *)mid)[3 * i + (size_t)c] = clip8(sum[c]);
+        store_clipped(sum, (uint8_t *)mid + 3 * i);
     } else {
         float sum[3] = {0, 0, 0};
         for (int t = 0; t < a.count[x]; t++)
@@ -135,6 +143,73 @@ __global__ void __launch_bounds__(256)
                 v = fmaf(((const float *)mid)[at + (size_t)t * row], a.weight[first + (size_t)t], v);
         }
         out[3 * ((size_t)y * (size_t)out_row_px + i % (size_t)n_cols) + (size_t)c] = normalised(v, c);
+    }
+}
+
+/* The other order: down, then across. */
+
+__global__ void __launch_bounds__(256)
+    down_bytes(resample_axis a, int n_cols, const uint8_t *rgb, size_t row_bytes, uint8_t *mid)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    int x = (int)(i % (size_t)n_cols), y = (int)(i / (size_t)n_cols);
+    if (y >= a.n_out)
+        return;
+    const uint8_t *p = rgb + (size_t)a.start[y] * row_bytes + 3 * (size_t)x;
+    int32_t sum[3] = {1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1)};
+    for (int t = 0; t < a.count[y]; t++, p += row_bytes)
+        for (int c = 0; c < 3; c++)
+            sum[c] += p[c] * a.fixed[(size_t)y * (size_t)a.taps + (size_t)t];
+    store_clipped(sum, mid + 3 * i);
+}
+
+enum { TILE_COLS = 32, TILE_ROWS = 8, SPAN_ROWS = SPAN / TILE_COLS };
+
+__global__ void __launch_bounds__(256) down_nv12(resample_axis a, int n_cols, nv12_image in, uint8_t *mid)
+{
+    SHARED(uint32_t, sRgb, [SPAN]); /* [SPAN_ROWS, TILE_COLS]: R, G, B from the lowest byte on */
+    int first_x = (int)blockIdx.x * TILE_COLS, first_y = (int)blockIdx.y * TILE_ROWS;
+    int col = (int)threadIdx.x % TILE_COLS, x = first_x + col, y = first_y + (int)threadIdx.x / TILE_COLS;
+    int last_y = min(first_y + TILE_ROWS, a.n_out) - 1, end = a.start[last_y] + a.count[last_y];
+    int first = y < a.n_out ? a.start[y] : 0, n = y < a.n_out ? a.count[y] : 0, t = 0;
+    int32_t sum[3] = {1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1), 1 << (RESAMPLE_BITS - 1)};
+    /* A frame much higher than the result passes in several spans, taps in their order. */
+    for (int from = a.start[first_y]; from < end; from += SPAN_ROWS) {
+        for (int i = 2 * (int)threadIdx.x; i < SPAN; i += 2 * 256) {
+            int pair_x = first_x + i % TILE_COLS, line = from + i / TILE_COLS;
+            if (line >= end || pair_x >= n_cols)
+                continue;
+            const uint8_t *uv = in.uv + (size_t)(line / 2) * in.uv_row_bytes;
+            const uint8_t *other = in.uv + (size_t)nv12_other(line, nv12_half(a.n_in)) * in.uv_row_bytes;
+            rgb_pair(in.weights, in.y + (size_t)line * in.y_row_bytes, (const uint16_t *)uv, (const uint16_t *)other,
+                     pair_x, n_cols, sRgb + i);
+        }
+        __syncthreads();
+        for (; t < n && first + t < from + SPAN_ROWS; t++) {
+            uint32_t p = sRgb[(first + t - from) * TILE_COLS + col];
+            for (int c = 0; c < 3; c++, p >>= 8)
+                sum[c] += (int32_t)(p & 255) * a.fixed[(size_t)y * (size_t)a.taps + (size_t)t];
+        }
+        __syncthreads();
+    }
+    if (x < n_cols && y < a.n_out)
+        store_clipped(sum, mid + 3 * ((size_t)y * (size_t)n_cols + (size_t)x));
+}
+
+__global__ void __launch_bounds__(256)
+    across_bytes(resample_axis a, int n_rows, const uint8_t *mid, float *out, int out_row_px)
+{
+    size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
+    int x = (int)(i % (size_t)a.n_out), y = (int)(i / (size_t)a.n_out);
+    if (y >= n_rows)
+        return;
+    const uint8_t *p = mid + 3 * ((size_t)y * (size_t)a.n_in + (size_t)a.start[x]);
+    float *to = out + 3 * ((size_t)y * (size_t)out_row_px + (size_t)x);
+    for (int c = 0; c < 3; c++) {
+        int32_t sum = 1 << (RESAMPLE_BITS - 1);
+        for (int t = 0; t < a.count[x]; t++)
+            sum += p[3 * t + c] * a.fixed[(size_t)x * (size_t)a.taps + (size_t)t];
+        to[c] = normalised(__fdiv_rn((float)clip8(sum), 255.0f), c);
     }
 }
 
@@ -281,23 +356,41 @@ static unsigned blocks(size_t n)
     return (unsigned)((n + 255) / 256);
 }
 
-static const char *across_frame(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
-                                void *mid, void *stream)
+static const char *wrong_pixels(const frame_pixels *from, int w)
 {
     const nv12_image *in = &from->nv12;
-    if (from->rgb) {
-        if (from->row_bytes < 3 * (size_t)across->n_in)
-            return "preprocess: rows of RGB pixels overlap";
-        return launch(across_rgb, blocks((size_t)across->n_out * (size_t)down->n_in), 256, 0, stream, *across,
-                      down->n_in, from->rgb, from->row_bytes, mid);
-    }
-    if (!in->y || !in->uv || in->y_row_bytes < (size_t)across->n_in ||
-        in->uv_row_bytes < 2 * (size_t)nv12_half(across->n_in))
+    if (from->rgb)
+        return from->row_bytes < 3 * (size_t)w ? "preprocess: rows of RGB pixels overlap" : NULL;
+    if (!in->y || !in->uv || in->y_row_bytes < (size_t)w || in->uv_row_bytes < 2 * (size_t)nv12_half(w))
         return "preprocess: NV12 needs both planes, and rows all their samples";
     if ((uintptr_t)in->uv & 1 || in->uv_row_bytes & 1)
         return "preprocess: NV12 chroma is read in pairs: address and row bytes are even";
-    return launch(across_nv12, dim3(blocks((size_t)across->n_out), (unsigned)down->n_in), 256, 0, stream, *across,
-                  down->n_in, *in, mid);
+    return NULL;
+}
+
+static const char *across_then_down(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                    void *mid, float *out, int out_row_px, void *stream)
+{
+    const char *wrong = from->rgb ? launch(across_rgb, blocks((size_t)across->n_out * (size_t)down->n_in), 256, 0,
+                                           stream, *across, down->n_in, from->rgb, from->row_bytes, mid)
+                                  : launch(across_nv12, dim3(blocks((size_t)across->n_out), (unsigned)down->n_in), 256,
+                                           0, stream, *across, down->n_in, from->nv12, mid);
+    return wrong ? wrong
+                 : launch(down_rgb, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *down,
+                          across->n_out, (const void *)mid, out, out_row_px);
+}
+
+static const char *down_then_across(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
+                                    uint8_t *mid, float *out, int out_row_px, void *stream)
+{
+    int w = across->n_in;
+    dim3 tiles((unsigned)((w + TILE_COLS - 1) / TILE_COLS), (unsigned)((down->n_out + TILE_ROWS - 1) / TILE_ROWS));
+    const char *wrong = from->rgb ? launch(down_bytes, blocks((size_t)w * (size_t)down->n_out), 256, 0, stream, *down,
+                                           w, from->rgb, from->row_bytes, mid)
+                                  : launch(down_nv12, tiles, 256, 0, stream, *down, w, from->nv12, mid);
+    return wrong ? wrong
+                 : launch(across_bytes, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *across,
+                          down->n_out, (const uint8_t *)mid, out, out_row_px);
 }
 
 const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample_axis *down, const frame_pixels *from,
@@ -307,11 +400,12 @@ const char *CUDA_FN(preprocess_cuda)(const resample_axis *across, const resample
         return "preprocess: rows of the result overlap";
     if (!across->fixed != !down->fixed)
         return "preprocess: both directions need one kind of weights";
-    const char *wrong = across_frame(across, down, from, mid, stream);
+    const char *wrong = wrong_pixels(from, across->n_in);
     if (wrong)
         return wrong;
-    return launch(down_rgb, blocks((size_t)across->n_out * (size_t)down->n_out), 256, 0, stream, *down, across->n_out,
-                  (const void *)mid, out, out_row_px);
+    return image_down_first(across, down)
+               ? down_then_across(across, down, from, (uint8_t *)mid, out, out_row_px, stream)
+               : across_then_down(across, down, from, mid, out, out_row_px, stream);
 }
 
 const char *CUDA_FN(render_masks_cuda)(const resample_axis *across, const resample_axis *down, const float *planes,

@@ -15,6 +15,14 @@ typedef struct resample_axis {
 
 enum { RESAMPLE_BITS = 22 };
 
+/* 1: the first pass goes down, the second across. Only Pillow's kinds do, as of Pillow 13 (ImagingResampleInner of
+ * src/libImaging/Resample.c); each pass rounds to u8, so the order shows. */
+static inline int resample_down_first(int is_pillow, int in_w, int in_h, int out_w, int out_h)
+{
+    int less_w = in_w - out_w, less_h = in_h - out_h;
+    return is_pillow && less_w && less_h > 0 && less_h > 2 * less_w;
+}
+
 /* Weights of one direction. 0: no memory (nothing is left allocated). */
 int resample_axis_open(resample_axis *a, resample_kind kind, int n_in, int n_out);
 /* Two bilinear resizes as one: n_in to n_mid, whose first n_cut go to n_out. The weights are the products. */

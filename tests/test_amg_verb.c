@@ -137,8 +137,7 @@ static void test_bad_input(void **state)
     verb_says(&tree, 1, "the limit is 10 MiB", AMG "--input @/pics/00000.png --mem_limit 10M");
     verb_says(&tree, 1, "stability_score_thresh 3: expected 0 to 1",
               AMG "--input @/pics/00000.png --stability_score_thresh 3");
-    verb_says(&tree, 1, "too few for",
-              AMG "--input @/pics/00000.png --crop_n_layers 6 --crop_overlap_ratio 0.9");
+    verb_says(&tree, 1, "too few for", AMG "--input @/pics/00000.png --crop_n_layers 6 --crop_overlap_ratio 0.9");
     verb_says(&tree, 2, "--points_per_side", AMG "--input @/pics --points_per_side 0");
     verb_says(&tree, 2, "--points_per_sid", AMG "--input @/pics --points_per_sid 8");
     verb_says(&tree, 2, "--input", AMG);

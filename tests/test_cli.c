@@ -163,6 +163,8 @@ static const wrong_case wrong_cases[] = {
     {IMAGE "--point 1,1 --out @/notes.txt", 1, "a file has that name"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --mem_limit 20M", 1, "the limit is 20 MiB"},
     {"plan --weights @/tiny.safetensors --imgsz 128 --width 0", 2, "--width: 0 is out of range"},
+    {"plan --weights @/tiny.safetensors --imgsz 128 --history -1", 2, "--history: -1 is out of range"},
+    {"track --input @/clip --point 1,1 --history 100001", 2, "--history: 100001 is out of range"},
     {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"},
     {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"}, /* nor did that make it */
     {"doctor --now", 2, "unknown flag --now"},
@@ -285,6 +287,31 @@ static void plans_memory(void **state)
     assert_non_null(strstr(r.text, "\n      12 "));
 }
 
+/* What `plan` says of going back: 13 KiB a frame at 128 px (docs/design.md: memory, logits, pointer), of 4 frames more for corrections that
+ * wait, and some hundred bytes of records. */
+static void plans_history(void **state)
+{
+    (void)state;
+    static command_result r;
+    static const int frames[] = {32, 1000};
+    for (size_t i = 0; i < 2; i++) {
+        int n = 0;
+        double said, least = 13 * (frames[i] + 4) / 1024.0;
+        run(&r, i ? "plan --weights @/tiny.safetensors --imgsz 128 --history 1000"
+                  : "plan --weights @/tiny.safetensors --imgsz 128");
+        assert_int_equal(r.code, 0);
+        const char *at = strstr(r.text, "of each object's state, ");
+        assert_non_null(at);
+        assert_int_equal(sscanf(at, "of each object's state, %lf MiB are for going back %d frames", &said, &n), 2);
+        printf("plan: %.1f MiB for going back %d frames, of which %.2f for tensors\n", said, n, least);
+        assert_int_equal(n, frames[i]);
+        assert_true(said >= least - 0.05 && said <= 1.05 * least + 0.05);
+    }
+    run(&r, "plan --weights @/tiny.safetensors --imgsz 128 --history 0");
+    assert_int_equal(r.code, 0);
+    assert_null(strstr(r.text, "going back"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +321,7 @@ int main(void)
         cmocka_unit_test(says_what_the_device_is),
         cmocka_unit_test(takes_the_cores),
         cmocka_unit_test(plans_memory),
+        cmocka_unit_test(plans_history),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

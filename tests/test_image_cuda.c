@@ -66,7 +66,8 @@ static void axes_close(axes *a)
 }
 
 static const int sizes[][4] = {{1, 1, 1, 1},     {16, 12, 8, 8},   {33, 21, 32, 32}, {7, 50, 30, 9},
-                               {40, 30, 40, 31}, {64, 36, 24, 36}, {13, 9, 51, 40}};
+                               {40, 30, 40, 31}, {64, 36, 24, 36}, {13, 9, 51, 40},  {33, 70, 32, 32},
+                               {5, 41, 37, 9},   {65, 131, 64, 17}}; /* some go down first */
 
 /* Bit for bit needs the CPU code with fused multiply-adds everywhere; sanitizer builds compile it with fewer. */
 #ifdef __SANITIZE_ADDRESS__
@@ -117,12 +118,12 @@ static void frames(void **state)
     printf("%zu frames, identical\n", COUNT(kinds) * COUNT(sizes));
 }
 
-/* Both matrices and ranges, rows with gaps; the widest frame takes several spans of shared memory. */
+/* Both matrices and ranges, rows with gaps; the widest and the highest frame take several spans of shared memory. */
 static void nv12_frames(void **state)
 {
     (void)state;
     static const resample_kind kinds[] = {RESAMPLE_PIL_BICUBIC, RESAMPLE_PIL_BILINEAR, RESAMPLE_RGB_ANTIALIAS};
-    static const int more[][4] = {{5001, 3, 20, 4}, {300, 5, 520, 6}, {2, 2, 3, 3}};
+    static const int more[][4] = {{5001, 3, 20, 4}, {300, 5, 520, 6}, {2, 2, 3, 3}, {35, 1201, 9, 12}};
     size_t n_sizes = COUNT(sizes) + COUNT(more), n_frames = COUNT(kinds) * n_sizes * 2, n_done = 0;
     for (size_t i = 0; i < n_frames; i++) {
         size_t at = i / COUNT(kinds) % n_sizes;

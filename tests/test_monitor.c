@@ -262,6 +262,16 @@ static void a_process_is_watched_until_it_ends(void **state)
     csv_close(&t);
 }
 
+static void the_samples_before_are_kept(void **state)
+{
+    (void)state;
+    verb_line(&result, &tree, 0, "monitor --interval 0.05 --duration 0.1 --log @/kept.csv --plot @/kept.svg");
+    assert_null(strstr(result.text, ".previous"));
+    verb_says(&tree, 0, "as .previous", "monitor --interval 0.05 --duration 0.1 --log @/kept.csv --plot @/kept.svg");
+    csv_table t = documented_table(&tree, "kept.previous.csv", LOG);
+    csv_close(&t);
+}
+
 static void wrong_use_is_told(void **state)
 {
     (void)state;
@@ -289,9 +299,13 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_jetson_is_read),          cmocka_unit_test(rails_are_told_apart_by_label),
-        cmocka_unit_test(nvml_that_supports_little), cmocka_unit_test(nvml_is_asked),
-        cmocka_unit_test(a_program_is_watched),      cmocka_unit_test(a_process_is_watched_until_it_ends),
+        cmocka_unit_test(a_jetson_is_read),
+        cmocka_unit_test(rails_are_told_apart_by_label),
+        cmocka_unit_test(nvml_that_supports_little),
+        cmocka_unit_test(nvml_is_asked),
+        cmocka_unit_test(a_program_is_watched),
+        cmocka_unit_test(a_process_is_watched_until_it_ends),
+        cmocka_unit_test(the_samples_before_are_kept),
         cmocka_unit_test(wrong_use_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

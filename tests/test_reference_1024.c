@@ -23,9 +23,10 @@
 
 enum { W = 960, H = 540, LOW = 256, N_SAMPLES = 2048, MASK_BYTES = W * H / 8 };
 #define TOLERANCE 1e-3
-/* Of the logits of SAM v1 in bf16 and fp16: 1.5 times what PyTorch's autocast loses at this size (docs/numerics.md). */
-#define TOLERANCE_BF16 1
-#define TOLERANCE_F16  1
+/* Of the logits of SAM v1 in bf16: 1.5 times what PyTorch's autocast loses on ViT-H's image_point of tests/parity/data (2.6e-2). In fp16:
+ * three times what it loses on images (2e-3, tests/parity/README.md). */
+#define TOLERANCE_BF16 4e-2
+#define TOLERANCE_F16  6e-3
 
 static int full;
 static int64_t sample_at[N_SAMPLES];
@@ -82,8 +83,7 @@ static void push(sam_session *s, int frame)
     image_free(&im);
 }
 
-static const sam_point click = {210, 350, 1}, correction = {330, 300, 0}, refining = {330, 300, 1},
-                       in_box = {400, 250, 1};
+static const sam_point click = {210, 350, 1}, correction = {330, 300, 0}, in_box = {400, 250, 1};
 static const sam_box box1 = {300, 60, 520, 400}, box2 = {560, 130, 860, 420};
 
 static void prompt(sam_session *s, int object, sam_prompt_set p)
@@ -208,7 +208,7 @@ static void run_images(sam_model *m, const char *model, sam_dtype type)
                  {"c", {.box = &box1, .single_mask = 1}},
                  {"c3", {.box = &box1}},
                  {"d", {.box = &box1, .points = &in_box, .n_points = 1, .single_mask = 1}},
-                 {"e", {.points = &refining, .n_points = 1, .single_mask = 1, .logits = previous}}};
+                 {"e", {.points = two, .n_points = 1, .single_mask = 1, .logits = previous}}};
     const double tolerance = tolerance_of(type);
     double worst = 0;
     npz *z;

@@ -433,6 +433,32 @@ static void the_matrix_answers_for_each_board(void **state)
     assert_non_null(strstr(text, "<span class=\"best\"><b>10.0</b> fps"));
 }
 
+static void too_many_models_are_no_matrix(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    int n = snprintf(text, sizeof text, TABLE_HEAD);
+    for (int i = 0; i < 1001; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "v,0,m%d_points,1024,fp32,1,1,1,0.5,0.5,0.5,cpu,ok\n", i);
+    tree_text(&tree, "many/sav_benchmark_summary.csv", text);
+    verb_line(&result, &tree, 0, "report @/many --out @/r.html");
+    assert_non_null(strstr(read_page("r.html"), "1001 models on 1 boards are too many for a matrix"));
+    assert_non_null(strstr(page, "m1000_points"));
+}
+
+/* Two boards are no two versions. */
+static void another_machine_is_told(void **state)
+{
+    (void)state;
+    static const char says[] = "was measured on another machine";
+    write_boards();
+    verb_says(&tree, 0, says, "report @/orin --baseline @/server --out @/r.html");
+    assert_non_null(strstr(read_page("r.html"), "The two were measured on different machines"));
+    verb_line(&result, &tree, 0, "report @/orin --baseline @/orin --out @/r.html");
+    assert_null(strstr(result.text, says));
+    assert_null(strstr(read_page("r.html"), "different machines"));
+}
+
 /* A size that is no number is no size: the cell is empty, and nothing is best by chance. */
 static void a_figure_that_is_none_stays_empty(void **state)
 {
@@ -637,6 +663,8 @@ int main(void)
         cmocka_unit_test(other_verbs_are_on_the_page),
         cmocka_unit_test(labels_stay_apart),
         cmocka_unit_test(the_matrix_answers_for_each_board),
+        cmocka_unit_test(another_machine_is_told),
+        cmocka_unit_test(too_many_models_are_no_matrix),
         cmocka_unit_test(a_figure_that_is_none_stays_empty),
         cmocka_unit_test(a_browser_shows_it),
         cmocka_unit_test(three_boards_are_read_at_every_width),

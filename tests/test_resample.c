@@ -51,6 +51,19 @@ static float *make_plane(int w, int h)
     return plane;
 }
 
+/* ellipse of make_resample_fixtures.py: off the centre. */
+static float *make_ellipse(int w, int h)
+{
+    float *plane = take((size_t)w * (size_t)h * sizeof *plane);
+    int64_t radius = 2 * (int64_t)w * h;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            int64_t dx = (int64_t)(5 * x - 2 * w) * h, dy = (int64_t)(5 * y - 3 * h) * w;
+            plane[(size_t)y * (size_t)w + (size_t)x] = dx * dx + dy * dy <= radius * radius;
+        }
+    return plane;
+}
+
 static uint64_t fnv1a(const uint8_t *p, size_t n)
 {
     uint64_t hash = 14695981039346656037u;
@@ -88,6 +101,35 @@ static void test_pil_is_identical(void **state)
         free(rgb), free(out), free(fused), free(apart);
     }
     printf("Pillow: %d images identical (%zu cases)\n", n, COUNT(pil_cases));
+}
+
+/* Mask prompts fall on the sides of 0.5 that torch's do, every pixel. */
+static void test_mask_prompt_is_cut_as_by_torch(void **state)
+{
+    (void)state;
+    size_t n_px = 0;
+    for (size_t k = 0; k < COUNT(prompt_cases); k++) {
+        int w = prompt_cases[k].in_w, h = prompt_cases[k].in_h;
+        size_t size = (size_t)prompt_cases[k].out_w * (size_t)prompt_cases[k].out_h;
+        float *plane = make_ellipse(w, h), *out = take(size * sizeof *out);
+        uint8_t *above = take(size);
+        resample *r = resample_open(RESAMPLE_ANTIALIAS, w, h, prompt_cases[k].out_w, prompt_cases[k].out_h);
+        assert_non_null(r);
+        for (size_t v = 0; v < COUNT(variants); v++) {
+            if (!resample_select(r, variants[v]))
+                continue;
+            resample_plane(r, plane, out, 1);
+            for (size_t i = 0; i < size; i++)
+                above[i] = out[i] >= 0.5f;
+            if (fnv1a(above, size) != prompt_cases[k].hash)
+                fail_msg("%dx%d -> %dx%d, %s: another mask than torch's", w, h, prompt_cases[k].out_w,
+                         prompt_cases[k].out_h, variants[v]);
+            n_px += size;
+        }
+        resample_close(r);
+        free(plane), free(out), free(above);
+    }
+    printf("mask prompts: %zu pixels on the same side of 0.5 (%zu cases)\n", n_px, COUNT(prompt_cases));
 }
 
 /* The worst distance from the samples; infinite where something is not finite. */
@@ -251,8 +293,9 @@ static void test_nv12_is_the_standard(void **state)
 static void test_nv12_is_resized_as_rgb(void **state)
 {
     (void)state;
-    static const int sizes[][4] = {{1, 1, 3, 2},     {7, 50, 30, 9},    {33, 21, 32, 32}, {40, 30, 40, 31},
-                                   {64, 36, 24, 36}, {300, 70, 64, 64}, {513, 9, 32, 32}};
+    static const int sizes[][4] = {{1, 1, 3, 2},      {7, 50, 30, 9},    {33, 21, 32, 32}, {40, 30, 40, 31},
+                                   {64, 36, 24, 36},  {300, 70, 64, 64}, {513, 9, 32, 32}, {37, 91, 32, 32},
+                                   {70, 301, 64, 64}, {5, 400, 300, 7}};
     static const resample_kind kinds[] = {RESAMPLE_PIL_BICUBIC, RESAMPLE_PIL_BILINEAR, RESAMPLE_RGB_ANTIALIAS};
     int n = 0;
     for (size_t k = 0; k < COUNT(sizes) * COUNT(kinds); k++) {
@@ -366,9 +409,13 @@ static void test_screen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pil_is_identical),       cmocka_unit_test(test_float_is_torch),
-        cmocka_unit_test(test_nan_is_no_object),       cmocka_unit_test(test_nv12_is_the_standard),
-        cmocka_unit_test(test_nv12_is_resized_as_rgb), cmocka_unit_test(test_screen),
+        cmocka_unit_test(test_pil_is_identical),
+        cmocka_unit_test(test_float_is_torch),
+        cmocka_unit_test(test_mask_prompt_is_cut_as_by_torch),
+        cmocka_unit_test(test_nan_is_no_object),
+        cmocka_unit_test(test_nv12_is_the_standard),
+        cmocka_unit_test(test_nv12_is_resized_as_rgb),
+        cmocka_unit_test(test_screen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

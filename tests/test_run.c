@@ -312,7 +312,7 @@ static void short_clips_are_not_scored(void **state)
     assert_string_equal(cell(&t, 0, "J"), "");
     assert_non_null(strstr(cell(&t, 0, "status"), "ok: not scored"));
     assert_non_null(strstr(messages, "1 row has no score, since --metric sav counts none of their annotated frames"));
-    assert_non_null(strstr(messages, "  RSS MiB  GPU MiB\n"));
+    assert_non_null(strstr(messages, "  RSS MiB\n"));
     assert_non_null(strstr(messages, " MiB RSS\n"));
     csv_close(&t);
 }

@@ -23,7 +23,7 @@ static void every_configuration_is_measured(void **state)
     verb_line(&result, &tree, 0,
               "speed --models sam2_tiny --weights_dir @/weights --sizes 64,128 --objects 1 2 --runs 3 "
               "--warmup 2 --width 160 --height 90 --threads 1 --csv @/s.csv --json @/s.json");
-    assert_non_null(strstr(result.text, "memory_attention"));
+    assert_non_null(strstr(result.text, "attention"));
     csv_table t = documented_table(&tree, "s.csv", TABLE);
     assert_int_equal(t.n_rows, 4 * 8);
     for (int i = 0; i < t.n_rows; i++) {

@@ -25,7 +25,7 @@
 
 #include <cmocka.h> /* after error.h: it makes a macro of `fail` */
 
-enum { W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT, FRAMES = 6 };
+enum { W = SYNTHETIC_WIDTH, H = SYNTHETIC_HEIGHT, FRAMES = 6, LONG = 20, PART = 16 };
 
 static temp_tree tree;
 
@@ -47,8 +47,9 @@ static int is_file(const char *name)
     return path_is_file(tree_path(&tree, "%s", name));
 }
 
-#define TRACK "track --weights @/tiny.safetensors --input @/clip --quiet "
-#define TWO   "--object 1 --point 40,75 --object 2 --point 110,45 "
+#define TRACK      "track --weights @/tiny.safetensors --input @/clip --quiet "
+#define LONG_TRACK "track --weights @/tiny.safetensors --input @/long --quiet "
+#define TWO        "--object 1 --point 40,75 --object 2 --point 110,45 "
 
 static int make(void **state)
 {
@@ -56,6 +57,7 @@ static int make(void **state)
     (void)state;
     tree_open(&tree);
     small_clip_make(&tree, "clip", FRAMES);
+    small_clip_make(&tree, "long", LONG);
     snprintf(path, sizeof path, "%s", tree_path(&tree, "tiny.safetensors"));
     tiny_model_write(path, TINY_SAM21, "sam2.1_miniature");
     /* Annotations: one run's masks; predictions: another's, in every form. Each pixel is one object's. */
@@ -209,12 +211,14 @@ static void same_dumps(const char *a, const char *b, int from)
 static void a_run_goes_on(void **state)
 {
     (void)state;
-    run(TRACK TWO "--tracker samurai --dump @/whole.st", 0);
-    run(TRACK TWO "--tracker samurai --frames 3 --save_state @/s.state --dump @/first.st", 0);
-    run(TRACK "--tracker samurai --load_state @/s.state --start_frame 3 --dump @/second.st", 0);
-    same_dumps("whole.st", "second.st", 3);
-    run(TRACK "--load_state @/s.state --start_frame 3", 1);   /* of another tracker */
-    run(TRACK "--tracker samurai --load_state @/s.state", 1); /* where? */
+    run(LONG_TRACK TWO "--tracker samurai --dump @/whole.st", 0);
+    run(LONG_TRACK TWO "--tracker samurai --frames 16 --save_state @/s.state --dump @/first.st", 0);
+    run(LONG_TRACK "--tracker samurai --load_state @/s.state --start_frame 16 --dump @/second.st", 0);
+    same_dumps("whole.st", "second.st", PART);
+    /* Another tracker's; from nowhere; in a clip so short that pointers are aged by its length. */
+    run(LONG_TRACK "--load_state @/s.state --start_frame 16", 1);
+    run(LONG_TRACK "--tracker samurai --load_state @/s.state", 1);
+    run(TRACK "--tracker samurai --load_state @/s.state --start_frame 3", 1);
 }
 
 /* A picture of numbers prompts as its masks do one by one; run lengths as the file they came from. */
@@ -249,7 +253,7 @@ static void masks_from_anywhere(void **state)
     tree_text(&tree, "picture.json",
               "{\"objects\": [{\"id\": 3, \"prompts\": [{\"image\": \"clip/00000.png\", \"mask\": "
               "\"one.png\"}, {\"image\": \"other.png\", \"mask\": \"small.png\"}]}]}");
-    tree_gray(&tree, "small.png", one, W / 2, H / 2);
+    tree_gray(&tree, "small.png", two, W / 2, H / 2);
     tree_gray(&tree, "other.png", two, W / 2, H);
     run(TRACK "--object 3 --mask @/one.png --object 8 --mask @/two.png --dump @/a.st", 0);
     run(TRACK "--masks @/numbers.png --dump @/b.st", 0);

@@ -1,6 +1,7 @@
 /* input_flags.c - see input_flags.h. */
 #include "input_flags.h"
 
+#include "figures.h"
 #include "known_models.h"
 
 #include <stdio.h>
@@ -25,6 +26,16 @@ flag split_name_flag(const char **name)
         .meta = "NAME",
         .help = "NAME.txt lists the videos, in the root or in ImageSets (val, 2016/val); without such a file every "
                 "annotated one is taken (default sav_val)."};
+}
+
+flag format_flag(const char **name)
+{
+    return (flag){.name = "format",
+                  .kind = FLAG_CHOICE,
+                  .value = name,
+                  .meta = "NAME",
+                  .choices = FIGURES_FORMATS,
+                  .help = "Of the final table; but for table, nothing else goes to stdout (default table)."};
 }
 
 flag weights_dir_flag(const char **dir)

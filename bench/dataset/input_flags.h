@@ -8,6 +8,8 @@
 flag split_dir_flag(const char **dir);
 flag split_name_flag(const char **name);
 /* --weights_dir, where models are searched by name (weights_search.h). */
+/* --format of the final table; figures.h. */
+flag format_flag(const char **name);
 flag weights_dir_flag(const char **dir);
 
 /* --limit_videos, --limit_objects and --max_clip_frames: a number from 0 on. help NULL: that 0, the default, is all of them. */

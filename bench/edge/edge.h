@@ -19,6 +19,7 @@
 #define EDGE_METADATA     "metadata.json"
 #define EDGE_SUMMARY      "jetson_benchmark_summary.csv"
 #define EDGE_SUMMARY_JSON "jetson_benchmark_summary.json"
+#define EDGE_MODELS       "jetson_benchmark_models.csv" /* a row per model */
 #define EDGE_SETTINGS     "jetson_benchmark_settings.json"
 #define EDGE_PREVIOUS     "jetson_benchmark_summary.previous.csv"
 #define EDGE_PROGRESS     "edge_progress.json" /* what a phase is at: {"pid", "phase", "video", "object", "model"} */
@@ -30,6 +31,7 @@ enum { EDGE_INTERRUPTED = 130, EDGE_DEVICE_LOST = 75 };
 typedef struct edge_options {
     workload w;
     const char *preset, *phase, *preprocessed_dir;
+    const char *format; /* of the summary; NULL: table */
     old_flags old;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;

@@ -2,6 +2,9 @@
  * row written after each. What is being worked on is in edge_progress.json, for the parent if this process is killed. */
 #include "edge.h"
 
+#include "figures.h"
+#include "progress.h"
+
 #include "interrupt.h"
 #include "object_pass.h"
 #include "pass_record.h"
@@ -26,6 +29,7 @@ typedef struct job {
     pass_score score;
     pass_record record;
     double available_before, least_available, peak_rss_mib;
+    progress bar; /* of this object */
 } job;
 
 /* ---- one object ---- */
@@ -63,11 +67,11 @@ static sam_status memory_again(void *user, const pass_frame *f, sam_error *err)
     return SAM_OK;
 }
 
-static int is_interrupted(void *user, int n_done, int n_total)
+static int on_frame(void *user, int n_done, int n_total)
 {
-    (void)user;
-    (void)n_done;
+    job *j = user;
     (void)n_total;
+    progress_update(&j->bar, n_done);
     return interrupt_requested();
 }
 
@@ -169,8 +173,15 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
                               .store = store,
                               .observers = watch,
                               .n_observers = n,
-                              .on_frame = is_interrupted};
-    return object_pass_run(&pass, r, err);
+                              .on_frame = on_frame,
+                              .user = j};
+    char label[64];
+    snprintf(label, sizeof label, "%.20s %.12s/%.8s", j->entry->name, at->video, at->object);
+    progress_begin(&j->bar, stderr, j->o->w.quiet, label,
+                   object_pass_planned(&set->videos[video], &set->videos[video].objects[object], pass.max_clip_frames));
+    sam_status status = object_pass_run(&pass, r, err);
+    progress_clear(&j->bar);
+    return status;
 }
 
 static void say_object(const job *j, const edge_object *at, const pass_result *p)
@@ -178,20 +189,21 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
     object_result score;
     object_score_conclude(&j->score.score, &score);
     spread ms = spread_of(&j->times.ms, 0);
-    printf("%s/%s  %s  ", at->video, at->object, j->entry->name);
+    FILE *to = figures_format_of(j->o->format) == FIGURES_TABLE ? stdout : stderr; /* --format has stdout for itself */
+    fprintf(to, "%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
-        printf("%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
+        fprintf(to, "%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
     else
-        printf("no frame to track after the prompted one");
-    printf("  %.0f MiB RSS", j->peak_rss_mib);
+        fprintf(to, "no frame to track after the prompted one");
+    fprintf(to, "  %.0f MiB RSS", j->peak_rss_mib);
     if (score.scored)
-        printf("  J&F %.4f", score.j_and_f);
+        fprintf(to, "  J&F %.4f", score.j_and_f);
     if (j->o->score && !j->score.n_nonempty)
-        printf("  every mask is empty");
+        fprintf(to, "  every mask is empty");
     if (p->stats.device_bytes)
-        printf(", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
-    printf("\n");
-    fflush(stdout);
+        fprintf(to, ", %.0f MiB GPU", (double)p->stats.device_bytes / 0x1p20);
+    fprintf(to, "\n");
+    fflush(to);
 }
 
 /* Returns what stops everything: that the table cannot be written. */

@@ -1,6 +1,7 @@
 /* edge_table.c - the table of `edge`, and the summary in JSON. */
 #include "edge.h"
 
+#include "figures.h"
 #include "json_build.h"
 #include "json_out.h"
 #include "machine.h"
@@ -10,6 +11,7 @@
 #include "weights_mark.h"
 #include "weights_search.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +141,9 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 .n_weights = mark_weights(o, list, weights, marks, MAX_WEIGHTS)};
     sam_status status = resume_open(&files, o->resume, &t, &o->kept_earlier, err);
     *n_kept = t.n_rows;
+    /* The processes that measure read it from disk: failed rows there would pass for what is done. */
+    if (status == SAM_OK && o->resume && !t.n_rows)
+        status = csv_save(&t, err);
     if (status == SAM_OK && o->kept_earlier)
         fprintf(stderr, "sambench edge: the table of an earlier run is now %s/%s; --resume would have continued it\n",
                 o->w.out_dir, EDGE_PREVIOUS);
@@ -154,27 +159,38 @@ static double cell_number(const csv_table *t, int row, const char *column)
     return strtod(csv_text(t, row, column), NULL);
 }
 
+static const figures_column columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
+                                         {"ok", "rows", 0, 0, 0},
+                                         {"failed", "failed", 0, 0, 0},
+                                         {"JandF", "J&F", 4, 1, 0},
+                                         {"fps_median", "fps", 2, 1, 0},
+                                         {"latency_p95_ms_worst", "worst p95 ms", 1, -1, 0},
+                                         {"cpu_peak_rss_MiB", "RSS MiB", 0, -1, 0},
+                                         {"gpu_peak_alloc_MiB", "GPU MiB", 0, -1, 0},
+                                         {"pool_peak_MiB", "pool MiB", 0, -1, 0}};
+
 /* 0: there is none. */
-static void print_number(int width, int decimals, double x)
+static void put(figures *f, const char *key, double x)
 {
-    if (x > 0)
-        printf(" %*.*f", width, decimals, x);
-    else
-        printf(" %*s", width, "-");
+    figures_number(f, key, x > 0 ? x : NAN);
 }
 
 /* One model over all its rows; NULL: no memory. */
-static json_t *sum_up(const csv_table *t, const char *model)
+static json_t *sum_up(const csv_table *t, const char *model, figures *f)
 {
     samples fps = {0}, p95 = {0};
-    double rss = 0, pool = 0, gpu = 0;
-    int n_ok = 0, n_failed = 0, is_shared = 0, complete = 1;
+    double rss = 0, pool = 0, gpu = 0, score = 0;
+    int n_ok = 0, n_failed = 0, n_scored = 0, is_shared = 0, complete = 1;
     for (int r = 0; r < t->n_rows; r++) {
         if (strcmp(csv_text(t, r, "model"), model))
             continue;
         int ok = status_is_ok(csv_text(t, r, "status"));
         n_ok += ok;
         n_failed += !ok;
+        if (ok && csv_text(t, r, "JandF")[0]) {
+            score += cell_number(t, r, "JandF");
+            n_scored++;
+        }
         if (!ok || !csv_text(t, r, "fps")[0])
             continue;
         complete &= samples_add(&fps, cell_number(t, r, "fps"), NULL) == SAM_OK &&
@@ -188,13 +204,16 @@ static json_t *sum_up(const csv_table *t, const char *model)
         gpu = x > gpu ? x : gpu;
     }
     double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
-    printf("%-22s %4d %7d", model, n_ok, n_failed);
-    print_number(9, 2, median);
-    print_number(12, 1, worst);
-    print_number(10, 1, rss);
-    print_number(10, 1, gpu);
-    print_number(10, 1, is_shared ? pool : 0); /* elsewhere it is full of other programs */
-    printf("\n");
+    figures_row(f, 0);
+    figures_word(f, "model", model);
+    figures_number(f, "ok", n_ok);
+    figures_number(f, "failed", n_failed);
+    figures_number(f, "JandF", n_scored ? score / n_scored : NAN);
+    put(f, "fps_median", median);
+    put(f, "latency_p95_ms_worst", worst);
+    put(f, "cpu_peak_rss_MiB", rss);
+    put(f, "gpu_peak_alloc_MiB", gpu);
+    put(f, "pool_peak_MiB", is_shared ? pool : 0); /* elsewhere it is full of other programs */
     samples_free(&fps);
     samples_free(&p95);
     if (!complete)
@@ -222,20 +241,31 @@ static json_t *rows_of(const csv_table *t)
     return rows;
 }
 
+static sam_status save_models(const edge_options *o, const figures *f, sam_error *err)
+{
+    char path[4096];
+    TRY(edge_out(o, EDGE_MODELS, path, sizeof path, err));
+    return figures_save(f, path, err);
+}
+
 sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_failed, sam_error *err)
 {
     csv_table t = {0};
     char path[4096];
     json_t *metadata = NULL, *models = json_object();
+    figures f = {.columns = columns, .n_columns = sizeof columns / sizeof *columns};
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
-    printf("%-22s %4s %7s %9s %12s %10s %10s %10s\n", "model", "ok", "failed", "fps (med)", "worst p95 ms", "RSS MiB",
-           "GPU MiB", "pool MiB");
     for (int i = 0; i < list->n; i++)
-        json_put(&models, list->entries[i].name, sum_up(&t, list->entries[i].name));
+        json_put(&models, list->entries[i].name, sum_up(&t, list->entries[i].name, &f));
     for (int r = 0; r < t.n_rows; r++)
         *n_failed += !status_is_ok(csv_text(&t, r, "status"));
-    sam_status status = edge_metadata_read(o, &metadata, err);
+    sam_status status = figures_write(&f, figures_format_of(o->format), stdout, err);
+    if (status == SAM_OK)
+        status = save_models(o, &f, err);
+    figures_free(&f);
+    if (status == SAM_OK)
+        status = edge_metadata_read(o, &metadata, err);
     if (status == SAM_OK)
         status = json_out(path,
                           json_pack("{s:O,s:O,s:o,s:o,s:o}", "settings", json_object_get(metadata, "settings"),

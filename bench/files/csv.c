@@ -1,6 +1,7 @@
 /* csv.c - results tables; see csv.h. */
 #include "csv.h"
 
+#include "fnv1a.h"
 #include "text_out.h"
 #include "text_start.h"
 
@@ -63,16 +64,11 @@ int csv_column(const csv_table *t, const char *name)
 
 /* ---- finding rows ---- */
 
-/* FNV-1a; a cell ends with its zero byte, so that "a","bc" is not "ab","c". */
 static size_t hash_keys(const char *const *keys, int n_keys)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = FNV1A_BEGIN;
     for (int k = 0; k < n_keys; k++)
-        for (const char *c = keys[k];; c++) {
-            h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-            if (!*c)
-                break;
-        }
+        h = fnv1a(h, keys[k]);
     return (size_t)(h ^ h >> 32);
 }
 

@@ -8,14 +8,14 @@
 #include <string.h>
 
 /* A row's figures at one of its two times. */
-typedef struct figures {
+typedef struct timing {
     spread us;
     roof roof;
-} figures;
+} timing;
 
-static figures figures_of(const kernels_run *r, const kernel_row *row, const samples *us)
+static timing timing_of(const kernels_run *r, const kernel_row *row, const samples *us)
 {
-    figures f = {.us = spread_of(us, 0)};
+    timing f = {.us = spread_of(us, 0)};
     const op_sum one = {
         .ms = f.us.median / 1e3, .flops = row->cost.flops, .bytes = row->cost.bytes_read + row->cost.bytes_written};
     f.roof = roof_of(&one, &r->peaks);
@@ -35,7 +35,7 @@ static sums sum_rows(const kernels_run *r)
         const kernel_row *row = &r->rows[i];
         if (!row->timed)
             continue;
-        figures cold = figures_of(r, row, &row->cold), warm = figures_of(r, row, &row->warm);
+        timing cold = timing_of(r, row, &row->cold), warm = timing_of(r, row, &row->warm);
         s.cold_us += cold.us.median * row->calls;
         s.warm_us += warm.us.median * row->calls;
         s.roof_us += cold.roof.share * cold.us.median * row->calls;
@@ -65,7 +65,7 @@ static int longest_first(const void *a, const void *b)
 static void print_row(const kernels_run *r, const ranked *k, double all_us)
 {
     const kernel_row *row = k->row;
-    figures cold = figures_of(r, row, &row->cold), warm = figures_of(r, row, &row->warm);
+    timing cold = timing_of(r, row, &row->cold), warm = timing_of(r, row, &row->warm);
     printf("%-16s %5d %10.1f %10.1f %6.1f%% %9.1f %9.3f %5.0f%% %-7s  %s%s%s\n", op_table[row->op]->name, row->calls,
            cold.us.median, warm.us.median, all_us > 0 ? 100 * k->us / all_us : 0, cold.roof.gb_s,
            cold.roof.gflop_s / 1e3, 100 * cold.roof.share, cold.roof.by_compute ? "compute" : "memory", row->shapes,
@@ -100,9 +100,51 @@ void kernels_print(const kernels_run *r, int top)
     free(order);
 }
 
+/* ---- for programs ---------------------------------------------------------------------------------------------------- */
+
+static const figures_column columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
+                                         {"imgsz", "px", 0, 0, 0},
+                                         {"precision", "type", FIGURES_TEXT, 0, 0},
+                                         {"op", "operator", FIGURES_TEXT, 0, 0},
+                                         {"calls_per_frame", "calls", 0, 0, 0},
+                                         {"cold_us", "cold us", 1, 0, 0},
+                                         {"warm_us", "warm us", 1, 0, 0},
+                                         {"GB_s", "GB/s", 1, 0, 0},
+                                         {"TFLOP_s", "TFLOP/s", 3, 0, 0},
+                                         {"share_of_roof", "of roof", 3, 0, 0},
+                                         {"roof", "by", FIGURES_TEXT, 0, 0},
+                                         {"shapes", "types and [batch,rows,cols]", FIGURES_TEXT, 0, 0},
+                                         {"attributes", "attributes", FIGURES_TEXT, 0, 0}};
+
+void kernels_figures(const kernels_run *r, figures *f)
+{
+    if (!f->columns)
+        *f = (figures){.columns = columns, .n_columns = sizeof columns / sizeof *columns};
+    for (int i = 0; i < r->n_rows; i++) {
+        const kernel_row *row = &r->rows[i];
+        if (!row->timed)
+            continue;
+        timing cold = timing_of(r, row, &row->cold), warm = timing_of(r, row, &row->warm);
+        figures_row(f, 1);
+        figures_word(f, "model", r->name);
+        figures_number(f, "imgsz", r->image_px);
+        figures_word(f, "precision", model_precision(&r->choice));
+        figures_word(f, "op", op_table[row->op]->name);
+        figures_number(f, "calls_per_frame", row->calls);
+        figures_number(f, "cold_us", cold.us.median);
+        figures_number(f, "warm_us", warm.us.median);
+        figures_number(f, "GB_s", cold.roof.gb_s);
+        figures_number(f, "TFLOP_s", cold.roof.gflop_s / 1e3);
+        figures_number(f, "share_of_roof", cold.roof.share);
+        figures_word(f, "roof", cold.roof.by_compute ? "compute" : "memory");
+        figures_word(f, "shapes", row->shapes);
+        figures_word(f, "attributes", row->attrs);
+    }
+}
+
 /* ---- JSON --------------------------------------------------------------------------------------------------------- */
 
-static json_t *figures_json(const figures *f)
+static json_t *timing_json(const timing *f)
 {
     return json_pack("{s:o,s:f,s:f,s:f}", "us", spread_json(&f->us), "GB_s", f->roof.gb_s, "TFLOP_s",
                      f->roof.gflop_s / 1e3, "share_of_roof", f->roof.share);
@@ -110,12 +152,12 @@ static json_t *figures_json(const figures *f)
 
 static json_t *row_json(const kernels_run *r, const kernel_row *row)
 {
-    figures cold = figures_of(r, row, &row->cold), warm = figures_of(r, row, &row->warm);
+    timing cold = timing_of(r, row, &row->cold), warm = timing_of(r, row, &row->warm);
     return json_pack("{s:s,s:s,s:s,s:s,s:i,s:f,s:f,s:s,s:o,s:o}", "op", op_table[row->op]->name, "shapes", row->shapes,
                      "attributes", row->attrs, "graphs", row->graphs, "calls_per_frame", row->calls, "GFLOP",
                      row->cost.flops / 1e9, "MB", (row->cost.bytes_read + row->cost.bytes_written) / 1e6, "roof",
-                     cold.roof.by_compute ? "compute" : "memory", "cold", figures_json(&cold), "warm",
-                     figures_json(&warm));
+                     cold.roof.by_compute ? "compute" : "memory", "cold", timing_json(&cold), "warm",
+                     timing_json(&warm));
 }
 
 json_t *kernels_json(const kernels_run *r)

@@ -47,10 +47,29 @@ static const csv_field fields[] = {{"model", CSV_TEXT, AT(model)},
 
 static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(speed_row)};
 
-sam_status speed_files_open(speed_files *f, const char *csv, const char *json, int print, sam_error *err)
+/* The parts in the order of speed_part. */
+static const char *const part_keys[N_SPEED_PARTS] = {
+    "frame_ms",  "image_encoder_ms", "prompt_encoder_ms", "mask_decoder_ms", "memory_attention_ms", "memory_encoder_ms",
+    "resize_ms", "post_ms"};
+
+static const figures_column columns[] = {{"model", "ms (median)", FIGURES_TEXT, 0, 0},
+                                         {"imgsz", "px", 0, 0, 0},
+                                         {"precision", "type", FIGURES_TEXT, 0, 0},
+                                         {"objects", "objects", 0, 0, 3},
+                                         {"frame_ms", "frame", 2, -1, 0},
+                                         {"image_encoder_ms", "image", 2, -1, 0},
+                                         {"prompt_encoder_ms", "prompt", 2, -1, 6},
+                                         {"mask_decoder_ms", "decoder", 2, -1, 0},
+                                         {"memory_attention_ms", "attention", 2, -1, 0},
+                                         {"memory_encoder_ms", "memory", 2, -1, 0},
+                                         {"resize_ms", "resize", 2, -1, 5},
+                                         {"post_ms", "post", 2, -1, 4},
+                                         {"planned_MiB", "plan MiB", 1, -1, 2}};
+
+sam_status speed_files_open(speed_files *f, const char *csv, const char *json, sam_error *err)
 {
     f->json_path = json;
-    f->print = print;
+    f->figures = (figures){.columns = columns, .n_columns = sizeof columns / sizeof *columns};
     f->json = json_array();
     if (!f->json)
         return fail(err, SAM_E_MEMORY, "out of memory: results");
@@ -60,6 +79,7 @@ sam_status speed_files_open(speed_files *f, const char *csv, const char *json, i
 void speed_files_close(speed_files *f)
 {
     csv_close(&f->table);
+    figures_free(&f->figures);
     json_decref(f->json);
     f->json = NULL;
 }
@@ -130,22 +150,24 @@ static json_t *as_json(const speed_run *r, const char *status)
                      r->peak_rss_mib, "gpu_peak_MiB", mib(r->stats.device_bytes), "setup_ms", r->setup_ms);
 }
 
-static void print(speed_files *f, const speed_run *r)
+static void add_figures(figures *f, const speed_run *r)
 {
-    if (!f->n_printed++) {
-        printf("%-16s %5s %5s %3s", "ms (median)", "px", "type", "obj");
-        for (int k = 0; k < N_SPEED_PARTS; k++)
-            printf(" %*s", (int)strlen(speed_part_names[k]) > 8 ? (int)strlen(speed_part_names[k]) : 8,
-                   speed_part_names[k]);
-        printf(" %9s\n", "plan MiB");
-    }
     const sam_stats *b = &r->stats;
-    printf("%-16.16s %5d %5s %3d", r->name, r->choice.image_px, model_precision(&r->choice), r->n_objects);
-    for (int k = 0; k < N_SPEED_PARTS; k++)
-        printf(" %*.2f", (int)strlen(speed_part_names[k]) > 8 ? (int)strlen(speed_part_names[k]) : 8,
-               spread_of(&r->ms[k], 0).median);
-    printf(" %9.1f\n", mib(b->weight_bytes + b->table_bytes + b->state_bytes + b->scratch_bytes));
-    fflush(stdout);
+    figures_row(f, 0);
+    figures_word(f, "model", r->name);
+    figures_number(f, "imgsz", r->choice.image_px);
+    figures_word(f, "precision", model_precision(&r->choice));
+    figures_number(f, "objects", r->n_objects);
+    for (int k = 0; k < N_SPEED_PARTS; k++) {
+        spread s = spread_of(&r->ms[k], 0);
+        figures_number(f, part_keys[k], s.n ? s.median : NAN);
+    }
+    figures_number(f, "planned_MiB", mib(b->weight_bytes + b->table_bytes + b->state_bytes + b->scratch_bytes));
+}
+
+sam_status speed_files_print(const speed_files *f, figures_format format, sam_error *err)
+{
+    return f->figures.n_rows ? figures_write(&f->figures, format, stdout, err) : SAM_OK;
 }
 
 sam_status speed_files_add(speed_files *f, const speed_run *r, const char *status, sam_error *err)
@@ -159,7 +181,7 @@ sam_status speed_files_add(speed_files *f, const speed_run *r, const char *statu
     TRY(csv_save(&f->table, err));
     if (json_array_append_new(f->json, as_json(r, status)))
         return fail(err, SAM_E_MEMORY, "out of memory: results");
-    if (f->print && ok)
-        print(f, r);
+    if (ok)
+        add_figures(&f->figures, r);
     return f->json_path ? json_out(f->json_path, json_incref(f->json), err) : SAM_OK;
 }

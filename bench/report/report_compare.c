@@ -146,3 +146,25 @@ int report_not_compared(const report_changes *c)
         n += c->at[i].n_lost + c->at[i].incomparable;
     return n;
 }
+
+/* The device of a run's groups; "" if none is told. */
+static const char *device_of(const results_data *d, int run)
+{
+    for (int g = 0; g < d->n_groups; g++)
+        if (d->groups[g].run == run && d->groups[g].device[0])
+            return d->groups[g].device;
+    return "";
+}
+
+int report_other_machine(const results_data *d, int before, int after)
+{
+    static const char *const keys[] = {"cpu", "processors", "board", "architecture"};
+    const char *x = device_of(d, before), *y = device_of(d, after);
+    int differ = x[0] && y[0] && strcmp(x, y);
+    for (int i = 0; i < 4 && d->machines[before] && d->machines[after]; i++) {
+        const json_t *a = json_object_get(d->machines[before], keys[i]),
+                     *b = json_object_get(d->machines[after], keys[i]);
+        differ |= a && b && !json_equal(a, b);
+    }
+    return differ;
+}

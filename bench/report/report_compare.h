@@ -25,6 +25,9 @@ typedef struct report_changes {
 sam_status report_compare(const results_data *d, int before, int after, double limit, double limit_score,
                           report_changes *out, sam_error *err);
 
+/* Whether two folders say that they are of different machines: then speed and memory differ by that, too. */
+int report_other_machine(const results_data *d, int before, int after);
+
 /* How many figures of all changes both runs have, and how many cannot be compared. */
 int report_compared(const report_changes *c);
 int report_not_compared(const report_changes *c);

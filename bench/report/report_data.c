@@ -58,6 +58,45 @@ static int find_group(results_data *d, const csv_table *t, int row, sam_error *e
     return -1;
 }
 
+/* Where the files of a table's rows can be: its folder and, of a merged table, its shards; those alone that have such files,
+ * so that a row without them costs nothing. */
+typedef struct row_files {
+    listing frames, worst;
+} row_files;
+
+static sam_status add_place(listing *to, const char *place, const char *kind, sam_error *err)
+{
+    char *path = NULL;
+    TRY(path_join(&path, place, kind, err));
+    int is_there = path_is_folder(path);
+    free(path);
+    return is_there ? listing_add(to, place, strlen(place), err) : SAM_OK;
+}
+
+static sam_status add_both(row_files *f, const char *place, sam_error *err)
+{
+    TRY(add_place(&f->frames, place, "frames", err));
+    return add_place(&f->worst, place, "worst", err);
+}
+
+static sam_status find_places(const char *folder, row_files *f, sam_error *err)
+{
+    listing below = {0};
+    TRY(add_both(f, folder, err));
+    sam_status status = listing_scan(folder, NULL, &below, err);
+    for (int i = 0; i < below.n && status == SAM_OK; i++) {
+        char *shard = NULL;
+        if (strncmp(below.names[i], "shard_", 6))
+            continue;
+        status = path_join(&shard, folder, below.names[i], err);
+        if (status == SAM_OK)
+            status = add_both(f, shard, err);
+        free(shard);
+    }
+    listing_free(&below);
+    return status;
+}
+
 /* MODEL of a row's files; in a comparison of sizes and precisions they are part of it. */
 static void file_model(const csv_table *t, int row, int compared, char *name, size_t n_name)
 {
@@ -68,30 +107,19 @@ static void file_model(const csv_table *t, int row, int compared, char *name, si
         snprintf(name, n_name, "%s", csv_text(t, row, "model"));
 }
 
-/* FOLDER/<kind>/VIDEO__objOBJECT__MODEL.<suffix> if it is there. A merged table's files are in its shards. */
-static char *beside(const char *folder, const csv_table *t, int row, const char *kind, const char *suffix)
+/* PLACE/<kind>/VIDEO__objOBJECT__MODEL.<suffix> of the first place that has it; NULL: none. */
+static char *beside(const listing *places, const csv_table *t, int row, const char *kind, const char *suffix)
 {
     char path[4096], model[200];
-    listing shards = {0};
-    const char *video = csv_text(t, row, "video"), *object = csv_text(t, row, "object");
-    for (int compared = 1; compared >= 0; compared--) {
+    for (int compared = places->n > 0; compared >= 0; compared--) {
         file_model(t, row, compared, model, sizeof model);
-        if (results_row_file(path, sizeof path, folder, kind, video, object, model, suffix) && path_is_file(path))
-            return copy(path);
+        for (int i = 0; i < places->n; i++)
+            if (results_row_file(path, sizeof path, places->names[i], kind, csv_text(t, row, "video"),
+                                 csv_text(t, row, "object"), model, suffix) &&
+                path_is_file(path))
+                return copy(path);
     }
-    char *found = NULL;
-    if (listing_scan(folder, NULL, &shards, NULL) != SAM_OK)
-        return NULL;
-    for (int i = 0; i < shards.n && !found; i++) {
-        if (strncmp(shards.names[i], "shard_", 6))
-            continue;
-        char shard[4096];
-        int fits = snprintf(shard, sizeof shard, "%s/%s", folder, shards.names[i]) < (int)sizeof shard &&
-                   results_row_file(path, sizeof path, shard, kind, video, object, model, suffix);
-        found = fits && path_is_file(path) ? copy(path) : NULL;
-    }
-    listing_free(&shards);
-    return found;
+    return NULL;
 }
 
 /* A figure; what is none, or infinite, is NaN. */
@@ -101,7 +129,7 @@ static double figure(const csv_table *t, int row, const char *column)
     return isfinite(x) ? x : NAN;
 }
 
-static sam_status add_row(results_data *d, const csv_table *t, int row, const char *folder, sam_error *err)
+static sam_status add_row(results_data *d, const csv_table *t, int row, const row_files *files, sam_error *err)
 {
     int group = find_group(d, t, row, err);
     if (group < 0)
@@ -119,8 +147,8 @@ static sam_status add_row(results_data *d, const csv_table *t, int row, const ch
     *r = (report_row){.video = copy(csv_text(t, row, "video")),
                       .object = copy(csv_text(t, row, "object")),
                       .status = copy(status),
-                      .frames = beside(folder, t, row, "frames", "csv"),
-                      .worst = beside(folder, t, row, "worst", "png"),
+                      .frames = beside(&files->frames, t, row, "frames", "csv"),
+                      .worst = beside(&files->worst, t, row, "worst", "png"),
                       .group = group,
                       .ok = status_is_ok(status),
                       .fps = figure(t, row, "fps"),
@@ -189,23 +217,34 @@ static sam_status no_results(const char *folder, sam_error *err)
         folder, tables[0], tables[1], extra_files[EXTRA_PROFILE], extra_files[EXTRA_SPEED]);
 }
 
+/* *n_tables counts it if it is there. */
+static sam_status add_table(results_data *d, const char *folder, const char *name, const row_files *files,
+                            int *n_tables, sam_error *err)
+{
+    csv_table t = {0};
+    char *path = NULL;
+    TRY(path_join(&path, folder, name, err));
+    int there = path_is_file(path);
+    *n_tables += there;
+    sam_status status = there ? csv_read(&t, path, err) : SAM_OK;
+    free(path);
+    for (int r = 0; status == SAM_OK && there && r < t.n_rows; r++)
+        status = add_row(d, &t, r, files, err);
+    csv_close(&t);
+    return status;
+}
+
 sam_status results_add_folder(results_data *d, const char *folder, sam_error *err)
 {
     int n_tables = 0;
+    row_files files = {0};
     TRY(add_folder(d, folder, err));
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        csv_table t = {0};
-        char *path = NULL;
-        TRY(path_join(&path, folder, tables[i], err));
-        int there = path_is_file(path);
-        n_tables += there;
-        sam_status status = there ? csv_read(&t, path, err) : SAM_OK;
-        free(path);
-        for (int r = 0; status == SAM_OK && there && r < t.n_rows; r++)
-            status = add_row(d, &t, r, folder, err);
-        csv_close(&t);
-        TRY(status);
-    }
+    sam_status status = find_places(folder, &files, err);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == SAM_OK; i++)
+        status = add_table(d, folder, tables[i], &files, &n_tables, err);
+    listing_free(&files.frames);
+    listing_free(&files.worst);
+    TRY(status);
     return n_tables + d->extras[d->n_folders - 1].n ? SAM_OK : no_results(folder, err);
 }
 

@@ -28,15 +28,24 @@ static void put_number(FILE *to, const char *before, double x, const char *after
         fprintf(to, "%s%.0f%s", before, x, after);
 }
 
+static int by_text(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* 0 where there is no memory to count in: then no number is shown. */
 static int count_videos(const results_data *d)
 {
     int n = 0;
-    for (int i = 0; i < d->n_rows; i++) {
-        int seen = 0;
-        for (int k = 0; k < i && !seen; k++)
-            seen = !strcmp(d->rows[k].video, d->rows[i].video);
-        n += !seen;
-    }
+    const char **names = malloc(((size_t)d->n_rows + 1) * sizeof *names);
+    if (!names)
+        return 0;
+    for (int i = 0; i < d->n_rows; i++)
+        names[i] = d->rows[i].video;
+    qsort(names, (size_t)d->n_rows, sizeof *names, by_text);
+    for (int i = 0; i < d->n_rows; i++)
+        n += !i || strcmp(names[i], names[i - 1]) != 0;
+    free(names);
     return n;
 }
 

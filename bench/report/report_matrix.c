@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_LINES = 1000, MAX_BOARDS = 100 };
+
 /* ---- boards ---- */
 
 static const char *machine_text(const results_data *d, int run, const char *key)
@@ -111,20 +113,29 @@ static int *cell(const report_matrix *m, int line, int board)
     return &m->cells[line * m->n_boards + board];
 }
 
-/* The board that a group goes to: the first of its name where no other group has its line. */
-static int find_board(report_matrix *m, const results_data *d, int g, unsigned char *taken)
+/* Whether a group before g has its line on board b. */
+static int is_taken(const report_matrix *m, int g, int b, const int *before)
+{
+    while ((g = before[g]) >= 0)
+        if (m->board_of[g] == b)
+            return 1;
+    return 0;
+}
+
+/* The board that a group goes to: the first of its name where no other group has its line. before [n_groups]: the group with
+ * the same line before it. */
+static int find_board(report_matrix *m, const results_data *d, int g, const int *before)
 {
     char name[BOARD_NAME_BYTES];
     int earlier = results_is_earlier(d, d->groups[g].run), b = 0;
     name_board(d, &d->groups[g], name);
-    while (b < m->n_boards && (strcmp(m->boards[b].name, name) || m->boards[b].is_earlier != earlier ||
-                               taken[m->line_of[g] * d->n_groups + b]))
+    while (b < m->n_boards &&
+           (strcmp(m->boards[b].name, name) || m->boards[b].is_earlier != earlier || is_taken(m, g, b, before)))
         b++;
     if (b == m->n_boards) {
         m->boards[b] = (report_board){.run = d->groups[g].run, .is_earlier = earlier};
         memcpy(m->boards[m->n_boards++].name, name, sizeof name);
     }
-    taken[m->line_of[g] * d->n_groups + b] = 1;
     return b;
 }
 
@@ -156,29 +167,56 @@ static void find_mixed(report_matrix *m, const results_data *d)
     }
 }
 
+/* For each group the one before it with the same line, -1: none; last [n_groups] is scratch. */
+static void chain(const report_matrix *m, const results_data *d, int *before, int *last)
+{
+    for (int l = 0; l < m->n_lines; l++)
+        last[l] = -1;
+    for (int g = 0; g < d->n_groups; g++) {
+        before[g] = last[m->line_of[g]];
+        last[m->line_of[g]] = g;
+    }
+}
+
+static sam_status make_cells(report_matrix *m, const results_data *d, sam_error *err)
+{
+    size_t n = (size_t)m->n_lines * (size_t)m->n_boards;
+    if (m->n_lines > MAX_LINES || m->n_boards > MAX_BOARDS) /* nobody reads that: cells stay NULL */
+        return SAM_OK;
+    m->cells = malloc(n * sizeof *m->cells + 1);
+    if (!m->cells)
+        return fail(err, SAM_E_MEMORY, "out of memory: %zu cells", n);
+    for (size_t i = 0; i < n; i++)
+        m->cells[i] = -1;
+    for (int g = 0; g < d->n_groups; g++)
+        *cell(m, m->line_of[g], m->board_of[g]) = g;
+    return SAM_OK;
+}
+
 sam_status matrix_make(report_matrix *m, const results_data *d, sam_error *err)
 {
     size_t n = (size_t)d->n_groups + 1;
-    unsigned char *taken = calloc(n * n, 1);
+    int *before = calloc(n, sizeof *before), *last = calloc(n, sizeof *last);
     m->boards = calloc(n, sizeof *m->boards);
     m->lines = calloc(n, sizeof *m->lines);
     m->line_of = calloc(n, sizeof *m->line_of);
     m->board_of = calloc(n, sizeof *m->board_of);
-    m->cells = malloc(n * n * sizeof *m->cells);
-    if (!taken || !m->boards || !m->lines || !m->line_of || !m->board_of || !m->cells) {
-        free(taken);
-        return fail(err, SAM_E_MEMORY, "out of memory: %d groups of results", d->n_groups);
+    int complete = before && last && m->boards && m->lines && m->line_of && m->board_of;
+    if (complete) {
+        find_lines(m, d);
+        chain(m, d, before, last);
+        for (int g = 0; g < d->n_groups; g++)
+            m->board_of[g] = find_board(m, d, g, before);
     }
-    find_lines(m, d);
-    for (int g = 0; g < d->n_groups; g++)
-        m->board_of[g] = find_board(m, d, g, taken);
-    free(taken);
-    for (int i = 0; i < m->n_lines * m->n_boards; i++)
-        m->cells[i] = -1;
-    for (int g = 0; g < d->n_groups; g++)
-        *cell(m, m->line_of[g], m->board_of[g]) = g;
-    tell_apart(m, d);
-    find_mixed(m, d);
+    free(before);
+    free(last);
+    if (!complete)
+        return fail(err, SAM_E_MEMORY, "out of memory: %d groups of results", d->n_groups);
+    TRY(make_cells(m, d, err));
+    if (m->cells) {
+        tell_apart(m, d);
+        find_mixed(m, d);
+    }
     return SAM_OK;
 }
 
@@ -231,7 +269,7 @@ int matrix_best(const report_matrix *m, const results_data *d, int board, matrix
 
 int matrix_is_best(const report_matrix *m, const results_data *d, int group, matrix_measure by)
 {
-    int board = m->board_of[group], best = matrix_best(m, d, board, by, 0);
+    int board = m->board_of[group], best = m->cells ? matrix_best(m, d, board, by, 0) : -1;
     return best >= 0 && !m->lines[m->line_of[group]].is_baseline &&
            merit(&d->groups[group], by) >= merit(&d->groups[*cell(m, best, board)], by);
 }
@@ -319,6 +357,10 @@ static void write_heads(FILE *to, const report_matrix *m)
 
 void matrix_write(FILE *to, const report_matrix *m, const results_data *d, double min_fps)
 {
+    if (!m->cells) {
+        fprintf(to, "<p>%d models on %d boards are too many for a matrix and plots.</p>\n", m->n_lines, m->n_boards);
+        return;
+    }
     html_scroll_begin(to);
     fprintf(to, "<table class=\"matrix\">");
     write_heads(to, m);

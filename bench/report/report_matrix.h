@@ -26,7 +26,7 @@ typedef struct report_line {
 typedef struct report_matrix {
     report_board *boards;
     report_line *lines;      /* the models, then the baselines */
-    int *cells;              /* [n_lines, n_boards] group; -1: was not run */
+    int *cells;              /* [n_lines, n_boards] group; -1: was not run. NULL: too many to be shown */
     int *line_of, *board_of; /* [n_groups] */
     int n_boards, n_lines;
 } report_matrix;

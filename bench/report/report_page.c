@@ -191,7 +191,10 @@ static void write_changes(FILE *to, const report_page *p)
     text_html(to, p->before);
     fprintf(
         to,
-        ", over the rows that both have. Worse: beyond the limit, and by more than twice the standard error.</p>\n");
+        ", over the rows that both have. Worse: beyond the limit, and by more than twice the standard error.%s</p>\n",
+        report_other_machine(p->data, p->data->n_folders - 1, 0)
+            ? " <b class=\"bad\">The two were measured on different machines:</b> what differs in speed and memory is theirs, too."
+            : "");
     html_table_begin(to, "<model|<measure|rows|not compared|before|after|change|standard error|<verdict");
     for (int i = 0; i < p->changes.n; i++)
         write_change(to, &p->changes.at[i]);

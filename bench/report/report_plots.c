@@ -67,7 +67,7 @@ sam_status plots_write_quality(FILE *to, const report_matrix *m, const results_d
         free(labels);
         return fail(err, SAM_E_MEMORY, "out of memory: plots");
     }
-    n = points_of(m, d, 0, labels, points);
+    n = m->cells ? points_of(m, d, 0, labels, points) : 0;
     if (n > 1)
         fprintf(to, "<h2>Quality against speed and memory</h2>\n<div class=\"plots\">\n");
     for (int plot = 0; plot < 2 && n > 1; plot++) {

@@ -1,6 +1,7 @@
 /* results.c - see results.h. */
 #include "results.h"
 
+#include "fnv1a.h"
 #include "pass_time.h"
 #include "run_sweep.h"
 
@@ -66,10 +67,23 @@ double results_number(const results *r, int row, const char *column)
     return strtod(csv_cell(&r->table, row, csv_column(&r->table, column)), NULL);
 }
 
+/* File systems take 255; a temporary file beside it has its process and a count in its name. */
+enum { MAX_NAME_BYTES = 200 };
+
 int results_row_file(char *path, size_t n_path, const char *folder, const char *kind, const char *video,
                      const char *object, const char *model, const char *suffix)
 {
-    return snprintf(path, n_path, "%s/%s/%s__obj%s__%s.%s", folder, kind, video, object, model, suffix) < (int)n_path;
+    char name[1024];
+    int n = snprintf(name, sizeof name, "%s__obj%s__%s", video, object, model);
+    if (n >= (int)sizeof name)
+        return 0;
+    if (n > MAX_NAME_BYTES) { /* then a part of it and a hash of all */
+        uint64_t hash = fnv1a(fnv1a(fnv1a(FNV1A_BEGIN, video), object), model);
+        for (n = MAX_NAME_BYTES - 17; n > 0 && (name[n] & 0xc0) == 0x80; n--) /* no character in two */
+            ;
+        snprintf(name + n, sizeof name - (size_t)n, "~%016llx", (unsigned long long)hash);
+    }
+    return snprintf(path, n_path, "%s/%s/%s.%s", folder, kind, name, suffix) < (int)n_path;
 }
 
 int results_has(const results *r, const char *video, const char *object, const model_entry *e)

@@ -50,7 +50,8 @@ sam_status results_add(results *r, const result_row *row, sam_error *err);
 int results_has(const results *r, const char *video, const char *object, const model_entry *e);
 void results_close(results *r);
 
-/* The path of a file that belongs to one row: FOLDER/KIND/VIDEO__objOBJECT__MODEL.SUFFIX. 0: it is too long. */
+/* The path of a file that belongs to one row: FOLDER/KIND/VIDEO__objOBJECT__MODEL.SUFFIX, of a name over 200 bytes its beginning
+ * and a hash. 0: the path is too long. */
 int results_row_file(char *path, size_t n_path, const char *folder, const char *kind, const char *video,
                      const char *object, const char *model, const char *suffix);
 

@@ -119,6 +119,7 @@ static int describe_how_much(flag *f, run_options *o)
          .help =
              "Do share I (from 0) of N, balanced by frames, in OUT_DIR/shard_I_of_N; `sambench merge OUT_DIR` puts them "
              "together (default auto: what Slurm or Open MPI says; none: all of the work)."},
+        format_flag(&o->format),
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
     };
     memcpy(f, table, sizeof table);

@@ -12,6 +12,7 @@ typedef struct run_options {
     const char *split_dir, *split_name, *models, *weights_dir, *out_dir;
     const char *metric, *shard;
     const char *sizes, *precisions; /* lists */
+    const char *format;             /* of the summary; NULL: table */
     run_sweep sweep;
     old_flags old;
     metric_kind metric_kind;

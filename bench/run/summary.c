@@ -1,121 +1,129 @@
 /* summary.c - see summary.h. */
 #include "summary.h"
 
+#include "samples.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+static const figures_column columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
+                                         {"imgsz", "px", 0, 0, 0},
+                                         {"precision", "type", FIGURES_TEXT, 0, 0},
+                                         {"objects", "rows", 0, 0, 1},
+                                         {"failed", "failed", 0, 0, 0},
+                                         {"frames", "frames", 0, 0, 5},
+                                         {"J", "J", 4, 0, 4},
+                                         {"F", "F", 4, 0, 3},
+                                         {"JandF", "J&F", 4, 1, 0},
+                                         {"JandF_error", "+-", 4, 0, 2},
+                                         {"fps_median", "fps", 2, 1, 0},
+                                         {"latency_ms", "ms", 1, 0, 2},
+                                         {"cpu_peak_rss_MiB", "RSS MiB", 0, -1, 0},
+                                         {"gpu_peak_alloc_MiB", "GPU MiB", 0, -1, 0}};
+
 typedef struct totals {
-    int n_ok, n_failed, n_scored, n_timed;
-    double frames, j, f, latency_ms, rss_mib, gpu_mib;
+    int n_ok, n_failed, n_scored;
+    double frames, j, f, score, squares, latency_ms, rss_mib, gpu_mib;
+    samples fps;
 } totals;
 
-static int is_filled(const results *r, int row, const char *column)
+static const char *key_of(const results *r, int row, const char *column)
 {
-    return csv_cell(&r->table, row, csv_column(&r->table, column))[0] != 0;
+    return csv_text(&r->table, row, column);
 }
 
-static const char *model_of(const results *r, int row)
-{
-    return csv_cell(&r->table, row, csv_column(&r->table, "model"));
-}
-
-static void add_row(const results *r, int row, totals *t, double *fps)
+/* Returns 0 without memory. */
+static int add_row(const results *r, int row, totals *t)
 {
     if (!results_is_ok(r, row)) {
         t->n_failed++;
-        return;
+        return 1;
     }
     double rss_mib = results_number(r, row, "cpu_peak_rss_MiB"), gpu_mib = results_number(r, row, "gpu_peak_alloc_MiB");
     t->n_ok++;
     t->frames += results_number(r, row, "frames");
     t->rss_mib = rss_mib > t->rss_mib ? rss_mib : t->rss_mib;
     t->gpu_mib = gpu_mib > t->gpu_mib ? gpu_mib : t->gpu_mib;
-    if (is_filled(r, row, "J")) {
+    if (key_of(r, row, "J")[0]) {
+        double j = results_number(r, row, "J"), f = results_number(r, row, "F"), score = (j + f) / 2;
         t->n_scored++;
-        t->j += results_number(r, row, "J");
-        t->f += results_number(r, row, "F");
+        t->j += j;
+        t->f += f;
+        t->score += score;
+        t->squares += score * score;
     }
-    if (is_filled(r, row, "fps")) {
-        fps[t->n_timed++] = results_number(r, row, "fps");
-        t->latency_ms += results_number(r, row, "latency_ms");
+    if (!key_of(r, row, "fps")[0])
+        return 1;
+    t->latency_ms += results_number(r, row, "latency_ms");
+    return samples_add(&t->fps, results_number(r, row, "fps"), NULL) == SAM_OK;
+}
+
+/* Of the mean over objects; NaN of fewer than two. */
+static double standard_error(const totals *t)
+{
+    double n = t->n_scored, mean = t->score / n, variance = (t->squares - n * mean * mean) / (n - 1);
+    return n > 1 ? sqrt(variance > 0 ? variance / n : 0) : NAN;
+}
+
+static void put_model(const results *r, int row, const totals *t, figures *out)
+{
+    int n_fps = (int)t->fps.n;
+    const char *px = key_of(r, row, "imgsz");
+    figures_row(out, !px[0]); /* a baseline is no model */
+    figures_word(out, "model", key_of(r, row, "model"));
+    figures_number(out, "imgsz", px[0] ? strtod(px, NULL) : NAN);
+    figures_word(out, "precision", key_of(r, row, "precision"));
+    figures_number(out, "objects", t->n_ok);
+    figures_number(out, "failed", t->n_failed ? t->n_failed : NAN);
+    figures_number(out, "frames", t->frames);
+    if (t->n_scored) {
+        figures_number(out, "J", t->j / t->n_scored);
+        figures_number(out, "F", t->f / t->n_scored);
+        figures_number(out, "JandF", t->score / t->n_scored);
+        figures_number(out, "JandF_error", standard_error(t));
     }
+    if (n_fps) {
+        figures_number(out, "fps_median", samples_quantile(&t->fps, 0, 0.5));
+        figures_number(out, "latency_ms", t->latency_ms / n_fps);
+    }
+    figures_number(out, "cpu_peak_rss_MiB", t->rss_mib > 0 ? t->rss_mib : NAN);
+    figures_number(out, "gpu_peak_alloc_MiB", t->gpu_mib > 0 ? t->gpu_mib : NAN);
 }
 
-static int by_size(const void *a, const void *b)
+static int same_model(const results *r, int a, int b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    static const char *const keys[] = {"model", "imgsz", "precision"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(key_of(r, a, keys[i]), key_of(r, b, keys[i])))
+            return 0;
+    return 1;
 }
 
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, by_size);
-    return (x[(n - 1) / 2] + x[n / 2]) / 2;
-}
-
-static void print_score(FILE *out, int n, double sum)
-{
-    if (n)
-        fprintf(out, " %7.4f", sum / n);
-    else
-        fprintf(out, " %7s", "-");
-}
-
-/* 0: nothing was taken there, or nothing ran. */
-static void print_mib(FILE *out, double mib)
-{
-    if (mib > 0)
-        fprintf(out, " %8.1f", mib);
-    else
-        fprintf(out, " %8s", "-");
-}
-
-static void print_model(FILE *out, const char *model, const totals *t, double *fps)
-{
-    fprintf(out, "%-20s %7d %8.0f", model, t->n_ok, t->frames);
-    print_score(out, t->n_scored, t->j);
-    print_score(out, t->n_scored, t->f);
-    print_score(out, t->n_scored, (t->j + t->f) / 2);
-    if (t->n_timed)
-        fprintf(out, " %9.3f %11.1f", median(fps, t->n_timed), t->latency_ms / t->n_timed);
-    else
-        fprintf(out, " %9s %11s", "-", "-");
-    print_mib(out, t->rss_mib);
-    print_mib(out, t->gpu_mib);
-    if (t->n_failed)
-        fprintf(out, "   %d failed or unfinished", t->n_failed);
-    fprintf(out, "\n");
-}
-
-sam_status summary_print(const results *r, FILE *out, sam_error *err)
+sam_status summary_of(const results *r, figures *out, sam_error *err)
 {
     int n_rows = r->table.n_rows;
-    double *fps = malloc((size_t)(n_rows + 1) * sizeof *fps);
-    if (!fps)
-        return fail(err, SAM_E_MEMORY, "out of memory: a summary of %d rows", n_rows);
-    fprintf(out, "%-20s %7s %8s %7s %7s %7s %9s %11s %8s %8s\n", "model", "objects", "frames", "J", "F", "J&F",
-            "fps (med)", "latency ms", "RSS MiB", "GPU MiB");
+    *out = (figures){.columns = columns, .n_columns = sizeof columns / sizeof *columns};
     for (int first = 0; first < n_rows; first++) {
-        const char *model = model_of(r, first);
         int is_new = 1;
         for (int row = 0; row < first && is_new; row++)
-            is_new = strcmp(model, model_of(r, row)) != 0;
+            is_new = !same_model(r, row, first);
         if (!is_new)
             continue;
         totals t = {0};
         for (int row = first; row < n_rows; row++)
-            if (!strcmp(model, model_of(r, row)))
-                add_row(r, row, &t, fps);
-        print_model(out, model, &t, fps);
+            if (same_model(r, row, first))
+                out->failed |= !add_row(r, row, &t);
+        put_model(r, first, &t, out);
+        samples_free(&t.fps);
     }
-    free(fps);
-    return SAM_OK;
+    return out->failed ? fail(err, SAM_E_MEMORY, "out of memory: a summary of %d rows", n_rows) : SAM_OK;
 }
 
 int summary_unscored(const results *r)
 {
     int n = 0;
     for (int row = 0; row < r->table.n_rows; row++)
-        n += results_is_ok(r, row) && !is_filled(r, row, "J");
+        n += results_is_ok(r, row) && !key_of(r, row, "J")[0];
     return n;
 }

@@ -227,7 +227,7 @@ int prompts_max_prompted_frames(const prompt_file *p)
         const prompt_object *o = &p->objects[i];
         int n = 0;
         for (int k = 0; k < o->n_prompts; k++)
-            n += !k || o->prompts[k - 1].frame != o->prompts[k].frame;
+            n += !k || o->prompts[k].image_path || o->prompts[k - 1].frame != o->prompts[k].frame;
         most = n > most ? n : most;
     }
     return most;

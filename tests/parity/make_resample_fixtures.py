@@ -2,9 +2,10 @@
 
     python tests/parity/make_resample_fixtures.py > tests/resample_fixtures.h
 
-Two resizes of one side each stand for Pillow's horizontal-then-vertical order. Up to 12 that is what one resize does;
-Pillow 13 resizes vertically first where that is cheaper (portrait to square), which rounds differently.
+Pillow 13 or later: before, it never went down first, which rounds portrait frames differently (docs/numerics.md).
 """
+import sys
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,14 @@ SIZES_RGB = [
     (64, 48, 64, 48), (64, 48, 64, 31), (64, 48, 101, 48), (37, 53, 64, 32), (53, 37, 7, 11), (333, 77, 128, 128),
     (1, 1, 1, 1), (1, 1, 5, 3), (7, 5, 1, 1), (1, 9, 4, 4), (9, 1, 4, 4), (3, 2, 2, 3),
 ]
+# In both orientations; the first ones lie at the border of where Pillow goes down first.
+SIZES_ORDER = [
+    (40, 36, 32, 20), (40, 37, 32, 20), (33, 35, 32, 32), (32, 65, 32, 32), (33, 34, 32, 32), (9, 5, 8, 3), (9, 6, 8, 3),
+    (479, 853, 512, 512), (479, 853, 256, 256), (97, 211, 64, 64), (31, 127, 128, 64), (133, 601, 128, 128),
+    (67, 255, 101, 33), (275, 611, 64, 96), (5, 301, 64, 64), (1, 33, 7, 7), (63, 64, 17, 1), (129, 131, 128, 2),
+]
+SIZES_PROMPT = [(479, 853, 512, 512), (97, 211, 64, 64), (31, 127, 128, 64), (67, 255, 101, 33), (275, 611, 256, 256),
+                (133, 601, 128, 128), (160, 120, 128, 128), (120, 120, 60, 60)]
 SIZES_PLANE = [
     (256, 256, 1024, 1024), (256, 256, 960, 540), (128, 128, 512, 512), (1024, 1024, 256, 256), (960, 540, 1024, 1024),
     (960, 540, 512, 512), (64, 48, 64, 48), (64, 48, 64, 31), (64, 48, 101, 48), (37, 53, 64, 32), (53, 37, 7, 11),
@@ -48,11 +57,29 @@ def sampled(array):
 
 
 def pil(rgb, w, h, out_w, out_h, resample):
-    image = Image.fromarray(rgb.reshape(h, w, 3))
-    return np.asarray(image.resize((out_w, h), resample).resize((out_w, out_h), resample))
+    return np.asarray(Image.fromarray(rgb.reshape(h, w, 3)).resize((out_w, out_h), resample))
+
+
+def ellipse(w, h):
+    """ellipse of tests/test_resample.c: off the centre, in integers"""
+    y, x = np.mgrid[0:h, 0:w].astype(np.int64)
+    return (((5 * x - 2 * w) * h) ** 2 + ((5 * y - 3 * h) * w) ** 2 <= (2 * w * h) ** 2).astype(np.float32)
+
+
+def prompt(w, h, out_w, out_h):
+    """add_new_mask of sam2_video_predictor.py"""
+    x = torch.from_numpy(ellipse(w, h))[None, None]
+    y = F.interpolate(x, (out_h, out_w), mode="bilinear", align_corners=False, antialias=True)
+    return (y >= 0.5).numpy().astype(np.uint8)
+
+
+def both_ways(sizes):
+    return [s for w, h, out_w, out_h in sizes for s in ((w, h, out_w, out_h), (h, w, out_w, out_h))]
 
 
 def main():
+    if int(Image.__version__.split(".")[0]) < 13:
+        sys.exit(f"Pillow {Image.__version__} resizes portrait frames in another order than the engine; take 13 or later")
     norm = Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     print("/* Made by tests/parity/make_resample_fixtures.py with Pillow %s, torch %s; do not edit. */"
           % (Image.__version__, torch.__version__))
@@ -61,11 +88,15 @@ def main():
     print("/* clang-format off */")
     print("static const struct {\n    resample_kind kind;\n    int in_w, in_h, out_w, out_h;\n"
           "    uint64_t hash; /* FNV-1a of the bytes */\n} pil_cases[] = {")
-    for size in SIZES_RGB:
+    for size in SIZES_RGB + both_ways(SIZES_ORDER):
         rgb = noise(size[0] * size[1] * 3)
         for kind, resample in (("BICUBIC", Image.BICUBIC), ("BILINEAR", Image.BILINEAR)):
             h = fnv1a(pil(rgb, *size, resample))
             print("    {RESAMPLE_PIL_%s, %d, %d, %d, %d, 0x%016xu}," % (kind, *size, h))
+    print("};\n\n/* Mask prompts: an ellipse at the network's size, cut at 0.5. */\n"
+          "static const struct {\n    int in_w, in_h, out_w, out_h;\n    uint64_t hash;\n} prompt_cases[] = {")
+    for size in both_ways(SIZES_PROMPT):
+        print("    {%d, %d, %d, %d, 0x%016xu}," % (*size, fnv1a(prompt(*size))))
     print("};\n\nstatic const struct {\n    resample_kind kind;\n    int in_w, in_h, out_w, out_h;\n"
           "    float sample[N_SAMPLES]; /* element i * size / N_SAMPLES */\n} float_cases[] = {")
     for size in SIZES_RGB:

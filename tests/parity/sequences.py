@@ -11,7 +11,7 @@ a near tie (`too_close` of make_reference.py), since everything after it may fol
 --history N is the engine's (replay_steps, sam_session_options.history): with less of it than a sequence goes back, outputs
 may differ from the official ones, but only those that say so (`incomplete`).
 
---named runs the sequences below instead, --steps FILE those of a JSON file ([{name, steps}]).
+--named runs the sequences below instead (others where --size is portrait), --steps FILE those of a JSON file ([{name, steps}]).
 
 --fixtures FILE stores the official outputs of those without a near tie for tests/test_sequences.c, as safetensors: a tensor
 per sequence, [rows, 3 + LOGITS + POINTER] float32, a row per output and object: score, quality (-1: a mask prompt), area of
@@ -46,11 +46,16 @@ ROUNDING = 2e-6  # make_reference's relative error of logits; test_parity.c
 # ---- sequences ------------------------------------------------------------------------------------------------------
 
 def named(width, height):
-    """What users did first, as {name: steps}; frames 0 to 24."""
+    """What users did first, as {name: steps}; frames 0 to 24. Of a portrait clip: what its resizes decide."""
     p = cases.places(width, height)
     click = lambda frame, what="point", label=1: cases._click(1, frame, [p[what]], [label])
     go = lambda start, count: cases._go(start, count=count)
     back = lambda frame: click(frame, "background", 0)
+    if height > width:
+        return {
+            "portrait_click": [click(0), go(0, 5)],
+            "portrait_mask": [{"add": {"object": 1, "frame": 0, "mask": p["ellipse"]}}, go(0, 5)],
+        }
     return {
         "again_on_the_first": [click(0), go(0, 3), back(0), go(0, 4)],
         "between_stretches": [click(0), go(0, 2), click(8), go(8, 2), back(5), go(5, 2)],
