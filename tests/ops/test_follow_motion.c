@@ -222,7 +222,7 @@ static int follow(const op_case *t, dtype round, int n, kalman *f, double *stabl
         *stable += 1;
     } else {
         for (int k = 0; k < 3; k++) {
-            overlaps[k] = rounded(round, overlap(f, by_width, box[k]));
+            overlaps[k] = rounded(round, overlap(f, round, by_width, box[k]));
             weighted[k] = weight * overlaps[k] + (1 - weight) * iou[k];
         }
         chosen = largest(weighted);
