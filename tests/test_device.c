@@ -555,9 +555,9 @@ static void see(void *user, const char *graph, const char *name, int n_objects, 
     size_t n = tensor_count(t);
     (void)n_objects;
     s->n_values++;
-    if (!strcmp(graph, "decode") && !strcmp(name, "low_res"))
+    if (!strcmp(graph, "choose") && !strcmp(name, "low_res"))
         memcpy(s->low_res, t->data, sizeof s->low_res);
-    if (!strcmp(graph, "decode") && !strcmp(name, "pointer") && n <= 512)
+    if (!strcmp(graph, "choose") && !strcmp(name, "pointer") && n <= 512)
         memcpy(s->pointer, t->data, (s->n_pointer = n) * sizeof(float));
     if (!strcmp(graph, "encode") && !strcmp(name, "features") && n <= 4096)
         memcpy(s->features, t->data, (s->n_features = n) * sizeof(float));

@@ -113,6 +113,8 @@ sam_status convert_cache_dir(const char *xdg_cache_home, const char *home, char 
 static sam_status make_cache(const char *dir, sam_error *err)
 {
     sam_error why = {0};
+    if (!dir[0])
+        return fail(err, SAM_E_ARG, "no place for converted weights");
     sam_status status = folders_make(dir, &why);
     if (status == SAM_OK && access(dir, W_OK))
         status = fail(&why, SAM_E_IO, "%.300s: cannot be written: %s", dir, strerror(errno));

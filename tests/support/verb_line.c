@@ -110,7 +110,7 @@ static void make_frame(temp_tree *t, const char *path, int at)
 
 void sav_video_make(temp_tree *t, const char *split, const char *video, int n_frames)
 {
-    char path[256];
+    char path[512];
     for (int at = 0; at < n_frames; at++) {
         snprintf(path, sizeof path, "%s/JPEGImages_24fps/%s/%05d.png", split, video, at);
         make_frame(t, path, at);
