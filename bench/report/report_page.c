@@ -201,15 +201,6 @@ static void write_changes(FILE *to, const report_page *p)
     html_table_end(to);
 }
 
-/* Rows by J, worst first; those without J last. */
-static int by_score(const results_data *d, int a, int b)
-{
-    double x = d->rows[a].j, y = d->rows[b].j;
-    if (isnan(x) || isnan(y))
-        return isnan(x) - isnan(y);
-    return (x > y) - (x < y);
-}
-
 /* ---- pictures ---- */
 
 static void base64(FILE *to, FILE *from)
@@ -297,62 +288,105 @@ static void write_rows(FILE *to, const results_data *d)
     fprintf(to, "</details>\n");
 }
 
-static int first_of_video(const results_data *d, int row)
+/* A row to be sorted, and its number: equal rows stay in their order. */
+typedef struct numbered_row {
+    const report_row *row;
+    int at;
+} numbered_row;
+
+static numbered_row *number_rows(const results_data *d)
 {
-    for (int i = 0; i < row; i++)
-        if (d->rows[i].group == d->rows[row].group && !strcmp(d->rows[i].video, d->rows[row].video))
-            return 0;
-    return 1;
+    numbered_row *rows = malloc((size_t)d->n_rows * sizeof *rows + 1);
+    for (int i = 0; rows && i < d->n_rows; i++)
+        rows[i] = (numbered_row){&d->rows[i], i};
+    return rows;
 }
 
-static void write_videos(FILE *to, const results_data *d)
+/* By J, worst first; those without J last. */
+static int by_score(const void *a, const void *b)
+{
+    const numbered_row *x = a, *y = b;
+    double p = x->row->j, q = y->row->j;
+    int order = isnan(p) || isnan(q) ? isnan(p) - isnan(q) : (p > q) - (p < q);
+    return order ? order : x->at - y->at;
+}
+
+static int by_video(const void *a, const void *b)
+{
+    const numbered_row *x = a, *y = b;
+    int order = (x->row->group > y->row->group) - (x->row->group < y->row->group);
+    order = order ? order : strcmp(x->row->video, y->row->video);
+    return order ? order : x->at - y->at;
+}
+
+/* How many of n rows are of the video of the first. */
+static int rows_of_video(const numbered_row *rows, int n)
+{
+    int same = 1;
+    while (same < n && rows[same].row->group == rows->row->group && !strcmp(rows[same].row->video, rows->row->video))
+        same++;
+    return same;
+}
+
+static void write_video(FILE *to, const results_data *d, const numbered_row *rows, int n)
+{
+    char name[160];
+    double score = 0, fps = 0, ms = 0;
+    int n_scored = 0, n_timed = 0;
+    for (int k = 0; k < n; k++) {
+        const report_row *r = rows[k].row;
+        n_scored += !isnan(r->jandf);
+        n_timed += !isnan(r->fps);
+        score += isnan(r->jandf) ? 0 : r->jandf;
+        fps += isnan(r->fps) ? 0 : r->fps;
+        ms += isnan(r->fps) ? 0 : r->latency_ms;
+    }
+    html_group(d, &d->groups[rows->row->group], name, sizeof name);
+    fprintf(to, "<tr>");
+    html_words(to, rows->row->video);
+    html_words(to, name);
+    html_figure(to, 0, n);
+    html_figure(to, 4, n_scored ? score / n_scored : NAN);
+    html_figure(to, 2, n_timed ? fps / n_timed : NAN);
+    html_figure(to, 1, n_timed ? ms / n_timed : NAN);
+    fprintf(to, "</tr>\n");
+}
+
+static sam_status write_videos(FILE *to, const results_data *d, sam_error *err)
 {
     int n_shown = 0;
-    for (int i = 0; i < d->n_rows; i++)
-        n_shown += first_of_video(d, i);
+    numbered_row *rows = number_rows(d);
+    if (!rows)
+        return fail(err, SAM_E_MEMORY, "out of memory: table of videos");
+    qsort(rows, (size_t)d->n_rows, sizeof *rows, by_video);
+    for (int i = 0; i < d->n_rows; i += rows_of_video(rows + i, d->n_rows - i))
+        n_shown++;
     details_begin(to, "Videos", n_shown);
     html_table_begin(to, "<video|<model|objects|J&amp;F|fps|ms");
-    for (int i = 0; i < d->n_rows; i++) {
-        char name[160];
-        double score = 0, fps = 0, ms = 0;
-        int n = 0, n_scored = 0, n_timed = 0;
-        if (!first_of_video(d, i))
-            continue;
-        for (int k = i; k < d->n_rows; k++) {
-            const report_row *r = &d->rows[k];
-            if (r->group != d->rows[i].group || strcmp(r->video, d->rows[i].video))
-                continue;
-            n++;
-            n_scored += !isnan(r->jandf);
-            n_timed += !isnan(r->fps);
-            score += isnan(r->jandf) ? 0 : r->jandf;
-            fps += isnan(r->fps) ? 0 : r->fps;
-            ms += isnan(r->fps) ? 0 : r->latency_ms;
-        }
-        html_group(d, &d->groups[d->rows[i].group], name, sizeof name);
-        fprintf(to, "<tr>");
-        html_words(to, d->rows[i].video);
-        html_words(to, name);
-        html_figure(to, 0, n);
-        html_figure(to, 4, n_scored ? score / n_scored : NAN);
-        html_figure(to, 2, n_timed ? fps / n_timed : NAN);
-        html_figure(to, 1, n_timed ? ms / n_timed : NAN);
-        fprintf(to, "</tr>\n");
+    for (int i = 0, n; i < d->n_rows; i += n) {
+        n = rows_of_video(rows + i, d->n_rows - i);
+        write_video(to, d, rows + i, n);
     }
     html_table_end(to);
     fprintf(to, "</details>\n");
+    free(rows);
+    return SAM_OK;
 }
 
-/* Insertion sort: a comparison for qsort could not see the data without a global. */
+/* Numbers of the rows by score. */
 static int *order_of(const results_data *d)
 {
     int *order = malloc((size_t)d->n_rows * sizeof *order + 1);
-    for (int i = 0; order && i < d->n_rows; i++) {
-        int at = i;
-        for (; at && by_score(d, i, order[at - 1]) < 0; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
+    numbered_row *rows = number_rows(d);
+    if (order && rows) {
+        qsort(rows, (size_t)d->n_rows, sizeof *rows, by_score);
+        for (int i = 0; i < d->n_rows; i++)
+            order[i] = rows[i].at;
+    } else {
+        free(order);
+        order = NULL;
     }
+    free(rows);
     return order;
 }
 
@@ -395,10 +429,10 @@ sam_status report_write(const report_page *p, const char *path, sam_error *err)
         if (p->data->n_rows)
             status = write_results(t.to, p, order, err);
         report_parts(t.to, p->data);
-        if (p->data->n_rows) {
-            write_videos(t.to, p->data);
+        if (p->data->n_rows && status == SAM_OK)
+            status = write_videos(t.to, p->data, err);
+        if (p->data->n_rows)
             write_rows(t.to, p->data);
-        }
         write_machines(t.to, p->data);
         fprintf(t.to, "<script>%s</script>\n</body></html>\n", script);
         sam_status written = text_close(&t, status == SAM_OK ? err : NULL);
