@@ -223,18 +223,25 @@ static json_t *sum_up(const csv_table *t, const char *model, figures *f)
                      pool);
 }
 
+/* A cell as it reads: a whole number stays one. */
+static json_t *json_of_cell(const char *text)
+{
+    char *rest;
+    double x = strtod(text, &rest);
+    if (*rest)
+        return json_text(text);
+    return strspn(text, "-0123456789") == strlen(text) && fabs(x) < 1e15 ? json_integer((json_int_t)x) : json_figure(x);
+}
+
 static json_t *rows_of(const csv_table *t)
 {
     json_t *rows = json_array();
     for (int r = 0; r < t->n_rows; r++) {
         json_t *row = json_object();
         for (int c = 0; c < t->n_columns; c++) {
-            char *rest;
             const char *text = csv_cell(t, r, c);
-            double x = strtod(text, &rest);
-            int is_number = text[0] && !*rest && c > 2;
             if (text[0])
-                json_put(&row, t->columns[c], is_number ? json_figure(x) : json_text(text));
+                json_put(&row, t->columns[c], c > 2 ? json_of_cell(text) : json_text(text));
         }
         json_add(&rows, row);
     }

@@ -238,7 +238,7 @@ sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
            "of roof");
     for (int i = 0; i < n && i < n_top; i++) {
         roof r = roof_of(&sums[i], &m->peaks);
-        printf("%-12s %-18s %6.1f %10.3f %9.1f %9.2f %9s %7.0f%%\n", sums[i].graph, sums[i].op, sums[i].calls,
+        printf("%-12s %-18s %6.4g %10.3f %9.1f %9.2f %9s %7.0f%%\n", sums[i].graph, sums[i].op, sums[i].calls,
                sums[i].ms, r.gflop_s, r.gb_s, r.by_compute ? "compute" : "memory", 100 * r.share);
     }
     free(sums);
