@@ -285,6 +285,12 @@ static void take_outcome(sam_session *s, int format, int ahead, outcome *out)
     }
 }
 
+#ifdef __SANITIZE_ADDRESS__ /* which look at addresses, and those do not change with the order of queued work */
+enum { N_ORDERS = 1 };
+#else
+enum { N_ORDERS = EMU_ORDERS };
+#endif
+
 /* One model in every way to run it; with other frames than RGB where most happens at once: ahead, encoded ahead. */
 static void check_ways(sam_model *(*open)(tiny_family), tiny_family f, int n_orders, int format, const outcome *want)
 {
@@ -336,12 +342,12 @@ static void check_order(int format)
         take_outcome(s, format, 0, &want[on_cpu]);
         sam_session_close(s);
         sam_model_close(m);
-        check_ways(on_cpu ? open_on_cpu : open_model, TINY_SAM21, on_cpu ? 1 : EMU_ORDERS, format, &want[on_cpu]);
+        check_ways(on_cpu ? open_on_cpu : open_model, TINY_SAM21, on_cpu ? 1 : N_ORDERS, format, &want[on_cpu]);
     }
     double apart = distance(&want[0].logits[0][0][0], &want[1].logits[0][0][0], FRAMES * MAX_OBJECTS * LOGITS);
     printf("%d frames of %d objects, %s, %d orders of queued work, frames handed over ahead or not, encoded ahead or "
            "not: identical; logits of the CPU backend %.1e apart\n",
-           FRAMES, MAX_OBJECTS, format ? "RGB, NV12 and stored in turns" : "RGB", EMU_ORDERS, apart);
+           FRAMES, MAX_OBJECTS, format ? "RGB, NV12 and stored in turns" : "RGB", N_ORDERS, apart);
     assert_true(apart <= 1e-3);
 }
 
