@@ -1,4 +1,5 @@
 /* The verb edge: both phases, prepared frames, processes that are killed, memory of shared pools, and wrong input. */
+#include "folder_lock.h"
 #include "unified.h"
 #include "verb_line.h"
 
@@ -258,6 +259,20 @@ static int wait_for_status(const char *folder, const char *status)
     return 0;
 }
 
+/* Waits until the last process of a run has let go of its folder: it ends some time after its last row. */
+static void wait_for_folder(const char *folder)
+{
+    sam_error err;
+    sam_status status = SAM_E_STATE;
+    for (int i = 0; i < 3000 && status == SAM_E_STATE; i++) {
+        folder_lock lock = {0};
+        status = folder_lock_take(&lock, tree_path(&tree, "%s", folder), &err);
+        folder_lock_free(&lock);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+    assert_int_equal(status, SAM_OK);
+}
+
 static double setup_time(const char *folder)
 {
     char path[128];
@@ -280,6 +295,7 @@ static void a_killed_run_is_resumed(void **state)
     assert_int_equal(kill(parent, SIGKILL), 0);
     assert_int_equal(verb_end(parent), 128 + SIGKILL);
     assert_true(wait_for_status("resumed", "interrupted")); /* the child ends with its parent */
+    wait_for_folder("resumed");
     double fps, setup = setup_time("resumed");
     csv_table t = table("resumed");
     assert_string_equal(table_cell(&t, 0, "status"), "ok");
@@ -388,17 +404,19 @@ static void long_names_stay_apart(void **state)
     for (int i = 0; i < 3; i++) {
         memset(names[i], 'n', 236);
         snprintf(names[i] + 235, 3, "%d", i);
-        sav_video_make(&tree, "long", names[i], i == 2 ? 1 : 5);
+        sav_video_make(&tree, "long_names", names[i], i == 2 ? 1 : 5);
     }
-    verb_line(&result, &tree, 0,
-              "edge --split_dir @/long --models sam2_tiny_points --preprocess_frames --out_dir @/long_out" FLAGS);
-    json_t *json = verb_json(&tree, "long_out/preprocessed/metadata.json"), *videos = json_object_get(json, "videos");
+    verb_line(
+        &result, &tree, 0,
+        "edge --split_dir @/long_names --models sam2_tiny_points --preprocess_frames --out_dir @/long_names_out" FLAGS);
+    json_t *json = verb_json(&tree, "long_names_out/preprocessed/metadata.json"),
+           *videos = json_object_get(json, "videos");
     for (size_t i = 0; i < 3; i++)
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(json_string_value(json_object_get(json_array_get(videos, i), "prepared")),
                                     json_string_value(json_object_get(json_array_get(videos, k), "prepared")));
     json_decref(json);
-    csv_table t = table("long_out");
+    csv_table t = table("long_names_out");
     assert_int_equal(t.n_rows, 6);
     for (int row = 0; row < 6; row++) {
         assert_string_equal(table_cell(&t, row, "video"), names[row / 2]);
