@@ -17,11 +17,6 @@ static double mib(size_t bytes)
     return (double)bytes / 0x1p20;
 }
 
-static size_t total(const sam_stats *s)
-{
-    return s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes;
-}
-
 static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, size_t mem_limit, sam_stats *out,
                            sam_error *err)
 {
@@ -39,9 +34,9 @@ static sam_status plan_for(const plan_options *o, sam_model *m, int n_objects, s
 static void print_row(int n_objects, const sam_stats *s, const sam_stats *before, int more)
 {
     printf("%8d %9.1f %9.1f %9.1f %9.1f %9.1f", n_objects, mib(s->weight_bytes), mib(s->table_bytes),
-           mib(s->state_bytes), mib(s->scratch_bytes), mib(total(s)));
+           mib(s->state_bytes), mib(s->scratch_bytes), mib(sam_stats_bytes(s)));
     if (before)
-        printf(" %12.1f", (mib(total(s)) - mib(total(before))) / more);
+        printf(" %12.1f", (mib(sam_stats_bytes(s)) - mib(sam_stats_bytes(before))) / more);
     putchar('\n');
 }
 
@@ -105,7 +100,7 @@ static sam_status plan(const plan_options *o, sam_model **m, sam_error *err)
         return SAM_OK;
     TRY(plan_for(&sized, *m, o->n_objects, o->model.mem_limit, &s, err));
     printf("%d object%s: %.1f MiB, fits the limit of %.1f MiB\n", o->n_objects, o->n_objects == 1 ? "" : "s",
-           mib(total(&s)), mib(o->model.mem_limit));
+           mib(sam_stats_bytes(&s)), mib(o->model.mem_limit));
     return SAM_OK;
 }
 

@@ -91,7 +91,7 @@ static sam_status open_sources(sam_amg *g, sam_error *err)
             g->more_bytes += session_plan_source(s, w, h, &g->sources[g->n_sources++]);
     }
     TRY(sam_get_stats(s, &stats, err));
-    size_t total = stats.weight_bytes + stats.state_bytes + stats.scratch_bytes + g->more_bytes;
+    size_t total = sam_stats_bytes(&stats) + g->more_bytes;
     if (g->o.mem_limit && total > g->o.mem_limit)
         return fail(
             err, SAM_E_MEMORY,

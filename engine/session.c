@@ -208,7 +208,7 @@ static size_t mask_prompt_bytes(const sam_session *s)
 static sam_status check_limit(const sam_session *s, sam_error *err)
 {
     const sam_stats *t = &s->stats;
-    size_t weights = t->weight_bytes + t->table_bytes, total = weights + t->state_bytes + t->scratch_bytes;
+    size_t weights = t->weight_bytes + t->table_bytes, total = sam_stats_bytes(t);
     if (!s->opt.mem_limit || total <= s->opt.mem_limit)
         return SAM_OK;
     const char *largest = t->scratch_bytes >= t->state_bytes && t->scratch_bytes >= weights ? "scratch"
@@ -543,6 +543,11 @@ void sam_session_close(sam_session *s)
         s->b->api->mark_close(s->b, s->marks[i]);
     s->b->api->host_release(s->b, s->host_arena);
     free(s);
+}
+
+size_t sam_stats_bytes(const sam_stats *s)
+{
+    return s ? s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes : 0;
 }
 
 const char *sam_stage_name(sam_stage stage)

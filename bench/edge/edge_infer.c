@@ -83,7 +83,7 @@ static void fill_memory(edge_row *r, const job *j, const sam_stats *s)
     r->gpu_peak_mib = (double)s->device_bytes / 0x1p20;
     if (j->kind != MEMORY_DISCRETE)
         r->pool_peak_mib = pool > 0 ? pool : 0;
-    r->planned_mib = (double)(s->weight_bytes + s->table_bytes + s->state_bytes + s->scratch_bytes) / 0x1p20;
+    r->planned_mib = (double)sam_stats_bytes(s) / 0x1p20;
 }
 
 static void fill_speed(edge_row *r, const pass_time *t)

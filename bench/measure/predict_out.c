@@ -31,7 +31,7 @@ void predict_print(const prediction *p, const sam_stats *memory, int n_top)
     if (memory)
         printf("MiB: weights %.1f, tables %.1f, state %.1f, scratch %.1f, in all %.1f\n", mib(memory->weight_bytes),
                mib(memory->table_bytes), mib(memory->state_bytes), mib(memory->scratch_bytes),
-               mib(memory->weight_bytes + memory->table_bytes + memory->state_bytes + memory->scratch_bytes));
+               mib(sam_stats_bytes(memory)));
     printf("%-18s %-18s %5s %10s %10s %10s %10s  %s\n", "stage", "", "calls", "GFLOP", "MB", "floor us", "expected",
            "bound by");
     for (int i = 0; i < N_PREDICT_STAGES; i++)

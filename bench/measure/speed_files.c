@@ -162,7 +162,7 @@ static void add_figures(figures *f, const speed_run *r)
         spread s = spread_of(&r->ms[k], 0);
         figures_number(f, part_keys[k], s.n ? s.median : NAN);
     }
-    figures_number(f, "planned_MiB", mib(b->weight_bytes + b->table_bytes + b->state_bytes + b->scratch_bytes));
+    figures_number(f, "planned_MiB", mib(sam_stats_bytes(b)));
 }
 
 sam_status speed_files_print(const speed_files *f, figures_format format, sam_error *err)
