@@ -351,8 +351,9 @@ static sam_status run_batch(sam_amg *g, int crop, int side, int first, int n, sa
 
 /* ---- an image ----------------------------------------------------------------------------------------------------- */
 
-/* Of g->found from `first` on, those that NMS by `score` keeps, in its order. */
-static sam_status suppress(sam_amg *g, int first, const float *score, double threshold, sam_error *err)
+/* Of g->found from `first` on, those that NMS by score_of keeps, in its order. */
+static sam_status suppress(sam_amg *g, int first, float (*score_of)(const sam_amg *, const found_mask *),
+                           double threshold, sam_error *err)
 {
     int n = g->n_found - first, n_kept = 0;
     nms_box *boxes = malloc(((size_t)n + 1) * sizeof *boxes);
@@ -360,9 +361,9 @@ static sam_status suppress(sam_amg *g, int first, const float *score, double thr
     found_mask *found = malloc(((size_t)n + 1) * sizeof *found);
     sam_status status = boxes && kept && found ? SAM_OK : fail(err, SAM_E_MEMORY, "no memory to compare %d masks", n);
     for (int i = 0; i < n && status == SAM_OK; i++) {
-        const int32_t *b = g->found[first + i].box;
-        boxes[i] = (nms_box){(float)b[0], (float)b[1], (float)b[2], (float)b[3], score[i]};
         found[i] = g->found[first + i];
+        const int32_t *b = found[i].box;
+        boxes[i] = (nms_box){(float)b[0], (float)b[1], (float)b[2], (float)b[3], score_of(g, &found[i])};
     }
     if (status == SAM_OK)
         status = mask_nms(boxes, n, threshold, kept, &n_kept, err);
@@ -378,21 +379,6 @@ static sam_status suppress(sam_amg *g, int first, const float *score, double thr
     free(boxes);
     free(kept);
     free(found);
-    return status;
-}
-
-/* suppress, by what `score_of` says of each. */
-static sam_status suppress_by(sam_amg *g, int first, float (*score_of)(const sam_amg *, const found_mask *),
-                              double threshold, sam_error *err)
-{
-    int n = g->n_found - first;
-    float *score = malloc(((size_t)n + 1) * sizeof *score);
-    if (!score)
-        return fail(err, SAM_E_MEMORY, "no memory to compare %d masks", n);
-    for (int i = 0; i < n; i++)
-        score[i] = score_of(g, &g->found[first + i]);
-    sam_status status = suppress(g, first, score, threshold, err);
-    free(score);
     return status;
 }
 
@@ -430,7 +416,7 @@ static sam_status run_crop(sam_amg *g, int crop, const sam_frame *image, int *n_
         if (g->o.progress && g->o.progress(g->o.user, *n_done, g->n_points))
             return fail(err, SAM_E_STATE, "stopped after %d of %d points", *n_done, g->n_points);
     }
-    return suppress_by(g, first_found, quality, g->o.box_nms_thresh, err);
+    return suppress(g, first_found, quality, g->o.box_nms_thresh, err);
 }
 
 /* postprocess_small_regions: masks that were cleaned give way to those that were not. */
@@ -454,7 +440,7 @@ static sam_status clean_finished(sam_amg *g, sam_error *err)
         box_in_image(g->cleaned, image, f->box);
         f->area = g->cleaned->area;
     }
-    return suppress_by(g, 0, unchanged, thresh, err);
+    return suppress(g, 0, unchanged, thresh, err);
 }
 
 static sam_rect rect_of(int x0, int y0, int x1, int y1)
@@ -505,7 +491,7 @@ sam_status sam_amg_generate(sam_amg *g, const sam_frame *image, sam_amg_result *
     for (int crop = 0; crop < g->n_crops; crop++)
         TRY(run_crop(g, crop, image, &n_done, err));
     if (g->n_crops > 1)
-        TRY(suppress_by(g, 0, small_crop, g->o.crop_nms_thresh, err));
+        TRY(suppress(g, 0, small_crop, g->o.crop_nms_thresh, err));
     if (finished_area(g))
         TRY(clean_finished(g, err));
     return make_result(g, out, err);

@@ -3,11 +3,6 @@
 
 #include <stddef.h>
 
-static int64_t distance(int64_t a, int64_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /* How far `at` lies behind `frame` on a pass with this sign (-1: forward), negative if it does not. */
 static int64_t behind(int64_t at, int64_t frame, int64_t sign)
 {
@@ -51,7 +46,7 @@ static int is_tracked(const bank_entry *e)
     return !e->prompted && !e->pending;
 }
 
-/* ---- fit frames: SAMURAI, SAM 3 ------------------------------------------------------------------------------------ */
+/* ---- frames attended for what they are ----------------------------------------------------------------------------- */
 
 /* 1: attended for what it is, not because it is the frame before: fit, and not among the first of a pass. The public code's
  * pass begins on frame 0; here on the prompted frame furthest behind. */
@@ -68,14 +63,27 @@ static int stands_for_itself(const membank *b, const bank_entry *e, int64_t sign
     return sign < 0 ? first < e->frame - b->size.rule.first_skipped : first > e->frame + b->size.rule.first_skipped;
 }
 
-/* The nearest frame behind that stands for itself, further than `than`; NULL: there is none. */
-static const bank_entry *next_fit(const membank *b, int64_t frame, int64_t sign, int64_t than)
+/* 1: it may be a recent memory; spacing 1: whatever its number. */
+static int is_spaced(const bank_entry *e, int spacing)
+{
+    return is_tracked(e) && e->fit && !e->anchor && e->frame % spacing == 0;
+}
+
+/* 1: attended for what it is on a pass with this sign, as long as not too many nearer ones are. spacing, of RECENT_SPACED: 1
+ * takes frames of any number. */
+static int may_be_attended(const membank *b, const bank_entry *e, int64_t sign, int spacing)
+{
+    return b->size.rule.kind == RECENT_FIT ? stands_for_itself(b, e, sign) : is_spaced(e, spacing);
+}
+
+/* The nearest such frame behind, further than `than`; NULL: there is none. */
+static const bank_entry *next_behind(const membank *b, int64_t frame, int64_t sign, int64_t than, int spacing)
 {
     const bank_entry *best = NULL;
     for (int i = 0; i < b->n_entries; i++) {
         const bank_entry *e = &b->entry[i];
         int64_t d = behind(e->frame, frame, sign);
-        if (d > than && (!best || d < behind(best->frame, frame, sign)) && stands_for_itself(b, e, sign))
+        if (d > than && (!best || d < behind(best->frame, frame, sign)) && may_be_attended(b, e, sign, spacing))
             best = e;
     }
     return best;
@@ -96,6 +104,8 @@ static int lacks_fit(const membank *b, int64_t frame, int64_t sign, int64_t reac
     return 0;
 }
 
+/* ---- fit frames: SAMURAI, SAM 3 ------------------------------------------------------------------------------------ */
+
 /* sam2_base.py of SAMURAI, _prepare_memory_conditioned_features, and SAM 3's frame_filter. The frame before takes the first
  * rank even where there is nothing of it. Both stop looking at `reach` fit frames, of which the newest are attended. */
 static void select_fit(const membank *b, int64_t frame, int64_t sign, int64_t reach, bank_selection *out)
@@ -106,7 +116,7 @@ static void select_fit(const membank *b, int64_t frame, int64_t sign, int64_t re
     int64_t at = 1;
     if (e)
         select_memory(out, e, 0);
-    for (; rank < most && (e = next_fit(b, frame, sign, at)); rank++) {
+    for (; rank < most && (e = next_behind(b, frame, sign, at, 0)); rank++) {
         at = behind(e->frame, frame, sign);
         if (rank < b->size.recent)
             select_memory(out, e, rank);
@@ -135,25 +145,6 @@ static int is_held_anchor(const membank *b, const bank_entry *e, int64_t sign)
     return is_tracked(e) && e->anchor && newer < anchor_room(b);
 }
 
-/* 1: it may be a recent memory; spacing 1: whatever its number. */
-static int is_spaced(const bank_entry *e, int spacing)
-{
-    return is_tracked(e) && e->fit && !e->anchor && e->frame % spacing == 0;
-}
-
-/* The nearest such frame behind, further than `than`. */
-static const bank_entry *next_spaced(const membank *b, int64_t frame, int64_t sign, int64_t than, int spacing)
-{
-    const bank_entry *best = NULL;
-    for (int i = 0; i < b->n_entries; i++) {
-        const bank_entry *e = &b->entry[i];
-        int64_t d = behind(e->frame, frame, sign);
-        if (d > than && (!best || d < behind(best->frame, frame, sign)) && is_spaced(e, spacing))
-            best = e;
-    }
-    return best;
-}
-
 static void select_spaced(const membank *b, int64_t frame, int64_t sign, bank_selection *out)
 {
     const bank_entry *e;
@@ -164,7 +155,7 @@ static void select_spaced(const membank *b, int64_t frame, int64_t sign, bank_se
             select_memory(out, &b->entry[i], -1);
     int most = b->size.recent + 1 - out->n_memories;
     most = most > 0 ? most : 1;
-    for (; rank < most && (e = next_spaced(b, frame, sign, at, rank ? b->size.rule.spacing : 1)); rank++) {
+    for (; rank < most && (e = next_behind(b, frame, sign, at, rank ? b->size.rule.spacing : 1)); rank++) {
         select_memory(out, e, rank);
         at = behind(e->frame, frame, sign);
     }
@@ -220,7 +211,7 @@ void bank_select(const membank *b, int64_t frame, int reverse, int64_t n_frames,
             continue;
         select_memory(out, e, rule->kind == RECENT_SPACED ? -1 : b->size.recent);
         if (reverse ? e->frame >= frame : e->frame <= frame)
-            select_pointer(out, e, distance(e->frame, frame), reach);
+            select_pointer(out, e, frames_apart(e->frame, frame), reach);
     }
     if (rule->kind == RECENT_NEAREST)
         select_nearest(b, frame, sign, out);
@@ -240,26 +231,20 @@ int bank_values(const membank *b, const bank_entry *e)
     return rule->kind == RECENT_FIT ? is_tracked(e) && e->fit : is_spaced(e, rule->spacing);
 }
 
-/* 1: attended for what it is on a pass with this sign, as long as not too many nearer ones are. */
-static int may_be_attended(const membank *b, const bank_entry *e, int64_t sign)
-{
-    return b->size.rule.kind == RECENT_FIT ? stands_for_itself(b, e, sign) : bank_values(b, e);
-}
-
 int bank_wants(const membank *b, const bank_entry *e, int64_t frame, int pointers)
 {
     const bank_rule *rule = &b->size.rule;
     int64_t sign = b->way == TRACKED_REVERSE ? 1 : -1, d = behind(e->frame, frame, sign);
     if (rule->kind == RECENT_NEAREST)
         return is_guarded(b, e, pointers ? b->size.recent_pointers : b->size.recent);
-    if (rule->kind == RECENT_SPACED && (is_held_anchor(b, e, sign) || next_spaced(b, frame, sign, 0, 1) == e))
+    if (rule->kind == RECENT_SPACED && (is_held_anchor(b, e, sign) || next_behind(b, frame, sign, 0, 1) == e))
         return 1;
-    if (d <= 0 || !may_be_attended(b, e, sign))
+    if (d <= 0 || !may_be_attended(b, e, sign, rule->spacing))
         return 0;
     int nearer = 0, most = pointers && rule->fit_pointers ? b->size.recent_pointers : b->size.recent;
     for (int i = 0; i < b->n_entries; i++) {
         int64_t other = behind(b->entry[i].frame, frame, sign);
-        nearer += other > 0 && other < d && may_be_attended(b, &b->entry[i], sign);
+        nearer += other > 0 && other < d && may_be_attended(b, &b->entry[i], sign, rule->spacing);
     }
     return nearer < most;
 }

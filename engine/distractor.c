@@ -1,6 +1,7 @@
 #include "distractor.h"
 
 #include "components.h"
+#include "frame_runs.h"
 #include "motion_filter.h"
 
 #include <string.h>
@@ -26,11 +27,6 @@ size_t distractor_scratch_bytes(int side)
 {
     size_t n = (size_t)side * (size_t)side;
     return n * (2 * sizeof(int32_t) + 1); /* labels, sizes of components, what is apart */
-}
-
-static int64_t frames_apart(int64_t a, int64_t b)
-{
-    return a > b ? a - b : b - a;
 }
 
 /* Median of the areas within reach; 0: there are none. The mean of the middle two of an even number. */

@@ -5,6 +5,12 @@
 
 #include <stdint.h>
 
+/* How many frames lie from a to b, either way. */
+static inline int64_t frames_apart(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
 enum { MAX_FRAME_RUNS = 8 };
 
 typedef struct frame_run {

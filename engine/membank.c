@@ -58,11 +58,6 @@ tracked_way bank_tracked(const membank *b, int64_t frame)
 
 /* ---- room --------------------------------------------------------------------------------------------------------- */
 
-static int64_t distance(int64_t a, int64_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /* The entry whose slot (or pointer) is least needed from `frame` on: neither prompted, pending nor wanted, furthest away. Those
  * that are wanted go only when nothing else is left. */
 static bank_entry *victim(const membank *b, int64_t frame, int pointers)
@@ -75,7 +70,7 @@ static bank_entry *victim(const membank *b, int64_t frame, int pointers)
             continue;
         int wanted = bank_wants(b, e, frame, pointers);
         if (!best || wanted < best_wanted ||
-            (wanted == best_wanted && distance(e->frame, frame) > distance(best->frame, frame))) {
+            (wanted == best_wanted && frames_apart(e->frame, frame) > frames_apart(best->frame, frame))) {
             best = e;
             best_wanted = wanted;
         }

@@ -61,11 +61,6 @@ static void show_entry(object *o, const bank_entry *e)
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------ */
 
-static int64_t frames_apart(int64_t a, int64_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /* The record of this frame's prompts, or NULL. */
 static prompt_record *find_record(const sam_session *s, const object *o)
 {
