@@ -94,9 +94,12 @@ static int on_pass_frame(void *user, int n_done, int n_total)
 static int64_t frames_of_a_run(workload *w)
 {
     int64_t n = 0;
-    for (int v = 0; v < w->set.n_videos; v++)
-        for (int i = 0; dataset_find_objects(&w->set, v, NULL) == SAM_OK && i < w->set.videos[v].n_objects; i++)
+    for (int v = 0; v < w->set.n_videos; v++) {
+        if (dataset_find_objects(&w->set, v, NULL) != SAM_OK)
+            continue;
+        for (int i = 0; i < w->set.videos[v].n_objects; i++)
             n += object_pass_planned(&w->set.videos[v], &w->set.videos[v].objects[i], w->max_clip_frames);
+    }
     return n;
 }
 

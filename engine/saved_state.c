@@ -411,10 +411,11 @@ sam_status sam_state_load(sam_session *s, const char *path, sam_error *err)
     TRY(check_session(s, SAM_VIDEO, "sam_state_load", err));
     TRY(file_map(path, &bytes, &n, err));
     state_header is = header_of(s), was;
-    is.weights = weights_digest(s->m);
     sam_status status = read_header(path, bytes, n, &was, err);
-    if (status == SAM_OK)
+    if (status == SAM_OK) {
+        is.weights = weights_digest(s->m); /* reads all of them */
         status = compare_headers(path, &was, &is, err);
+    }
     state_io io = {.s = s, .bytes = bytes, .n = n - (n < 8 ? n : 8), .at = sizeof is};
     if (status == SAM_OK)
         status = walk(&io, err);
