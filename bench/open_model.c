@@ -75,8 +75,8 @@ int model_flags(model_choice *c, flag *to)
          .kind = FLAG_INT,
          .value = &c->image_px,
          .meta = "PX",
-         .min = 64,
-         .max = 4096,
+         .min = MIN_IMGSZ,
+         .max = MAX_IMGSZ,
          .help =
              "Side of the network's input, a multiple of 32 (default: what the model was trained for: 1024, demo 256)."},
         {.name = "threads",
@@ -283,6 +283,14 @@ static void say_device(const char *verb, const model_choice *c, sam_backend on, 
         fprintf(stderr, "sambench %s: --device auto is %s%s\n", verb, on == SAM_CPU ? "the CPU: " : "the GPU", why);
     if (c->device_said)
         *c->device_said = (int)on;
+}
+
+sam_status imgsz_check(int px, sam_error *err)
+{
+    int below = px / IMGSZ_STEP * IMGSZ_STEP;
+    return px == below ? SAM_OK
+                       : fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of %d; the nearest are %d and %d", px,
+                              IMGSZ_STEP, below, below + IMGSZ_STEP);
 }
 
 sam_status model_check_device(const model_choice *c, sam_error *err)

@@ -60,6 +60,11 @@ sam_status model_open(const char *verb, const model_choice *c, int max_points, i
 /* Whether the device that --device names can be had at all: before files of an earlier run are touched. `auto` always can. */
 sam_status model_check_device(const model_choice *c, sam_error *err);
 
+/* Sides that a model's input can have. */
+enum { MIN_IMGSZ = 64, MAX_IMGSZ = 4096, IMGSZ_STEP = 32 };
+/* SAM_E_ARG, naming the nearest, for one within those limits that is no multiple of the step. */
+sam_status imgsz_check(int px, sam_error *err);
+
 /* The converted form of `weights` in path, as model_open finds it. */
 sam_status model_resolve(const char *verb, const char *weights, char *path, size_t n_path, sam_error *err);
 

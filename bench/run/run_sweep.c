@@ -1,10 +1,10 @@
 #include "run_sweep.h"
 
+#include "open_model.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MIN_PX = 64, MAX_PX = 4096, STEP_PX = 32 };
 
 static sam_status read_size(run_sweep *s, const char *text, size_t n, sam_error *err)
 {
@@ -12,11 +12,9 @@ static sam_status read_size(run_sweep *s, const char *text, size_t n, sam_error 
     long px = strtol(text, &end, 10);
     if (!n || end != text + n)
         return fail(err, SAM_E_ARG, "--imgsz: '%.*s' is not a whole number", n < 40 ? (int)n : 40, text);
-    if (px < MIN_PX || px > MAX_PX)
-        return fail(err, SAM_E_ARG, "--imgsz: %ld is out of range, allowed are %d to %d", px, MIN_PX, MAX_PX);
-    if (px % STEP_PX)
-        return fail(err, SAM_E_ARG, "--imgsz %ld: not a multiple of %d; the nearest are %ld and %ld", px, STEP_PX,
-                    px / STEP_PX * STEP_PX, px / STEP_PX * STEP_PX + STEP_PX);
+    if (px < MIN_IMGSZ || px > MAX_IMGSZ)
+        return fail(err, SAM_E_ARG, "--imgsz: %ld is out of range, allowed are %d to %d", px, MIN_IMGSZ, MAX_IMGSZ);
+    TRY(imgsz_check((int)px, err));
     for (int i = 0; i < s->n_px; i++)
         if (s->px[i] == (int)px)
             return SAM_OK;

@@ -108,9 +108,7 @@ static sam_status open_models(workload *w, const char *verb, sam_error *err)
     w->model.device_said = &w->device_said;
     TRY(model_list_parse(w->models ? w->models : WORKLOAD_MODELS, MODELS_ONLY, &w->list, err));
     int px = w->model.image_px ? w->model.image_px : w->test_mode ? TEST_IMGSZ : model_list_px(&w->list);
-    if (px % 32)
-        return fail(err, SAM_E_ARG, "--imgsz %d: not a multiple of 32; the nearest are %d and %d", px, px / 32 * 32,
-                    px / 32 * 32 + 32);
+    TRY(imgsz_check(px, err));
     w->model.image_px = px;
     TRY(folders_make(w->out_dir, err));
     return find_weights(w, err);
