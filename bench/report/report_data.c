@@ -285,6 +285,12 @@ void results_data_free(results_data *d)
 
 /* ---- groups ---- */
 
+const char *member_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
 double results_memory_mib(const report_row *r)
 {
     return r->pool_mib > 0 ? r->pool_mib : r->gpu_mib > 0 ? r->gpu_mib : r->rss_mib;

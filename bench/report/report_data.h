@@ -45,6 +45,9 @@ int results_is_earlier(const results_data *d, int run);
 /* What a baseline does worst teaches nothing about the models beside it: only where there are none is it shown. */
 int results_is_of_interest(const results_data *d, int group);
 
+/* A text of a JSON object; "" if it has none by this name, or there is no object. */
+const char *member_text(const json_t *object, const char *key);
+
 /* What counts as a row's memory: the pool that CPU and GPU share, else the GPU's, else RSS. */
 double results_memory_mib(const report_row *r);
 

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(const json_t *json, const char *key)
-{
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 /* `before` and the value, if there is one. */
 static void put(FILE *to, const char *before, const char *text, const char *after)
 {
@@ -64,9 +58,9 @@ static const char *last_name(const char *path, char name[200])
 static int same_data(const json_t *a, const json_t *b)
 {
     char x[200], y[200];
-    return a && b && !strcmp(text_of(a, "split_name"), text_of(b, "split_name")) &&
-           !strcmp(last_name(text_of(a, "split_dir"), x), last_name(text_of(b, "split_dir"), y)) &&
-           !strcmp(text_of(a, "metric"), text_of(b, "metric"));
+    return a && b && !strcmp(member_text(a, "split_name"), member_text(b, "split_name")) &&
+           !strcmp(last_name(member_text(a, "split_dir"), x), last_name(member_text(b, "split_dir"), y)) &&
+           !strcmp(member_text(a, "metric"), member_text(b, "metric"));
 }
 
 /* "sav_val of DATA, scored as sav"; each data set once. */
@@ -81,9 +75,9 @@ static void write_data(FILE *to, const results_data *d)
             seen = same_data(s, d->settings[k]);
         if (seen)
             continue;
-        put(to, n_said++ ? "; <b>" : "<b>", text_of(s, "split_name"), "</b>");
-        put(to, " of ", last_name(text_of(s, "split_dir"), name), "");
-        put(to, ", scored as ", text_of(s, "metric"), "");
+        put(to, n_said++ ? "; <b>" : "<b>", member_text(s, "split_name"), "</b>");
+        put(to, " of ", last_name(member_text(s, "split_dir"), name), "");
+        put(to, ", scored as ", member_text(s, "metric"), "");
     }
     int n_videos = count_videos(d);
     if (n_videos)
@@ -93,7 +87,7 @@ static void write_data(FILE *to, const results_data *d)
 static void write_machine(FILE *to, const results_data *d, int run)
 {
     const json_t *m = d->machines[run];
-    const char *board = text_of(m, "board"), *device = "";
+    const char *board = member_text(m, "board"), *device = "";
     for (int g = 0; g < d->n_groups && !device[0]; g++)
         if (d->groups[g].run == run && strcmp(d->groups[g].backend, "cpu"))
             device = d->groups[g].device;
@@ -102,15 +96,15 @@ static void write_machine(FILE *to, const results_data *d, int run)
     fprintf(to, "</b>%s: ", results_is_earlier(d, run) ? " (compared with)" : "");
     put(to, "", board, ", ");
     put(to, "", device, ", ");
-    put(to, "", text_of(m, "cpu"), ", ");
+    put(to, "", member_text(m, "cpu"), ", ");
     fprintf(to, "%.0f processors", json_number_value(json_object_get(m, "processors")));
     put_number(to, " at up to ", json_number_value(json_object_get(m, "cpu_MHz")), " MHz");
-    put(to, " (", text_of(m, "cpu_governor"), ")");
+    put(to, " (", member_text(m, "cpu_governor"), ")");
     put_number(to, ", GPU at up to ", json_number_value(json_object_get(m, "gpu_MHz")), " MHz");
     put_number(to, ", ", json_number_value(json_object_get(m, "memory_MiB")), " MiB");
-    put(to, ", driver ", text_of(m, "nvidia_driver"), "");
-    put(to, ", sambench ", text_of(m, "sambench"), "");
-    put(to, ", ", text_of(m, "date"), "");
+    put(to, ", driver ", member_text(m, "nvidia_driver"), "");
+    put(to, ", sambench ", member_text(m, "sambench"), "");
+    put(to, ", ", member_text(m, "date"), "");
     fprintf(to, "</li>\n");
 }
 

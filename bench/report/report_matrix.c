@@ -12,12 +12,6 @@ enum { MAX_LINES = 1000, MAX_BOARDS = 100 };
 
 /* ---- boards ---- */
 
-static const char *machine_text(const results_data *d, int run, const char *key)
-{
-    const char *text = json_string_value(json_object_get(d->machines[run], key));
-    return text ? text : "";
-}
-
 /* Where `end` is what a name ends in, the name ends before it. */
 static void cut_end(char *name, const char *end)
 {
@@ -55,7 +49,8 @@ static const report_group *with_backend(const results_data *d, const report_grou
 static void name_board(const results_data *d, const report_group *of, char name[BOARD_NAME_BYTES])
 {
     const report_group *g = with_backend(d, of);
-    const char *board = machine_text(d, g->run, "board"), *cpu = machine_text(d, g->run, "cpu");
+    const json_t *machine = d->machines[g->run];
+    const char *board = member_text(machine, "board"), *cpu = member_text(machine, "cpu");
     int is_gpu = g->backend[0] && strcmp(g->backend, "cpu");
     if (board[0])
         snprintf(name, BOARD_NAME_BYTES, is_gpu ? "%s" : "%s, CPU", board);
