@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "distractor.h"
-#include "memory_policy.h"
+#include "policy_named.h"
 #include "sam.h"
 #include "synthetic_clip.h"
 #include "tiny_model.h"
@@ -24,15 +24,6 @@ static int random_below(int n)
 {
     random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (int)((random_state >> 33) % (uint64_t)n);
-}
-
-static const memory_policy *policy(const char *name)
-{
-    const memory_policy *p = NULL;
-    sam_error err;
-    if (policy_find(name, &p, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    return p;
 }
 
 /* ---- the rules ---------------------------------------------------------------------------------------------------- */
@@ -203,7 +194,7 @@ static void rules(void **state)
     for (size_t k = 0; k < 4; k++)
         for (int reverse = 0; reverse < 2; reverse++)
             for (int bad = 0; bad < 10; bad += 2)
-                pass(policy(names[k]), reverse, bad);
+                pass(policy_named(names[k]), reverse, bad);
     printf("4 policies, both ways, 5 passes of %d frames each\n", N);
 }
 
@@ -213,7 +204,7 @@ static void forgetting(void **state)
     (void)state;
     static const char *const names[] = {"samurai", "sam3", "dam4sam"};
     for (size_t k = 0; k < 3; k++) {
-        const memory_policy *p = policy(names[k]);
+        const memory_policy *p = policy_named(names[k]);
         bank_entry storage[MAX_ENTRIES];
         int32_t slots[MAX_PICK], ages[MAX_PICK], pointer_slots[MAX_PICK];
         float pointer_ages[MAX_PICK];
@@ -261,7 +252,7 @@ static void fitness(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const bank_entry e = {.iou = cases[i].iou, .score = cases[i].score, .motion = cases[i].motion};
-        if (policy_fit(policy(cases[i].policy), &e, cases[i].area) != cases[i].fit)
+        if (policy_fit(policy_named(cases[i].policy), &e, cases[i].area) != cases[i].fit)
             fail_msg("case %zu, %s: expected %d", i, cases[i].policy, cases[i].fit);
     }
     const memory_policy *p = NULL;

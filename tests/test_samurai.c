@@ -14,10 +14,10 @@
 #include <jansson.h>
 
 #include "hash_model.h"
-#include "memory_policy.h"
 #include "motion_filter.h"
 #include "op.h"
 #include "operands.h"
+#include "policy_named.h"
 #include "safetensors.h"
 #include "sam.h"
 #include "synthetic_clip.h"
@@ -51,15 +51,6 @@ static void raise(double *to, double error)
 {
     if (!(error <= *to))
         *to = error;
-}
-
-static const memory_policy *policy(const char *name)
-{
-    const memory_policy *p = NULL;
-    sam_error err;
-    if (policy_find(name, &p, &err) != SAM_OK)
-        fail_msg("%s", err.text);
-    return p;
 }
 
 /* ---- the filter and the choice ------------------------------------------------------------------------------------ */
@@ -134,8 +125,8 @@ static void choices(void **state)
     json_array_foreach(all, i, c)
     {
         static follower f;
-        f = (follower){.mode = 7, .least = policy("samurai")->least_score};
-        const motion_rule p = policy("samurai")->motion;
+        f = (follower){.mode = 7, .least = policy_named("samurai")->least_score};
+        const motion_rule p = policy_named("samurai")->motion;
         const json_t *rule = json_object_get(c, "rule");
         assert_true(p.stable_frames == nth(rule, 1) && p.stable_iou == (float)nth(rule, 2) && !p.by_width);
         for (size_t k = 0; k < RULE_FLOATS; k++)
@@ -206,7 +197,7 @@ static void memories(void **state)
                               .pointer_slots = 36,
                               .recent = 6,
                               .recent_pointers = 15,
-                              .rule = policy("samurai")->bank},
+                              .rule = policy_named("samurai")->bank},
                   storage);
         held[bank_propose(&b, 0, 1)->slot] = 0;
         bank_commit(&b);
@@ -221,7 +212,7 @@ static void memories(void **state)
             e->iou = (float)number(f, "iou");
             e->score = (float)number(f, "score");
             e->motion = json_is_null(motion) ? 1 : (float)json_number_value(motion);
-            e->fit = policy_fit(policy("samurai"), e, 1);
+            e->fit = policy_fit(policy_named("samurai"), e, 1);
         }
     }
     json_decref(doc);
