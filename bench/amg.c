@@ -1,11 +1,8 @@
 /* amg.c - the verb `amg`: every object in an image by the automatic mask generator of engine/sam.h. A generator is for one size of
  * image; it is kept while images have that size. */
 #include "amg_results.h"
-#include "folder_lock.h"
-#include "folders.h"
 #include "image_inputs.h"
 #include "interrupt.h"
-#include "json_out.h"
 #include "open_model.h"
 #include "progress.h"
 
@@ -33,8 +30,6 @@ typedef struct amg_run {
     sam_model *model;
     sam_amg *generator;
     int width, height; /* that it is open for */
-    json_t *images;    /* of --json           */
-    folder_lock lock;  /* of --out            */
     progress bar;
 } amg_run;
 
@@ -80,23 +75,17 @@ static sam_status write_results(amg_run *r, const char *path, image *im, const s
 {
     char *folder = NULL;
     int n_left_out = 0;
-    if (r->o->json && json_array_append_new(r->images, amg_results_json(path, found)))
-        return fail(err, SAM_E_MEMORY, "--json: no memory");
+    if (r->o->json)
+        TRY(image_inputs_add(&r->inputs, amg_results_json(path, found), err));
     if (!r->o->out)
         return SAM_OK;
-    TRY(image_inputs_folder(&r->inputs, r->o->out, path, &folder, err));
+    TRY(image_inputs_folder(&r->inputs, path, &folder, err));
     sam_status status = amg_results_pictures(folder, im, found, &n_left_out, err);
     if (status == SAM_OK && n_left_out)
         fprintf(stderr, "sambench amg: %s/masks.png counts to 255; the last %d of %d masks are not in it\n", folder,
                 n_left_out, found->n_masks);
     free(folder);
     return status;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 /* By the first bytes of mp4 and mov, mkv and webm, avi. */
@@ -122,7 +111,7 @@ static sam_status run_one(amg_run *r, const char *path, image *im, sam_error *er
                     path);
     TRY(image_read_rgb(path, im, err));
     TRY(generator_for(r, im->width, im->height, err));
-    progress_begin(&r->bar, stderr, r->o->quiet, base_name(path), sam_amg_points(r->generator));
+    progress_begin(&r->bar, stderr, r->o->quiet, path_name(path), sam_amg_points(r->generator));
     double started_s = r->bar.begin_s;
     sam_status status =
         sam_amg_generate(r->generator, &(sam_frame){.rgb = im->data, .row_bytes = 3 * (size_t)im->width}, &found, &why);
@@ -140,13 +129,9 @@ static sam_status run_one(amg_run *r, const char *path, image *im, sam_error *er
 
 static sam_status open_run(amg_run *r, sam_error *err)
 {
-    TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, err));
+    TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, r->o->json, err));
     TRY(model_check_device(&r->o->model, err));
-    if (r->o->json && strcmp(r->o->json, "-") != 0)
-        TRY(folders_make_for(r->o->json, err));
-    if (r->o->out)
-        TRY(folder_lock_take(&r->lock, r->o->out, err));
-    r->images = json_array();
+    TRY(image_inputs_begin(&r->inputs, err));
     return model_open("amg", &r->o->model, 1, 1, &r->model, err);
 }
 
@@ -164,12 +149,8 @@ static sam_status generate(amg_run *r, int *n_failed, sam_error *err)
         status = SAM_OK;
     }
     image_free(&im);
-    if (r->o->json && (status == SAM_OK || interrupt_requested())) /* what there is */
-        TRY(json_out(r->o->json,
-                     json_pack("{s:s, s:s, s:i, s:O}", "model", sam_model_name(r->model), "precision",
-                               model_precision(&r->o->model), "imgsz", sam_model_image_px(r->model), "images",
-                               r->images),
-                     err));
+    if (status == SAM_OK || interrupt_requested()) /* what there is */
+        TRY(image_inputs_write(&r->inputs, r->model, model_precision(&r->o->model), err));
     return status;
 }
 
@@ -180,16 +161,11 @@ static int run_amg(const amg_options *o)
     int n_failed = 0;
     interrupt_catch();
     sam_status status = generate(&r, &n_failed, &err);
-    if (status != SAM_OK)
-        fprintf(stderr, "sambench amg: %s\n", err.text);
-    if (n_failed)
-        fprintf(stderr, "sambench amg: %d of %d images have no result\n", n_failed, r.inputs.paths.n);
-    folder_lock_free(&r.lock);
+    int complete = image_inputs_end("amg", &r.inputs, status, n_failed, &err);
     sam_amg_close(r.generator);
     sam_model_close(r.model);
-    json_decref(r.images);
     image_inputs_close(&r.inputs);
-    return status == SAM_OK && !n_failed && !interrupt_requested() ? 0 : 1;
+    return complete && !interrupt_requested() ? 0 : 1;
 }
 
 static int file_flags(amg_options *o, flag *to)

@@ -2,13 +2,11 @@
  * prompts are decoded in batches. */
 #include "boxes.h"
 #include "dump.h"
-#include "folder_lock.h"
 #include "folders.h"
 #include "frames.h"
 #include "image_inputs.h"
 #include "image_io.h"
 #include "image_results.h"
-#include "json_out.h"
 #include "open_model.h"
 #include "prompt_flags.h"
 #include "tap.h"
@@ -36,9 +34,7 @@ typedef struct image_run {
     sam_model *model;
     sam_session *session;
     int width, height, batch; /* what the session is open for */
-    json_t *images;           /* of --json                    */
     dump tensors;
-    folder_lock lock;  /* of --out */
     sam_error tap_err; /* of the first value that could not be kept */
 } image_run;
 
@@ -279,8 +275,8 @@ static sam_status segment_image(image_run *r, one_image *i, sam_error *err)
     if (r->tap_err.status != SAM_OK)
         return fail(err, r->tap_err.status, "%s", r->tap_err.text);
     TRY(image_results_finish(&i->results, err));
-    if (i->results.json && json_array_append(r->images, i->results.json))
-        return fail(err, SAM_E_MEMORY, "--json: no memory");
+    if (i->results.json)
+        TRY(image_inputs_add(&r->inputs, json_incref(i->results.json), err));
     if (!r->o->quiet)
         printf("%s, %s, %d px, %s (%s): encode %.1f ms, decode %.1f ms a prompt\n", sam_model_name(r->model),
                model_precision(&r->o->model), sam_model_image_px(r->model), stats.backend, stats.device,
@@ -300,7 +296,7 @@ static sam_status run_one(image_run *r, const char *path, sam_error *err)
     if (status == SAM_OK && !i.f)
         status = fail(err, SAM_E_FORMAT, "%s: holds no image", path);
     if (status == SAM_OK && r->o->out)
-        status = image_inputs_folder(&r->inputs, r->o->out, path, &folder, err);
+        status = image_inputs_folder(&r->inputs, path, &folder, err);
     r->folder = folder;
     if (status == SAM_OK && r->o->boxes)
         status = boxes_of(&r->detected, path, i.f->width, i.f->height, &found, err);
@@ -322,7 +318,7 @@ static sam_status open_run(image_run *r, sam_error *err)
     const prompt_file *prompts = &r->o->prompts.file;
     for (int i = 0; i < prompts->n_objects; i++)
         TRY(prompt_of(&prompts->objects[i], &p, err));
-    TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, err));
+    TRY(image_inputs_open(&r->inputs, r->o->input, r->o->out, r->o->json, err));
     if (r->o->dump && r->inputs.many)
         return fail(err, SAM_E_ARG, "--dump is of one image, --input names %d", r->inputs.paths.n);
     if (r->o->boxes)
@@ -330,11 +326,7 @@ static sam_status open_run(image_run *r, sam_error *err)
     TRY(model_check_device(&r->o->model, err));
     if (r->o->dump)
         TRY(folders_make_for(r->o->dump, err));
-    if (r->o->json && strcmp(r->o->json, "-") != 0)
-        TRY(folders_make_for(r->o->json, err));
-    if (r->o->out)
-        TRY(folder_lock_take(&r->lock, r->o->out, err));
-    r->images = json_array();
+    TRY(image_inputs_begin(&r->inputs, err));
     return model_open("image", &r->o->model, prompts_max_points(prompts), 1, &r->model, err);
 }
 
@@ -352,13 +344,7 @@ static sam_status segment(image_run *r, int *n_failed, sam_error *err)
     }
     if (r->o->dump)
         TRY(dump_write(&r->tensors, r->o->dump, err));
-    if (r->o->json)
-        return json_out(r->o->json,
-                        json_pack("{s:s, s:s, s:i, s:O}", "model", sam_model_name(r->model), "precision",
-                                  model_precision(&r->o->model), "imgsz", sam_model_image_px(r->model), "images",
-                                  r->images),
-                        err);
-    return SAM_OK;
+    return image_inputs_write(&r->inputs, r->model, model_precision(&r->o->model), err);
 }
 
 static int run_image(const image_options *o)
@@ -367,18 +353,13 @@ static int run_image(const image_options *o)
     image_run r = {.o = o};
     int n_failed = 0;
     sam_status status = segment(&r, &n_failed, &err);
-    if (status != SAM_OK)
-        fprintf(stderr, "sambench image: %s\n", err.text);
-    if (n_failed)
-        fprintf(stderr, "sambench image: %d of %d images have no result\n", n_failed, r.inputs.paths.n);
+    int complete = image_inputs_end("image", &r.inputs, status, n_failed, &err);
     dump_free(&r.tensors);
-    folder_lock_free(&r.lock);
     sam_session_close(r.session);
     sam_model_close(r.model);
     boxes_close(&r.detected);
-    json_decref(r.images);
     image_inputs_close(&r.inputs);
-    return status == SAM_OK && !n_failed ? 0 : 1;
+    return complete ? 0 : 1;
 }
 
 static int own_flags(image_options *o, flag *to)

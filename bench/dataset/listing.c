@@ -164,6 +164,12 @@ int path_is_file(const char *path)
     return !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
+const char *path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 size_t stem_length(const char *file_name)
 {
     const char *dot = strrchr(file_name, '.');

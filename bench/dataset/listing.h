@@ -38,6 +38,9 @@ sam_status path_join(char **out, const char *folder, const char *name, sam_error
 int path_is_folder(const char *path);
 int path_is_file(const char *path);
 
+/* The part of a path behind its last '/'. */
+const char *path_name(const char *path);
+
 /* Length of a file name without its suffix. */
 size_t stem_length(const char *file_name);
 

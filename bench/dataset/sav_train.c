@@ -21,8 +21,7 @@ static const char *const endings[] = {"_manual.json", "_auto.json"};
 
 const char *sav_train_name(const char *video)
 {
-    const char *slash = strrchr(video, '/');
-    return slash ? slash + 1 : video;
+    return path_name(video);
 }
 
 static int by_name(const void *a, const void *b)

@@ -12,7 +12,7 @@
 static char *previous_of(const char *path)
 {
     static const char word[] = ".previous";
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *name = path_name(path);
     size_t n = (size_t)(name - path) + stem_length(name), n_all = strlen(path) + sizeof word;
     char *previous = malloc(n_all);
     if (previous)

@@ -1,10 +1,10 @@
 #include "amg_results.h"
 
 #include "folders.h"
+#include "json_build.h"
 #include "mask_picture.h"
 #include "rle.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +16,13 @@ static json_t *json_of_rect(const sam_rect *r)
     return json_pack("[i,i,i,i]", (int)r->x_px, (int)r->y_px, (int)r->width_px, (int)r->height_px);
 }
 
-/* NaN, of a mask that is empty, is null. */
-static json_t *json_of_number(float v)
-{
-    return isfinite(v) ? json_real((double)v) : json_null();
-}
-
+/* The stability of a mask that is empty is NaN: null. */
 static json_t *json_of_mask(const sam_amg_mask *m, int width, int height)
 {
     return json_pack("{s:o, s:i, s:o, s:o, s:[[f,f]], s:o, s:o}", "segmentation",
                      rle_write_runs(m->runs, m->n_runs, width, height), "area", (int)m->area_px, "bbox",
-                     json_of_rect(&m->bbox), "predicted_iou", json_of_number(m->predicted_iou), "point_coords",
-                     (double)m->x_px, (double)m->y_px, "stability_score", json_of_number(m->stability_score),
+                     json_of_rect(&m->bbox), "predicted_iou", json_figure((double)m->predicted_iou), "point_coords",
+                     (double)m->x_px, (double)m->y_px, "stability_score", json_figure((double)m->stability_score),
                      "crop_box", json_of_rect(&m->crop_box));
 }
 

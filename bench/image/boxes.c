@@ -9,12 +9,6 @@
 
 enum { MOST_BOXES = 100000 };
 
-static const char *base_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static int ends_in_json(const char *path)
 {
     size_t n = strlen(path);
@@ -85,11 +79,11 @@ static int is_of(const boxes *b, const json_t *id, const char *path)
             const json_t *image = json_array_get(images, i);
             const char *name = json_string_value(json_object_get(image, "file_name"));
             if (json_equal(json_object_get(image, "id"), id))
-                return name && !strcmp(base_of(name), base_of(path));
+                return name && !strcmp(path_name(name), path_name(path));
         }
         return 0;
     }
-    const char *base = base_of(path), *name = json_string_value(id);
+    const char *base = path_name(path), *name = json_string_value(id);
     size_t stem = stem_length(base);
     if (json_is_integer(id)) {
         char *end;
@@ -157,7 +151,7 @@ sam_status boxes_of(const boxes *b, const char *path, int width, int height, pro
     if (!b->is_folder)
         return read_yolo(b->path, width, height, out, err);
     char name[300], *text = NULL;
-    const char *base = base_of(path);
+    const char *base = path_name(path);
     snprintf(name, sizeof name, "%.*s.txt", (int)(stem_length(base) < 280 ? stem_length(base) : 280), base);
     TRY(path_join(&text, b->path, name, err));
     sam_status status = path_is_file(text) ? read_yolo(text, width, height, out, err) : SAM_OK;

@@ -138,11 +138,10 @@ sam_status folder_open(const char *path, int photos, decoder **out, sam_error *e
 
 sam_status single_image_open(const char *path, decoder **out, sam_error *err)
 {
-    const char *slash = strrchr(path, '/');
     folder *f = new_folder(path, 1, 0);
     if (!f)
         return fail(err, SAM_E_MEMORY, "%s: no memory to open the image", path);
-    const char *name = slash ? slash + 1 : path;
+    const char *name = path_name(path);
     sam_status status = listing_add(&f->files, name, strlen(name), err);
     if (status == SAM_OK)
         status = finish_open(f, out, err);

@@ -63,6 +63,16 @@ static int reserve(image *im, size_t n_bytes)
     return 1;
 }
 
+int image_blank(image *im, int width, int height)
+{
+    size_t n = (size_t)width * (size_t)height;
+    if (!reserve(im, n))
+        return 0;
+    *im = (image){width, height, 1, im->data, im->capacity};
+    memset(im->data, 0, n);
+    return 1;
+}
+
 static sam_status no_memory(const char *path, int width, int height, sam_error *err)
 {
     return fail(err, SAM_E_MEMORY, "%s: no memory for an image of %d x %d", path, width, height);

@@ -32,6 +32,8 @@ sam_status image_write_mask(const char *path, const uint8_t *mask, size_t row_by
                             sam_error *err);
 sam_status image_write_rgb(const char *path, const uint8_t *rgb, size_t row_bytes, int width, int height,
                            sam_error *err);
+/* Becomes one channel of zeros. Returns 0 without memory. */
+int image_blank(image *im, int width, int height);
 void image_free(image *im);
 
 /* Pixels of a one-channel image that are not 0. */

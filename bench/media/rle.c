@@ -108,23 +108,6 @@ sam_status rle_shows(const json_t *rle, const char *where, int *shows, sam_error
     return SAM_OK;
 }
 
-static sam_status reserve(image *out, int width, int height, const char *where, sam_error *err)
-{
-    size_t n = (size_t)width * (size_t)height;
-    if (out->capacity < n) {
-        uint8_t *data = realloc(out->data, n);
-        if (!data)
-            return fail(err, SAM_E_MEMORY, "%s: out of memory for a mask of %d x %d", where, width, height);
-        out->data = data;
-        out->capacity = n;
-    }
-    out->width = width;
-    out->height = height;
-    out->channels = 1;
-    memset(out->data, 0, n);
-    return SAM_OK;
-}
-
 /* Columns come one after another. */
 static void paint(void *user, int64_t from, int64_t n)
 {
@@ -139,7 +122,8 @@ sam_status rle_read(const json_t *rle, const char *where, image *out, sam_error 
     int height, width;
     if (!begin(rle, &r, &height, &width))
         return no_code(where, err);
-    TRY(reserve(out, width, height, where, err));
+    if (!image_blank(out, width, height))
+        return fail(err, SAM_E_MEMORY, "%s: out of memory for a mask of %d x %d", where, width, height);
     return walk(where, &r, (int64_t)height * width, paint, out, err);
 }
 

@@ -162,20 +162,10 @@ sam_status pred_object(pred_masks *p, const char *object, const char *frame, ima
 static sam_status put(const pred_masks *p, image *picture, const image *mask, int label, int first, sam_error *err)
 {
     size_t n = (size_t)mask->width * (size_t)mask->height;
-    if (first) {
-        image empty = *picture;
-        if (empty.capacity < n) {
-            uint8_t *data = realloc(empty.data, n);
-            if (!data)
-                return fail(err, SAM_E_MEMORY, "%s: no memory for a picture", p->folder);
-            empty.data = data;
-            empty.capacity = n;
-        }
-        *picture = (image){mask->width, mask->height, 1, empty.data, empty.capacity};
-        memset(picture->data, 0, n);
-    } else if (mask->width != picture->width || mask->height != picture->height) {
+    if (first && !image_blank(picture, mask->width, mask->height))
+        return fail(err, SAM_E_MEMORY, "%s: no memory for a picture", p->folder);
+    if (mask->width != picture->width || mask->height != picture->height)
         return fail(err, SAM_E_FORMAT, "%s: masks of one frame have different sizes", p->folder);
-    }
     for (size_t i = 0; i < n; i++)
         if (mask->data[i] && (!picture->data[i] || picture->data[i] > label))
             picture->data[i] = (uint8_t)label;
