@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "folders.h"
 #include "frame_gaps.h"
+#include "image_format.h"
 #include "interrupt.h"
 #include "json_out.h"
 #include "listing.h"
@@ -47,7 +48,7 @@ typedef struct track_run {
 static void say_gaps(const char *input)
 {
     listing frames = {0};
-    if (path_is_folder(input) && listing_scan(input, "jpg|jpeg|png", &frames, NULL) == SAM_OK)
+    if (path_is_folder(input) && listing_scan(input, IMAGE_SUFFIXES, &frames, NULL) == SAM_OK)
         frame_gaps_say("track", input, &frames);
     listing_free(&frames);
 }
@@ -264,7 +265,7 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->input,
          .meta = "PATH",
          .required = 1,
-         .help = "A folder of JPEG or PNG frames, or a video file."},
+         .help = "A folder of frames (" IMAGE_FORMATS_SAY "), or a video file."},
         {.name = "out",
          .kind = FLAG_STRING,
          .value = &o->out,
