@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "folders.h"
 #include "frame_gaps.h"
+#include "image_format.h"
 #include "interrupt.h"
 #include "json_out.h"
 #include "listing.h"
@@ -48,7 +49,7 @@ typedef struct track_run {
 static void say_gaps(const char *input)
 {
     listing frames = {0};
-    if (path_is_folder(input) && listing_scan(input, "jpg|jpeg|png", &frames, NULL) == SAM_OK)
+    if (path_is_folder(input) && listing_scan(input, IMAGE_SUFFIXES, &frames, NULL) == SAM_OK)
         frame_gaps_say("track", input, &frames);
     listing_free(&frames);
 }
@@ -193,6 +194,8 @@ static sam_status track_frames(track_run *r, sam_error *err)
         status = files_add(&r->files, c, at.frame, err);
         if (status == SAM_OK)
             status = report_add(&r->report, &at, r->setting.is_live, err);
+        if (status == SAM_OK)
+            files_add_times(&r->files, &at);
         clip_release(c, &at);
         written += clock_ms() - start;
         r->report.end_to_end_ms = clock_ms() - begin - written;
@@ -304,9 +307,9 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->input,
          .meta = "PATH",
          .required = 1,
-         .help =
-             "A folder of JPEG or PNG frames, or a video file. Live: - (standard input) or a named pipe with Y4M, NUT, "
-             "Matroska, MPEG-TS or MJPEG; a URL (http, https, rtsp, rtmp, tcp, udp, srt); a camera, /dev/video0."},
+         .help = "A folder of frames (" IMAGE_FORMATS_SAY
+                 "), or a video file. Live: - (standard input) or a named pipe with Y4M, NUT, "
+                 "Matroska, MPEG-TS or MJPEG; a URL (http, https, rtsp, rtmp, tcp, udp, srt); a camera, /dev/video0."},
         {.name = "raw",
          .kind = FLAG_STRING,
          .value = &o->raw,

@@ -410,11 +410,10 @@ static void late_frames_are_dropped(void **state)
     int received = (int)json_integer_value(json_object_get(live, "frames_received"));
     int dropped = (int)json_integer_value(json_object_get(live, "frames_dropped"));
     double p50 = json_number_value(json_object_get(live, "latency_ms_p50"));
-    double p99 = json_number_value(json_object_get(live, "latency_ms_p99"));
-    printf("  %d frames, %d dropped, %d tracked; %.1f ms, p99 %.1f\n", received, dropped, n, p50, p99);
+    printf("  %d frames, %d dropped, %d tracked; %.1f ms\n", received, dropped, n, p50);
     assert_int_equal(received, 50);
     assert_int_equal(received, dropped + n);
-    assert_true(dropped > 0 && p50 > 0 && p99 >= p50);
+    assert_true(dropped > 0 && p50 > 0 && json_is_null(json_object_get(live, "latency_ms_p99")));
     json_decref(doc);
     assert_true(path_is_file(tree_path(&tree, "late/masks/001/00000.png")));
     assert_true(path_is_file(tree_path(&tree, "late/masks/007/00003.png")));

@@ -176,7 +176,7 @@ size_t stem_length(const char *file_name)
     return dot && dot != file_name ? (size_t)(dot - file_name) : strlen(file_name);
 }
 
-static int has_suffix(const char *name, const char *suffixes)
+int path_has_suffix(const char *name, const char *suffixes)
 {
     size_t stem = stem_length(name);
     if (!name[stem])
@@ -215,7 +215,7 @@ static sam_status read_entries(DIR *dir, const char *folder, const char *suffixe
         if (!entry)
             return errno ? fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno)) : SAM_OK;
         if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "__MACOSX") ||
-            (suffixes && !has_suffix(entry->d_name, suffixes)))
+            (suffixes && !path_has_suffix(entry->d_name, suffixes)))
             continue;
         char *path;
         TRY(path_join(&path, folder, entry->d_name, err));

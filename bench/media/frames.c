@@ -5,6 +5,8 @@
 
 #include "clock.h"
 #include "frames_decoder.h"
+#include "image_format.h"
+#include "listing.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -262,10 +264,11 @@ static sam_status open_decoder(const char *path, const frames_options *opt, deco
     if (!S_ISREG(info.st_mode))
         return fail(err, SAM_E_IO, "%s: expected a video file or a folder of images, this is a special file", path);
     sam_error cause;
+    if (image_is_animated(path))
+        return video_open(path, opt->decode_threads, opt->pixels, out, err);
     if (image_read_size(path, &width, &height, &cause) == SAM_OK)
         return single_image_open(path, out, err);
-    const char *dot = strrchr(path, '.');
-    if (dot && (strcmp(dot, ".jpg") == 0 || strcmp(dot, ".jpeg") == 0 || strcmp(dot, ".png") == 0))
+    if (path_has_suffix(path, IMAGE_SUFFIXES))
         return fail(err, cause.status, "%s", cause.text); /* what libav says about a broken image is less clear */
     return video_open(path, opt->decode_threads, opt->pixels, out, err);
 }

@@ -9,7 +9,7 @@
  * memory for a long video than for a short one. The caller's side is one thread. Frames before a damaged one are
  * delivered, then frames_next fails and keeps failing with the same message, which names frame and file.
  *
- * Folder: files ending in .jpg, .jpeg or .png (any case, others and dot files are passed over), ordered by the last
+ * Folder: files whose name says a picture (IMAGE_SUFFIXES, any case; others and dot files are passed over), ordered by the last
  * number in their name without extension ("00012.jpg", "frame_12.png"); frame i is the i-th of them. Every one needs a
  * number, no number twice, all of one size.
  * Video: the best video stream of anything libav reads from a local file, frames in display order whatever their
