@@ -267,7 +267,7 @@ static int is_set_up(const edge_options *o, const model_list *list)
     return same;
 }
 
-static sam_status measure(const edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
+static sam_status measure(edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
                           int *n_failed, sam_error *err)
 {
     char why[240] = "no row was written";
@@ -302,6 +302,7 @@ static sam_status parent(edge_options *o, int argc, char **argv, int *interrupte
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
+    conditions_begin(&o->conditions);
     /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
     if (status == SAM_OK && o->resume && !o->skip_inference)
         status = begin_table(o, &list, err);
@@ -389,7 +390,15 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .meta = "NAME",
          .choices = METRIC_CHOICES,
          .help = "Whose J and F (default sav, as `run`)."},
+        {.name = "fps",
+         .kind = FLAG_DOUBLE,
+         .value = &o->paced_fps,
+         .meta = "N",
+         .help =
+             "Frames come N a second, as from a camera: late and dropped ones are counted (default 0: as fast as they "
+             "are tracked)."},
         format_flag(&o->format),
+        require_flag(&o->require),
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
@@ -435,6 +444,13 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (o->tune && o->w.model.deterministic)
         return fail(err, SAM_E_ARG,
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
+    int n_columns;
+    const figures_column *columns = edge_columns(&n_columns);
+    TRY(require_parse(&o->required, o->require, columns, n_columns, err));
+    if (o->paced_fps < 0 || o->paced_fps > 10000)
+        return fail(err, SAM_E_ARG, "--fps: %g is not from 0 to 10000 frames a second", o->paced_fps);
+    if (o->paced_fps > 0 && o->w.model.overlap)
+        return fail(err, SAM_E_ARG, "--fps and --overlap: a camera's next frame is not there ahead; give one");
     TRY(metric_from_name(o->metric, &o->metric_kind, err));
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
@@ -481,7 +497,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
         return EDGE_INTERRUPTED;
     if (o->device_lost)
         return EDGE_DEVICE_LOST;
-    return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
+    return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed || o->n_missed ? 1 : 0;
 }
 
 static int edge_main(int argc, char **argv)
@@ -490,7 +506,7 @@ static int edge_main(int argc, char **argv)
                       .score = 1,
                       .metric = "sav",
                       .old = OLD_FLAGS_NONE};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 19 + N_OLD_FLAGS];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 21 + N_OLD_FLAGS];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

@@ -31,6 +31,7 @@ typedef struct profile_options {
     progress bar; /* in frames of all models and runs */
     int64_t frames_done;
     const char *tool, *mode;
+    conditions conditions;
     old_flags old;
 } profile_options;
 
@@ -188,6 +189,16 @@ static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ra
     return status;
 }
 
+/* What makes the times doubtful, said and kept beside them. */
+static sam_status judge_times(profile_options *o, sam_error *err)
+{
+    conditions_end(&o->conditions);
+    if (o->conditions.n)
+        printf("\n");
+    conditions_say(&o->conditions, stdout);
+    return machine_add_conditions(o->w.out_dir, &o->conditions, err);
+}
+
 static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
 {
     profile_files files = {0};
@@ -202,6 +213,7 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
         status = machine_write(o->w.out_dir, err);
     if (status == SAM_OK)
         status = profile_files_open(&files, o->w.out_dir, err);
+    conditions_begin(&o->conditions);
     if (status == SAM_OK) /* operators are timed in one run more */
         progress_begin(&o->bar, stderr, o->w.quiet, "",
                        frames_of_a_run(&o->w) * ((o->warmup ? o->warmup : 1) + o->runs + 1) * o->w.list.n);
@@ -218,6 +230,8 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     }
     if (status == SAM_OK && interrupt_requested())
         fprintf(stderr, "sambench profile: interrupted; %d of %d models were finished\n", n_done, o->w.list.n);
+    if (status == SAM_OK && n_done)
+        status = judge_times(o, err);
     if (status == SAM_OK && n_done)
         printf("\n%s: profile_summary.csv, profile_stats.json, profile_roofline.csv, trace_MODEL.json (open it at "
                "https://ui.perfetto.dev)\n",

@@ -1,11 +1,13 @@
 /* speed.c - the verb `speed`: the components of a model timed apart, for any list of models, image sizes, precisions and
  * numbers of objects, each in a session of its own. */
+#include "conditions.h"
 #include "folders.h"
 #include "input_flags.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "speed_files.h"
 #include "speed_run.h"
+#include "spread.h"
 #include "weights_search.h"
 
 #include <stdio.h>
@@ -25,6 +27,8 @@ typedef struct speed_options {
     char precision[MAX_LIST][8];
     const char *format;
     progress bar; /* in configurations */
+    conditions conditions;
+    int n_timed, n_wide; /* configurations, and those whose frames spread too far */
     int n_done;
     models_help help;
 } speed_options;
@@ -90,6 +94,9 @@ static sam_status one(speed_options *o, const char *weights, const char *name, i
         fprintf(stderr, "sambench speed: %s, %d px, %s, %d objects: %s\n", name, size, o->precision[precision],
                 n_objects, why.text);
     }
+    spread ms = spread_of(&r.ms[SPEED_FRAME], 0);
+    o->n_timed += ms.n > 0;
+    o->n_wide += ms.stddev > CONDITIONS_SPREAD * ms.mean;
     status = speed_files_add(files, &r, status == SAM_OK ? "ok" : why.text, err);
     speed_run_free(&r);
     return status;
@@ -125,6 +132,7 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
     int n_models = 1;
     for (const char *at = o->models; *at; at++)
         n_models += *at == ',' && at[1];
+    conditions_begin(&o->conditions);
     progress_begin(&o->bar, stderr, o->quiet, "", (int64_t)n_models * o->n_sizes * o->n_precisions * o->n_objects);
     for (const char *at = o->models; status == SAM_OK && *at && !interrupt_requested();) {
         size_t n = strcspn(at, ",");
@@ -135,6 +143,10 @@ static sam_status speed(speed_options *o, int *n_failed, sam_error *err)
     progress_end(&o->bar);
     if (status == SAM_OK && !o->quiet)
         status = speed_files_print(&files, figures_format_of(o->format), err);
+    conditions_end(&o->conditions);
+    conditions_add_spread(&o->conditions, o->n_wide, o->n_timed);
+    if (!o->quiet)
+        conditions_say(&o->conditions, figures_format_of(o->format) == FIGURES_TABLE ? stdout : stderr);
     if (interrupt_requested())
         fprintf(stderr, "sambench speed: interrupted; %s\n",
                 files.table.n_rows ? "the table has what was finished" : "no configuration was finished");

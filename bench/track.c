@@ -158,6 +158,8 @@ static sam_status track_frames(track_run *r, sam_error *err)
         status = files_add(&r->files, c, at.frame, err);
         if (status == SAM_OK)
             status = report_add(&r->report, &at, err);
+        if (status == SAM_OK)
+            files_add_times(&r->files, &at);
         clip_release(c, &at);
         written += clock_ms() - start;
         r->report.end_to_end_ms = clock_ms() - begin - written;

@@ -103,8 +103,8 @@ static void check_summary(void)
         assert_string_equal(table_cell(&t, i, "stage"), stages[i]);
         assert_int_equal(table_number(&t, i, "n"), 2 * 2); /* two runs, frames 7 and 8 of 9 */
         assert_true(table_number(&t, i, "min_ms") <= table_number(&t, i, "median_ms"));
-        assert_true(table_number(&t, i, "median_ms") <= table_number(&t, i, "p95_ms"));
-        assert_true(table_number(&t, i, "p99_ms") <= table_number(&t, i, "max_ms"));
+        assert_true(table_number(&t, i, "median_ms") <= table_number(&t, i, "max_ms"));
+        assert_string_equal(table_cell(&t, i, "p95_ms"), ""); /* of four frames there is none */
         sum += i && i < 6 ? table_number(&t, i, "share") : 0;
     }
     assert_true(sum > 0.3 && sum < 1.05);
@@ -141,9 +141,10 @@ static void check_stats(void)
     assert_true(json_real_value(json_object_get(json_object_get(m, "peaks"), "copy_GB_s")) > 0);
     ms = json_object_get(m, "ms");
     for (int i = 0; i < 7; i++) {
-        static const char *const fields[] = {"n", "mean", "median", "p95", "p99", "stddev", "min", "max"};
-        for (int k = 0; k < 8; k++)
+        static const char *const fields[] = {"n", "mean", "median", "stddev", "min", "max"};
+        for (int k = 0; k < 6; k++)
             assert_true(json_is_number(json_object_get(json_object_get(ms, stages[i]), fields[k])));
+        assert_true(json_is_null(json_object_get(json_object_get(ms, stages[i]), "p99")));
     }
     frame = json_object_get(ms, "frame");
     assert_true(

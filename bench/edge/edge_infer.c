@@ -14,6 +14,7 @@
 #include "spread.h"
 #include "unified.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,9 @@ static void fill_speed(edge_row *r, const pass_time *t)
     r->p95_ms = ms.p95;
     r->p99_ms = ms.p99;
     r->stddev_ms = ms.stddev;
+    r->max_ms = ms.max;
+    r->host_ms = spread_of(&t->host, 0).mean;
+    r->device_ms = spread_of(&t->device, 0).mean;
     for (int k = 0; k < SAM_N_STAGES; k++)
         r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
@@ -116,6 +120,16 @@ static void fill_score(edge_row *r, const job *j)
     r->j_and_f = s.j_and_f;
 }
 
+static void fill_pace(edge_row *r, const pass_result *p)
+{
+    if (p->pace.fps <= 0)
+        return;
+    r->paced_fps = p->pace.fps;
+    r->late = p->pace.n_late;
+    r->dropped = p->pace.n_dropped;
+    r->on_time = pace_share(&p->pace);
+}
+
 static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
 {
     edge_row r;
@@ -128,6 +142,9 @@ static sam_status add_row(csv_table *t, const job *j, const edge_object *at, con
     r.model_ms = j->model->model_ms;
     r.session_ms = j->model->session_ms;
     r.setup_ms = p->setup_ms + j->model->model_ms;
+    if (!j->o->has_begun++)
+        r.cold_ms = p->cold_ms;
+    fill_pace(&r, p);
     r.prepared = at->prepared != NULL;
     r.backend = p->stats.backend;
     r.device = p->stats.device;
@@ -171,6 +188,7 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
                               .max_clip_frames = j->o->w.max_clip_frames,
                               .prefetch = j->o->w.max_frames_in_mem,
                               .store = store,
+                              .paced_fps = j->o->paced_fps,
                               .observers = watch,
                               .n_observers = n,
                               .on_frame = on_frame,
@@ -192,9 +210,13 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
     FILE *to = figures_format_of(j->o->format) == FIGURES_TABLE ? stdout : stderr; /* --format has stdout for itself */
     fprintf(to, "%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
-        fprintf(to, "%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
+        fprintf(to, isnan(ms.p95) ? "%.2f fps  at most %.1f ms" : "%.2f fps  p95 %.1f ms", 1e3 / ms.mean,
+                isnan(ms.p95) ? ms.max : ms.p95);
     else
         fprintf(to, "no frame to track after the prompted one");
+    if (p->pace.fps > 0 && ms.n)
+        fprintf(to, "  %.1f %% in time, %d late, %d dropped", 100 * pace_share(&p->pace), p->pace.n_late,
+                p->pace.n_dropped);
     fprintf(to, "  %.0f MiB RSS", j->peak_rss_mib);
     if (score.scored)
         fprintf(to, "  J&F %.4f", score.j_and_f);

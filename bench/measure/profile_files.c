@@ -221,6 +221,15 @@ sam_status profile_files_add(profile_files *f, const profile_model *m, sam_error
     return status;
 }
 
+/* A dash: the frames are too few for it. */
+static void print_percentile(double ms)
+{
+    if (isnan(ms))
+        printf(" %9s", "-");
+    else
+        printf(" %9.3f", ms);
+}
+
 sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
 {
     op_sum *sums = NULL;
@@ -228,10 +237,13 @@ sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
     TRY(profile_sums(&m->record, m->record_from, &sums, &n, &n_frames, err));
     printf("\n%s, %d px, %s, %s (%s)%s\n", m->name, m->imgsz, m->precision, m->backend, m->device,
            m->full_bank ? "" : "; the clip is too short for a full memory bank");
-    printf("%-18s %9s %9s %9s %9s %9s\n", "ms a frame", "mean", "median", "p95", "p99", "stddev");
+    printf("%-18s %9s %9s %9s %9s %9s %7s\n", "ms a frame", "mean", "median", "p95", "p99", "stddev", "frames");
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        printf("%-18s %9.3f %9.3f %9.3f %9.3f %9.3f\n", stage_name(k), s.mean, s.median, s.p95, s.p99, s.stddev);
+        printf("%-18s %9.3f %9.3f", stage_name(k), s.mean, s.median);
+        print_percentile(s.p95);
+        print_percentile(s.p99);
+        printf(" %9.3f %7zu\n", s.stddev, s.n);
     }
     printf("peaks measured here: product %.0f GFLOP/s, copy %.1f GB/s\n", m->peaks.gflop_s, m->peaks.gb_s);
     printf("%-12s %-18s %6s %10s %9s %9s %9s %8s\n", "graph", "operator", "calls", "ms", "GFLOP/s", "GB/s", "roof",

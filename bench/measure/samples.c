@@ -45,6 +45,25 @@ double samples_quantile(const samples *s, size_t first, double q)
     return value;
 }
 
+size_t percentile_needs(int percent)
+{
+    double p = percent / 100.0, none = 1, one = 0; /* the chance of none and of one beyond it, of n */
+    size_t n = 0;
+    if (percent <= 50)
+        return 1;
+    for (; none + one > 0.01; n++) {
+        one = one * p + none * (1 - p);
+        none *= p;
+    }
+    return n;
+}
+
+double samples_percentile(const samples *s, size_t first, int percent)
+{
+    size_t n = s->n > first ? s->n - first : 0;
+    return n < percentile_needs(percent) ? NAN : samples_quantile(s, first, percent / 100.0);
+}
+
 double samples_sum(const samples *s, size_t first)
 {
     double sum = 0;

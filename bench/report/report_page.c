@@ -109,15 +109,16 @@ static void write_groups(FILE *to, const results_data *d, const report_matrix *m
     int several = d->n_folders > 1;
     char header[256];
     snprintf(header, sizeof header,
-             "<model|px|<type|%sJ&amp;F|fps (median)|memory MiB|p95 ms|rows|failed|J|F|ms (mean)|"
+             "<model|px|<type|%sJ&amp;F|fps (median)|memory MiB|p95 ms|frames timed|rows|failed|J|F|ms (mean)|"
              "p50 ms|p99 ms|<metric|<backend",
              several ? "<folder|" : "");
     html_table_begin(to, header);
     for (int i = 0; i < d->n_groups; i++) {
         const report_group *g = &d->groups[i];
-        double p[3] = {0.5, 0.95, 0.99};
+        static const int percents[3] = {50, 95, 99};
+        double p[3];
         for (int q = 0; q < 3; q++)
-            p[q] = samples_quantile(&g->frame_ms, 0, p[q]);
+            p[q] = samples_percentile(&g->frame_ms, 0, percents[q]);
         fprintf(to, "<tr>");
         html_words(to, g->model);
         html_figure(to, 0, g->imgsz ? g->imgsz : NAN);
@@ -128,6 +129,7 @@ static void write_groups(FILE *to, const results_data *d, const report_matrix *m
         html_best(to, 2, g->fps_median, matrix_is_best(m, d, i, MATRIX_SPEED));
         html_best(to, 0, g->memory_mib > 0 ? g->memory_mib : NAN, matrix_is_best(m, d, i, MATRIX_MEMORY));
         html_figure(to, 1, p[1]);
+        html_figure(to, 0, g->frame_ms.n ? (double)g->frame_ms.n : NAN);
         html_figure(to, 0, g->n_rows);
         fprintf(to, g->n_rows > g->n_ok ? "<td class=\"bad\">%d</td>" : "<td>%d</td>", g->n_rows - g->n_ok);
         html_figure(to, 4, g->j);

@@ -81,6 +81,10 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
     TRY(put_path(f->figures_path, snprintf(f->figures_path, sizeof f->figures_path, "%s/objects.csv", f->folder), err));
     TRY(text_open(&f->figures, f->figures_path, err));
     fprintf(f->figures.to, "frame,name,object,score,iou,area_px,x0,y0,x1,y1\n");
+    TRY(put_path(f->times_path, snprintf(f->times_path, sizeof f->times_path, "%s/frames.csv", f->folder), err));
+    TRY(text_open(&f->times, f->times_path, err));
+    fprintf(f->times.to,
+            "frame,name,ms,encode_ms,memory_attention_ms,mask_decoder_ms,memory_encoder_ms,post_ms,wait_ms\n");
     TRY(open_forms(f, err));
     if (!f->draw)
         return SAM_OK;
@@ -210,6 +214,20 @@ sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *
     return overlay_write(f->video, f->pixels, row, err);
 }
 
+void files_add_times(track_files *f, const clip_result *at)
+{
+    static const sam_stage stages[] = {SAM_ENCODE, SAM_MEMORY_ATTENTION, SAM_MASK_DECODER, SAM_MEMORY_ENCODER,
+                                       SAM_POST};
+    if (!f->times.to)
+        return;
+    fprintf(f->times.to, "%lld,", (long long)at->frame->index);
+    csv_put_field(f->times.to, at->frame->name);
+    fprintf(f->times.to, ",%.3f", at->ms);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        fprintf(f->times.to, ",%.3f", at->stats.stage_ms[stages[i]]);
+    fprintf(f->times.to, ",%.3f\n", at->stats.wait_ms);
+}
+
 sam_status files_finish(track_files *f, int n_frames, sam_error *err)
 {
     overlay *video = f->video;
@@ -219,6 +237,8 @@ sam_status files_finish(track_files *f, int n_frames, sam_error *err)
     sam_status status = video ? overlay_close(video, err) : SAM_OK;
     if (status == SAM_OK && f->figures.to)
         status = text_close(&f->figures, err);
+    if (status == SAM_OK && f->times.to)
+        status = text_close(&f->times, err);
     if (status == SAM_OK && f->boxes.to)
         status = text_close(&f->boxes, err);
     if (status == SAM_OK && f->coco.images) {
@@ -236,6 +256,7 @@ void files_close(track_files *f)
 {
     overlay_abandon(f->video);
     text_abandon(&f->figures);
+    text_abandon(&f->times);
     text_abandon(&f->boxes);
     coco_abandon(&f->coco);
     free(f->picture);

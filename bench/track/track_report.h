@@ -13,12 +13,13 @@ enum { FULL_BANK_FRAMES = 7 };
 
 /* Start with {0}. */
 typedef struct track_report {
-    samples ms, stage_ms[SAM_N_STAGES], own, libraries,
+    samples ms, stage_ms[SAM_N_STAGES], own, libraries, host, device,
         waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
     int n_incomplete;     /* masks that lack memories: sam_mask.incomplete                     */
     double official_ms;   /* of all tracked frames: push and track, without resizing masks out */
+    double cold_ms;       /* age of the process when the first masks were there                */
     double end_to_end_ms; /* first frame asked for to last mask; writing files not counted     */
     sam_stats stats;      /* of the last frame                                                 */
 } track_report;
