@@ -2,6 +2,7 @@
 #include "report_page.h"
 
 #include "report_head.h"
+#include "report_history.h"
 #include "report_html.h"
 #include "report_matrix.h"
 #include "report_parts.h"
@@ -224,7 +225,7 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
     const results_data *d = p->data;
     int n = 0;
     for (int i = 0; i < d->n_rows; i++)
-        n += d->rows[i].worst != NULL;
+        n += d->rows[i].worst && results_is_of_interest(d, d->rows[i].group);
     if (!n || !p->n_worst)
         return;
     n = 0;
@@ -398,7 +399,7 @@ static void write_start(FILE *to, const report_page *p)
                 "content=\"width=device-width,initial-scale=1\">\n<title>");
     text_html(to, p->title);
     fprintf(to, "</title>\n<style>%s%s</style></head><body>\n", svg_style, style);
-    head_write(to, p->title, p->data);
+    head_write(to, p->title, p->data, !p->history);
 }
 
 /* What comes from tables of rows: first the answer, then what it rests on. */
@@ -428,12 +429,15 @@ sam_status report_write(const report_page *p, const char *path, sam_error *err)
     sam_status status = text_open(&t, path, err);
     if (status == SAM_OK) {
         write_start(t.to, p);
-        if (p->data->n_rows)
+        if (p->history)
+            status = history_write(t.to, p->data, err);
+        else if (p->data->n_rows)
             status = write_results(t.to, p, order, err);
-        report_parts(t.to, p->data);
-        if (p->data->n_rows && status == SAM_OK)
+        if (!p->history)
+            report_parts(t.to, p->data);
+        if (p->data->n_rows && status == SAM_OK && !p->history)
             status = write_videos(t.to, p->data, err);
-        if (p->data->n_rows)
+        if (p->data->n_rows && !p->history)
             write_rows(t.to, p->data);
         write_machines(t.to, p->data);
         fprintf(t.to, "<script>%s</script>\n</body></html>\n", script);
