@@ -20,7 +20,7 @@ DEMO_MODEL := models/demo_sam2.1.safetensors
 DEMO       := $(BUILD)/demo
 # Debian and Ubuntu packages of the build and its tests.
 PACKAGES := gcc g++ libc6-dev make cmake pkg-config libdnnl-dev libjansson-dev libspng-dev libjpeg-dev zlib1g-dev libssl-dev \
-            libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcmocka-dev
+            libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libstb-dev libwebp-dev libcmocka-dev
 
 # What only some targets need: see setup-clang.
 CLANG_PACKAGES := clang libclang-rt-14-dev libomp-dev
@@ -44,7 +44,7 @@ setup:
 
 configure: setup
 	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@grep -E '^--   (CPU|CUDA) backend' $(BUILD).log || true; rm -f $(BUILD).log
+	@grep -E '^--   ((CPU|CUDA) backend|images)' $(BUILD).log || true; rm -f $(BUILD).log
 
 test: test-plain test-sanitize
 

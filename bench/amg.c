@@ -1,6 +1,7 @@
 /* amg.c - the verb `amg`: every object in an image by the automatic mask generator of engine/sam.h. A generator is for one size of
  * image; it is kept while images have that size. */
 #include "amg_results.h"
+#include "image_format.h"
 #include "image_inputs.h"
 #include "interrupt.h"
 #include "open_model.h"
@@ -107,8 +108,7 @@ static sam_status run_one(amg_run *r, const char *path, image *im, sam_error *er
     sam_stats stats;
     sam_error why;
     if (is_video(path))
-        return fail(err, SAM_E_FORMAT, "%s: a video; amg reads JPEG and PNG images, `sambench track` reads videos",
-                    path);
+        return fail(err, SAM_E_FORMAT, "%s: a video; amg reads images, `sambench track` reads videos", path);
     TRY(image_read_rgb(path, im, err));
     TRY(generator_for(r, im->width, im->height, err));
     progress_begin(&r->bar, stderr, r->o->quiet, path_name(path), sam_amg_points(r->generator));
@@ -177,7 +177,7 @@ static int file_flags(amg_options *o, flag *to)
          .choices = "list",
          .meta = "PATH[,PATH...]",
          .required = 1,
-         .help = "JPEG or PNG images, and folders of them."},
+         .help = "Images (" IMAGE_FORMATS_SAY "), and folders of them."},
         {.name = "out",
          .kind = FLAG_STRING,
          .value = &o->out,

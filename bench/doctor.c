@@ -5,6 +5,7 @@
 #include "cublaslt.h"
 #include "cudnn_conv.h"
 #include "flags.h"
+#include "image_decoders.h"
 #include "op.h"
 #include "open_model.h"
 #include "overlay.h"
@@ -160,6 +161,13 @@ static void print_libraries(void)
         "libjpeg        " TEXT(JPEG_LIB_VERSION) ", not libjpeg-turbo: pixels may differ by 1 from the references\n");
 #endif
     printf("libspng        %s\njansson        %s\n", spng_version_string(), JANSSON_VERSION);
+    printf("stb_image      %s\n",
+           stb_is_here() ? "BMP, TGA, GIF" : "not in this build: no BMP, TGA, GIF (Debian: libstb-dev)");
+    int webp = webp_version();
+    if (webp)
+        printf("libwebp        %d.%d.%d\n", webp >> 16, webp >> 8 & 255, webp & 255);
+    else
+        printf("libwebp        not in this build: no WebP (Debian: libwebp-dev)\n");
 }
 
 static void print_cache(void)

@@ -5,6 +5,7 @@
 #include "edge.h"
 
 #include "child.h"
+#include "dataset_root.h"
 #include "figures.h"
 #include "folder_lock.h"
 #include "interrupt.h"
@@ -58,9 +59,12 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     if (json_integer_value(json_object_get(json, "version")) != 1 || !split ||
         !json_is_array(json_object_get(json, "videos")))
         status = fail(err, SAM_E_FORMAT, "%s: not the metadata of this version; run without --skip_setup", path);
-    else if (px != o->w.model.image_px || (o->w.set.root && strcmp(split, o->w.set.root)))
-        status = fail(err, SAM_E_FORMAT, "%s: made for %s at %d px, now it is %s at %d px; run without --skip_setup",
-                      path, split, px, o->w.set.root ? o->w.set.root : "", o->w.model.image_px);
+    else if (px != o->w.model.image_px)
+        status = fail(err, SAM_E_FORMAT, "%s: made at %d px, now it is %d px; run without --skip_setup", path, px,
+                      o->w.model.image_px);
+    else if (o->w.set.root && strcmp(split, o->w.set.root))
+        status = fail(err, SAM_E_FORMAT, "%s: made for %s, now it is %s; run without --skip_setup", path, split,
+                      o->w.set.root);
     else
         status = edge_metadata_check(path, json, err);
     if (status != SAM_OK) {
@@ -267,7 +271,7 @@ static int is_set_up(const edge_options *o, const model_list *list)
     return same;
 }
 
-static sam_status measure(const edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
+static sam_status measure(edge_options *o, const model_list *list, int argc, char **argv, int *interrupted,
                           int *n_failed, sam_error *err)
 {
     char why[240] = "no row was written";
@@ -294,14 +298,36 @@ static sam_status begin_table(edge_options *o, const model_list *list, sam_error
     return SAM_OK;
 }
 
+/* --skip_setup relies on an earlier setup: one that does not fit is told before a table is touched. */
+static sam_status check_setup(const edge_options *o, sam_error *err)
+{
+    json_t *metadata = NULL;
+    char *root = NULL;
+    const layout_folders *layout;
+    TRY(edge_metadata_read(o, &metadata, err));
+    sam_status status = SAM_OK;
+    const char *split = json_string_value(json_object_get(json_object_get(metadata, "settings"), "split"));
+    if (!o->w.test_mode) {
+        status = dataset_root_find(o->w.split_dir, o->w.split_name ? o->w.split_name : "sav_val", &root, &layout, err);
+        if (status == SAM_OK && strcmp(split, root))
+            status = fail(err, SAM_E_FORMAT, "%s: set up for %s; run without --skip_setup", root, split);
+    }
+    free(root);
+    json_decref(metadata);
+    return status;
+}
+
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
     folder_lock lock = {0};
     TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
+    if (status == SAM_OK && o->skip_setup)
+        status = check_setup(o, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
+    conditions_begin(&o->conditions);
     /* A table that cannot be resumed is told before the setup, one that is replaced stays until that is done. */
     if (status == SAM_OK && o->resume && !o->skip_inference)
         status = begin_table(o, &list, err);
@@ -383,13 +409,25 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->score,
          .help = "J and F of each row, and how many masks show something; not timed (default: on)."},
+        {.name = "save_overlays",
+         .kind = FLAG_SWITCH,
+         .value = &o->save_overlays,
+         .help = "An mp4 per object and model in OUT_DIR/overlays, as `run` makes them; not timed (default: off)."},
         {.name = "metric",
          .kind = FLAG_CHOICE,
          .value = &o->metric,
          .meta = "NAME",
          .choices = METRIC_CHOICES,
          .help = "Whose J and F (default sav, as `run`)."},
+        {.name = "fps",
+         .kind = FLAG_DOUBLE,
+         .value = &o->paced_fps,
+         .meta = "N",
+         .help =
+             "Frames come N a second, as from a camera: late and dropped ones are counted (default 0: as fast as they "
+             "are tracked)."},
         format_flag(&o->format),
+        require_flag(&o->require),
         {.name = "enable_cudnn_tuning",
          .kind = FLAG_SWITCH,
          .value = &o->tune,
@@ -435,6 +473,18 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     if (o->tune && o->w.model.deterministic)
         return fail(err, SAM_E_ARG,
                     "--enable_cudnn_tuning and --deterministic contradict: what is faster differs from run to run");
+    int n_columns;
+    const figures_column *columns = edge_columns(&n_columns);
+    TRY(require_parse(&o->required, o->require, columns, n_columns, err));
+    if (o->paced_fps < 0 || o->paced_fps > 10000)
+        return fail(err, SAM_E_ARG, "--fps: %g is not from 0 to 10000 frames a second", o->paced_fps);
+    if (o->save_overlays && o->preprocess_frames)
+        return fail(
+            err, SAM_E_ARG,
+            "--save_overlays needs the frames, of which --preprocess_frames keeps only what the network sees; give "
+            "one (--no-preprocess_frames)");
+    if (o->paced_fps > 0 && o->w.model.overlap)
+        return fail(err, SAM_E_ARG, "--fps and --overlap: a camera's next frame is not there ahead; give one");
     TRY(metric_from_name(o->metric, &o->metric_kind, err));
     if (o->skip_setup && o->skip_inference)
         return fail(err, SAM_E_ARG, "--skip_setup and --skip_inference leave nothing to do");
@@ -481,7 +531,7 @@ static int run_edge(edge_options *o, int argc, char **argv)
         return EDGE_INTERRUPTED;
     if (o->device_lost)
         return EDGE_DEVICE_LOST;
-    return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed ? 1 : 0;
+    return status == SAM_E_ARG ? 2 : status != SAM_OK || n_failed || o->n_missed ? 1 : 0;
 }
 
 static int edge_main(int argc, char **argv)
@@ -490,7 +540,7 @@ static int edge_main(int argc, char **argv)
                       .score = 1,
                       .metric = "sav",
                       .old = OLD_FLAGS_NONE};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 19 + N_OLD_FLAGS];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 22 + N_OLD_FLAGS];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

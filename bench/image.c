@@ -4,6 +4,7 @@
 #include "dump.h"
 #include "folders.h"
 #include "frames.h"
+#include "image_format.h"
 #include "image_inputs.h"
 #include "image_io.h"
 #include "image_results.h"
@@ -371,7 +372,7 @@ static int own_flags(image_options *o, flag *to)
          .choices = "list",
          .meta = "PATH[,PATH...]",
          .required = 1,
-         .help = "JPEG or PNG images, folders of them; of a video its first frame."},
+         .help = "Images (" IMAGE_FORMATS_SAY "), folders of them; of a video its first frame."},
         {.name = "out",
          .kind = FLAG_STRING,
          .value = &o->out,

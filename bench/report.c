@@ -12,7 +12,7 @@ extern const verb verb_report;
 typedef struct report_options {
     const char *out, *title, *baseline;
     double limit_percent, limit_score, min_fps;
-    int fail_on_regression, allow_missing, n_worst;
+    int fail_on_regression, allow_missing, n_worst, history;
 } report_options;
 
 static sam_status load(const report_options *o, results_data *d, char **folders, int n, sam_error *err)
@@ -23,6 +23,9 @@ static sam_status load(const report_options *o, results_data *d, char **folders,
         TRY(results_add_folder(d, o->baseline, err));
     d->n_earlier = o->baseline != NULL;
     results_sum_up(d);
+    if (o->history && !d->n_groups)
+        return fail(err, SAM_E_ARG,
+                    "--history draws what `run` and `edge` measured; none of the folders has a table of theirs");
     return SAM_OK;
 }
 
@@ -86,6 +89,7 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
                                   .before = o->baseline,
                                   .after = o->baseline ? d.folders[0] : NULL,
                                   .n_worst = o->n_worst,
+                                  .history = o->history,
                                   .min_fps = o->min_fps};
         status = folders_make_for(o->out, err);
         if (status == SAM_OK)
@@ -127,6 +131,10 @@ static int report_main(int argc, char **argv)
          .value = &o.baseline,
          .meta = "DIR",
          .help = "An earlier run that the first folder is compared with, row by row."},
+        {.name = "history",
+         .kind = FLAG_SWITCH,
+         .value = &o.history,
+         .help = "The folders are runs over time: draw speed, memory and J&F of each model on each board by date."},
         {.name = "fail_on_regression",
          .kind = FLAG_SWITCH,
          .value = &o.fail_on_regression,
@@ -161,6 +169,11 @@ static int report_main(int argc, char **argv)
     };
     sam_error err = {0};
     int help, n = 0;
+    if (argc > 1 && !strcmp(argv[1], "--history")) { /* before the folders, too */
+        o.history = 1;
+        argc--;
+        argv++;
+    }
     while (n + 1 < argc && argv[n + 1][0] != '-')
         n++;
     sam_status status = flags_parse(&verb_report, flags, sizeof flags / sizeof *flags, argc - n, argv + n, &help, &err);
@@ -168,6 +181,8 @@ static int report_main(int argc, char **argv)
         status = fail(&err, SAM_E_ARG, "give the result folders first, as in `sambench report out`");
     if (status == SAM_OK && !help && o.fail_on_regression && !o.baseline)
         status = fail(&err, SAM_E_ARG, "--fail_on_regression needs --baseline DIR");
+    if (status == SAM_OK && !help && o.history && o.baseline)
+        status = fail(&err, SAM_E_ARG, "--history shows all runs alike; leave --baseline out");
     if (status != SAM_OK) {
         fprintf(stderr, "sambench report: %s\n", err.text);
         return 2;
@@ -180,7 +195,8 @@ const verb verb_report = {
     .summary = "one HTML page of any number of result folders, and what changed since an earlier run",
     .examples = "  sambench report out --out report.html\n"
                 "  sambench report jetson/out desktop/out --title 'SA-V val, two machines'\n"
-                "  sambench report out --baseline last_week/out --fail_on_regression\n",
+                "  sambench report out --baseline last_week/out --fail_on_regression\n"
+                "  sambench report --history runs/*\n",
     .before = "DIR...",
     .main = report_main,
 };

@@ -5,6 +5,7 @@
 #include "dataset_root.h"
 #include "folder_lock.h"
 #include "frame_gaps.h"
+#include "host_share.h"
 #include "interrupt.h"
 #include "listing.h"
 #include "machine.h"
@@ -49,6 +50,9 @@ typedef struct run {
     progress bar;
     int64_t frames_done; /* of finished objects; the bar counts frames of all models */
     int n_failed, device_said;
+    int n_missed;  /* models that miss what --require asks */
+    int has_begun; /* a row has been measured by this process */
+    conditions conditions;
     int stop; /* a failure that the next object would meet too */
     int lost; /* the failure is the GPU's                       */
 } run;
@@ -269,6 +273,8 @@ static sam_status run_one(run *r, warm_model *m, int video, int object, const mo
     snprintf(r->bar.label, sizeof r->bar.label, "%.20s %.12s/%.4s", model_entry_label(e), v->name,
              v->objects[object].name);
     sam_status status = run_object(&job, &row, &fatal, &job_err);
+    row.cold_ms = r->has_begun ? NAN : row.cold_ms;
+    r->has_begun |= row.frames > 0;
     r->frames_done += object_pass_planned(v, &v->objects[object], r->options.max_clip_frames);
     r->stop |= fatal;
     TRY(add_row(r, &row, err));
@@ -380,14 +386,44 @@ static void run_all(run *r)
     progress_end(&r->bar);
 }
 
+/* What makes the times doubtful, said and kept beside them. */
+static sam_status judge_times(run *r, sam_error *err)
+{
+    int n_wide, n = summary_timed(&r->table.table, &n_wide);
+    conditions_end(&r->conditions);
+    conditions_add_spread(&r->conditions, n_wide, n);
+    conditions_say(&r->conditions, lines_to(r));
+    return machine_add_conditions(r->options.out_dir, &r->conditions, err);
+}
+
+static sam_status require_all(run *r, const figures *f, sam_error *err)
+{
+    const char **names = calloc((size_t)r->models.n + 1, sizeof *names);
+    int n = 0;
+    if (!names)
+        return fail(err, SAM_E_MEMORY, "out of memory: %d models", r->models.n);
+    for (int i = 0; i < r->models.n; i++)
+        if (r->models.entries[i].checkpoint)
+            names[n++] = r->models.entries[i].name;
+    r->n_missed = require_check(&r->options.required, f, names, n, stderr);
+    free(names);
+    return SAM_OK;
+}
+
 /* Prints the models' figures and writes them beside the table. */
-static sam_status sum_up(const run *r, sam_error *err)
+static sam_status sum_up(run *r, sam_error *err)
 {
     figures f = {0};
     char *path = NULL;
     sam_status status = summary_of(&r->table, &f, err);
     if (status == SAM_OK)
         status = figures_write(&f, figures_format_of(r->options.format), stdout, err);
+    if (status == SAM_OK) {
+        host_share_print(&f, lines_to(r));
+        status = judge_times(r, err);
+    }
+    if (status == SAM_OK)
+        status = require_all(r, &f, err);
     if (status == SAM_OK && r->table.table.n_rows)
         status = path_join(&path, r->options.out_dir, SUMMARY_FILE, err);
     if (status == SAM_OK && path)
@@ -401,8 +437,10 @@ static int finish(run *r)
 {
     sam_error err;
     FILE *words = lines_to(r);
-    if (sum_up(r, &err) != SAM_OK)
+    if (sum_up(r, &err) != SAM_OK) {
         fprintf(stderr, "sambench run: %s\n", err.text);
+        r->n_failed++;
+    }
     fprintf(words, "metric %s; the table is %s/%s, of models %s; %s\n", r->options.metric, r->options.out_dir,
             RESULTS_FILE, SUMMARY_FILE,
             r->share.s.count > 1 ? "`sambench merge` puts the shards together"
@@ -427,7 +465,7 @@ static int finish(run *r)
     else if (r->n_failed)
         fprintf(stderr, "sambench run: %d failed, as said above and in the column status; `--resume` tries again\n",
                 r->n_failed);
-    return r->n_failed || r->stop ? EXIT_FAILED : EXIT_DONE;
+    return r->n_failed || r->stop || r->n_missed ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* The default is in the data set's folder, which may be one to read only. */
@@ -514,6 +552,7 @@ static int run_main(int argc, char **argv)
     int result = EXIT_DONE;
     if (status == SAM_OK && !help) {
         interrupt_catch();
+        conditions_begin(&r.conditions);
         run_all(&r);
         result = finish(&r);
     }

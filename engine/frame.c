@@ -83,6 +83,7 @@ static void begin_frame(sam_session *s, int64_t index)
 {
     memset(s->stats.stage_ms, 0, sizeof s->stats.stage_ms);
     s->stats.waits = 0;
+    s->stats.wait_ms = 0;
     s->frame = index;
     s->has_frame = 0;
     for (int i = 0; i < s->opt.max_objects; i++)
@@ -107,7 +108,9 @@ static sam_status encode_work(sam_session *s, int place, sam_error *err)
 static sam_status free_place(sam_session *s, int *place, sam_error *err)
 {
     *place = !s->place;
+    double start = now_ms();
     const char *wrong = s->b->api->settle(s->b, s->marks[MARK_ENCODED_0 + *place], &s->stats.waits);
+    count_wait(s, start);
     return device_status(s, "pixels", wrong, err);
 }
 
@@ -165,8 +168,10 @@ sam_status sam_prepare_frame(sam_session *s, const sam_frame *f, uint16_t *prepa
     api->stage(s->pictures, place, f);
     TRY(make_input(s, place, err));
     const char *wrong = api->round_input(s->pictures, s->encode_stream, place, s->st.image, prepared);
+    double start = now_ms();
     wrong = wrong ? wrong : api->wait(s->b, s->encode_stream);
     s->stats.waits += !api->host_memory;
+    count_wait(s, start);
     return device_status(s, "preparing", wrong, err);
 }
 

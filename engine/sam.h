@@ -277,10 +277,12 @@ typedef struct sam_stats {
         *recording_failed; /* why a device's work is not recorded and replayed; NULL: it is, or was not to be. Lives as
                                      long as the session */
     int waits;             /* for the device since the frame was pushed; 0 on the CPU */
+    double wait_ms;        /* how long these took; the rest of a frame's time is the host's own work */
     const char *backend, *device; /* "cpu", "avx512bf16"; lives as long as the session       */
 } sam_stats;
 sam_status sam_get_stats(const sam_session *s, sam_stats *out, sam_error *err);
-size_t sam_stats_bytes(const sam_stats *s); /* weights, tables, state and scratch: what mem_limit is held to; 0 for NULL */
+size_t sam_stats_bytes(
+    const sam_stats *s); /* weights, tables, state and scratch: what mem_limit is held to; 0 for NULL */
 
 /* What a session would take, without taking it. Same rules and errors as sam_session_open. */
 sam_status sam_session_plan(sam_model *m, const sam_session_options *opt, sam_stats *out, sam_error *err);

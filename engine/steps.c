@@ -59,11 +59,18 @@ void collect_times(sam_session *s)
 
 /* ---- work --------------------------------------------------------------------------------------------------------- */
 
+void count_wait(sam_session *s, double from_ms)
+{
+    s->stats.wait_ms += s->b->api->host_memory ? 0 : now_ms() - from_ms;
+}
+
 sam_status wait_for_all(sam_session *s, const char *what, sam_error *err)
 {
+    double start = now_ms();
     const char *wrong = s->b->api->wait(s->b, s->stream);
     char text[300];
     s->stats.waits += !s->b->api->host_memory;
+    count_wait(s, start);
     if (wrong && !s->opt.check_kernels) {
         snprintf(text, sizeof text, "%.200s (with check_kernels the operator is named)", wrong);
         wrong = text;

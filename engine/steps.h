@@ -66,6 +66,8 @@ void set_keep_slots(sam_session *s, int batch, const object *o, const bank_entry
 /* Backend address of what the bank keeps. */
 float *slot_logits(const sam_session *s, const object *o, int slot);
 
+/* Adds the time since `from_ms` (now_ms) to what the host waited for a device. */
+void count_wait(sam_session *s, double from_ms);
 /* Everything enqueued on `stream` so far has happened; counted as a wait on a device. */
 sam_status wait_for_all(sam_session *s, const char *what, sam_error *err);
 

@@ -130,8 +130,8 @@ static void test_one_image(void **state)
 static void test_bad_input(void **state)
 {
     (void)state;
-    verb_says(&tree, 1, "nothing: a folder without images (.jpg, .jpeg, .png)", AMG "--input @/nothing");
-    verb_says(&tree, 1, "clip.mp4: a video; amg reads JPEG and PNG images", AMG "--input @/clip.mp4");
+    verb_says(&tree, 1, "nothing: a folder without images (.jpg, .jpeg, .png, .bmp", AMG "--input @/nothing");
+    verb_says(&tree, 1, "clip.mp4: a video; amg reads images", AMG "--input @/clip.mp4");
     verb_says(&tree, 1, "1 of 3 images have no result", AMG FEW "--input @/mixed,@/pics --quiet");
     verb_says(&tree, 1, "missing.png", AMG "--input @/missing.png");
     verb_says(&tree, 1, "the limit is 10 MiB", AMG "--input @/pics/00000.png --mem_limit 10M");

@@ -135,6 +135,27 @@ static void test_run_falls_back(void **state)
     csv_close(&t);
 }
 
+/* What a device's frame waits for is one sentence: work that happens as it is enqueued is the host's, work that happens while
+ * the host waits is the device's. */
+static void test_who_is_the_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(line_on(RUN "busy_host", (emu_device){.order = EMU_AT_ONCE}), 0);
+    must_say("the host is the limit");
+    csv_table t = read_table("busy_host");
+    double ms = table_number(&t, 0, "latency_ms"), host = table_number(&t, 0, "host_ms");
+    printf("of %.2f ms the host's: %.2f\n", ms, host);
+    assert_true(host > 0.9 * ms && host <= ms);
+    csv_close(&t);
+    assert_int_equal(line_on(RUN "busy_device", (emu_device){.order = EMU_LATE}), 0);
+    must_say("the device is the limit");
+    t = read_table("busy_device");
+    ms = table_number(&t, 0, "latency_ms"), host = table_number(&t, 0, "host_ms");
+    printf("of %.2f ms the host's: %.2f, the device's: %.2f\n", ms, host, table_number(&t, 0, "device_ms"));
+    assert_true(host >= 0 && host < 0.5 * ms && table_number(&t, 0, "device_ms") > 0.5 * ms);
+    csv_close(&t);
+}
+
 /* Asked for the GPU by name: what follows is left for --resume, and nothing runs on the CPU. */
 static void test_run_stops(void **state)
 {
@@ -207,8 +228,8 @@ static void test_not_finite(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run_falls_back), cmocka_unit_test(test_run_stops),
-                                       cmocka_unit_test(test_track_keeps), cmocka_unit_test(test_memory),
-                                       cmocka_unit_test(test_not_finite)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run_falls_back), cmocka_unit_test(test_who_is_the_limit),
+                                       cmocka_unit_test(test_run_stops),      cmocka_unit_test(test_track_keeps),
+                                       cmocka_unit_test(test_memory),         cmocka_unit_test(test_not_finite)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -1,9 +1,11 @@
 /* Frame sources: order, names, bounds, random access, reverse, damage; of folders and of videos. */
 #include "frames.h"
+#include "image_decoders.h"
 #include "image_io.h"
 #include "overlay.h"
 #include "resample.h"
 
+#include "small_images.h"
 #include "temp_dir.h"
 
 #include <math.h>
@@ -236,7 +238,7 @@ static void bad_folders_are_explained(void **state)
     (void)state;
     temp_dir_make(&dir);
     expect_refusal(temp_dir_file(&dir, "missing", path, sizeof path), SAM_E_IO, "missing");
-    expect_refusal(dir.path, SAM_E_IO, "no .jpg");
+    expect_refusal(dir.path, SAM_E_IO, "no frames in this folder (.jpg, .jpeg, .png, .bmp");
     write_frames(&dir, 6);
     write_frame(&dir, "003.png", 3, WIDTH, HEIGHT);
     expect_refusal(dir.path, SAM_E_FORMAT, "have the same place in the order");
@@ -254,6 +256,47 @@ static void bad_folders_are_explained(void **state)
     expect_refusal(path, SAM_E_FORMAT, "not a video");
     write_file(temp_dir_file(&dir, "lone.png", path, sizeof path), "\x89PNG", 4);
     expect_refusal(path, SAM_E_FORMAT, "lone.png");
+    temp_dir_remove(&dir);
+}
+
+/* A folder's pictures may be of several formats, of a GIF the first picture; an animated GIF by itself is a video. */
+static void every_format_is_a_frame(void **state)
+{
+    static const char *const names[] = {"rgb.ppm", "scaled.pgm", "rgb.bmp", "rgb.tga", "animated.gif", "lossy.webp"};
+    temp_dir dir;
+    char path[512];
+    uint8_t bytes[4096];
+    sam_error err = {0};
+    frame_source *s;
+    const frame *f;
+    uint64_t hashes[6];
+    int n = 0;
+    (void)state;
+    temp_dir_make(&dir);
+    for (size_t k = 0; k < 6; k++) {
+        if ((k > 1 && k < 5 && !stb_is_here()) || (k == 5 && !webp_version()))
+            continue;
+        for (size_t i = 0; i < sizeof small_images / sizeof *small_images; i++)
+            if (!strcmp(small_images[i].name, names[k])) {
+                snprintf(path, sizeof path, "%s/%02zu%s", dir.path, k, strrchr(names[k], '.'));
+                write_file(path, bytes, unhex(small_images[i].hex, bytes));
+                hashes[n++] = small_images[i].rgb_hash;
+            }
+    }
+    CHECK(frames_open(dir.path, NULL, &s, &err));
+    assert_int_equal(frames_count(s), n);
+    for (int i = 0; i < n; i++) {
+        CHECK(frames_next(s, &f, &err));
+        print_message("frame %s: %016llx\n", f->name, (unsigned long long)hash_of(f));
+        assert_true(hash_of(f) == hashes[i]);
+        frames_release(s, f);
+    }
+    frames_close(s);
+    if (n == 6) {
+        CHECK(frames_open(temp_dir_file(&dir, "04.gif", path, sizeof path), NULL, &s, &err));
+        assert_int_equal(frames_count(s), 2);
+        frames_close(s);
+    }
     temp_dir_remove(&dir);
 }
 
@@ -695,6 +738,7 @@ int main(void)
         cmocka_unit_test(queue_keeps_its_bounds),
         cmocka_unit_test(any_frame_can_be_read),
         cmocka_unit_test(bad_folders_are_explained),
+        cmocka_unit_test(every_format_is_a_frame),
         cmocka_unit_test(frames_follow_whole_names),
         cmocka_unit_test(names_of_two_orders_are_refused),
         cmocka_unit_test(photos_differ_in_size_and_name),

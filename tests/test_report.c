@@ -473,6 +473,66 @@ static void a_figure_that_is_none_stays_empty(void **state)
     assert_null(strstr(text, ">inf"));
 }
 
+/* Runs of a week, in no order: drawn by date, each with its change since the run before on its board. */
+static void a_history_is_drawn_by_date(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder, *cpu, *date;
+        double fps, mib, score;
+    } runs[] = {{"h/late", "Board A", "2026-03-09 08:00 UTC", 12, 900, 0.72},
+                {"h/early", "Board A", "2026-02-27 08:00 UTC", 8, 1000, 0.70},
+                {"h/middle", "Board A", "2026-03-02 08:00 UTC", 10, 1000, 0.71},
+                {"h/other", "Board B", "2026-03-03 08:00 UTC", 30, 500, 0.60}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        char path[64], text[200];
+        write_run(runs[i].folder, runs[i].fps, runs[i].mib, runs[i].score);
+        snprintf(path, sizeof path, "%s/machine.json", runs[i].folder);
+        snprintf(text, sizeof text, "{\"cpu\": \"%s\", \"date\": \"%s\", \"sambench\": \"0.%zu\"}", runs[i].cpu,
+                 runs[i].date, i);
+        tree_text(&tree, path, text);
+    }
+    verb_says(&tree, 0, "32 rows of 4 folders",
+              "report --history @/h/late @/h/early @/h/middle @/h/other --out @/pages/h.html");
+    verb_says(&tree, 0, "32 rows of 4 folders",
+              "report @/h/late @/h/early @/h/middle @/h/other --history --out @/pages/h2.html");
+    const char *text = read_page("pages/h.html");
+    assert_int_equal(count(text, "role=\"img\""), 3); /* speed, memory, J&F of Board A */
+    assert_int_equal(count(text, "One run: there is nothing to draw yet"), 1);
+    const char *days[] = {">02-27<", ">03-02<", ">03-09<"}, *at = text;
+    for (int i = 0; i < 3; i++) {
+        at = strstr(at, days[i]);
+        assert_non_null(at);
+    }
+    const char *newest = strstr(text, "<td class=\"l\">2026-03-09"),
+               *oldest = strstr(text, "<td class=\"l\">2026-02-27");
+    assert_true(newest && oldest && newest < oldest);
+    const char *changes[] = {"+20.0 %", "-10.0 %",
+                             "+0.0100"}; /* 10 to 12 fps, 1000 to 900 MiB (the most of a row), 0.71 to 0.72 */
+    for (int i = 0; i < 3; i++) {
+        at = strstr(newest, changes[i]);
+        printf("%s\n", changes[i]);
+        assert_true(at && at < oldest);
+    }
+    verb_says(&tree, 2, "leave --baseline out", "report --history @/h/late --baseline @/h/early");
+}
+
+/* One frame is no distribution, one score no curve: no plot, and no heading over nothing. */
+static void one_value_is_no_plot(void **state)
+{
+    (void)state;
+    write_run("single", 10, 900, 0.7);
+    tree_text(&tree, "single/frames/v0__obj000__sam2_tiny_points.csv", "frame,name,ms,J,F\n0,0,20,,\n1,1,20,0.5,0.5\n");
+    verb_says(&tree, 0, "8 rows of 1 folder:", "report @/single --out @/pages/single.html");
+    const char *text = read_page("pages/single.html");
+    assert_null(strstr(text, "<svg xmlns"));
+    assert_int_equal(count(text, "role=\"img\""), 0);
+    assert_null(strstr(text, "Latency of tracked frames"));
+    assert_null(strstr(text, "J by frame"));
+    assert_null(strstr(text, "Worst frames"));
+    assert_null(strstr(text, "<h2>Machines"));
+}
+
 /* ---- in a real browser ---- */
 
 /* CHROMIUM, or the first there is; NULL: none. */
@@ -666,6 +726,8 @@ int main(void)
         cmocka_unit_test(another_machine_is_told),
         cmocka_unit_test(too_many_models_are_no_matrix),
         cmocka_unit_test(a_figure_that_is_none_stays_empty),
+        cmocka_unit_test(a_history_is_drawn_by_date),
+        cmocka_unit_test(one_value_is_no_plot),
         cmocka_unit_test(a_browser_shows_it),
         cmocka_unit_test(three_boards_are_read_at_every_width),
         cmocka_unit_test(wrong_use_is_told),

@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-enum { W = 96, H = 64, MAX_WORDS = 48, N_COLUMNS = 32 };
+enum { W = 96, H = 64, MAX_WORDS = 48, N_COLUMNS = 36 };
 
 #define FLAGS " --weights_dir @/weights --imgsz 128 --threads 1 "
 
@@ -120,7 +120,11 @@ static const char *const columns[N_COLUMNS] = {"video",
                                                "backend",
                                                "device",
                                                "metric",
-                                               "status"};
+                                               "status",
+                                               "latency_stddev_ms",
+                                               "host_ms",
+                                               "device_ms",
+                                               "cold_start_ms"};
 
 /* Tools rely on these names, so they are here beside docs/columns.md, which must list the same. Reading back refuses any
  * other columns. */
@@ -283,6 +287,27 @@ static void table_overlays_and_masks(void **state)
     for (int m = 0; m < 3; m++)
         check_eval(&t, "out", models[m]);
     csv_close(&t);
+}
+
+/* --require: what a model lacks is a line, and the exit status. */
+static void limits_are_required(void **state)
+{
+    (void)state;
+#define REQUIRE                                                                                                        \
+    "run --split_dir @/split --models sam2_tiny_points --limit_objects 1 --metric seed --out_dir @/required --resume"
+    expect(0, REQUIRE " --require fps>=0.001,JandF>=0" FLAGS);
+    expect(1, REQUIRE " --require fps>=100000,JandF>=0" FLAGS);
+    assert_non_null(strstr(messages, "--require: sam2_tiny_points, 128 px, fp32: fps>=100000, but it is "));
+    expect(2, REQUIRE " --require fsp>=1" FLAGS);
+    assert_non_null(strstr(messages, "there is no 'fsp'; the nearest is fps"));
+    csv_table t = read_table("required");
+    assert_true(number(&t, 0, "cold_start_ms") > 10 && number(&t, 0, "latency_stddev_ms") > 0);
+    assert_string_equal(cell(&t, 0, "host_ms"), "");
+    csv_close(&t);
+    json_error_t why;
+    json_t *machine = json_load_file(tree_path(&tree, "required/machine.json"), 0, &why);
+    assert_true(json_is_array(json_object_get(json_object_get(machine, "conditions"), "warnings")));
+    json_decref(machine);
 }
 
 static void late_objects_are_prompted_where_they_appear(void **state)
@@ -663,6 +688,7 @@ int main(void)
         cmocka_unit_test(table_overlays_and_masks),
         cmocka_unit_test(short_clips_are_not_scored),
         cmocka_unit_test(resume_repeats_nothing),
+        cmocka_unit_test(limits_are_required),
         cmocka_unit_test(late_objects_are_prompted_where_they_appear),
         cmocka_unit_test(frame_names_are_quoted),
         cmocka_unit_test(test_mode_needs_nothing),

@@ -2,6 +2,7 @@
 #include "dataset.h"
 
 #include "dataset_root.h"
+#include "image_format.h"
 #include "sav_train.h"
 
 #include <assert.h>
@@ -169,9 +170,9 @@ static sam_status find_frames(const dataset *d, dataset_video *v, const char *na
 {
     TRY(path_join(&v->frames_dir, frames_root, name, err));
     if (path_is_folder(v->frames_dir)) {
-        TRY(listing_read(v->frames_dir, "jpg|jpeg|png", &v->frames, err));
+        TRY(listing_read(v->frames_dir, IMAGE_SUFFIXES, &v->frames, err));
         if (!v->frames.n)
-            return fail(err, SAM_E_FORMAT, "%s: holds no .jpg or .png frame", v->frames_dir);
+            return fail(err, SAM_E_FORMAT, "%s: holds no frame (" IMAGE_SUFFIXES_SAY ")", v->frames_dir);
         return listing_check_order(&v->frames, v->frames_dir, err);
     }
     TRY(find_video_file(d, v, name, err));

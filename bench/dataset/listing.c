@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_LIST_BYTES = 16 << 20 };
 
@@ -158,6 +159,18 @@ int path_is_folder(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+sam_status path_expect_folder(const char *what, const char *path, sam_error *err)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return errno == EACCES ? fail(err, SAM_E_IO, "%s%s: %s", what, path, strerror(errno))
+                               : fail(err, SAM_E_IO, "%s%s: no such folder", what, path);
+    if (!S_ISDIR(st.st_mode))
+        return fail(err, SAM_E_IO, "%s%s: is a file, and a folder is due here", what, path);
+    return access(path, R_OK | X_OK) ? fail(err, SAM_E_IO, "%s%s: cannot be read: %s", what, path, strerror(errno))
+                                     : SAM_OK;
+}
+
 int path_is_file(const char *path)
 {
     struct stat st;
@@ -176,7 +189,7 @@ size_t stem_length(const char *file_name)
     return dot && dot != file_name ? (size_t)(dot - file_name) : strlen(file_name);
 }
 
-static int has_suffix(const char *name, const char *suffixes)
+int path_has_suffix(const char *name, const char *suffixes)
 {
     size_t stem = stem_length(name);
     if (!name[stem])
@@ -215,7 +228,7 @@ static sam_status read_entries(DIR *dir, const char *folder, const char *suffixe
         if (!entry)
             return errno ? fail(err, SAM_E_IO, "%s: %s", folder, strerror(errno)) : SAM_OK;
         if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "__MACOSX") ||
-            (suffixes && !has_suffix(entry->d_name, suffixes)))
+            (suffixes && !path_has_suffix(entry->d_name, suffixes)))
             continue;
         char *path;
         TRY(path_join(&path, folder, entry->d_name, err));

@@ -15,7 +15,7 @@ typedef struct listing {
 int name_compare(const char *x, const char *y);
 
 /* Adds to an empty `out` the entries of `folder`, in the order of name_compare; those that begin with '.' are left out
- * (.DS_Store), as is __MACOSX, which archives of that system hold. `suffixes` is NULL for subfolders, or "png", "jpg|jpeg|png" for files by suffix in any case. A folder
+ * (.DS_Store), as is __MACOSX, which archives of that system hold. `suffixes` is NULL for subfolders, or "png", "jpg|png" for files by suffix in any case. A folder
  * that cannot be read and a link to nothing are SAM_E_IO, an empty result is not an error. */
 sam_status listing_read(const char *folder, const char *suffixes, listing *out, sam_error *err);
 
@@ -35,7 +35,11 @@ void listing_free(listing *l);
 
 /* Joins with '/', into memory for the caller to free. */
 sam_status path_join(char **out, const char *folder, const char *name, sam_error *err);
+int path_has_suffix(const char *path, const char *suffixes); /* one of "jpg|jpeg|png", in any case */
 int path_is_folder(const char *path);
+/* SAM_E_IO that says what is wrong with a path where a folder is due: not there, a file, or not to be read. `what` is put
+ * before it ("--weights_dir "). */
+sam_status path_expect_folder(const char *what, const char *path, sam_error *err);
 int path_is_file(const char *path);
 
 /* The part of a path behind its last '/'. */

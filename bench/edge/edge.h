@@ -8,10 +8,12 @@
 #ifndef EDGE_H
 #define EDGE_H
 
+#include "conditions.h"
 #include "csv_layout.h"
 #include "metrics.h"
 #include "old_flags.h"
 #include "pass_time.h"
+#include "require.h"
 #include "workload.h"
 
 #include <jansson.h>
@@ -32,10 +34,16 @@ typedef struct edge_options {
     workload w;
     const char *preset, *phase, *preprocessed_dir;
     const char *format; /* of the summary; NULL: table */
+    const char *require;
+    requirements required;
+    int n_missed;     /* models that miss it */
+    double paced_fps; /* 0: as fast as it goes */
+    int has_begun;    /* this process has measured a row */
+    conditions conditions;
     old_flags old;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
+    int save_overlays, tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
     const char *metric;
     metric_kind metric_kind;
     int device_lost;  /* by this process */
@@ -67,6 +75,8 @@ sam_status edge_say_where(const edge_options *o, const char *phase, const char *
 
 /* Starts the table; with --resume it has the good rows of the one that is there, *n_kept. */
 sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept, sam_error *err);
+/* The columns of the final table, for --require. */
+const figures_column *edge_columns(int *n);
 /* The table, with the rows it has. */
 sam_status edge_table_open(const edge_options *o, csv_table *t, sam_error *err);
 /* A row of the table. An empty cell is CSV_NONE, NaN or NULL (csv_layout.h). */
@@ -83,6 +93,10 @@ typedef struct edge_row {
     double j, f, j_and_f;
     int nonempty;
     const char *metric;
+    double max_ms, host_ms, device_ms; /* the last two: host_share.h */
+    double cold_ms;                    /* of the first row that a process measures */
+    double paced_fps, on_time;         /* with --fps, and so the two counts         */
+    int late, dropped;
 } edge_row;
 
 /* All cells empty but names and settings. */
@@ -97,7 +111,7 @@ sam_status edge_complete(const edge_options *o, const model_list *list, const ch
                          sam_error *err);
 
 /* Prints a line for each model and writes jetson_benchmark_summary.json; rows that are not good are counted. */
-sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_failed, sam_error *err);
+sam_status edge_sum_up(edge_options *o, const model_list *list, int *n_failed, sam_error *err);
 
 /* OUT_DIR/<name> and PREPROCESSED_DIR/<name>. */
 sam_status edge_out(const edge_options *o, const char *name, char *path, size_t n_path, sam_error *err);

@@ -7,6 +7,7 @@
 
 #include "interrupt.h"
 #include "object_pass.h"
+#include "pass_overlay.h"
 #include "pass_record.h"
 #include "pass_score.h"
 #include "pass_time.h"
@@ -14,6 +15,7 @@
 #include "spread.h"
 #include "unified.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ typedef struct job {
     pass_time times;
     pass_score score;
     pass_record record;
+    pass_overlay overlay;
     double available_before, least_available, peak_rss_mib;
     progress bar; /* of this object */
 } job;
@@ -98,6 +101,9 @@ static void fill_speed(edge_row *r, const pass_time *t)
     r->p95_ms = ms.p95;
     r->p99_ms = ms.p99;
     r->stddev_ms = ms.stddev;
+    r->max_ms = ms.max;
+    r->host_ms = spread_of(&t->host, 0).mean;
+    r->device_ms = spread_of(&t->device, 0).mean;
     for (int k = 0; k < SAM_N_STAGES; k++)
         r->stage_ms[k] = spread_of(&t->stages[k], 0).mean;
 }
@@ -116,6 +122,16 @@ static void fill_score(edge_row *r, const job *j)
     r->j_and_f = s.j_and_f;
 }
 
+static void fill_pace(edge_row *r, const pass_result *p)
+{
+    if (p->pace.fps <= 0)
+        return;
+    r->paced_fps = p->pace.fps;
+    r->late = p->pace.n_late;
+    r->dropped = p->pace.n_dropped;
+    r->on_time = pace_share(&p->pace);
+}
+
 static sam_status add_row(csv_table *t, const job *j, const edge_object *at, const pass_result *p, sam_error *err)
 {
     edge_row r;
@@ -128,6 +144,9 @@ static sam_status add_row(csv_table *t, const job *j, const edge_object *at, con
     r.model_ms = j->model->model_ms;
     r.session_ms = j->model->session_ms;
     r.setup_ms = p->setup_ms + j->model->model_ms;
+    if (!j->o->has_begun++)
+        r.cold_ms = p->cold_ms;
+    fill_pace(&r, p);
     r.prepared = at->prepared != NULL;
     r.backend = p->stats.backend;
     r.device = p->stats.device;
@@ -157,11 +176,13 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
         return fail(err, SAM_E_FORMAT,
                     "%s, object %s: in " EDGE_METADATA ", but no longer in the data set: set up again", at->video,
                     at->object);
-    pass_observer watch[5] = {{.self = j, .begin = memory_begin, .frame = memory_frame}, pass_time_observer(&j->times)};
+    pass_observer watch[6] = {{.self = j, .begin = memory_begin, .frame = memory_frame}, pass_time_observer(&j->times)};
     int n = 2;
     if (j->o->score)
         watch[n++] = pass_score_observer(&j->score);
     watch[n++] = pass_record_observer(&j->record);
+    if (j->o->save_overlays)
+        watch[n++] = pass_overlay_observer(&j->overlay);
     watch[n++] = (pass_observer){.frame = memory_again};
     const object_pass pass = {.set = set,
                               .video = video,
@@ -171,6 +192,7 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
                               .max_clip_frames = j->o->w.max_clip_frames,
                               .prefetch = j->o->w.max_frames_in_mem,
                               .store = store,
+                              .paced_fps = j->o->paced_fps,
                               .observers = watch,
                               .n_observers = n,
                               .on_frame = on_frame,
@@ -192,9 +214,13 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
     FILE *to = figures_format_of(j->o->format) == FIGURES_TABLE ? stdout : stderr; /* --format has stdout for itself */
     fprintf(to, "%s/%s  %s  ", at->video, at->object, j->entry->name);
     if (ms.n)
-        fprintf(to, "%.2f fps  p95 %.1f ms", 1e3 / ms.mean, ms.p95);
+        fprintf(to, isnan(ms.p95) ? "%.2f fps  at most %.1f ms" : "%.2f fps  p95 %.1f ms", 1e3 / ms.mean,
+                isnan(ms.p95) ? ms.max : ms.p95);
     else
         fprintf(to, "no frame to track after the prompted one");
+    if (p->pace.fps > 0 && ms.n)
+        fprintf(to, "  %.1f %% in time, %d late, %d dropped", 100 * pace_share(&p->pace), p->pace.n_late,
+                p->pace.n_dropped);
     fprintf(to, "  %.0f MiB RSS", j->peak_rss_mib);
     if (score.scored)
         fprintf(to, "  J&F %.4f", score.j_and_f);
@@ -210,7 +236,12 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
 static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
                              const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
 {
-    job j = {.o = o, .entry = e, .model = m, .available_before = available, .record = {.out_dir = o->w.out_dir}};
+    job j = {.o = o,
+             .entry = e,
+             .model = m,
+             .available_before = available,
+             .record = {.out_dir = o->w.out_dir},
+             .overlay = {.out_dir = o->w.out_dir}};
     frame_store *store = NULL;
     pass_result r = {0};
     sam_error why = {0};
@@ -231,7 +262,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     if (status == SAM_OK) {
         status = add_row(t, &j, at, &r, err);
         say_object(&j, at, &r);
-    } else if (j.record.output_failed) {
+    } else if (j.record.output_failed || j.overlay.output_failed) {
         status = fail(err, status, "%s", why.text); /* the next object's would fail too */
     } else {
         char text[600];
@@ -244,6 +275,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     pass_time_free(&j.times);
     pass_score_free(&j.score);
     pass_record_free(&j.record);
+    pass_overlay_free(&j.overlay);
     return status;
 }
 

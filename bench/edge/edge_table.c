@@ -2,12 +2,14 @@
 #include "edge.h"
 
 #include "figures.h"
+#include "host_share.h"
 #include "json_build.h"
 #include "json_out.h"
 #include "machine.h"
 #include "pass_time.h"
 #include "resume.h"
 #include "samples.h"
+#include "summary.h"
 #include "weights_mark.h"
 #include "weights_search.h"
 
@@ -50,7 +52,15 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"F", CSV_NUMBER + 6, AT(f)},
                                    {"JandF", CSV_NUMBER + 6, AT(j_and_f)},
                                    {"nonempty_frames", CSV_INT, AT(nonempty)},
-                                   {"metric", CSV_TEXT, AT(metric)}};
+                                   {"metric", CSV_TEXT, AT(metric)},
+                                   {"latency_max_ms", CSV_NUMBER + 3, AT(max_ms)},
+                                   {"host_ms", CSV_NUMBER + 3, AT(host_ms)},
+                                   {"device_ms", CSV_NUMBER + 3, AT(device_ms)},
+                                   {"cold_start_ms", CSV_NUMBER + 0, AT(cold_ms)},
+                                   {"paced_fps", CSV_NUMBER + 2, AT(paced_fps)},
+                                   {"on_time", CSV_NUMBER + 4, AT(on_time)},
+                                   {"late_frames", CSV_INT, AT(late)},
+                                   {"dropped_frames", CSV_INT, AT(dropped)}};
 
 static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(edge_row)};
 
@@ -114,8 +124,9 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
     enum { MAX_WEIGHTS = 64 };
     setting weights[MAX_WEIGHTS];
     char marks[MAX_WEIGHTS][WEIGHTS_MARK_BYTES];
-    char px[16], clip[16], threads[16];
+    char px[16], clip[16], threads[16], fps[32];
     csv_table t = {0};
+    snprintf(fps, sizeof fps, "%g", o->paced_fps);
     snprintf(px, sizeof px, "%d", o->w.model.image_px);
     snprintf(clip, sizeof clip, "%d", o->w.max_clip_frames);
     snprintf(threads, sizeof threads, "%d", model_threads(&o->w.model));
@@ -128,6 +139,7 @@ sam_status edge_table_begin(edge_options *o, const model_list *list, int *n_kept
                                 {"max_clip_frames", clip},
                                 {"preprocess_frames", o->preprocess_frames ? "on" : "off"},
                                 {"overlap", o->w.model.overlap ? "on" : "off"},
+                                {"fps", fps},
                                 {"metric", o->score ? o->metric : "none"},
                                 {"frame_format", model_frame_format(&o->w.model)},
                                 {"tracker", model_tracker(&o->w.model)}};
@@ -165,9 +177,21 @@ static const figures_column columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
                                          {"JandF", "J&F", 4, 1, 0},
                                          {"fps_median", "fps", 2, 1, 0},
                                          {"latency_p95_ms_worst", "worst p95 ms", 1, -1, 0},
+                                         {"latency_max_ms", "most ms", 1, -1, 4},
+                                         {"on_time", "in time", 4, 1, 0},
+                                         {"dropped_frames", "dropped", 0, -1, 0},
+                                         {"cold_start_ms", "cold ms", 0, 0, 3},
                                          {"cpu_peak_rss_MiB", "RSS MiB", 0, -1, 0},
                                          {"gpu_peak_alloc_MiB", "GPU MiB", 0, -1, 0},
-                                         {"pool_peak_MiB", "pool MiB", 0, -1, 0}};
+                                         {"pool_peak_MiB", "pool MiB", 0, -1, 0},
+                                         {"host_ms", "host ms", 2, 0, 6},
+                                         {"device_ms", "device ms", 2, 0, 6}};
+
+const figures_column *edge_columns(int *n)
+{
+    *n = sizeof columns / sizeof *columns;
+    return columns;
+}
 
 /* 0: there is none. */
 static void put(figures *f, const char *key, double x)
@@ -175,52 +199,89 @@ static void put(figures *f, const char *key, double x)
     figures_number(f, key, x > 0 ? x : NAN);
 }
 
-/* One model over all its rows; NULL: no memory. */
-static json_t *sum_up(const csv_table *t, const char *model, figures *f)
+/* What the rows of a model come to. 0 or NaN: there is none. */
+typedef struct model_sum {
+    samples fps, p95;
+    int n_ok, n_failed, n_scored, n_paced, is_shared;
+    double score, rss, pool, gpu, max_ms, host_ms, device_ms, cold_ms, on_time, dropped;
+} model_sum;
+
+static void keep_most(double *most, double x)
 {
-    samples fps = {0}, p95 = {0};
-    double rss = 0, pool = 0, gpu = 0, score = 0;
-    int n_ok = 0, n_failed = 0, n_scored = 0, is_shared = 0, complete = 1;
+    *most = x > *most ? x : *most;
+}
+
+/* A finished row that was timed. 0: no memory. */
+static int add_times(model_sum *m, const csv_table *t, int r)
+{
+    keep_most(&m->rss, cell_number(t, r, "cpu_peak_rss_MiB"));
+    keep_most(&m->pool, cell_number(t, r, "pool_peak_MiB"));
+    keep_most(&m->gpu, cell_number(t, r, "gpu_peak_alloc_MiB"));
+    keep_most(&m->max_ms, cell_number(t, r, "latency_max_ms"));
+    keep_most(&m->cold_ms, cell_number(t, r, "cold_start_ms"));
+    m->is_shared |= !strcmp(csv_text(t, r, "memory_kind"), "unified");
+    m->host_ms += cell_number(t, r, "host_ms");
+    m->device_ms += cell_number(t, r, "device_ms");
+    if (csv_text(t, r, "on_time")[0]) {
+        m->n_paced++;
+        m->on_time += cell_number(t, r, "on_time");
+        m->dropped += cell_number(t, r, "dropped_frames");
+    }
+    if (csv_text(t, r, "latency_p95_ms")[0] &&
+        samples_add(&m->p95, cell_number(t, r, "latency_p95_ms"), NULL) != SAM_OK)
+        return 0;
+    return samples_add(&m->fps, cell_number(t, r, "fps"), NULL) == SAM_OK;
+}
+
+static int add_rows(model_sum *m, const csv_table *t, const char *model)
+{
+    int complete = 1;
     for (int r = 0; r < t->n_rows; r++) {
         if (strcmp(csv_text(t, r, "model"), model))
             continue;
         int ok = status_is_ok(csv_text(t, r, "status"));
-        n_ok += ok;
-        n_failed += !ok;
+        m->n_ok += ok;
+        m->n_failed += !ok;
         if (ok && csv_text(t, r, "JandF")[0]) {
-            score += cell_number(t, r, "JandF");
-            n_scored++;
+            m->score += cell_number(t, r, "JandF");
+            m->n_scored++;
         }
-        if (!ok || !csv_text(t, r, "fps")[0])
-            continue;
-        complete &= samples_add(&fps, cell_number(t, r, "fps"), NULL) == SAM_OK &&
-                    samples_add(&p95, cell_number(t, r, "latency_p95_ms"), NULL) == SAM_OK;
-        double x = cell_number(t, r, "cpu_peak_rss_MiB");
-        rss = x > rss ? x : rss;
-        is_shared |= !strcmp(csv_text(t, r, "memory_kind"), "unified");
-        x = cell_number(t, r, "pool_peak_MiB");
-        pool = x > pool ? x : pool;
-        x = cell_number(t, r, "gpu_peak_alloc_MiB");
-        gpu = x > gpu ? x : gpu;
+        if (ok && csv_text(t, r, "fps")[0])
+            complete &= add_times(m, t, r);
     }
-    double median = fps.n ? samples_quantile(&fps, 0, 0.5) : 0, worst = p95.n ? samples_quantile(&p95, 0, 1) : 0;
+    return complete;
+}
+
+/* One model over all its rows; NULL: no memory. */
+static json_t *sum_up(const csv_table *t, const char *model, figures *f)
+{
+    model_sum m = {0};
+    int complete = add_rows(&m, t, model);
+    double median = m.fps.n ? samples_quantile(&m.fps, 0, 0.5) : 0, n = (double)m.fps.n;
+    double worst = m.p95.n ? samples_quantile(&m.p95, 0, 1) : 0;
     figures_row(f, 0);
     figures_word(f, "model", model);
-    figures_number(f, "ok", n_ok);
-    figures_number(f, "failed", n_failed);
-    figures_number(f, "JandF", n_scored ? score / n_scored : NAN);
+    figures_number(f, "ok", m.n_ok);
+    figures_number(f, "failed", m.n_failed);
+    figures_number(f, "JandF", m.n_scored ? m.score / m.n_scored : NAN);
     put(f, "fps_median", median);
     put(f, "latency_p95_ms_worst", worst);
-    put(f, "cpu_peak_rss_MiB", rss);
-    put(f, "gpu_peak_alloc_MiB", gpu);
-    put(f, "pool_peak_MiB", is_shared ? pool : 0); /* elsewhere it is full of other programs */
-    samples_free(&fps);
-    samples_free(&p95);
+    put(f, "latency_max_ms", m.max_ms);
+    figures_number(f, "on_time", m.n_paced ? m.on_time / m.n_paced : NAN);
+    figures_number(f, "dropped_frames", m.n_paced ? m.dropped : NAN);
+    put(f, "cpu_peak_rss_MiB", m.rss);
+    put(f, "gpu_peak_alloc_MiB", m.gpu);
+    put(f, "pool_peak_MiB", m.is_shared ? m.pool : 0); /* elsewhere it is full of other programs */
+    put(f, "cold_start_ms", m.cold_ms);
+    put(f, "host_ms", m.host_ms / n);
+    put(f, "device_ms", m.device_ms / n);
+    samples_free(&m.fps);
+    samples_free(&m.p95);
     if (!complete)
         return NULL;
-    return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "ok", n_ok, "failed", n_failed, "fps_median", median,
-                     "latency_p95_ms_worst", worst, "cpu_peak_rss_MiB", rss, "gpu_peak_alloc_MiB", gpu, "pool_peak_MiB",
-                     pool);
+    return json_pack("{s:i,s:i,s:f,s:o,s:f,s:f,s:f,s:f}", "ok", m.n_ok, "failed", m.n_failed, "fps_median", median,
+                     "latency_p95_ms_worst", json_figure(worst > 0 ? worst : NAN), "latency_max_ms", m.max_ms,
+                     "cpu_peak_rss_MiB", m.rss, "gpu_peak_alloc_MiB", m.gpu, "pool_peak_MiB", m.pool);
 }
 
 /* A cell as it reads: a whole number stays one. */
@@ -248,6 +309,28 @@ static json_t *rows_of(const csv_table *t)
     return rows;
 }
 
+static FILE *words_to(const edge_options *o)
+{
+    return figures_format_of(o->format) == FIGURES_TABLE ? stdout : stderr;
+}
+
+/* What limits a frame, what makes times doubtful, and what --require asks. */
+static sam_status say_more(edge_options *o, const csv_table *t, const model_list *list, const figures *f,
+                           sam_error *err)
+{
+    enum { MAX_MODELS = 256 };
+    const char *names[MAX_MODELS];
+    int n_wide, n_timed = summary_timed(t, &n_wide), n = 0;
+    host_share_print(f, words_to(o));
+    conditions_end(&o->conditions);
+    conditions_add_spread(&o->conditions, n_wide, n_timed);
+    conditions_say(&o->conditions, words_to(o));
+    for (; n < list->n && n < MAX_MODELS; n++)
+        names[n] = list->entries[n].name;
+    o->n_missed = require_check(&o->required, f, names, n, stderr);
+    return machine_add_conditions(o->w.out_dir, &o->conditions, err);
+}
+
 static sam_status save_models(const edge_options *o, const figures *f, sam_error *err)
 {
     char path[4096];
@@ -255,11 +338,11 @@ static sam_status save_models(const edge_options *o, const figures *f, sam_error
     return figures_save(f, path, err);
 }
 
-sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_failed, sam_error *err)
+sam_status edge_sum_up(edge_options *o, const model_list *list, int *n_failed, sam_error *err)
 {
     csv_table t = {0};
     char path[4096];
-    json_t *metadata = NULL, *models = json_object();
+    json_t *metadata = NULL, *models = json_object(), *machine = machine_json();
     figures f = {.columns = columns, .n_columns = sizeof columns / sizeof *columns};
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
@@ -270,17 +353,22 @@ sam_status edge_sum_up(const edge_options *o, const model_list *list, int *n_fai
     sam_status status = figures_write(&f, figures_format_of(o->format), stdout, err);
     if (status == SAM_OK)
         status = save_models(o, &f, err);
+    if (status == SAM_OK)
+        status = say_more(o, &t, list, &f, err);
     figures_free(&f);
     if (status == SAM_OK)
         status = edge_metadata_read(o, &metadata, err);
+    json_put(&machine, "conditions", conditions_json(&o->conditions));
     if (status == SAM_OK)
         status = json_out(path,
                           json_pack("{s:O,s:O,s:o,s:o,s:o}", "settings", json_object_get(metadata, "settings"),
-                                    "setup_ms", json_object_get(metadata, "setup_ms"), "machine", machine_json(),
-                                    "models", models, "rows", rows_of(&t)),
+                                    "setup_ms", json_object_get(metadata, "setup_ms"), "machine", machine, "models",
+                                    models, "rows", rows_of(&t)),
                           err);
-    else
+    else {
         json_decref(models);
+        json_decref(machine);
+    }
     json_decref(metadata);
     csv_close(&t);
     return status;

@@ -40,13 +40,31 @@ void figures_row(figures *f, int no_best)
     flags[f->n_rows++] = no_best;
 }
 
-/* The cell of the last row; -1: there is none. */
+/* A cell's place; -1: there is none. */
+static int place_of(const figures *f, int row, const char *key)
+{
+    for (int c = 0; c < f->n_columns && !f->failed && row >= 0 && row < f->n_rows; c++)
+        if (!strcmp(f->columns[c].key, key))
+            return row * f->n_columns + c;
+    return -1;
+}
+
+/* The cell of the last row. */
 static int cell_of(const figures *f, const char *key)
 {
-    for (int c = 0; c < f->n_columns && !f->failed && f->n_rows; c++)
-        if (!strcmp(f->columns[c].key, key))
-            return (f->n_rows - 1) * f->n_columns + c;
-    return -1;
+    return place_of(f, f->n_rows - 1, key);
+}
+
+double figures_number_of(const figures *f, int row, const char *key)
+{
+    int at = place_of(f, row, key);
+    return at < 0 ? NAN : f->numbers[at];
+}
+
+const char *figures_word_of(const figures *f, int row, const char *key)
+{
+    int at = place_of(f, row, key);
+    return at < 0 || !f->words[at] ? "" : f->words[at];
 }
 
 void figures_word(figures *f, const char *key, const char *text)

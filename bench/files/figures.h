@@ -37,6 +37,10 @@ void figures_row(figures *f, int no_best);
 void figures_word(figures *f, const char *key, const char *text);
 void figures_number(figures *f, const char *key, double x);
 
+/* A cell; NaN, "" where it is empty or there is no such column. */
+double figures_number_of(const figures *f, int row, const char *key);
+const char *figures_word_of(const figures *f, int row, const char *key);
+
 /* Text and Markdown leave out columns that are empty in all rows; marks are bold on a terminal and in Markdown, * elsewhere. */
 sam_status figures_write(const figures *f, figures_format format, FILE *to, sam_error *err);
 /* As CSV to a file, whole or not at all. */

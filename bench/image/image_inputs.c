@@ -1,6 +1,7 @@
 #include "image_inputs.h"
 
 #include "folders.h"
+#include "image_format.h"
 #include "json_out.h"
 
 #include <stdio.h>
@@ -11,9 +12,9 @@ static sam_status list_folder(image_inputs *in, const char *path, sam_error *err
 {
     listing inside = {0};
     in->many = 1;
-    sam_status status = listing_read(path, "jpg|jpeg|png", &inside, err);
+    sam_status status = listing_read(path, IMAGE_SUFFIXES, &inside, err);
     if (status == SAM_OK && !inside.n)
-        status = fail(err, SAM_E_FORMAT, "%s: a folder without images (.jpg, .jpeg, .png)", path);
+        status = fail(err, SAM_E_FORMAT, "%s: a folder without images (" IMAGE_SUFFIXES_SAY ")", path);
     for (int n = 0; n < inside.n && status == SAM_OK; n++) {
         char *joined = NULL;
         status = path_join(&joined, path, inside.names[n], err);

@@ -1,9 +1,11 @@
 #include "machine.h"
 
+#include "json_build.h"
 #include "json_out.h"
 #include "listing.h"
 #include "nvml.h"
 #include "sysfs.h"
+#include "text_start.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -87,11 +89,11 @@ json_t *machine_json(void)
     sscanf(memory, "%llu", &kib);
     if (uname(&kernel))
         kernel.release[0] = kernel.machine[0] = 0;
-    return json_pack("{s:s,s:I,s:f,s:s,s:f,s:f,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "cpu", cpu, "processors",
+    return json_pack("{s:s,s:I,s:f,s:s,s:f,s:f,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:n}", "cpu", cpu, "processors",
                      (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_MiB", (double)kib / 1024, "cpu_governor",
                      governor, "cpu_MHz", cpu_mhz(), "gpu_MHz", gpu_mhz(), "system", system, "kernel", kernel.release,
                      "architecture", kernel.machine, "board", board, "nvidia_driver", driver, "sambench", SAM_VERSION,
-                     "date", date);
+                     "date", date, "conditions");
 }
 
 sam_status machine_write(const char *out_dir, sam_error *err)
@@ -99,6 +101,18 @@ sam_status machine_write(const char *out_dir, sam_error *err)
     char *path = NULL;
     TRY(path_join(&path, out_dir, MACHINE_FILE, err));
     sam_status status = json_out(path, machine_json(), err);
+    free(path);
+    return status;
+}
+
+sam_status machine_add_conditions(const char *out_dir, const conditions *c, sam_error *err)
+{
+    char *path = NULL;
+    TRY(path_join(&path, out_dir, MACHINE_FILE, err));
+    json_t *json = json_read_file(path, 0, NULL);
+    json = json ? json : machine_json();
+    json_put(&json, "conditions", conditions_json(c));
+    sam_status status = json_out(path, json, err);
     free(path);
     return status;
 }

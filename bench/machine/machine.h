@@ -2,7 +2,7 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
-#include "error.h"
+#include "conditions.h"
 
 #include <jansson.h>
 
@@ -12,5 +12,7 @@
 json_t *machine_json(void);
 /* OUT_DIR/machine.json */
 sam_status machine_write(const char *out_dir, sam_error *err);
+/* Puts what a run has found into that file, as `conditions`. */
+sam_status machine_add_conditions(const char *out_dir, const conditions *c, sam_error *err);
 
 #endif

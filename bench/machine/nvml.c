@@ -47,6 +47,7 @@ int nvml_open(nvml *n, int index)
     find(n, "nvmlDeviceGetTemperature", &n->temperature, sizeof n->temperature);
     find(n, "nvmlDeviceGetPowerUsage", &n->power, sizeof n->power);
     find(n, "nvmlDeviceGetMaxClockInfo", &n->max_clock, sizeof n->max_clock);
+    find(n, "nvmlDeviceGetCurrentClocksThrottleReasons", &n->throttle, sizeof n->throttle);
     find(n, "nvmlDeviceGetComputeRunningProcesses_v3", &n->processes, sizeof n->processes);
     if (!ok || init() != NVML_SUCCESS) {
         n->shutdown = NULL;
@@ -115,6 +116,14 @@ double nvml_watt(const nvml *n)
 {
     unsigned mw;
     return n->power && n->power(n->device, &mw) == NVML_SUCCESS ? mw / 1e3 : NAN;
+}
+
+double nvml_throttle_reasons(const nvml *n)
+{
+    unsigned long long reasons = 0;
+    return n->throttle && n->throttle(n->device, &reasons) == NVML_SUCCESS
+               ? (double)(reasons & (NVML_THROTTLE_POWER | NVML_THROTTLE_HEAT))
+               : NAN;
 }
 
 double nvml_max_mhz(const nvml *n)

@@ -12,6 +12,7 @@ typedef struct nvml {
     int (*temperature)(void *device, int kind, unsigned *out);
     int (*power)(void *device, unsigned *milliwatt);
     int (*max_clock)(void *device, int kind, unsigned *mhz);
+    int (*throttle)(void *device, unsigned long long *reasons);
     int (*processes)(void *device, unsigned *n, void *out);
 } nvml;
 
@@ -26,6 +27,9 @@ double nvml_process_mib(const nvml *n, const pid_t *pids, int n_pids); /* 0 if i
 double nvml_load_percent(const nvml *n);
 double nvml_celsius(const nvml *n);
 double nvml_watt(const nvml *n);
+/* Bits of why its clock is held down now: heat, or power; 0: it is not, NaN: not told. */
+enum { NVML_THROTTLE_POWER = 0x4 | 0x80, NVML_THROTTLE_HEAT = 0x8 | 0x20 | 0x40 };
+double nvml_throttle_reasons(const nvml *n);
 double nvml_max_mhz(const nvml *n); /* of the multiprocessors' clock */
 
 #endif

@@ -96,12 +96,14 @@ sam_status profile_files_open(profile_files *f, const char *out_dir, sam_error *
     f->stats = json_pack("{s:{}}", "models");
     if (!f->stats)
         return fail(err, SAM_E_MEMORY, "out of memory: statistics");
+    TRY(profile_runs_open(&f->runs, out_dir, err));
     TRY(open_table(&f->summary, out_dir, "profile_summary.csv", &stage_layout, err));
     return open_table(&f->roofline, out_dir, "profile_roofline.csv", &operator_layout, err);
 }
 
 void profile_files_close(profile_files *f)
 {
+    profile_runs_close(&f->runs);
     csv_close(&f->summary);
     csv_close(&f->roofline);
     json_decref(f->stats);
@@ -206,6 +208,7 @@ sam_status profile_files_add(profile_files *f, const profile_model *m, sam_error
     op_sum *sums = NULL;
     int n, n_frames;
     char *path = NULL;
+    TRY(profile_runs_save(&f->runs, err));
     TRY(add_stages(f, m, err));
     TRY(profile_sums(&m->record, m->record_from, &sums, &n, &n_frames, err));
     sam_status status = add_operators(f, m, sums, n, err);
@@ -216,9 +219,21 @@ sam_status profile_files_add(profile_files *f, const profile_model *m, sam_error
     if (!stats || json_object_set_new(json_object_get(f->stats, "models"), m->name, stats))
         return fail(err, SAM_E_MEMORY, "out of memory: statistics");
     TRY(path_join(&path, f->out_dir, "profile_stats.json", err));
-    status = json_out(path, json_incref(f->stats), err);
+    int kept;
+    status = f->begun_stats++ ? SAM_OK : history_keep(path, NULL, &kept, err);
+    if (status == SAM_OK)
+        status = json_out(path, json_incref(f->stats), err);
     free(path);
     return status;
+}
+
+/* A dash: the frames are too few for it. */
+static void print_percentile(double ms)
+{
+    if (isnan(ms))
+        printf(" %9s", "-");
+    else
+        printf(" %9.3f", ms);
 }
 
 sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
@@ -228,10 +243,13 @@ sam_status profile_print(const profile_model *m, int n_top, sam_error *err)
     TRY(profile_sums(&m->record, m->record_from, &sums, &n, &n_frames, err));
     printf("\n%s, %d px, %s, %s (%s)%s\n", m->name, m->imgsz, m->precision, m->backend, m->device,
            m->full_bank ? "" : "; the clip is too short for a full memory bank");
-    printf("%-18s %9s %9s %9s %9s %9s\n", "ms a frame", "mean", "median", "p95", "p99", "stddev");
+    printf("%-18s %9s %9s %9s %9s %9s %7s\n", "ms a frame", "mean", "median", "p95", "p99", "stddev", "frames");
     for (int k = 0; k < N_PROFILE_STAGES; k++) {
         spread s = spread_of(&m->stages[k], 0);
-        printf("%-18s %9.3f %9.3f %9.3f %9.3f %9.3f\n", stage_name(k), s.mean, s.median, s.p95, s.p99, s.stddev);
+        printf("%-18s %9.3f %9.3f", stage_name(k), s.mean, s.median);
+        print_percentile(s.p95);
+        print_percentile(s.p99);
+        printf(" %9.3f %7zu\n", s.stddev, s.n);
     }
     printf("peaks measured here: product %.0f GFLOP/s, copy %.1f GB/s\n", m->peaks.gflop_s, m->peaks.gb_s);
     printf("%-12s %-18s %6s %10s %9s %9s %9s %8s\n", "graph", "operator", "calls", "ms", "GFLOP/s", "GB/s", "roof",

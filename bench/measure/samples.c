@@ -24,6 +24,14 @@ sam_status samples_add(samples *s, double x, sam_error *err)
     return SAM_OK;
 }
 
+void samples_forget(samples *s, size_t n)
+{
+    if (n > s->n)
+        return;
+    s->n -= n;
+    memmove(s->x, s->x + n, s->n * sizeof *s->x);
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -43,6 +51,25 @@ double samples_quantile(const samples *s, size_t first, double q)
     double value = sorted[low] + (at - (double)low) * (sorted[high] - sorted[low]);
     free(sorted);
     return value;
+}
+
+size_t percentile_needs(int percent)
+{
+    double p = percent / 100.0, none = 1, one = 0; /* the chance of none and of one beyond it, of n */
+    size_t n = 0;
+    if (percent <= 50)
+        return 1;
+    for (; none + one > 0.01; n++) {
+        one = one * p + none * (1 - p);
+        none *= p;
+    }
+    return n;
+}
+
+double samples_percentile(const samples *s, size_t first, int percent)
+{
+    size_t n = s->n > first ? s->n - first : 0;
+    return n < percentile_needs(percent) ? NAN : samples_quantile(s, first, percent / 100.0);
 }
 
 double samples_sum(const samples *s, size_t first)

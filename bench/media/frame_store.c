@@ -145,7 +145,7 @@ void frame_store_size(const frame_store *f, int *width, int *height)
     *height = f->head.height;
 }
 
-static sam_status push(const frame_store *f, int64_t index, sam_session *s,
+static sam_status push(const frame_store *f, int64_t index, int64_t number, sam_session *s,
                        sam_status (*to)(sam_session *s, const sam_frame *f, sam_error *err), sam_error *err)
 {
     size_t bytes = frame_bytes(f->head.side), page = (size_t)sysconf(_SC_PAGESIZE);
@@ -156,18 +156,18 @@ static sam_status push(const frame_store *f, int64_t index, sam_session *s,
     if (map == MAP_FAILED)
         return fail(err, SAM_E_IO, "prepared frame %lld: %s", (long long)index, strerror(errno));
     const sam_frame prepared = {
-        .format = SAM_PREPARED_F16, .prepared = (const uint16_t *)(const void *)(map + lead), .index = index};
+        .format = SAM_PREPARED_F16, .prepared = (const uint16_t *)(const void *)(map + lead), .index = number};
     sam_status status = to(s, &prepared, err);
     munmap(map, bytes + lead);
     return status;
 }
 
-sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, sam_error *err)
+sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, int64_t number, sam_error *err)
 {
-    return push(f, index, s, sam_push_frame, err);
+    return push(f, index, number, s, sam_push_frame, err);
 }
 
 sam_status frame_store_push_next(const frame_store *f, sam_session *s, int64_t index, sam_error *err)
 {
-    return push(f, index, s, sam_push_next, err);
+    return push(f, index, index, s, sam_push_next, err);
 }

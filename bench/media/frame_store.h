@@ -21,8 +21,8 @@ void frame_store_close(frame_store *f); /* NULL is a no-op */
 int64_t frame_store_count(const frame_store *f);
 void frame_store_size(const frame_store *f, int *width, int *height); /* of the video's frames */
 
-/* sam_push_frame and sam_push_next of frame `index`. */
-sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, sam_error *err);
+/* sam_push_frame and sam_push_next of frame `index`; the session knows the first by `number`. */
+sam_status frame_store_push(const frame_store *f, sam_session *s, int64_t index, int64_t number, sam_error *err);
 sam_status frame_store_push_next(const frame_store *f, sam_session *s, int64_t index, sam_error *err);
 
 #endif

@@ -2,13 +2,12 @@
  * thread may read. */
 #include "frames_decoder.h"
 
+#include "image_format.h"
 #include "listing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char image_suffixes[] = "jpg|jpeg|png";
 
 typedef struct folder {
     decoder base;
@@ -40,9 +39,9 @@ static sam_status check_numbers(const folder *f, sam_error *err)
 
 static sam_status list_folder(folder *f, sam_error *err)
 {
-    TRY(listing_read(f->path, image_suffixes, &f->files, err));
+    TRY(listing_read(f->path, IMAGE_SUFFIXES, &f->files, err));
     if (!f->files.n)
-        return fail(err, SAM_E_IO, "%s: no .jpg, .jpeg or .png frames in this folder", f->path);
+        return fail(err, SAM_E_IO, "%s: no frames in this folder (" IMAGE_SUFFIXES_SAY ")", f->path);
     if (f->photos)
         return SAM_OK;
     TRY(check_numbers(f, err));

@@ -6,6 +6,7 @@
 #include "image_io.h"
 
 #include "atomic_file.h"
+#include "image_decoders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +24,10 @@
 
 enum {
     MAX_SIDE_PX = 32768,
-    MAX_JPEG_SCANS = 200,           /* real progressive files have about ten */
-    MAX_JPEG_MEMORY = 1 << 30,      /* of libjpeg itself; progressive files keep all coefficients */
-    MAX_PNG_CHUNK_BYTES = 16 << 20, /* profiles and texts */
-    COLOUR_BIT = 2                  /* of the colour type: red, green and blue, or a palette of them */
+    MAX_JPEG_SCANS = 200,          /* real progressive files have about ten */
+    MAX_JPEG_MEMORY = 1 << 30,     /* of libjpeg itself; progressive files keep all coefficients */
+    MAX_PNG_CHUNK_BYTES = 16 << 20 /* profiles and texts */
 };
-
-typedef enum container { JPEG_FILE, PNG_FILE } container;
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
@@ -81,9 +79,8 @@ static sam_status no_memory(const char *path, int width, int height, sam_error *
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
 /* Opens a regular file at its start and tells what it holds. stat comes first: opening a FIFO would wait for ever. */
-static sam_status open_image(const char *path, FILE **file, container *kind, sam_error *err)
+static sam_status open_image(const char *path, FILE **file, image_format *format, sam_error *err)
 {
-    static const uint8_t png_magic[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     struct stat info;
     if (stat(path, &info) != 0)
         return fail(err, SAM_E_IO, "%s: cannot open image: %s", path, strerror(errno));
@@ -94,18 +91,16 @@ static sam_status open_image(const char *path, FILE **file, container *kind, sam
     if (!f)
         return fail(err, SAM_E_IO, "%s: cannot open image: %s", path, strerror(errno));
 
-    uint8_t magic[8] = {0};
-    size_t n = fread(magic, 1, sizeof magic, f);
-    if (n == sizeof magic && memcmp(magic, png_magic, sizeof magic) == 0) {
-        *kind = PNG_FILE;
-    } else if (n >= 3 && magic[0] == 0xff && magic[1] == 0xd8 && magic[2] == 0xff) {
-        *kind = JPEG_FILE;
-    } else {
+    uint8_t first[IMAGE_FORMAT_BYTES] = {0};
+    size_t n = fread(first, 1, sizeof first, f);
+    *format = image_format_of(first, n);
+    if (*format == IMAGE_UNKNOWN) {
         fclose(f);
         if (n == 0)
-            return fail(err, SAM_E_FORMAT, "%s: the file is empty, expected a JPEG or PNG image", path);
-        return fail(err, SAM_E_FORMAT, "%s: neither JPEG nor PNG (first bytes %02x %02x %02x %02x); convert it to PNG",
-                    path, magic[0], magic[1], magic[2], magic[3]);
+            return fail(err, SAM_E_FORMAT, "%s: the file is empty, expected an image", path);
+        return fail(err, SAM_E_FORMAT,
+                    "%s: not a " IMAGE_FORMATS_SAY " picture (first bytes %02x %02x %02x %02x); convert it to PNG",
+                    path, first[0], first[1], first[2], first[3]);
     }
     rewind(f);
     *file = f;
@@ -292,20 +287,34 @@ static sam_status png_pixels(const char *path, spng_ctx *png, int format, uint8_
     return code ? png_failed(path, code, err) : SAM_OK;
 }
 
-/* Cameras and sensors write 10 or 12 bits as they are into 16, of which the upper 8 are shown: nearly black, and the model
- * would see nothing. `rgb` are these upper bits. */
-static sam_status check_gray16(const char *path, const uint8_t *rgb, size_t n_bytes, sam_error *err)
+/* Values above 255 are white to PIL's convert("RGB"), and so to the official code; scaled, they would be another picture than
+ * the one it sees. raw [n] u16, rgb [n, 3] u8. */
+static sam_status spread_gray16(const char *path, const uint8_t *raw, size_t n, uint8_t *rgb, sam_error *err)
 {
-    int most = 0;
-    for (size_t i = 0; i < n_bytes; i += 3)
-        most = rgb[i] > most ? rgb[i] : most;
-    if (!most || most > 15)
-        return SAM_OK;
-    return fail(
-        err, SAM_E_FORMAT,
-        "%s: 16 bit gray, but no value reaches %d: these look like the 12 bits of a sensor and would be nearly black; "
-        "scale the values to 16 bits, or write 8 bit pictures",
-        path, (most + 1) * 256);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t v;
+        memcpy(&v, raw + 2 * i, sizeof v);
+        if (v > 255)
+            return fail(
+                err, SAM_E_FORMAT,
+                "%s: 16 bit gray with the value %u; what is above 255 would be white, as PIL and the official code "
+                "have it: scale it to 8 bits",
+                path, (unsigned)v);
+        memset(rgb + 3 * i, v, 3);
+    }
+    return SAM_OK;
+}
+
+static sam_status png_decode_gray16(const char *path, spng_ctx *png, size_t n_px, uint8_t *rgb, sam_error *err)
+{
+    uint8_t *raw = malloc(2 * n_px);
+    if (!raw)
+        return fail(err, SAM_E_MEMORY, "%s: no memory for its 16 bit pixels", path);
+    sam_status status = png_pixels(path, png, SPNG_FMT_PNG, raw, 2 * n_px, err);
+    if (status == SAM_OK)
+        status = spread_gray16(path, raw, n_px, rgb, err);
+    free(raw);
+    return status;
 }
 
 static sam_status png_decode_rgb(const char *path, spng_ctx *png, const struct spng_ihdr *header, image *out,
@@ -314,9 +323,10 @@ static sam_status png_decode_rgb(const char *path, spng_ctx *png, const struct s
     size_t n_bytes = (size_t)header->width * header->height * 3;
     if (!reserve(out, n_bytes))
         return no_memory(path, (int)header->width, (int)header->height, err);
-    TRY(png_pixels(path, png, SPNG_FMT_RGB8, out->data, n_bytes, err));
-    if (header->bit_depth == 16 && !(header->color_type & COLOUR_BIT))
-        TRY(check_gray16(path, out->data, n_bytes, err));
+    if (header->bit_depth == 16 && header->color_type == SPNG_COLOR_TYPE_GRAYSCALE)
+        TRY(png_decode_gray16(path, png, n_bytes / 3, out->data, err));
+    else
+        TRY(png_pixels(path, png, SPNG_FMT_RGB8, out->data, n_bytes, err));
     out->width = (int)header->width;
     out->height = (int)header->height;
     out->channels = 3;
@@ -480,24 +490,91 @@ static sam_status png_read(const char *path, FILE *file, int channels, mask_kind
     return status;
 }
 
+/* ---- formats that are read from memory ------------------------------------------------------------------------- */
+
+static const struct {
+    image_size_fn *size;
+    image_rgb_fn *rgb;
+} decoders[N_IMAGE_FORMATS] = {
+    [IMAGE_BMP] = {stb_size, stb_rgb}, [IMAGE_TGA] = {stb_size, stb_rgb},    [IMAGE_GIF] = {stb_size, stb_rgb},
+    [IMAGE_PNM] = {pnm_size, pnm_rgb}, [IMAGE_WEBP] = {webp_size, webp_rgb},
+};
+
+/* The file, or its first bytes up to `most`; f->bytes is for the caller to free. */
+static sam_status load(image_file *f, FILE *file, size_t most, sam_error *err)
+{
+    struct stat info;
+    if (fstat(fileno(file), &info) != 0 || info.st_size < 0)
+        return fail(err, SAM_E_IO, "%s: cannot be read: %s", f->path, strerror(errno));
+    size_t n = (uintmax_t)info.st_size < most ? (size_t)info.st_size : most;
+    f->bytes = malloc(n ? n : 1);
+    if (!f->bytes)
+        return fail(err, SAM_E_MEMORY, "%s: no memory for its %zu bytes", f->path, n);
+    f->n = fread(f->bytes, 1, n, file);
+    return ferror(file) ? fail(err, SAM_E_IO, "%s: cannot be read: %s", f->path, strerror(errno)) : SAM_OK;
+}
+
+static sam_status decode_size(const image_file *f, int *width, int *height, sam_error *err)
+{
+    int64_t w = 0, h = 0;
+    TRY(decoders[f->format].size(f, &w, &h, err));
+    TRY(check_size(f->path, w, h, err));
+    *width = (int)w;
+    *height = (int)h;
+    return SAM_OK;
+}
+
+static sam_status decode_rgb(image_file *f, image *out, sam_error *err)
+{
+    int width = 0, height = 0;
+    TRY(decode_size(f, &width, &height, err));
+    if (!reserve(out, (size_t)width * (size_t)height * 3))
+        return no_memory(f->path, width, height, err);
+    TRY(decoders[f->format].rgb(f, width, height, out->data, err));
+    out->width = width;
+    out->height = height;
+    out->channels = 3;
+    return SAM_OK;
+}
+
+/* In place: the mask is shorter. */
+static sam_status rgb_to_mask(const char *path, image *im, mask_kind kind, sam_error *err)
+{
+    TRY(colour_to_mask(path, im->data, (size_t)im->width * (size_t)im->height, 3, 1, kind, im->data, err));
+    im->channels = 1;
+    return SAM_OK;
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-static sam_status read_pixels(const char *path, int channels, mask_kind mask, image *out, container *kind,
+static sam_status read_pixels(const char *path, int channels, mask_kind mask, image *out, image_format *format,
                               sam_error *err)
 {
     FILE *file = NULL;
     struct spng_ihdr header;
-    TRY(open_image(path, &file, kind, err));
-    sam_status status = *kind == PNG_FILE ? png_read(path, file, channels, mask, &header, out, err)
-                                          : jpeg_decode(path, file, channels, out, err);
+    sam_status status;
+    TRY(open_image(path, &file, format, err));
+    if (*format == IMAGE_PNG) {
+        status = png_read(path, file, channels, mask, &header, out, err);
+    } else if (*format == IMAGE_JPEG) {
+        status = jpeg_decode(path, file, channels, out, err);
+    } else {
+        image_file whole = {.path = path, .format = *format};
+        status = load(&whole, file, SIZE_MAX, err);
+        if (status == SAM_OK)
+            status = decode_rgb(&whole, out, err);
+        if (status == SAM_OK && channels == 1)
+            status = rgb_to_mask(path, out, mask, err);
+        free(whole.bytes);
+    }
     fclose(file);
     return status;
 }
 
 sam_status image_read_rgb(const char *path, image *out, sam_error *err)
 {
-    container kind;
-    return read_pixels(path, 3, MASK_IDS, out, &kind, err);
+    image_format format;
+    return read_pixels(path, 3, MASK_IDS, out, &format, err);
 }
 
 /* Pixels become 0 and 1; a second value is refused. */
@@ -522,9 +599,9 @@ static sam_status make_binary(const char *path, image *im, sam_error *err)
 
 sam_status image_read_mask(const char *path, mask_kind mask, image *out, sam_error *err)
 {
-    container kind;
-    TRY(read_pixels(path, 1, mask, out, &kind, err));
-    if (kind == JPEG_FILE) {
+    image_format format;
+    TRY(read_pixels(path, 1, mask, out, &format, err));
+    if (format == IMAGE_JPEG) {
         size_t n = (size_t)out->width * (size_t)out->height;
         for (size_t i = 0; i < n; i++)
             out->data[i] = out->data[i] > 127;
@@ -535,17 +612,23 @@ sam_status image_read_mask(const char *path, mask_kind mask, image *out, sam_err
 sam_status image_read_size(const char *path, int *width, int *height, sam_error *err)
 {
     FILE *file = NULL;
-    container kind;
+    image_format format;
     struct spng_ihdr header;
     int w = 0, h = 0;
-    TRY(open_image(path, &file, &kind, err));
+    TRY(open_image(path, &file, &format, err));
     sam_status status;
-    if (kind == PNG_FILE) {
+    if (format == IMAGE_PNG) {
         status = png_read(path, file, 0, MASK_IDS, &header, NULL, err);
         w = status == SAM_OK ? (int)header.width : 0;
         h = status == SAM_OK ? (int)header.height : 0;
-    } else {
+    } else if (format == IMAGE_JPEG) {
         status = jpeg_size(path, file, &w, &h, err);
+    } else {
+        image_file head = {.path = path, .format = format};
+        status = load(&head, file, IMAGE_HEAD_BYTES, err);
+        if (status == SAM_OK)
+            status = decode_size(&head, &w, &h, err);
+        free(head.bytes);
     }
     fclose(file);
     TRY(status);
@@ -553,6 +636,19 @@ sam_status image_read_size(const char *path, int *width, int *height, sam_error 
     *width = w;
     *height = h;
     return SAM_OK;
+}
+
+int image_is_animated(const char *path)
+{
+    FILE *file = NULL;
+    image_file whole = {.path = path};
+    if (open_image(path, &file, &whole.format, NULL) != SAM_OK)
+        return 0;
+    int animated =
+        whole.format == IMAGE_GIF && load(&whole, file, SIZE_MAX, NULL) == SAM_OK && gif_look(&whole).n_pictures > 1;
+    free(whole.bytes);
+    fclose(file);
+    return animated;
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* image_io.h - still images: JPEG through libjpeg-turbo (accurate integer IDCT, fancy upsampling: the pixels PIL gives),
- * PNG through libspng. Hostile files give SAM_E_FORMAT naming the file; sizes over 32768 a side are refused. */
+ * PNG through libspng, others as image_decoders.h says; which it is, the content tells (image_format.h). Hostile files give
+ * SAM_E_FORMAT naming the file; sizes over 32768 a side are refused. No EXIF entry turns a picture. */
 #ifndef IMAGE_IO_H
 #define IMAGE_IO_H
 
@@ -18,15 +19,16 @@ typedef enum mask_kind {
     MASK_ONE_HUE, /* as MASK_IDS, but any single colour is object 1, as in some masks of DAVIS 2016                       */
 } mask_kind;
 
-/* JPEG or PNG (by content, not by name) to RGB; gray is spread, alpha dropped, 16 bit reduced. 16 bit gray that only has
- * values below 4096 is SAM_E_FORMAT: a sensor's 12 bits, which would be nearly black. Reuses out->data. */
+/* To RGB; gray is spread, alpha dropped, 16 bit reduced, of a GIF the first picture. 16 bit gray with a value
+ * above 255 is SAM_E_FORMAT: it would be white, as PIL has it. Reuses out->data. */
 sam_status image_read_rgb(const char *path, image *out, sam_error *err);
 /* To [h, w] u8. PNG: of a palette the index, of gray (1 to 16 bit) the value. RGB(A): the index of each colour in the DAVIS
  * palette if all are of it, else the value of gray ones (white alone is 1), else SAM_E_FORMAT, for MASK_OBJECT only if
- * there are several. JPEG: gray > 127. */
+ * there are several. JPEG: gray > 127. Others: as an RGB PNG. */
 sam_status image_read_mask(const char *path, mask_kind kind, image *out, sam_error *err);
 /* Width and height from the header only. */
 sam_status image_read_size(const char *path, int *width, int *height, sam_error *err);
+int image_is_animated(const char *path); /* a GIF of more than one picture */
 /* Writes a PNG atomically. `palette` != 0: values are indices shown with the DAVIS palette; else 0/nonzero as 0/255 gray. */
 sam_status image_write_mask(const char *path, const uint8_t *mask, size_t row_bytes, int width, int height, int palette,
                             sam_error *err);

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "frames_ahead.h"
+#include "process_age.h"
 #include "prompts.h"
 
 #include <limits.h>
@@ -19,6 +20,8 @@ typedef struct state {
     frames_ahead ahead;
     follower *follower; /* of a baseline; it has taken the prompt */
     uint8_t *bytes;     /* [height, width] once a mask is asked for as bytes */
+    int n_seen;         /* frames tracked or dropped */
+    pass_mask last;     /* of the last tracked frame, valid until the next one */
 } state;
 
 /* ---- before the first frame ---- */
@@ -162,12 +165,16 @@ static sam_status segment(state *s, const pass_frame *now, sam_error *err)
 {
     sam_session *session = s->clip.session;
     const frame_store *store = s->p->store;
+    /* A session counts the frames that it sees: one that was dropped leaves no gap in its memory. */
+    int64_t number = now->index - s->r->pace.n_dropped;
     if (store) {
-        TRY(frame_store_push(store, session, now->index, err));
+        TRY(frame_store_push(store, session, now->index, number, err));
         if (s->p->model->choice.overlap && now->index + 1 < s->clip.end)
             TRY(frame_store_push_next(store, session, now->index + 1, err));
     } else {
-        TRY(sam_push_frame(session, &now->pixels->input, err));
+        sam_frame input = now->pixels->input;
+        input.index = number;
+        TRY(sam_push_frame(session, &input, err));
         TRY(ahead_push(&s->ahead, session, err));
     }
     TRY(now->position ? sam_track(session, SAM_FORWARD, err) : sam_prompt(session, OBJECT_ID, &s->clip.prompts, err));
@@ -186,7 +193,8 @@ static sam_status predict(state *s, pass_frame *now, sam_error *err)
     TRY(c->session ? segment(s, now, err) : follow(s, f, now->mask, err));
     now->ms = clock_ms() - now->start_ms;
     s->r->total_ms += now->ms;
-    s->r->n_frames++;
+    if (!s->r->n_frames++)
+        s->r->cold_ms = process_age_ms();
     if (!c->session)
         return SAM_OK;
     TRY(sam_get_stats(c->session, &now->stats, err));
@@ -194,20 +202,30 @@ static sam_status predict(state *s, pass_frame *now, sam_error *err)
     return SAM_OK;
 }
 
-static sam_status one_frame(state *s, const frame *f, sam_error *err)
+static sam_status one_frame(state *s, const frame *f, int is_last, sam_error *err)
 {
     const object_pass *p = s->p;
     pass_mask mask = {.room = &s->bytes};
     pass_frame now = {.clip = &s->clip,
                       .pixels = f,
-                      .index = f ? f->index : s->clip.first + s->r->n_frames,
-                      .position = s->r->n_frames,
+                      .index = f ? f->index : s->clip.first + s->n_seen,
+                      .position = s->n_seen,
+                      .dropped = s->p->paced_fps > 0 && s->n_seen && !pace_wait(&s->r->pace, s->n_seen, is_last),
                       .decode_ms = f ? f->decode_ms : 0,
                       .mask = &mask};
-    TRY(predict(s, &now, err));
+    s->n_seen++;
+    if (now.dropped)
+        mask = s->last;
+    else
+        TRY(predict(s, &now, err));
+    if (p->paced_fps > 0 && now.position && !now.dropped)
+        pace_done(&s->r->pace, now.position);
     for (int i = 0; i < p->n_observers; i++)
         if (p->observers[i].frame)
             TRY(p->observers[i].frame(p->observers[i].self, &now, err));
+    s->last = mask;
+    if (!now.position && p->paced_fps > 0)
+        pace_begin(&s->r->pace);
     return SAM_OK;
 }
 
@@ -225,11 +243,11 @@ static sam_status all_frames(state *s, sam_error *err)
         s->r->total_ms += clock_ms() - start;
         if (s->frames && !f)
             break;
-        sam_status status = one_frame(s, f, err);
+        sam_status status = one_frame(s, f, index + 1 == c->end, err);
         if (f)
             frames_release(s->frames, f);
         TRY(status);
-        s->r->stopped = p->on_frame && p->on_frame(p->user, s->r->n_frames, c->end - c->first);
+        s->r->stopped = p->on_frame && p->on_frame(p->user, s->n_seen, c->end - c->first);
     }
     for (int i = 0; i < p->n_observers && !s->r->stopped; i++)
         if (p->observers[i].end)
@@ -243,7 +261,7 @@ sam_status object_pass_run(const object_pass *p, pass_result *out, sam_error *er
     state s = {.p = p, .r = out};
     s.clip = (pass_clip){
         .set = p->set, .video = p->video, .object = p->object, .v = v, .o = &v->objects[p->object], .entry = p->entry};
-    *out = (pass_result){0};
+    *out = (pass_result){.pace = {.fps = p->paced_fps}};
     sam_status status = prepare(&s, err);
     if (status == SAM_OK) {
         s.ahead = (frames_ahead){.frames = s.frames,

@@ -8,6 +8,7 @@
 #include "frame_store.h"
 #include "frames.h"
 #include "model_list.h"
+#include "pace.h"
 #include "warm_model.h"
 
 /* What is known before the first frame. Borrowed from the pass. */
@@ -40,6 +41,7 @@ typedef struct pass_frame {
     const frame *pixels; /* NULL: a stored frame                                             */
     int64_t index;
     int position;        /* 0: the prompted frame                                            */
+    int dropped;         /* it was not tracked, and the mask is still that of the frame before */
     double start_ms, ms; /* from pixels to mask, by the monotonic clock                      */
     double decode_ms;    /* the decoding thread's time for it; 0 for a stored frame          */
     sam_stats stats;     /* zero: a baseline                                                 */
@@ -66,6 +68,7 @@ typedef struct object_pass {
     warm_model *model;              /* of a baseline: {0}                                       */
     int max_clip_frames, prefetch;  /* 0: to the end; frames decoded ahead                      */
     const frame_store *store;       /* prepared frames instead of decoding; NULL: none          */
+    double paced_fps;               /* frames come at this rate (pace.h); 0: as fast as they are tracked */
     const pass_observer *observers; /* called in this order */
     int n_observers;
     /* Called after every frame with how many are done and will be; nonzero stops the pass. NULL: nothing does. */
@@ -75,12 +78,14 @@ typedef struct object_pass {
 
 /* Filled in whatever happens, as far as it came. */
 typedef struct pass_result {
-    int n_frames, width, height;
-    int first, end;  /* frames of the video: [first, end)                          */
-    double total_ms; /* all frames: waiting for the decoder, prompt and tracking   */
-    double setup_ms; /* finding the prompt, opening frames and session             */
-    sam_stats stats; /* of the last frame, or of the session if there was none     */
-    int stopped;     /* on_frame asked for the end                                 */
+    int n_frames, width, height; /* n_frames: tracked, with the prompted one */
+    int first, end;              /* frames of the video: [first, end)                          */
+    double total_ms;             /* all frames: waiting for the decoder, prompt and tracking   */
+    double setup_ms;             /* finding the prompt, opening frames and session             */
+    sam_stats stats;             /* of the last frame, or of the session if there was none     */
+    double cold_ms;              /* age of the process when the first mask was there           */
+    pace pace;                   /* of frames after the prompted one, with paced_fps           */
+    int stopped;                 /* on_frame asked for the end                                 */
 } pass_result;
 
 /* After a failure the model has no session. */

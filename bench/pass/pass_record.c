@@ -53,12 +53,12 @@ static sam_status on_frame(void *self, const pass_frame *f, sam_error *err)
     double j = r->score ? r->score->j : NAN;
     fprintf(r->lines.to, "%lld,", (long long)f->index);
     csv_put_field(r->lines.to, f->pixels ? f->pixels->name : "");
-    fprintf(r->lines.to, f->clip->session ? ",%.3f" : ",", f->ms);
+    fprintf(r->lines.to, f->clip->session && !f->dropped ? ",%.3f" : ",", f->ms);
     if (isnan(j))
         fprintf(r->lines.to, ",,\n");
     else
         fprintf(r->lines.to, ",%.6f,%.6f\n", j, r->score->f);
-    if (isnan(j) || !r->draws_worst || (r->worst && j >= r->worst_j))
+    if (isnan(j) || f->dropped || !r->draws_worst || (r->worst && j >= r->worst_j))
         return SAM_OK;
     return draw_worst(r, f, err);
 }

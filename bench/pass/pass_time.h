@@ -20,6 +20,7 @@
 typedef struct pass_time {
     samples ms;                   /* of tracked frames, from pixels to mask         */
     samples stages[SAM_N_STAGES]; /* the same frames                                */
+    samples host, device;         /* the same frames: host_share.h; NaN on the CPU  */
     double prompt_ms;             /* the prompted frame, which is not among them    */
     double decode_ms;             /* sum over all frames                            */
 } pass_time;

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 static const char *const tables[] = {"sav_benchmark_summary.csv", "jetson_benchmark_summary.csv"};
 static const char *const settings_files[] = {"sav_benchmark_settings.json", "jetson_benchmark_settings.json"};
@@ -196,8 +198,8 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     TRY(read_json(&machines[d->n_folders - 1], folder, MACHINE_FILE, err));
     for (int i = 0; i < 2 && !settings[d->n_folders - 1]; i++)
         TRY(read_json(&settings[d->n_folders - 1], folder, settings_files[i], err));
-    return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
-                                  : fail(err, SAM_E_IO, "%s: no such folder", folder);
+    TRY(path_expect_folder("", folder, err));
+    return extra_read(&extras[d->n_folders - 1], folder, err);
 }
 
 static sam_status no_results(const char *folder, sam_error *err)
@@ -289,6 +291,20 @@ const char *member_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
+}
+
+void results_date(const results_data *d, int run, char text[32])
+{
+    struct stat info;
+    struct tm utc;
+    snprintf(text, 32, "%s", member_text(d->machines[run], "date"));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !text[0]; i++) {
+        char *path = NULL;
+        if (path_join(&path, d->folders[run], tables[i], NULL) != SAM_OK || stat(path, &info) ||
+            !gmtime_r(&info.st_mtime, &utc) || !strftime(text, 32, "%Y-%m-%d %H:%M UTC", &utc))
+            text[0] = 0;
+        free(path);
+    }
 }
 
 double results_memory_mib(const report_row *r)

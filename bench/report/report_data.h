@@ -41,6 +41,10 @@ sam_status results_add_folder(results_data *d, const char *folder, sam_error *er
 void results_sum_up(results_data *d); /* figures of the groups */
 void results_data_free(results_data *d);
 
+/* When a folder was measured, "2026-11-28 14:05 UTC": as its machine.json says, else when its table was written; "" if nothing
+ * tells it. */
+void results_date(const results_data *d, int run, char text[32]);
+
 int results_is_earlier(const results_data *d, int run);
 /* What a baseline does worst teaches nothing about the models beside it: only where there are none is it shown. */
 int results_is_of_interest(const results_data *d, int group);

@@ -108,7 +108,7 @@ static void write_machine(FILE *to, const results_data *d, int run)
     fprintf(to, "</li>\n");
 }
 
-void head_write(FILE *to, const char *title, const results_data *d)
+void head_write(FILE *to, const char *title, const results_data *d, int machines)
 {
     int n_machines = 0;
     fprintf(to, "<h1>");
@@ -116,7 +116,7 @@ void head_write(FILE *to, const char *title, const results_data *d)
     fprintf(to, "</h1>\n<p>");
     write_data(to, d);
     fprintf(to, "</p>\n");
-    for (int i = 0; i < d->n_folders; i++)
+    for (int i = 0; i < d->n_folders && machines; i++)
         n_machines += d->machines[i] != NULL;
     if (!n_machines)
         return;

@@ -4,6 +4,7 @@
 
 #include "report_matrix.h"
 
-void head_write(FILE *to, const char *title, const results_data *d);
+/* machines: a line for each folder that says what it ran on. */
+void head_write(FILE *to, const char *title, const results_data *d, int machines);
 
 #endif

@@ -46,7 +46,7 @@ static const report_group *with_backend(const results_data *d, const report_grou
     return g;
 }
 
-static void name_board(const results_data *d, const report_group *of, char name[BOARD_NAME_BYTES])
+void matrix_board_name(const results_data *d, const report_group *of, char name[BOARD_NAME_BYTES])
 {
     const report_group *g = with_backend(d, of);
     const json_t *machine = d->machines[g->run];
@@ -63,13 +63,12 @@ static void name_board(const results_data *d, const report_group *of, char name[
 
 /* ---- lines ---- */
 
-static int same_line(const report_group *a, const report_group *b)
+int matrix_same_line(const report_group *a, const report_group *b)
 {
     return a->imgsz == b->imgsz && !strcmp(a->model, b->model) && !strcmp(a->precision, b->precision);
 }
 
-/* Size and type are named where models differ in them. */
-static void name_line(const results_data *d, const report_group *g, char *name, size_t n_name)
+void matrix_line_name(const results_data *d, const report_group *g, char *name, size_t n_name)
 {
     int sizes = 0, types = 0;
     for (int i = 0; i < d->n_groups; i++) {
@@ -91,11 +90,11 @@ static void find_lines(report_matrix *m, const results_data *d)
             int at = 0;
             if (baselines != !d->groups[g].imgsz)
                 continue;
-            while (at < m->n_lines && !same_line(&d->groups[m->lines[at].group], &d->groups[g]))
+            while (at < m->n_lines && !matrix_same_line(&d->groups[m->lines[at].group], &d->groups[g]))
                 at++;
             if (at == m->n_lines) {
                 m->lines[m->n_lines] = (report_line){.group = g, .is_baseline = baselines};
-                name_line(d, &d->groups[g], m->lines[m->n_lines++].name, sizeof m->lines->name);
+                matrix_line_name(d, &d->groups[g], m->lines[m->n_lines++].name, sizeof m->lines->name);
             }
             m->line_of[g] = at;
         }
@@ -123,7 +122,7 @@ static int find_board(report_matrix *m, const results_data *d, int g, const int 
 {
     char name[BOARD_NAME_BYTES];
     int earlier = results_is_earlier(d, d->groups[g].run), b = 0;
-    name_board(d, &d->groups[g], name);
+    matrix_board_name(d, &d->groups[g], name);
     while (b < m->n_boards &&
            (strcmp(m->boards[b].name, name) || m->boards[b].is_earlier != earlier || is_taken(m, g, b, before)))
         b++;

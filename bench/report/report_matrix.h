@@ -35,6 +35,12 @@ typedef struct report_matrix {
 sam_status matrix_make(report_matrix *m, const results_data *d, sam_error *err);
 void matrix_free(report_matrix *m);
 
+/* What a group of results ran on: its GPU, board or CPU; where nothing tells it, the folder. */
+void matrix_board_name(const results_data *d, const report_group *g, char name[BOARD_NAME_BYTES]);
+/* "sam2_tiny_points 512 bf16": size and type are named where models differ in them. */
+void matrix_line_name(const results_data *d, const report_group *g, char *name, size_t n_name);
+int matrix_same_line(const report_group *a, const report_group *b); /* model, size and type */
+
 typedef enum matrix_measure { MATRIX_SCORE, MATRIX_SPEED, MATRIX_MEMORY } matrix_measure;
 /* The line that is best on a board; -1: none can be. With MATRIX_SCORE only those of at least min_fps count. */
 int matrix_best(const report_matrix *m, const results_data *d, int board, matrix_measure by, double min_fps);

@@ -2,6 +2,7 @@
 #include "report_page.h"
 
 #include "report_head.h"
+#include "report_history.h"
 #include "report_html.h"
 #include "report_matrix.h"
 #include "report_parts.h"
@@ -108,15 +109,16 @@ static void write_groups(FILE *to, const results_data *d, const report_matrix *m
     int several = d->n_folders > 1;
     char header[256];
     snprintf(header, sizeof header,
-             "<model|px|<type|%sJ&amp;F|fps (median)|memory MiB|p95 ms|rows|failed|J|F|ms (mean)|"
+             "<model|px|<type|%sJ&amp;F|fps (median)|memory MiB|p95 ms|frames timed|rows|failed|J|F|ms (mean)|"
              "p50 ms|p99 ms|<metric|<backend",
              several ? "<folder|" : "");
     html_table_begin(to, header);
     for (int i = 0; i < d->n_groups; i++) {
         const report_group *g = &d->groups[i];
-        double p[3] = {0.5, 0.95, 0.99};
+        static const int percents[3] = {50, 95, 99};
+        double p[3];
         for (int q = 0; q < 3; q++)
-            p[q] = samples_quantile(&g->frame_ms, 0, p[q]);
+            p[q] = samples_percentile(&g->frame_ms, 0, percents[q]);
         fprintf(to, "<tr>");
         html_words(to, g->model);
         html_figure(to, 0, g->imgsz ? g->imgsz : NAN);
@@ -127,6 +129,7 @@ static void write_groups(FILE *to, const results_data *d, const report_matrix *m
         html_best(to, 2, g->fps_median, matrix_is_best(m, d, i, MATRIX_SPEED));
         html_best(to, 0, g->memory_mib > 0 ? g->memory_mib : NAN, matrix_is_best(m, d, i, MATRIX_MEMORY));
         html_figure(to, 1, p[1]);
+        html_figure(to, 0, g->frame_ms.n ? (double)g->frame_ms.n : NAN);
         html_figure(to, 0, g->n_rows);
         fprintf(to, g->n_rows > g->n_ok ? "<td class=\"bad\">%d</td>" : "<td>%d</td>", g->n_rows - g->n_ok);
         html_figure(to, 4, g->j);
@@ -222,7 +225,7 @@ static void write_worst(FILE *to, const report_page *p, const int *order)
     const results_data *d = p->data;
     int n = 0;
     for (int i = 0; i < d->n_rows; i++)
-        n += d->rows[i].worst != NULL;
+        n += d->rows[i].worst && results_is_of_interest(d, d->rows[i].group);
     if (!n || !p->n_worst)
         return;
     n = 0;
@@ -396,7 +399,7 @@ static void write_start(FILE *to, const report_page *p)
                 "content=\"width=device-width,initial-scale=1\">\n<title>");
     text_html(to, p->title);
     fprintf(to, "</title>\n<style>%s%s</style></head><body>\n", svg_style, style);
-    head_write(to, p->title, p->data);
+    head_write(to, p->title, p->data, !p->history);
 }
 
 /* What comes from tables of rows: first the answer, then what it rests on. */
@@ -426,12 +429,15 @@ sam_status report_write(const report_page *p, const char *path, sam_error *err)
     sam_status status = text_open(&t, path, err);
     if (status == SAM_OK) {
         write_start(t.to, p);
-        if (p->data->n_rows)
+        if (p->history)
+            status = history_write(t.to, p->data, err);
+        else if (p->data->n_rows)
             status = write_results(t.to, p, order, err);
-        report_parts(t.to, p->data);
-        if (p->data->n_rows && status == SAM_OK)
+        if (!p->history)
+            report_parts(t.to, p->data);
+        if (p->data->n_rows && status == SAM_OK && !p->history)
             status = write_videos(t.to, p->data, err);
-        if (p->data->n_rows)
+        if (p->data->n_rows && !p->history)
             write_rows(t.to, p->data);
         write_machines(t.to, p->data);
         fprintf(t.to, "<script>%s</script>\n</body></html>\n", script);

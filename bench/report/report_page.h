@@ -11,6 +11,7 @@ typedef struct report_page {
     report_changes changes;
     const char *before, *after; /* folders compared; NULL: none */
     int n_worst;                /* thumbnails at most */
+    int history;                /* runs over time, instead of the answer for today */
     double min_fps;             /* what the best model of a board must reach; a reader can change it */
 } report_page;
 

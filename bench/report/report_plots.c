@@ -80,6 +80,8 @@ sam_status plots_write_quality(FILE *to, const report_matrix *m, const results_d
                              .log_x = !plot,
                              .less_is_better = plot};
         int n_points = points_of(m, d, plot, labels, points);
+        if (n_points < 2) /* the tables say it */
+            continue;
         all_labelled &= svg_scatter(to, &f, points, n_points, m->n_boards == 1 && n_points <= MAX_LABELS);
     }
     if (n > 1) {
@@ -96,7 +98,7 @@ sam_status plots_write_quality(FILE *to, const report_matrix *m, const results_d
 
 /* ---- latency ---- */
 
-/* The range of all plots; returns how many plots there are. */
+/* The range of all plots, one for each group of two frames or more; returns how many there are. */
 static int latency_range(const results_data *d, double *low, double *high)
 {
     int n = 0;
@@ -104,7 +106,9 @@ static int latency_range(const results_data *d, double *low, double *high)
     *high = 0;
     for (int i = 0; i < d->n_groups && n < MAX_PLOTS; i++) {
         const samples *ms = &d->groups[i].frame_ms;
-        n += ms->n > 0;
+        if (ms->n < 2)
+            continue;
+        n++;
         for (size_t k = 0; k < ms->n; k++) {
             *low = ms->x[k] > 0 && ms->x[k] < *low ? ms->x[k] : *low;
             *high = ms->x[k] > *high ? ms->x[k] : *high;
@@ -132,7 +136,7 @@ void plots_write_latency(FILE *to, const results_data *d)
                              .log_x = is_log,
                              .x0 = is_log ? low : 0,
                              .x1 = high};
-        if (g->frame_ms.n && ++n)
+        if (g->frame_ms.n > 1 && ++n)
             svg_histogram(to, &f, g->frame_ms.x, (int)g->frame_ms.n, N_BINS);
     }
     fprintf(to, "</div>\n");
@@ -161,7 +165,8 @@ static int read_curve(const char *path, double **x, double **y)
     return n;
 }
 
-static int write_curves_of(FILE *to, const results_data *d, int group, const int *order)
+/* The first plot has the heading before it. Of an object that was scored once there is no curve. */
+static int write_curves_of(FILE *to, const results_data *d, int group, const int *order, int first)
 {
     svg_series series[MAX_CURVES];
     char names[MAX_CURVES][80], title[160];
@@ -170,7 +175,7 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
         const report_row *r = &d->rows[order[k]];
         double *x = NULL, *y = NULL;
         int count = r->group == group ? read_curve(r->frames, &x, &y) : 0;
-        if (!count) {
+        if (count < 2) {
             free(x);
             free(y);
             continue;
@@ -182,6 +187,9 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
     html_group(d, &d->groups[group], title, sizeof title);
     const svg_frame f = {
         .title = title, .x_label = "frame", .y_label = "J", .width = 520, .height = 260, .y_from_zero = 1};
+    if (n && first)
+        fprintf(to, "<h2>J by frame</h2>\n<p class=\"soft\">The objects with the lowest J of each model.</p>\n<div "
+                    "class=\"plots\">\n");
     if (n)
         svg_lines(to, &f, series, n, 0);
     for (int i = 0; i < n; i++) {
@@ -194,12 +202,8 @@ static int write_curves_of(FILE *to, const results_data *d, int group, const int
 void plots_write_curves(FILE *to, const results_data *d, const int *order)
 {
     int n = 0;
-    fprintf(
-        to,
-        "<h2>J by frame</h2>\n<p class=\"soft\">The objects with the lowest J of each model.</p>\n<div class=\"plots\">\n");
     for (int g = 0; g < d->n_groups && n < MAX_PLOTS; g++)
-        n += results_is_of_interest(d, g) && write_curves_of(to, d, g, order);
-    if (!n)
-        fprintf(to, "<p class=\"soft\">No scores of single frames beside these tables.</p>");
-    fprintf(to, "</div>\n");
+        n += results_is_of_interest(d, g) && write_curves_of(to, d, g, order, n == 0);
+    if (n)
+        fprintf(to, "</div>\n");
 }

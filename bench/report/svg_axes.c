@@ -58,6 +58,15 @@ void svg_widen(double x, double *low, double *high)
     *high = x > *high ? x : *high;
 }
 
+void svg_spread(const svg_frame *f, double *low, double *high)
+{
+    double missing = f->y_span - (*high - *low);
+    if (missing <= 0 || *high < *low)
+        return;
+    *low -= missing / 2;
+    *high += missing / 2;
+}
+
 /* 0..1 along the axis */
 static double share(svg_scale s, double v)
 {
@@ -102,7 +111,24 @@ static void tick_label(char *label, size_t n, svg_scale s, double v)
     snprintf(label, n, "%.6g", !s.log && fabs(v) < s.step * 1e-6 ? 0 : v);
 }
 
-static void ticks(FILE *to, const svg_frame *f, svg_scale x, svg_scale y)
+/* Names below the places 0, 1, ... of x; those that would run into the one before are left out, the last one never. */
+static void named_ticks(FILE *to, const svg_frame *f, svg_scale x)
+{
+    int wide = 0, n = f->n_x_names;
+    for (int i = 0; i < n; i++)
+        wide = (int)strlen(f->x_names[i]) > wide ? (int)strlen(f->x_names[i]) : wide;
+    double step = n > 1 ? svg_x(f, x, 1) - svg_x(f, x, 0) : f->width;
+    int every = (int)ceil((wide + 2) * SVG_LETTER / step);
+    for (int i = 0; i < n; i++) {
+        double px = svg_x(f, x, i), half = wide * SVG_LETTER / 2.0;
+        fprintf(to, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>\n", px, SVG_TOP, f->height - SVG_BOTTOM);
+        if ((n - 1 - i) % every == 0)
+            svg_text(to, px + half > f->width ? f->width : px, f->height - SVG_BOTTOM + 16,
+                     px + half > f->width ? "end" : "middle", f->x_names[i]);
+    }
+}
+
+static void number_ticks(FILE *to, const svg_frame *f, svg_scale x)
 {
     double at[MAX_TICKS];
     char label[32];
@@ -118,7 +144,17 @@ static void ticks(FILE *to, const svg_frame *f, svg_scale x, svg_scale y)
         if (i % every == 0)
             svg_text(to, px, f->height - SVG_BOTTOM + 16, "middle", label);
     }
-    n = tick_values(y, f->height - SVG_TOP - SVG_BOTTOM, at);
+}
+
+static void ticks(FILE *to, const svg_frame *f, svg_scale x, svg_scale y)
+{
+    double at[MAX_TICKS];
+    char label[32];
+    if (f->x_names)
+        named_ticks(to, f, x);
+    else
+        number_ticks(to, f, x);
+    int n = tick_values(y, f->height - SVG_TOP - SVG_BOTTOM, at);
     for (int i = 0; i < n; i++) {
         double py = svg_y(f, y, at[i]);
         fprintf(to, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>\n", SVG_LEFT, py, f->width - SVG_RIGHT);

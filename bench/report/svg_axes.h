@@ -20,6 +20,9 @@ svg_scale svg_logarithmic(double low, double high);
 /* Takes a finite x into the range; others leave it. */
 void svg_widen(double x, double *low, double *high);
 
+/* Widens low..high to the least span that the frame asks for; an empty range stays. */
+void svg_spread(const svg_frame *f, double *low, double *high);
+
 /* px in the plot */
 double svg_x(const svg_frame *f, svg_scale s, double x);
 double svg_y(const svg_frame *f, svg_scale s, double y);

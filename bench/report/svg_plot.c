@@ -75,7 +75,9 @@ void svg_lines(FILE *to, const svg_frame *f, const svg_series *series, int n, in
             svg_widen(series[k].y[i], &y0, &y1);
         }
     }
-    svg_scale x = svg_linear(x0, x1, 0), y = svg_linear(y0, y1, f->y_from_zero);
+    svg_spread(f, &y0, &y1);
+    svg_scale x = f->x_names ? (svg_scale){-0.5, f->n_x_names - 0.5, 1, 0} : svg_linear(x0, x1, 0);
+    svg_scale y = svg_linear(y0, y1, f->y_from_zero);
     int below = LEGEND_ROW * legend(NULL, f, series, n);
     svg_frame plot = *f;
     plot.height -= below;

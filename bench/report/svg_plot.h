@@ -25,9 +25,11 @@ typedef struct svg_frame {
     const char *title, *x_label, *y_label;
     int width, height;
     int y_from_zero;
-    double y_span;      /* of the y axis at least: less than that is no difference to be shown large */
-    int log_x;          /* only values above 0 are shown                                              */
-    double x0, x1;      /* of histograms: the range of x, so that several have one; both 0: the data's */
+    double y_span; /* of the y axis at least, of lines and points: less than that is no difference to be shown large */
+    int log_x;     /* only values above 0 are shown                                              */
+    double x0, x1; /* of histograms: the range of x, so that several have one; both 0: the data's */
+    const char *const *x_names; /* of lines: what x = 0, 1, ... are called; NULL: numbers */
+    int n_x_names;
     int less_is_better; /* of scattered points, along x: which way the line of the best goes          */
 } svg_frame;
 

@@ -130,11 +130,7 @@ static void scales(const svg_frame *f, const svg_point *points, int n, svg_scale
         svg_widen(points[i].x, &x0, &x1);
         svg_widen(points[i].y, &y0, &y1);
     }
-    double missing = f->y_span - (y1 - y0);
-    if (missing > 0 && y1 >= y0) {
-        y0 -= missing / 2;
-        y1 += missing / 2;
-    }
+    svg_spread(f, &y0, &y1);
     *x = f->log_x ? svg_logarithmic(x0, x1) : svg_linear(x0, x1, 1);
     *y = svg_linear(y0, y1, f->y_from_zero);
 }

@@ -41,7 +41,11 @@ static const csv_field fields[] = {{"video", CSV_TEXT, AT(video)},
                                    {"backend", CSV_CHARS, AT(backend)},
                                    {"device", CSV_CHARS, AT(device)},
                                    {"metric", CSV_TEXT, AT(metric)},
-                                   {"status", CSV_CHARS, AT(status)}};
+                                   {"status", CSV_CHARS, AT(status)},
+                                   {"latency_stddev_ms", CSV_NUMBER + 3, AT(stddev_ms)},
+                                   {"host_ms", CSV_NUMBER + 3, AT(host_ms)},
+                                   {"device_ms", CSV_NUMBER + 3, AT(device_ms)},
+                                   {"cold_start_ms", CSV_NUMBER + 0, AT(cold_ms)}};
 
 static const csv_layout layout = {fields, sizeof fields / sizeof *fields, sizeof(result_row)};
 

@@ -20,7 +20,9 @@ typedef struct result_row {
     const char *video, *object, *model, *precision, *metric;
     int imgsz;             /* of the model; none: a baseline                  */
     int frames, end_frame; /* none: nothing was tracked, and no measure is there */
-    double fps, latency_ms, e2e_fps, setup_ms;
+    double fps, latency_ms, stddev_ms, e2e_fps, setup_ms;
+    double host_ms, device_ms; /* host_share.h; of a device only           */
+    double cold_ms;            /* of the first row that a process measures */
     double decode_ms, stage_ms[SAM_N_STAGES];
     double peak_rss_mib, gpu_peak_mib; /* gpu: 0 on the CPU */
     double j, f, j_and_f;

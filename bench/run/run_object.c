@@ -60,6 +60,9 @@ static void fill_speed(const watch *w, const pass_result *p, result_row *row)
     if (!ms.n)
         return;
     row->latency_ms = ms.mean;
+    row->stddev_ms = ms.stddev;
+    row->host_ms = spread_of(&w->times.host, 0).mean;
+    row->device_ms = spread_of(&w->times.device, 0).mean;
     row->fps = ms.mean > 0 ? 1e3 / ms.mean : 0;
     for (int k = 0; k < SAM_N_STAGES; k++)
         row->stage_ms[k] = spread_of(&w->times.stages[k], 0).mean;
@@ -94,6 +97,7 @@ static void fill_row(const warm_model *m, const watch *w, const pass_result *p, 
         return;
     row->frames = p->n_frames;
     row->end_frame = p->first + p->n_frames;
+    row->cold_ms = p->cold_ms;
     row->input_h = p->height;
     row->input_w = p->width;
     row->gpu_peak_mib = (double)p->stats.device_bytes / 0x1p20;

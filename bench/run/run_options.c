@@ -2,12 +2,13 @@
 #include "run_options.h"
 
 #include "listing.h"
+#include "summary.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FLAGS = 25 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
+enum { MAX_FLAGS = 26 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
 
 /* The flags of a model but its weights, which are searched by name; several sizes and precisions are compared. */
 static int describe_model(flag *f, run_options *o)
@@ -120,6 +121,7 @@ static int describe_how_much(flag *f, run_options *o)
              "Do share I (from 0) of N, balanced by frames, in OUT_DIR/shard_I_of_N; `sambench merge OUT_DIR` puts them "
              "together (default auto: what Slurm or Open MPI says; none: all of the work)."},
         format_flag(&o->format),
+        require_flag(&o->require),
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress, only errors and the summary."},
     };
     memcpy(f, table, sizeof table);
@@ -163,6 +165,9 @@ static sam_status settle(run_options *o, sam_error *err)
         TRY(path_join(&o->default_out_dir, o->split_dir, "benchmark_outputs", err));
         o->out_dir = o->default_out_dir;
     }
+    int n_columns;
+    const figures_column *columns = summary_columns(&n_columns);
+    TRY(require_parse(&o->required, o->require, columns, n_columns, err));
     return metric_from_name(o->metric, &o->metric_kind, err);
 }
 

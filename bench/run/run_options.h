@@ -6,6 +6,7 @@
 #include "metrics.h"
 #include "old_flags.h"
 #include "open_model.h"
+#include "require.h"
 #include "run_sweep.h"
 
 typedef struct run_options {
@@ -13,6 +14,8 @@ typedef struct run_options {
     const char *metric, *shard;
     const char *sizes, *precisions; /* lists */
     const char *format;             /* of the summary; NULL: table */
+    const char *require;            /* NULL: nothing */
+    requirements required;
     run_sweep sweep;
     old_flags old;
     metric_kind metric_kind;

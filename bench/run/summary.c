@@ -1,6 +1,7 @@
 /* summary.c - see summary.h. */
 #include "summary.h"
 
+#include "conditions.h"
 #include "samples.h"
 
 #include <math.h>
@@ -20,11 +21,19 @@ static const figures_column columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
                                          {"fps_median", "fps", 2, 1, 0},
                                          {"latency_ms", "ms", 1, 0, 2},
                                          {"cpu_peak_rss_MiB", "RSS MiB", 0, -1, 0},
-                                         {"gpu_peak_alloc_MiB", "GPU MiB", 0, -1, 0}};
+                                         {"gpu_peak_alloc_MiB", "GPU MiB", 0, -1, 0},
+                                         {"host_ms", "host ms", 2, 0, 6},
+                                         {"device_ms", "device ms", 2, 0, 6}};
+
+const figures_column *summary_columns(int *n)
+{
+    *n = sizeof columns / sizeof *columns;
+    return columns;
+}
 
 typedef struct totals {
     int n_ok, n_failed, n_scored;
-    double frames, j, f, score, squares, latency_ms, rss_mib, gpu_mib;
+    double frames, j, f, score, squares, latency_ms, host_ms, device_ms, rss_mib, gpu_mib;
     samples fps;
 } totals;
 
@@ -56,6 +65,8 @@ static int add_row(const results *r, int row, totals *t)
     if (!key_of(r, row, "fps")[0])
         return 1;
     t->latency_ms += results_number(r, row, "latency_ms");
+    t->host_ms += results_number(r, row, "host_ms");
+    t->device_ms += results_number(r, row, "device_ms");
     return samples_add(&t->fps, results_number(r, row, "fps"), NULL) == SAM_OK;
 }
 
@@ -86,6 +97,8 @@ static void put_model(const results *r, int row, const totals *t, figures *out)
     if (n_fps) {
         figures_number(out, "fps_median", samples_quantile(&t->fps, 0, 0.5));
         figures_number(out, "latency_ms", t->latency_ms / n_fps);
+        figures_number(out, "host_ms", t->host_ms > 0 ? t->host_ms / n_fps : NAN);
+        figures_number(out, "device_ms", t->host_ms > 0 ? t->device_ms / n_fps : NAN);
     }
     figures_number(out, "cpu_peak_rss_MiB", t->rss_mib > 0 ? t->rss_mib : NAN);
     figures_number(out, "gpu_peak_alloc_MiB", t->gpu_mib > 0 ? t->gpu_mib : NAN);
@@ -118,6 +131,20 @@ sam_status summary_of(const results *r, figures *out, sam_error *err)
         samples_free(&t.fps);
     }
     return out->failed ? fail(err, SAM_E_MEMORY, "out of memory: a summary of %d rows", n_rows) : SAM_OK;
+}
+
+int summary_timed(const csv_table *t, int *n_wide)
+{
+    int n = 0;
+    *n_wide = 0;
+    for (int row = 0; row < t->n_rows; row++) {
+        double mean = csv_number(t, row, "latency_ms"), stddev = csv_number(t, row, "latency_stddev_ms");
+        if (!status_is_ok(csv_text(t, row, "status")) || !(mean > 0))
+            continue;
+        n++;
+        *n_wide += stddev > CONDITIONS_SPREAD * mean;
+    }
+    return n;
 }
 
 int summary_unscored(const results *r)

@@ -15,4 +15,10 @@ sam_status summary_of(const results *r, figures *out, sam_error *err);
 /* Finished rows without a score. */
 int summary_unscored(const results *r);
 
+/* Finished rows with times, and those of them that spread too far (conditions.h). */
+int summary_timed(const csv_table *t, int *n_wide);
+
+/* The columns of summary_of, for --require. */
+const figures_column *summary_columns(int *n);
+
 #endif

@@ -13,6 +13,7 @@ EXPORT int nvmlDeviceGetUtilizationRates(void *device, unsigned *out);
 EXPORT int nvmlDeviceGetTemperature(void *device, int kind, unsigned *out);
 EXPORT int nvmlDeviceGetPowerUsage(void *device, unsigned *out);
 EXPORT int nvmlDeviceGetMaxClockInfo(void *device, int kind, unsigned *out);
+EXPORT int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *out);
 EXPORT int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *n, void *out);
 
 /* NVML_ERROR_NOT_SUPPORTED */
@@ -88,4 +89,13 @@ int nvmlDeviceGetMaxClockInfo(void *device, int kind, unsigned *out)
     (void)device;
     *out = 1980;
     return kind != 1 || unsupported();
+}
+
+/* FAKE_NVML_THROTTLE: bits of nvmlClocksThrottleReason*. */
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *out)
+{
+    const char *reasons = getenv("FAKE_NVML_THROTTLE");
+    (void)device;
+    *out = reasons ? strtoull(reasons, NULL, 0) : 1; /* idle, which holds nothing down */
+    return unsupported();
 }
