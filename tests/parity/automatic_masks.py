@@ -31,6 +31,7 @@ SEED = 101
 # some masks through.
 WILD = {"pred_iou_thresh": 0.45, "stability_score_thresh": 0.75, "box_nms_thresh": 1.0}
 LOOSE = {"pred_iou_thresh": 0.35, "stability_score_thresh": 0.5, "box_nms_thresh": 0.8}
+LENIENT = {"pred_iou_thresh": 0.01, "stability_score_thresh": 0.5, "box_nms_thresh": 1.0}
 CASES = {  # name: (model, image size, frame size, options of the official generator)
     "demo": ("demo", 256, (160, 120), {"points_per_side": 12}),
     "demo_loose": ("demo", 256, (160, 120), {"points_per_side": 8, **LOOSE}),
@@ -46,12 +47,9 @@ LIVE = {  # too slow for a test
     "demo_default": ("demo", 256, (640, 480), {}),
     "tiny_crops": ("sam2.1_tiny", 256, (320, 240), {"points_per_side": 4, "crop_n_layers": 1, **WILD}),
     "edgetam_wild": ("edgetam", 256, (160, 120), {"points_per_side": 6, **WILD}),
-    "vit_b_regions": ("sam_vit_b", 256, (160, 120), {"points_per_side": 6, "min_mask_region_area": 40,
-                                                     "pred_iou_thresh": 0.01, "stability_score_thresh": 0.5}),
-    "vit_b_crops": ("sam_vit_b", 256, (220, 150), {"points_per_side": 4, "crop_n_layers": 1,
-                                                   "pred_iou_thresh": 0.01, "stability_score_thresh": 0.5}),
-    "vit_b_1024": ("sam_vit_b", 1024, (320, 240), {"points_per_side": 4, "min_mask_region_area": 100,
-                                                   "pred_iou_thresh": 0.01, "stability_score_thresh": 0.5}),
+    "vit_b_regions": ("sam_vit_b", 256, (160, 120), {"points_per_side": 6, "min_mask_region_area": 40, **LENIENT}),
+    "vit_b_crops": ("sam_vit_b", 256, (220, 150), {"points_per_side": 4, "crop_n_layers": 1, **LENIENT}),
+    "vit_b_1024": ("sam_vit_b", 1024, (320, 240), {"points_per_side": 4, "min_mask_region_area": 100, **LENIENT}),
 }
 FLAGS = {"multimask_output": "multimask"}  # of sambench, where they are called otherwise
 
