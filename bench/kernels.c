@@ -1,6 +1,7 @@
 /* kernels.c - the verb `kernels`: every distinct operator call of a frame timed by itself, with caches cold and warm,
  * beside what the device can copy and multiply. */
 #include "folders.h"
+#include "history.h"
 #include "input_flags.h"
 #include "interrupt.h"
 #include "json_out.h"
@@ -17,6 +18,7 @@ typedef struct kernels_options {
     model_choice model;
     const char *models, *weights_dir, *filter, *json;
     int objects, runs, warmup, top;
+    int begun; /* an earlier file of --json has become the previous one */
     size_t flush_bytes;
     models_help help;
     const char *format;
@@ -75,6 +77,9 @@ static sam_status kernels(kernels_options *o, json_t *list, int *n_failed, sam_e
             ++*n_failed;
             fprintf(stderr, "sambench kernels: %s: %s\n", name, why.text);
         } else if (o->json && !interrupt_requested()) {
+            int kept;
+            if (!o->begun++)
+                TRY(history_keep(o->json, NULL, &kept, err));
             TRY(json_out(o->json, json_incref(list), err));
         }
     }

@@ -24,9 +24,9 @@ enum { EXIT_INTERRUPTED = 130 };
 typedef struct track_options {
     model_choice model;
     prompt_choice prompts;
-    const char *input, *out, *dump, *json, *save_state, *load_state;
-    int n_frames, start, reverse, no_overlap, fill_hole_area, remove_speck_area, overlay, labels, rle, mot, quiet,
-        max_objects;
+    const char *input, *raw, *pipe, *out, *dump, *json, *save_state, *load_state;
+    int n_frames, start, reverse, realtime, no_overlap, fill_hole_area, remove_speck_area, overlay, labels, rle, mot,
+        quiet, max_objects;
 } track_options;
 
 /* Everything one run holds; closed in one place. */
@@ -36,6 +36,7 @@ typedef struct track_run {
     frame_source *frames;
     sam_model *model;
     sam_session *session;
+    sam_session_options of_state; /* --load_state: some of them */
     clip clip;
     track_files files;
     track_report report;
@@ -53,6 +54,20 @@ static void say_gaps(const char *input)
     listing_free(&frames);
 }
 
+static int is_prompted(const void *prompts, int64_t index)
+{
+    return clip_prompts_on(prompts, index);
+}
+
+static sam_status check_live(const track_options *o, int reverse, sam_error *err)
+{
+    if (reverse)
+        return fail(err, SAM_E_ARG, "%s: what is live cannot be tracked in reverse", o->input);
+    if (o->model.overlap)
+        return fail(err, SAM_E_ARG, "--overlap encodes the frame after; of %s it has not come yet", o->input);
+    return SAM_OK;
+}
+
 /* The clip: its length, its first frame, and that the prompts fit it. Nothing of the model is needed for that. */
 static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
 {
@@ -60,9 +75,19 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     int n_empty = 0, start = 0;
     *reverse = o->reverse >= 0 ? o->reverse : r->prompts->reverse;
     /* Frames are decoded ahead only a little, to not compete with what is measured. */
-    frames_options opt = {.prefetch = 8, .pixels = model_frames(&o->model, o->out && o->overlay)};
+    live_options live = {.raw = o->raw,
+                         .realtime = o->realtime,
+                         .first = o->start > 0 ? o->start : 0,
+                         .stopped = interrupt_requested,
+                         .keep = is_prompted,
+                         .user = r->prompts};
+    frames_options opt = {.prefetch = 8, .pixels = model_frames(&o->model, o->out && o->overlay), .live = &live};
     TRY(frames_open(o->input, &opt, &r->frames, err));
-    say_gaps(o->input);
+    r->setting.is_live = frames_are_live(r->frames);
+    if (r->setting.is_live)
+        TRY(check_live(o, *reverse, err));
+    else
+        say_gaps(o->input);
     int64_t count = frames_count(r->frames);
     int n_frames = o->n_frames && o->n_frames < count ? o->n_frames : count < INT_MAX ? (int)count : INT_MAX;
     frames_size(r->frames, &r->setting.width, &r->setting.height);
@@ -70,7 +95,7 @@ static sam_status open_clip(track_run *r, int *reverse, sam_error *err)
     TRY(clip_check_masks(r->prompts, &n_empty, err));
     if (n_empty)
         fprintf(stderr, "sambench track: %d of the mask prompts are empty: their objects start as absent\n", n_empty);
-    if (start || *reverse)
+    if (!r->setting.is_live && (start || *reverse))
         TRY(frames_restart(r->frames, start, *reverse, err));
     r->clip = (clip){.frames = r->frames,
                      .prompts = r->prompts,
@@ -95,22 +120,29 @@ static sam_status load_state(track_run *r, sam_error *err)
     return SAM_OK;
 }
 
+static sam_status open_weights(track_run *r, sam_error *err)
+{
+    const track_options *o = r->o;
+    sam_model_options saved = {.max_points = prompts_max_points(r->prompts),
+                               .max_prompted_frames = prompts_max_prompted_frames(r->prompts)};
+    TRY(model_check_device(&o->model, err));
+    if (o->load_state)
+        TRY(sam_state_options(o->load_state, &saved, &r->of_state, err));
+    return model_open("track", &o->model, saved.max_points, saved.max_prompted_frames, &r->model, err);
+}
+
 static sam_status open_session(track_run *r, sam_error *err)
 {
     const track_options *o = r->o;
     int n_objects = r->prompts->n_objects;
-    sam_model_options saved = {.max_points = prompts_max_points(r->prompts),
-                               .max_prompted_frames = prompts_max_prompted_frames(r->prompts)};
-    sam_session_options of_state = {.max_objects = 0};
     if (o->max_objects && o->max_objects < n_objects)
         return fail(err, SAM_E_ARG, "--objects_max %d, but the prompts name %d objects", o->max_objects, n_objects);
-    if (o->load_state)
-        TRY(sam_state_options(o->load_state, &saved, &of_state, err));
-    TRY(model_open("track", &o->model, saved.max_points, saved.max_prompted_frames, &r->model, err));
+    if (!r->model)
+        TRY(open_weights(r, err));
     sam_session_options opt = {.width_px = r->setting.width,
                                .height_px = r->setting.height,
                                .max_objects = o->max_objects ? o->max_objects : n_objects,
-                               .n_frames = r->clip.n_frames,
+                               .n_frames = r->setting.is_live ? 0 : r->clip.n_frames,
                                .fill_hole_area = o->fill_hole_area ? o->fill_hole_area : -1,
                                .remove_speck_area = o->remove_speck_area,
                                .no_overlap = o->no_overlap,
@@ -122,8 +154,8 @@ static sam_status open_session(track_run *r, sam_error *err)
                                .no_recording = o->model.no_recording,
                                .check_kernels = o->model.check_kernels};
     if (o->load_state) { /* sizes; what the flags say otherwise is compared when it is loaded */
-        opt.max_objects = of_state.max_objects;
-        opt.history = of_state.history;
+        opt.max_objects = r->of_state.max_objects;
+        opt.history = r->of_state.history;
     }
     TRY(sam_session_open(r->model, &opt, &r->session, err));
     if (o->load_state)
@@ -146,18 +178,22 @@ static sam_status track_frames(track_run *r, sam_error *err)
     progress bar;
     int total = c->direction == SAM_REVERSE ? c->start + 1 : c->n_frames - c->start;
     double begin = clock_ms(), written = 0;
-    TRY(report_reserve(&r->report, total, err));
+    if (r->setting.is_live) /* nobody knows */
+        total = 0;
+    TRY(report_reserve(&r->report, total ? total : MOST_SAMPLES, err));
     TRY(clip_prompt(c, err));
     progress_begin(&bar, stderr, r->o->quiet, "track", total);
     sam_status status = SAM_OK;
     while (status == SAM_OK && !(r->setting.interrupted = interrupt_requested())) {
         status = clip_next(c, &at, err);
-        if (status != SAM_OK || !at.frame)
+        if (status != SAM_OK || !at.frame) { /* a live source ends at an interruption, too */
+            r->setting.interrupted = r->setting.is_live && interrupt_requested();
             break;
+        }
         double start = clock_ms();
         status = files_add(&r->files, c, at.frame, err);
         if (status == SAM_OK)
-            status = report_add(&r->report, &at, err);
+            status = report_add(&r->report, &at, r->setting.is_live, err);
         if (status == SAM_OK)
             files_add_times(&r->files, &at);
         clip_release(c, &at);
@@ -182,13 +218,14 @@ static sam_status finish(track_run *r, sam_error *err)
     s->n_threads = model_threads(&r->o->model);
     s->history = r->o->model.history;
     s->tracker = model_tracker(&r->o->model);
+    s->came = frames_live_counts(r->frames);
     s->frame_queue_bytes = frames_memory(r->frames);
     s->rss_peak_bytes = process_peak_bytes();
     if (!r->report.n_frames)
         return files_finish(&r->files, 0, err);
     /* A file that cannot be written does not keep back what was measured. */
     if (!r->o->quiet)
-        report_print(&r->report, s, r->o->json && !strcmp(r->o->json, "-") ? stderr : stdout);
+        report_print(&r->report, s, r->o->pipe || (r->o->json && !strcmp(r->o->json, "-")) ? stderr : stdout);
     sam_status figures = r->o->json ? json_out(r->o->json, report_json(&r->report, s), err) : SAM_OK;
     sam_status files = files_finish(&r->files, r->report.n_frames, figures == SAM_OK ? err : NULL);
     return figures == SAM_OK ? files : figures;
@@ -210,6 +247,8 @@ static sam_status track(track_run *r, sam_error *err)
 {
     int reverse;
     sam_error later;
+    if (frames_is_live_name(r->o->input)) /* frames that come while the weights are read would be late or lost */
+        TRY(open_weights(r, err));
     TRY(open_clip(r, &reverse, err));
     TRY(model_check_device(&r->o->model, err));
     if (r->o->json && strcmp(r->o->json, "-"))
@@ -239,9 +278,12 @@ static int run_track(const track_options *o, prompt_file *prompts)
                              .draw = o->overlay,
                              .labels = o->labels,
                              .rle = o->rle,
-                             .mot = o->mot}};
+                             .mot = o->mot,
+                             .pipe = o->pipe}};
     sam_status status = track(&r, &err);
-    if (status != SAM_OK)
+    if (status != SAM_OK && !r.frames && interrupt_requested())
+        r.setting.interrupted = 1;
+    else if (status != SAM_OK)
         fprintf(stderr, "sambench track: %s\n", err.text);
     if (r.setting.interrupted && !r.report.n_frames)
         fprintf(stderr, "sambench track: interrupted before the first frame\n");
@@ -266,7 +308,21 @@ static int own_flags(track_options *o, flag *to)
          .value = &o->input,
          .meta = "PATH",
          .required = 1,
-         .help = "A folder of frames (" IMAGE_FORMATS_SAY "), or a video file."},
+         .help = "A folder of frames (" IMAGE_FORMATS_SAY
+                 "), or a video file. Live: - (standard input) or a named pipe with Y4M, NUT, "
+                 "Matroska, MPEG-TS or MJPEG; a URL (http, https, rtsp, rtmp, tcp, udp, srt); a camera, /dev/video0."},
+        {.name = "raw",
+         .kind = FLAG_STRING,
+         .value = &o->raw,
+         .meta = "WxH[:FORMAT][@FPS]",
+         .help =
+             "Standard input or a pipe holds nothing but frames of this size; FORMAT as ffmpeg names it: rgb24, nv12, gray, "
+             "... (default rgb24@30)."},
+        {.name = "realtime",
+         .kind = FLAG_SWITCH,
+         .value = &o->realtime,
+         .help =
+             "Live: track the newest frame and drop those that came meanwhile (default: every frame, however late)."},
         {.name = "out",
          .kind = FLAG_STRING,
          .value = &o->out,
@@ -285,6 +341,14 @@ static int own_flags(track_options *o, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->mot,
          .help = "OUT/mot.txt too: boxes as MOTChallenge has them, which --boxes reads (default: off)."},
+        {.name = "pipe",
+         .kind = FLAG_CHOICE,
+         .value = &o->pipe,
+         .meta = "FORM",
+         .choices = "y4m|raw",
+         .help =
+             "Masks to standard output as they come, for another program: a gray picture a frame, whose values are the "
+             "objects' numbers, as a Y4M stream or as bytes alone (default: none)."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,
@@ -393,6 +457,10 @@ static int track_main(int argc, char **argv)
     o.prompts.optional = o.load_state != NULL;
     if (status == SAM_OK && !o.out && (o.labels || o.rle || o.mot)) {
         status = fail(&err, SAM_E_ARG, "--labels, --rle and --mot write into the folder of --out; give it");
+        usage = 1;
+    }
+    if (status == SAM_OK && o.pipe && o.json && !strcmp(o.json, "-")) {
+        status = fail(&err, SAM_E_ARG, "--pipe and --json - both write to standard output; give --json a file");
         usage = 1;
     }
     if (status == SAM_OK)

@@ -230,7 +230,7 @@ static json_t *report_of(temp_tree *tree, sam_session *s, int history, char *pri
     succeeds(clip_open(&c, &err));
     succeeds(clip_prompt(&c, &err));
     while (clip_next(&c, &at, &err) == SAM_OK && at.frame) {
-        succeeds(report_add(&report, &at, &err));
+        succeeds(report_add(&report, &at, 0, &err));
         clip_release(&c, &at);
     }
     assert_int_equal(report.n_frames, N_TRACKED);

@@ -24,6 +24,14 @@ sam_status samples_add(samples *s, double x, sam_error *err)
     return SAM_OK;
 }
 
+void samples_forget(samples *s, size_t n)
+{
+    if (n > s->n)
+        return;
+    s->n -= n;
+    memmove(s->x, s->x + n, s->n * sizeof *s->x);
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -13,6 +13,8 @@ typedef struct samples {
 sam_status samples_reserve(samples *s, size_t n, sam_error *err);
 /* Never allocates within what was reserved. */
 sam_status samples_add(samples *s, double x, sam_error *err);
+/* Drops the first n, where there are so many. */
+void samples_forget(samples *s, size_t n);
 /* The q-quantile (0..1) of x[first..n), linear between neighbours as numpy's default; NaN of none. */
 double samples_quantile(const samples *s, size_t first, double q);
 /* How many samples a percentile above the median needs: so many that with 99 % probability at least two lie beyond it (p90 64,

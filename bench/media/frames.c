@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum {
     DEFAULT_PREFETCH = 600,
@@ -35,7 +36,8 @@ struct frame_source {
     decoder *seeker;  /* for frames_read, when it is not the same one; NULL until needed   */
     slot seeker_slot;
     char *path;
-    frames_options opt;
+    frames_options opt; /* .live: NULL or &live */
+    live_options live;
 
     pthread_t thread;
     int thread_runs;
@@ -52,6 +54,7 @@ struct frame_source {
     int ended;       /* thread to caller: nothing comes after what is ready */
     sam_error error; /* status SAM_OK: ended because there is no more */
     size_t n_bytes;  /* of all slots */
+    int64_t n_received, n_dropped, n_delivered;
 
     int *block; /* [n_slots] slots of the thread's reverse block */
 };
@@ -73,9 +76,28 @@ static int take_free(frame_source *s, int wanted)
     return n;
 }
 
+/* Frees the slots of ready frames that a newer one replaces. With the lock. */
+static void drop_ready(frame_source *s)
+{
+    int n = s->n_ready, kept = 0;
+    for (int i = 0; i < n; i++) {
+        int id = s->ready[(s->first_ready + i) % s->n_slots];
+        if (s->live.keep && s->live.keep(s->live.user, s->slots[id].shown.index)) {
+            s->ready[(s->first_ready + kept++) % s->n_slots] = id;
+        } else {
+            s->free_slots[s->n_free++] = id;
+            s->n_dropped++;
+        }
+    }
+    s->n_ready = kept;
+}
+
 static void give_ready(frame_source *s, int id, size_t grown_bytes)
 {
     pthread_mutex_lock(&s->lock);
+    s->n_received++;
+    if (s->live.realtime)
+        drop_ready(s);
     s->ready[(s->first_ready + s->n_ready) % s->n_slots] = id;
     s->n_ready++;
     s->n_bytes += grown_bytes;
@@ -112,7 +134,8 @@ static sam_status fill(decoder *d, int64_t index, slot *into, int *end, sam_erro
                                     .nv12 = p->yuv},
                           .index = index,
                           .name = d->name(d, index, into->name),
-                          .decode_ms = clock_ms() - begin};
+                          .decode_ms = clock_ms() - begin,
+                          .arrived_ms = p->arrived_ms};
     return SAM_OK;
 }
 
@@ -209,10 +232,30 @@ static sam_status start_thread(frame_source *s, sam_error *err)
 
 /* ---- opening and closing --------------------------------------------------------------------------------------- */
 
+int frames_is_live_name(const char *path)
+{
+    struct stat info;
+    if (!strcmp(path, "-") || strstr(path, "://"))
+        return 1;
+    return stat(path, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode));
+}
+
 static sam_status open_decoder(const char *path, const frames_options *opt, decoder **out, sam_error *err)
 {
     struct stat info;
-    int width, height;
+    int width, height, is_live = frames_is_live_name(path);
+    if (is_live && opt->live)
+        return live_open(path, opt->live, opt->decode_threads, opt->pixels, out, err);
+    if (opt->live && opt->live->raw)
+        return fail(err, SAM_E_ARG, "%s: raw frames are read from standard input (-) or a named pipe", path);
+    if (opt->live && opt->live->realtime)
+        return fail(err, SAM_E_ARG,
+                    "%s: only what is live has a time of its own; play a file with ffmpeg -re -i %s -f nut - into "
+                    "standard input",
+                    path, path);
+    if (is_live)
+        return fail(err, SAM_E_IO, "%s: expected a video file or a folder of images; `track` alone reads live sources",
+                    path);
     if (stat(path, &info) != 0)
         return fail(err, SAM_E_IO, "%s: cannot open frames: %s; expected a video file or a folder of images", path,
                     strerror(errno));
@@ -286,14 +329,22 @@ sam_status frames_open(const char *path, const frames_options *opt, frame_source
     if (!s)
         return fail(err, SAM_E_MEMORY, "%s: no memory to open frames", path);
     s->opt = filled;
+    if (filled.live) {
+        s->live = *filled.live;
+        s->opt.live = &s->live;
+    }
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->can_fill, NULL);
     pthread_cond_init(&s->can_take, NULL);
     s->path = strdup(path);
     sam_status status =
         s->path ? open_decoder(path, &s->opt, &s->decoder, err) : fail(err, SAM_E_MEMORY, "%s: no memory", path);
-    if (status == SAM_OK)
+    if (status == SAM_OK && frames_are_live(s))
+        s->opt.start = s->live.first;
+    else if (status == SAM_OK) {
+        s->live = (live_options){0};
         status = check_start(s, s->opt.start, &s->opt.start, err);
+    }
     if (status == SAM_OK)
         status = open_queue(s, err);
     if (status != SAM_OK) {
@@ -329,15 +380,42 @@ void frames_close(frame_source *s)
 
 /* ---- the caller's side ----------------------------------------------------------------------------------------- */
 
+/* Until there is a frame or none will come, with the lock. A live source may stall, so from time to time its caller is asked
+ * whether to go on; 0: no. */
+static int wait_for_frame(frame_source *s)
+{
+    enum { ASK_EVERY_NS = 50000000 };
+    while (s->n_ready == 0 && !s->ended && s->n_lent < s->n_slots) {
+        struct timespec until;
+        if (!s->live.stopped) {
+            pthread_cond_wait(&s->can_take, &s->lock);
+            continue;
+        }
+        if (s->live.stopped())
+            return 0;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += ASK_EVERY_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&s->can_take, &s->lock, &until);
+    }
+    return 1;
+}
+
 sam_status frames_next(frame_source *s, const frame **out, sam_error *err)
 {
     sam_status status = SAM_OK;
     const frame *next = NULL;
     pthread_mutex_lock(&s->lock);
-    while (s->n_ready == 0 && !s->ended && s->n_lent < s->n_slots)
-        pthread_cond_wait(&s->can_take, &s->lock);
-    if (s->n_ready > 0) {
-        next = &s->slots[s->ready[s->first_ready]].shown;
+    int go_on = wait_for_frame(s);
+    if (!go_on) {
+        next = NULL;
+    } else if (s->n_ready > 0) {
+        slot *taken_slot = &s->slots[s->ready[s->first_ready]];
+        if (frames_are_live(s))
+            taken_slot->shown.input.index = s->live.first + s->n_delivered;
+        s->n_delivered++;
+        next = &taken_slot->shown;
         s->first_ready = (s->first_ready + 1) % s->n_slots;
         s->n_ready--;
         s->n_lent++;
@@ -371,6 +449,9 @@ sam_status frames_read(frame_source *s, int64_t index, const frame **out, sam_er
 {
     int end = 0;
     decoder *d = s->decoder;
+    if (frames_are_live(s))
+        return fail(err, SAM_E_STATE, "%s: frame %lld of what is live cannot be read by itself", s->path,
+                    (long long)index);
     if (index < 0 || index >= d->count)
         return fail(err, SAM_E_ARG, "%s: there is no frame %lld, the frames are 0 to %lld", s->path, (long long)index,
                     (long long)d->count - 1);
@@ -390,6 +471,8 @@ sam_status frames_read(frame_source *s, int64_t index, const frame **out, sam_er
 sam_status frames_restart(frame_source *s, int64_t start, int reverse, sam_error *err)
 {
     int64_t first = 0;
+    if (frames_are_live(s))
+        return fail(err, SAM_E_STATE, "%s: what is live cannot be read again", s->path);
     TRY(check_start(s, start, &first, err));
     if (s->n_lent > 0)
         return fail(err, SAM_E_STATE, "%s: restart while %d frames are held; release them first", s->path, s->n_lent);
@@ -419,6 +502,22 @@ void frames_size(const frame_source *s, int *width, int *height)
 int frames_is_video(const frame_source *s)
 {
     return s->decoder->is_video;
+}
+
+int frames_are_live(const frame_source *s)
+{
+    return s->decoder->count == INT64_MAX;
+}
+
+live_counts frames_live_counts(frame_source *s)
+{
+    live_counts n = {0};
+    if (!frames_are_live(s))
+        return n;
+    pthread_mutex_lock(&s->lock);
+    n = (live_counts){s->n_received, s->n_dropped, atomic_load(&s->decoder->n_damaged)};
+    pthread_mutex_unlock(&s->lock);
+    return n;
 }
 
 double frames_rate(const frame_source *s)

@@ -5,17 +5,13 @@
  * without usable time stamps are decoded from their start instead. Pixels are in video_pixels.c. */
 #include "frames_decoder.h"
 #include "video_pixels.h"
+#include "video_stream.h"
 
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAX_FRAME_PIXELS = 1 << 28,
-    SKIP_BY_DECODING = 8 /* so many frames ahead are decoded through without looking for a key frame */
-};
+enum { SKIP_BY_DECODING = 8 }; /* so many frames ahead are decoded through without looking for a key frame */
 
 typedef struct key_frame {
     int64_t pts, dts;
@@ -36,17 +32,7 @@ typedef struct video {
     int n_threads;
     frames_pixels wanted;
 
-    AVFormatContext *format;
-    AVCodecContext *codec;
-    AVPacket *packet;
-    int stream;
-    int draining;
-    char damage[128]; /* why decoding stopped early; "": it has not */
-    int64_t safe_pts; /* then: frames from here on may have a missing one before them */
-    int64_t last_dts; /* of the packets read */
-    int cut_short;    /* the file ends before the data its index lists */
-
-    AVFrame *current;
+    video_stream in;
     int64_t position;  /* frame index of current; -1: none yet */
     int64_t first_pts; /* of frame 0 */
     int by_pts;        /* positions come from the timeline, since we have jumped */
@@ -54,25 +40,7 @@ typedef struct video {
     video_pixels *pixels;
 } video;
 
-static const char *reason(int code, char text[AV_ERROR_MAX_STRING_SIZE])
-{
-    av_strerror(code, text, AV_ERROR_MAX_STRING_SIZE);
-    return text;
-}
-
 /* ---- opening --------------------------------------------------------------------------------------------------- */
-
-static void close_file(video *v)
-{
-    avcodec_free_context(&v->codec);
-    avformat_close_input(&v->format);
-}
-
-/* Containers and bare streams that hold their own data. Others name further files (playlists, lists of pictures, edit lists),
- * which whoever gave us the file could choose. */
-static const char formats[] =
-    "mov,mp4,matroska,webm,avi,flv,mpeg,mpegts,ogg,asf,nut,ivf,gif,h264,hevc,m4v,mpegvideo,mjpeg,"
-    "obu,av1,yuv4mpegpipe,mxf,rm,dv,wtv,apng,webp_pipe,tty";
 
 static sam_status open_container(const video *v, AVFormatContext **out, int *stream, sam_error *err)
 {
@@ -80,7 +48,7 @@ static sam_status open_container(const video *v, AVFormatContext **out, int *str
     AVDictionary *options = NULL;
     AVFormatContext *format = NULL;
     av_dict_set(&options, "protocol_whitelist", "file", 0); /* playlists must not reach the network */
-    av_dict_set(&options, "format_whitelist", formats, 0);
+    av_dict_set(&options, "format_whitelist", VIDEO_FORMATS ",tty", 0);
     int code = avformat_open_input(&format, v->url, NULL, &options);
     av_dict_free(&options);
     if (code == AVERROR(EINVAL))
@@ -92,103 +60,31 @@ static sam_status open_container(const video *v, AVFormatContext **out, int *str
     if (code < 0)
         return fail(err, SAM_E_FORMAT,
                     "%s: not a video this build reads: %s; expected mp4, mkv, ... or a folder of images", v->path,
-                    reason(code, text));
+                    av_reason(code, text));
     if (strcmp(format->iformat->name, "tty") == 0) { /* libav renders text files as video */
         avformat_close_input(&format);
         return fail(err, SAM_E_FORMAT, "%s: a text file; expected a video or a folder of images", v->path);
     }
-    code = avformat_find_stream_info(format, NULL);
-    *stream = code < 0 ? code : av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    if (*stream < 0) {
+    sam_status status = video_stream_pick(format, v->path, stream, err);
+    if (status != SAM_OK) {
         avformat_close_input(&format);
-        return fail(err, SAM_E_FORMAT, "%s: no video stream in this file", v->path);
+        return status;
     }
-    for (unsigned i = 0; i < format->nb_streams; i++)
-        format->streams[i]->discard = (int)i == *stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     *out = format;
-    return SAM_OK;
-}
-
-static sam_status open_codec(video *v, sam_error *err)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE];
-    const AVStream *stream = v->format->streams[v->stream];
-    const AVCodec *codec = avcodec_find_decoder(stream->codecpar->codec_id);
-    if (!codec)
-        return fail(err, SAM_E_FORMAT, "%s: libav here has no decoder for %s; convert it: ffmpeg -i %s out.mp4",
-                    v->path, avcodec_get_name(stream->codecpar->codec_id), v->path);
-    v->codec = avcodec_alloc_context3(codec);
-    if (!v->codec)
-        return fail(err, SAM_E_MEMORY, "%s: no memory for a video decoder", v->path);
-    int code = avcodec_parameters_to_context(v->codec, stream->codecpar);
-    v->codec->pkt_timebase = stream->time_base;
-    v->codec->thread_count = v->n_threads;
-    v->codec->max_pixels = MAX_FRAME_PIXELS;
-    if (code >= 0)
-        code = avcodec_open2(v->codec, codec, NULL);
-    if (code < 0)
-        return fail(err, SAM_E_FORMAT, "%s: cannot decode %s: %s", v->path, codec->name, reason(code, text));
     return SAM_OK;
 }
 
 /* Opens the file, or opens it anew, at its start. */
 static sam_status open_file(video *v, sam_error *err)
 {
-    close_file(v);
+    video_stream_close(&v->in);
     v->position = -1;
-    v->draining = v->by_pts = 0;
-    v->damage[0] = 0;
-    v->last_dts = AV_NOPTS_VALUE;
-    TRY(open_container(v, &v->format, &v->stream, err));
-    return open_codec(v, err);
+    v->by_pts = 0;
+    TRY(open_container(v, &v->in.format, &v->in.stream, err));
+    return video_stream_start(&v->in, v->n_threads, 0, err);
 }
 
 /* ---- decoding in order ----------------------------------------------------------------------------------------- */
-
-/* No more packets; what the decoder holds still comes out. */
-static void drain(video *v)
-{
-    if (!v->draining)
-        avcodec_send_packet(v->codec, NULL);
-    v->draining = 1;
-}
-
-/* What is missing is shown no earlier than missing_dts, the decoding time of the first packet lost: frames the decoder
- * still holds are good before that, in doubt after it. */
-static void stop_at_damage(video *v, const char *what, int code, int64_t missing_dts)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE];
-    if (!v->damage[0]) {
-        snprintf(v->damage, sizeof v->damage, "%s%s%s", what, code ? ": " : "", code ? reason(code, text) : "");
-        v->safe_pts = missing_dts; /* unknown is the least value: nothing is safe */
-    }
-    drain(v);
-}
-
-/* Gives the decoder one more packet. */
-static void feed(video *v)
-{
-    AVPacket *p = v->packet;
-    int code;
-    while ((code = av_read_frame(v->format, p)) >= 0 && (p->stream_index != v->stream || p->size == 0))
-        av_packet_unref(p);
-    int64_t after_last = v->last_dts == AV_NOPTS_VALUE ? AV_NOPTS_VALUE : v->last_dts + 1;
-    if (code == AVERROR_EOF && v->cut_short) {
-        stop_at_damage(v, "the file is cut short", 0, after_last);
-    } else if (code == AVERROR_EOF) {
-        drain(v);
-    } else if (code < 0) {
-        stop_at_damage(v, "cannot read", code, after_last);
-    } else if (p->flags & AV_PKT_FLAG_CORRUPT) {
-        stop_at_damage(v, "damaged or cut short", 0, after_last);
-    } else {
-        v->last_dts = p->dts;
-        code = avcodec_send_packet(v->codec, p);
-        if (code < 0) /* of this packet or, with threads, of an earlier one */
-            stop_at_damage(v, "cannot decode", code, AV_NOPTS_VALUE);
-    }
-    av_packet_unref(p);
-}
 
 static int64_t index_of(const timeline *t, int64_t pts)
 {
@@ -209,35 +105,24 @@ static sam_status damaged(const video *v, int64_t index, const char *what, sam_e
                 (long long)index, v->path, what);
 }
 
-/* Decodes the next frame to v->current. *end: there is none. */
+/* Decodes the next frame to v->in.current. *end: there is none. */
 static sam_status step(video *v, int *end, sam_error *err)
 {
     *end = 0;
-    if (!v->codec)
+    if (!v->in.codec)
         return fail(err, SAM_E_IO, "%s: could not be opened again", v->path);
     for (;;) {
-        int code = avcodec_receive_frame(v->codec, v->current);
-        if (code == 0) {
-            if (v->damage[0] && (v->current->pts >= v->safe_pts || v->current->pts == AV_NOPTS_VALUE))
-                return damaged(v, v->position + 1, v->damage, err);
-            int64_t index = v->by_pts ? index_of(&v->timeline, v->current->pts) : v->position + 1;
-            if (index < 0)
-                continue; /* before the first frame that decodes from the start */
-            v->position = index;
+        stream_event event = video_stream_next(&v->in);
+        if (event == STREAM_DAMAGED)
+            return damaged(v, v->position + 1, v->in.damage, err);
+        *end = event == STREAM_END;
+        if (*end)
             return SAM_OK;
-        }
-        if (code == AVERROR(EAGAIN)) {
-            feed(v);
-        } else if (code == AVERROR_EOF) {
-            if (v->damage[0])
-                return damaged(v, v->position + 1, v->damage, err);
-            *end = 1;
-            return SAM_OK;
-        } else {
-            if (v->draining)
-                return damaged(v, v->position + 1, v->damage[0] ? v->damage : "cannot decode", err);
-            stop_at_damage(v, "cannot decode", code, AV_NOPTS_VALUE);
-        }
+        int64_t index = v->by_pts ? index_of(&v->timeline, v->in.current->pts) : v->position + 1;
+        if (index < 0)
+            continue; /* before the first frame that decodes from the start */
+        v->position = index;
+        return SAM_OK;
     }
 }
 
@@ -291,8 +176,8 @@ static sam_status read_timeline(video *v, sam_error *err)
     int stream, no_pts = 0, room = 1;
     t->n = t->n_keys = 0; /* an earlier pass may have been cancelled */
     TRY(open_container(v, &format, &stream, err));
-    while (room && !atomic_load(&v->base.cancel) && av_read_frame(format, v->packet) >= 0) {
-        const AVPacket *p = v->packet;
+    while (room && !atomic_load(&v->base.cancel) && av_read_frame(format, v->in.packet) >= 0) {
+        const AVPacket *p = v->in.packet;
         if (p->stream_index == stream && p->size > 0) {
             key_frame key = {p->pts, p->dts == AV_NOPTS_VALUE ? p->pts : p->dts};
             no_pts |= p->pts == AV_NOPTS_VALUE;
@@ -301,9 +186,9 @@ static sam_status read_timeline(video *v, sam_error *err)
             if (room && p->flags & AV_PKT_FLAG_KEY)
                 room = append((void **)&t->keys, &t->n_keys, &t->keys_capacity, &key, sizeof key);
         }
-        av_packet_unref(v->packet);
+        av_packet_unref(v->in.packet);
     }
-    av_packet_unref(v->packet);
+    av_packet_unref(v->in.packet);
     avformat_close_input(&format);
     if (!room)
         return fail(err, SAM_E_MEMORY, "%s: no memory for the list of frames", v->path);
@@ -320,13 +205,10 @@ static sam_status read_timeline(video *v, sam_error *err)
 static int jump(video *v, const key_frame *k, int64_t index)
 {
     int end = 0;
-    if (av_seek_frame(v->format, v->stream, k->dts, AVSEEK_FLAG_BACKWARD) < 0)
+    if (av_seek_frame(v->in.format, v->in.stream, k->dts, AVSEEK_FLAG_BACKWARD) < 0)
         return 0;
-    avcodec_flush_buffers(v->codec);
+    video_stream_jumped(&v->in);
     v->by_pts = 1;
-    v->draining = 0;
-    v->damage[0] = 0;
-    v->last_dts = AV_NOPTS_VALUE;
     v->position = -1;
     return step(v, &end, NULL) == SAM_OK && !end && v->position <= index;
 }
@@ -378,15 +260,15 @@ static sam_status video_read(decoder *d, int64_t index, picture *out, int *end, 
     TRY(go_to(v, index, end, err));
     if (*end)
         return SAM_OK;
-    if (v->current->decode_error_flags || v->current->flags & AV_FRAME_FLAG_CORRUPT)
+    if (v->in.current->decode_error_flags || v->in.current->flags & AV_FRAME_FLAG_CORRUPT)
         return damaged(v, index, "damaged data", err);
     int width, height;
-    video_pixels_size(v->pixels, v->current, &width, &height);
+    video_pixels_size(v->pixels, v->in.current, &width, &height);
     if (width != d->width || height != d->height)
         return fail(err, SAM_E_FORMAT,
                     "frame %lld: %s: its size is %d x %d, but frame 0 is %d x %d; cut the video there",
                     (long long)index, v->path, width, height, d->width, d->height);
-    sam_status status = video_pixels_convert(v->pixels, v->current, v->wanted, out, text, sizeof text);
+    sam_status status = video_pixels_convert(v->pixels, v->in.current, v->wanted, out, text, sizeof text);
     if (status != SAM_OK)
         return fail(err, status, "frame %lld: %s: %s", (long long)index, v->path, text);
     return SAM_OK;
@@ -404,9 +286,9 @@ static const char *video_frame_name(const decoder *d, int64_t index, char text[F
 /* mp4 and mov list every packet; 0 when this file does not. The lists were public fields before libavformat 59. */
 static int64_t count_by_index(video *v)
 {
-    AVStream *stream = v->format->streams[v->stream];
-    int64_t n_shown = 0, end = 0, n_bytes = avio_size(v->format->pb);
-    if (!strstr(v->format->iformat->name, "mp4") || stream->nb_frames <= 0)
+    AVStream *stream = v->in.format->streams[v->in.stream];
+    int64_t n_shown = 0, end = 0, n_bytes = avio_size(v->in.format->pb);
+    if (!strstr(v->in.format->iformat->name, "mp4") || stream->nb_frames <= 0)
         return 0;
 #if LIBAVFORMAT_VERSION_MAJOR >= 59
     int n = avformat_index_get_entries_count(stream);
@@ -423,16 +305,14 @@ static int64_t count_by_index(video *v)
         if (e->pos + e->size > end)
             end = e->pos + e->size;
     }
-    v->cut_short = n_bytes > 0 && end > n_bytes;
+    v->in.cut_short = n_bytes > 0 && end > n_bytes;
     return n_shown;
 }
 
 static void video_close(decoder *d)
 {
     video *v = (video *)d;
-    close_file(v);
-    av_packet_free(&v->packet);
-    av_frame_free(&v->current);
+    video_stream_free(&v->in);
     video_pixels_free(v->pixels);
     free(v->timeline.pts);
     free(v->timeline.keys);
@@ -448,14 +328,14 @@ static sam_status prepare(video *v, sam_error *err)
     TRY(step(v, &end, err));
     if (end)
         return fail(err, SAM_E_FORMAT, "%s: no frame in the video stream", v->path);
-    v->first_pts = v->current->pts;
-    const AVStream *stream = v->format->streams[v->stream];
+    v->first_pts = v->in.current->pts;
+    const AVStream *stream = v->in.format->streams[v->in.stream];
     v->base.rate = av_q2d(stream->avg_frame_rate.num > 0 && stream->avg_frame_rate.den > 0 ? stream->avg_frame_rate
                                                                                            : (AVRational){0, 1});
-    v->pixels = video_pixels_new(stream, v->current);
+    v->pixels = video_pixels_new(stream, v->in.current);
     if (!v->pixels)
         return fail(err, SAM_E_MEMORY, "%s: no memory for a frame", v->path);
-    video_pixels_size(v->pixels, v->current, &v->base.width, &v->base.height);
+    video_pixels_size(v->pixels, v->in.current, &v->base.width, &v->base.height);
     if (v->base.count == 0) {
         TRY(read_timeline(v, err));
         v->base.count = v->timeline.n > 0 ? (int64_t)v->timeline.n : 1;
@@ -471,8 +351,6 @@ sam_status video_open(const char *path, int n_threads, frames_pixels pixels, dec
     if (!v)
         return fail(err, SAM_E_MEMORY, "%s: no memory to open the video", path);
     v->url = malloc(n_url);
-    v->packet = av_packet_alloc();
-    v->current = av_frame_alloc();
     v->n_threads = n_threads;
     v->wanted = pixels;
     v->base.is_video = 1;
@@ -480,12 +358,14 @@ sam_status video_open(const char *path, int n_threads, frames_pixels pixels, dec
     v->base.name = video_frame_name;
     v->base.close = video_close;
     sam_status status;
-    if (!v->url || !v->packet || !v->current) {
+    if (!v->url) {
         status = fail(err, SAM_E_MEMORY, "%s: no memory to open the video", path);
     } else {
         snprintf(v->url, n_url, "file:%s", path);
         v->path = v->url + 5;
-        status = prepare(v, err);
+        status = video_stream_new(&v->in, v->path, err);
+        if (status == SAM_OK)
+            status = prepare(v, err);
     }
     if (status != SAM_OK)
         video_close(&v->base);

@@ -14,6 +14,13 @@ sam_status video_open(const char *path, int n_threads, frames_pixels pixels, dec
     return fail(err, SAM_E_IO, "%s: " NO_VIDEO "give a folder of images, or build with libav", path);
 }
 
+sam_status live_open(const char *path, const live_options *o, int n_threads, frames_pixels pixels, decoder **out,
+                     sam_error *err)
+{
+    (void)o;
+    return video_open(path, n_threads, pixels, out, err);
+}
+
 sam_status overlay_open(const char *path, const overlay_options *opt, overlay **out, sam_error *err)
 {
     (void)opt;

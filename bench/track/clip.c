@@ -216,6 +216,8 @@ sam_status clip_prompt(clip *c, sam_error *err)
 {
     int at_start = 0;
     TRY(give_pictures(c, err));
+    if (frames_are_live(c->frames))
+        return SAM_OK;
     for (int t = next_prompted(c, -1); t >= 0; t = next_prompted(c, t)) {
         if (t == c->start)
             at_start = 1;
@@ -237,21 +239,64 @@ static int count_incomplete(const clip *c)
     return n;
 }
 
+int clip_prompts_on(const prompt_file *prompts, int64_t index)
+{
+    for (int i = 0; i < prompts->n_objects; i++)
+        for (int k = 0; k < prompts->objects[i].n_prompts; k++)
+            if (!prompts->objects[i].prompts[k].image_path && prompts->objects[i].prompts[k].frame == index)
+                return 1;
+    return 0;
+}
+
+static int any_started(const clip *c)
+{
+    return memchr(c->started, 1, (size_t)c->prompts->n_objects) != NULL;
+}
+
+/* NULL: the clip is over. */
+static sam_status next_frame(clip *c, const frame **out, sam_error *err)
+{
+    int64_t t = c->start + (int64_t)(c->direction == SAM_REVERSE ? -c->n_tracked : c->n_tracked);
+    int is_live = frames_are_live(c->frames);
+    *out = NULL;
+    if (t < 0 || t >= c->n_frames)
+        return SAM_OK;
+    TRY(ahead_next(&c->ahead, out, err));
+    while (is_live && *out && !any_started(c) && !clip_prompts_on(c->prompts, (*out)->index)) {
+        frames_release(c->frames, *out);
+        TRY(ahead_next(&c->ahead, out, err));
+    }
+    if (*out && (*out)->index >= c->n_frames) {
+        frames_release(c->frames, *out);
+        *out = NULL;
+    }
+    return SAM_OK;
+}
+
+/* The frame becomes the session's, with the prompts that had to wait for it. */
+static sam_status take_frame(clip *c, const frame *f, clip_result *out, sam_error *err)
+{
+    out->encoded = f->index != c->current;
+    if (!frames_are_live(c->frames) || !clip_prompts_on(c->prompts, f->index))
+        return SAM_OK;
+    out->encoded = 0;
+    TRY(push(c, f, err));
+    return give_all(c, (int)f->index, PROMPT_BEFORE, err);
+}
+
 sam_status clip_next(clip *c, clip_result *out, sam_error *err)
 {
     *out = (clip_result){.position = c->n_tracked, .allocations = {-1, -1}};
-    int64_t t = c->start + (int64_t)(c->direction == SAM_REVERSE ? -c->n_tracked : c->n_tracked);
-    if (t < 0 || t >= c->n_frames)
-        return SAM_OK;
     const frame *f = NULL;
-    TRY(ahead_next(&c->ahead, &f, err));
+    TRY(next_frame(c, &f, err));
     if (!f)
         return SAM_OK;
-    out->encoded = f->index != c->current;
+    sam_status status = take_frame(c, f, out, err);
     if (c->count_allocations)
         alloc_count_begin();
     double start = clock_ms();
-    sam_status status = out->encoded ? push(c, f, err) : SAM_OK;
+    if (status == SAM_OK && out->encoded)
+        status = push(c, f, err);
     if (status == SAM_OK)
         status = ahead_push(&c->ahead, c->session, err);
     if (status == SAM_OK)
@@ -267,7 +312,8 @@ sam_status clip_next(clip *c, clip_result *out, sam_error *err)
         frames_release(c->frames, f);
         return status;
     }
-    out->n_incomplete = count_incomplete(c);
+    out->n_incomplete = count_incomplete(c); /* reads the masks */
+    out->latency_ms = clock_ms() - f->arrived_ms;
     out->frame = f;
     c->n_tracked++;
     return SAM_OK;

@@ -24,7 +24,8 @@ static sam_status check_labels(const prompt_file *prompts, sam_error *err)
 {
     for (int i = 0; i < prompts->n_objects; i++)
         if (prompts->objects[i].id < 1 || prompts->objects[i].id > MAX_LABEL)
-            return fail(err, SAM_E_ARG, "--labels: object %d; a picture of all objects holds numbers from 1 to %d",
+            return fail(err, SAM_E_ARG,
+                        "--labels and --pipe: object %d; a picture of all objects holds numbers from 1 to %d",
                         (int)prompts->objects[i].id, MAX_LABEL);
     return SAM_OK;
 }
@@ -39,13 +40,9 @@ static sam_status open_forms(track_files *f, sam_error *err)
 {
     char path[TRACK_PATH_BYTES];
     if (f->labels) {
-        TRY(check_labels(f->prompts, err));
         TRY(put_path(path, snprintf(path, sizeof path, "%s/labels", f->folder), err));
         TRY(folders_make(path, err));
         TRY(check_writable(path, err));
-        f->picture = malloc((size_t)f->width * (size_t)f->height);
-        if (!f->picture)
-            return fail(err, SAM_E_MEMORY, "no memory for a picture of %d x %d", f->width, f->height);
     }
     if (f->rle)
         TRY(coco_open(&f->coco, err));
@@ -53,6 +50,18 @@ static sam_status open_forms(track_files *f, sam_error *err)
         return SAM_OK;
     TRY(put_path(f->boxes_path, snprintf(f->boxes_path, sizeof f->boxes_path, "%s/mot.txt", f->folder), err));
     return text_open(&f->boxes, f->boxes_path, err);
+}
+
+/* One picture of all objects. */
+static sam_status open_picture(track_files *f, double fps, sam_error *err)
+{
+    if (!f->labels && !f->pipe)
+        return SAM_OK;
+    TRY(check_labels(f->prompts, err));
+    f->picture = malloc((size_t)f->width * (size_t)f->height);
+    if (!f->picture)
+        return fail(err, SAM_E_MEMORY, "no memory for a picture of %d x %d", f->width, f->height);
+    return f->pipe ? mask_stream_begin(&f->stream, stdout, f->pipe, f->width, f->height, fps, err) : SAM_OK;
 }
 
 sam_status files_open(track_files *f, const prompt_file *prompts, int width, int height, double fps, sam_error *err)
@@ -63,8 +72,9 @@ sam_status files_open(track_files *f, const prompt_file *prompts, int width, int
     f->height = height;
     if (f->dump_path)
         TRY(folders_make_for(f->dump_path, err));
-    if (!f->folder && !f->dump_path)
+    if (!f->folder && !f->dump_path && !f->pipe)
         return SAM_OK;
+    TRY(open_picture(f, fps, err));
     f->masks = malloc((size_t)prompts->n_objects * (size_t)width * (size_t)height);
     if (!f->masks)
         return fail(err, SAM_E_MEMORY, "no memory for %d masks of %d x %d", prompts->n_objects, width, height);
@@ -158,13 +168,18 @@ static void add_box(FILE *to, const frame *at, int id, const sam_mask *m)
 /* An object into the forms that hold all of a frame. */
 static void add_forms(track_files *f, const frame *at, int id, const sam_mask *m, const uint8_t *bytes)
 {
-    size_t n = (size_t)f->width * (size_t)f->height;
     if (f->mot)
         add_box(f->boxes.to, at, id, m);
     if (f->rle)
         coco_add_mask(&f->coco, at->index, id, bytes, f->width, f->height, &m->box, m->area_px, (double)m->iou);
-    for (size_t i = 0; f->labels && i < n; i++)
-        if (bytes[i] && (!f->picture[i] || f->picture[i] > id)) /* as index_mask.h */
+}
+
+/* Where objects overlap the lowest number stays, as in index_mask.h. */
+static void add_to_picture(track_files *f, int id, const uint8_t *bytes)
+{
+    size_t n = (size_t)f->width * (size_t)f->height;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] && (!f->picture[i] || f->picture[i] > id))
             f->picture[i] = (uint8_t)id;
 }
 
@@ -178,6 +193,8 @@ static sam_status add_object(track_files *f, const frame *at, int id, const sam_
         add_figures(f->figures.to, at, id, m);
         add_forms(f, at, id, m, bytes);
     }
+    if (f->picture)
+        add_to_picture(f, id, bytes);
     return f->dump_path ? dump_mask(f, at, id, m, bytes, err) : SAM_OK;
 }
 
@@ -202,7 +219,9 @@ sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *
         if (f->video)
             f->objects[n_shown++] = shown(f, i, bytes, at->index);
     }
-    if (f->picture) {
+    if (f->pipe)
+        TRY(mask_stream_put(&f->stream, f->picture, err));
+    if (f->labels) {
         TRY(put_path(path, snprintf(path, sizeof path, "%s/labels/%s.png", f->folder, at->name), err));
         TRY(image_write_mask(path, f->picture, (size_t)f->width, f->width, f->height, 1, err));
     }

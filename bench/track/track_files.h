@@ -6,6 +6,7 @@
 #include "coco_masks.h"
 #include "dump.h"
 #include "folder_lock.h"
+#include "mask_stream.h"
 #include "overlay.h"
 #include "text_out.h"
 
@@ -20,15 +21,17 @@ typedef struct track_files {
     int rle;               /* OUT/masks.json: coco_masks.h */
     int mot;               /* OUT/mot.txt: boxes, as MOTChallenge has them */
     const char *model;     /* named in the overlay */
+    const char *pipe;      /* the same to standard output: mask_stream.h; NULL: not */
     const prompt_file *prompts;
     int width, height;
+    mask_stream stream;
     overlay *video;
     text_out figures; /* OUT/objects.csv                    */
     text_out times;   /* OUT/frames.csv                     */
     text_out boxes;   /* OUT/mot.txt                        */
     coco_writer coco;
     char figures_path[TRACK_PATH_BYTES], times_path[TRACK_PATH_BYTES], boxes_path[TRACK_PATH_BYTES];
-    uint8_t *picture;        /* [height, width] of labels          */
+    uint8_t *picture;        /* [height, width] of labels and pipe */
     uint8_t *masks;          /* [n_objects, height, width] u8, those of the frame at hand */
     uint8_t *pixels;         /* [height, width, 3] a frame to draw on */
     overlay_object *objects; /* [n_objects]                           */

@@ -8,11 +8,12 @@
 
 sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
 {
-    size_t n = (size_t)n_frames;
+    size_t n = n_frames < MOST_SAMPLES ? (size_t)n_frames : MOST_SAMPLES;
     TRY(samples_reserve(&r->ms, n, err));
     TRY(samples_reserve(&r->own, n, err));
     TRY(samples_reserve(&r->libraries, n, err));
     TRY(samples_reserve(&r->waits, n, err));
+    TRY(samples_reserve(&r->latency, n, err));
     TRY(samples_reserve(&r->host, n, err));
     TRY(samples_reserve(&r->device, n, err));
     for (int k = 0; k < SAM_N_STAGES; k++)
@@ -20,9 +21,26 @@ sam_status report_reserve(track_report *r, int n_frames, sam_error *err)
     return SAM_OK;
 }
 
-sam_status report_add(track_report *r, const clip_result *f, sam_error *err)
+/* Keeps the later half. */
+static void forget_half(track_report *r)
+{
+    samples *const all[] = {&r->ms, &r->own, &r->libraries, &r->waits, &r->host, &r->device};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        samples_forget(all[i], MOST_SAMPLES / 2);
+    for (int k = 0; k < SAM_N_STAGES; k++)
+        samples_forget(&r->stage_ms[k], MOST_SAMPLES / 2);
+    r->first_full = 0;
+}
+
+sam_status report_add(track_report *r, const clip_result *f, int is_live, sam_error *err)
 {
     const sam_stats *s = &f->stats;
+    if (r->ms.n == MOST_SAMPLES)
+        forget_half(r);
+    if (r->latency.n == MOST_SAMPLES)
+        samples_forget(&r->latency, MOST_SAMPLES / 2);
+    if (is_live)
+        TRY(samples_add(&r->latency, f->latency_ms, err));
     r->stats = *s;
     if (!r->n_frames++)
         r->cold_ms = process_age_ms();
@@ -50,6 +68,7 @@ void report_free(track_report *r)
     samples_free(&r->own);
     samples_free(&r->libraries);
     samples_free(&r->waits);
+    samples_free(&r->latency);
     samples_free(&r->host);
     samples_free(&r->device);
     for (int k = 0; k < SAM_N_STAGES; k++)
@@ -100,6 +119,18 @@ static json_t *steady_json(const track_report *r)
                      json_figure(steady_median(r, &r->host)), "device_ms", json_figure(steady_median(r, &r->device)));
 }
 
+/* Null of what is not live. */
+static json_t *live_json(const track_report *r, const track_setting *s)
+{
+    if (!s->is_live)
+        return json_null();
+    return json_pack("{s:I, s:I, s:i, s:o, s:o, s:o}", "frames_received", (json_int_t)s->came.received,
+                     "frames_dropped", (json_int_t)s->came.dropped, "damaged", s->came.damaged, "latency_ms_p50",
+                     json_figure(samples_quantile(&r->latency, 0, 0.5)), "latency_ms_p95",
+                     json_figure(samples_percentile(&r->latency, 0, 95)), "latency_ms_p99",
+                     json_figure(samples_percentile(&r->latency, 0, 99)));
+}
+
 json_t *report_json(const track_report *r, const track_setting *s)
 {
     const sam_stats *b = &r->stats;
@@ -110,12 +141,12 @@ json_t *report_json(const track_report *r, const track_setting *s)
                               (json_int_t)b->device_bytes);
     json_t *allocations = json_pack("{s:o, s:o}", "engine", json_figure(own), "libraries", json_figure(libraries));
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
         "model", s->model, "backend", b->backend ? b->backend : "", "device", b->device ? b->device : "", "precision",
         s->precision, "imgsz", s->image_px, "threads", s->n_threads, "input", s->input, "width", s->width, "height",
         s->height, "frames", r->n_frames, "objects", s->n_objects, "tracker", s->tracker, "history", s->history,
-        "incomplete_masks", r->n_incomplete, "interrupted", s->interrupted, "steady", steady_json(r),
-        "official_protocol_fps", json_figure(official_fps(r)), "end_to_end_fps",
+        "incomplete_masks", r->n_incomplete, "interrupted", s->interrupted, "live", live_json(r, s), "steady",
+        steady_json(r), "official_protocol_fps", json_figure(official_fps(r)), "end_to_end_fps",
         json_figure(per_second(r->n_frames, r->end_to_end_ms)), "cold_start_ms", json_figure(r->cold_ms), "peak_bytes",
         bytes, "rss_peak_bytes", (json_int_t)s->rss_peak_bytes, "allocations_per_steady_frame",
         json_figure(own + libraries), "allocations_by", allocations, "syncs_per_steady_frame",
@@ -128,6 +159,17 @@ static void print_percentile(FILE *to, const samples *s, size_t from, int percen
     double ms = samples_percentile(s, from, percent);
     if (!isnan(ms))
         fprintf(to, "; p%d %.1f", percent, ms);
+}
+
+static void print_live(const track_report *r, const track_setting *s, FILE *to)
+{
+    fprintf(to, "live: %lld frames came, %lld were dropped; from frame to mask %.1f ms", (long long)s->came.received,
+            (long long)s->came.dropped, samples_quantile(&r->latency, 0, 0.5));
+    print_percentile(to, &r->latency, 0, 95);
+    print_percentile(to, &r->latency, 0, 99);
+    fprintf(to, "\n");
+    if (s->came.damaged)
+        fprintf(to, "%d damaged frames or parts of frames were passed over\n", s->came.damaged);
 }
 
 void report_print(const track_report *r, const track_setting *s, FILE *to)
@@ -157,6 +199,8 @@ void report_print(const track_report *r, const track_setting *s, FILE *to)
     else
         fprintf(to, "only the prompted frame, none tracked; ");
     fprintf(to, "end to end: %.2f FPS (decode to mask)\n", per_second(r->n_frames, r->end_to_end_ms));
+    if (s->is_live)
+        print_live(r, s, to);
     fprintf(to, "cold start: %.0f ms from the start of the process to the first mask\n", r->cold_ms);
     fprintf(to, "memory: weights %.1f, state %.1f, scratch %.1f MiB; process at most %.1f MiB\n",
             (double)b->weight_bytes / 0x1p20, (double)b->state_bytes / 0x1p20, (double)b->scratch_bytes / 0x1p20,

@@ -8,12 +8,14 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* Of a longer clip, or of a stream that does not end, the latest so many count, at least half of them. */
+enum { MOST_SAMPLES = 1 << 16 };
 /* From this many frames of a pass on, memory attention sees a full bank. */
 enum { FULL_BANK_FRAMES = 7 };
 
 /* Start with {0}. */
 typedef struct track_report {
-    samples ms, stage_ms[SAM_N_STAGES], own, libraries, host, device,
+    samples ms, stage_ms[SAM_N_STAGES], own, libraries, host, device, latency, /* of all frames of a live source */
         waits;            /* of the frames that were encoded and tracked; allocations by whom */
     size_t first_full;    /* where in them the bank is full; n: nowhere                        */
     int n_frames;         /* tracked                                                           */
@@ -26,7 +28,8 @@ typedef struct track_report {
 
 /* Room for a clip, so that nothing is allocated while frames are measured. */
 sam_status report_reserve(track_report *r, int n_frames, sam_error *err);
-sam_status report_add(track_report *r, const clip_result *frame, sam_error *err);
+/* is_live: latency counts. */
+sam_status report_add(track_report *r, const clip_result *frame, int is_live, sam_error *err);
 void report_free(track_report *r);
 
 /* What was run; the rest of the JSON file. */
@@ -35,6 +38,8 @@ typedef struct track_setting {
     const char *tracker;
     int image_px, width, height, n_objects, n_threads, history, interrupted;
     size_t frame_queue_bytes, rss_peak_bytes;
+    int is_live;
+    live_counts came; /* frames of a live source */
 } track_setting;
 
 /* NULL: no memory. */
