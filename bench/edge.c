@@ -5,6 +5,7 @@
 #include "edge.h"
 
 #include "child.h"
+#include "dataset_root.h"
 #include "figures.h"
 #include "folder_lock.h"
 #include "interrupt.h"
@@ -58,9 +59,12 @@ sam_status edge_metadata_read(const edge_options *o, json_t **out, sam_error *er
     if (json_integer_value(json_object_get(json, "version")) != 1 || !split ||
         !json_is_array(json_object_get(json, "videos")))
         status = fail(err, SAM_E_FORMAT, "%s: not the metadata of this version; run without --skip_setup", path);
-    else if (px != o->w.model.image_px || (o->w.set.root && strcmp(split, o->w.set.root)))
-        status = fail(err, SAM_E_FORMAT, "%s: made for %s at %d px, now it is %s at %d px; run without --skip_setup",
-                      path, split, px, o->w.set.root ? o->w.set.root : "", o->w.model.image_px);
+    else if (px != o->w.model.image_px)
+        status = fail(err, SAM_E_FORMAT, "%s: made at %d px, now it is %d px; run without --skip_setup", path, px,
+                      o->w.model.image_px);
+    else if (o->w.set.root && strcmp(split, o->w.set.root))
+        status = fail(err, SAM_E_FORMAT, "%s: made for %s, now it is %s; run without --skip_setup", path, split,
+                      o->w.set.root);
     else
         status = edge_metadata_check(path, json, err);
     if (status != SAM_OK) {
@@ -294,12 +298,33 @@ static sam_status begin_table(edge_options *o, const model_list *list, sam_error
     return SAM_OK;
 }
 
+/* --skip_setup relies on an earlier setup: one that does not fit is told before a table is touched. */
+static sam_status check_setup(const edge_options *o, sam_error *err)
+{
+    json_t *metadata = NULL;
+    char *root = NULL;
+    const layout_folders *layout;
+    TRY(edge_metadata_read(o, &metadata, err));
+    sam_status status = SAM_OK;
+    const char *split = json_string_value(json_object_get(json_object_get(metadata, "settings"), "split"));
+    if (!o->w.test_mode) {
+        status = dataset_root_find(o->w.split_dir, o->w.split_name ? o->w.split_name : "sav_val", &root, &layout, err);
+        if (status == SAM_OK && strcmp(split, root))
+            status = fail(err, SAM_E_FORMAT, "%s: set up for %s; run without --skip_setup", root, split);
+    }
+    free(root);
+    json_decref(metadata);
+    return status;
+}
+
 static sam_status parent(edge_options *o, int argc, char **argv, int *interrupted, int *n_failed, sam_error *err)
 {
     model_list list = {0};
     folder_lock lock = {0};
     TRY(model_list_parse(o->w.models ? o->w.models : WORKLOAD_MODELS, MODELS_ONLY, &list, err));
     sam_status status = folder_lock_take(&lock, o->w.out_dir, err);
+    if (status == SAM_OK && o->skip_setup)
+        status = check_setup(o, err);
     if (status == SAM_OK)
         status = machine_write(o->w.out_dir, err);
     conditions_begin(&o->conditions);
@@ -384,6 +409,10 @@ static int flags_of(edge_options *o, const char **only, flag *to)
          .kind = FLAG_SWITCH,
          .value = &o->score,
          .help = "J and F of each row, and how many masks show something; not timed (default: on)."},
+        {.name = "save_overlays",
+         .kind = FLAG_SWITCH,
+         .value = &o->save_overlays,
+         .help = "An mp4 per object and model in OUT_DIR/overlays, as `run` makes them; not timed (default: off)."},
         {.name = "metric",
          .kind = FLAG_CHOICE,
          .value = &o->metric,
@@ -449,6 +478,11 @@ static sam_status settle(edge_options *o, const char *only, sam_error *err)
     TRY(require_parse(&o->required, o->require, columns, n_columns, err));
     if (o->paced_fps < 0 || o->paced_fps > 10000)
         return fail(err, SAM_E_ARG, "--fps: %g is not from 0 to 10000 frames a second", o->paced_fps);
+    if (o->save_overlays && o->preprocess_frames)
+        return fail(
+            err, SAM_E_ARG,
+            "--save_overlays needs the frames, of which --preprocess_frames keeps only what the network sees; give "
+            "one (--no-preprocess_frames)");
     if (o->paced_fps > 0 && o->w.model.overlap)
         return fail(err, SAM_E_ARG, "--fps and --overlap: a camera's next frame is not there ahead; give one");
     TRY(metric_from_name(o->metric, &o->metric_kind, err));
@@ -506,7 +540,7 @@ static int edge_main(int argc, char **argv)
                       .score = 1,
                       .metric = "sav",
                       .old = OLD_FLAGS_NONE};
-    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 21 + N_OLD_FLAGS];
+    flag flags[N_WORKLOAD_FLAGS + N_SESSION_FLAGS + 22 + N_OLD_FLAGS];
     const char *only = NULL;
     sam_error err;
     int help, n = workload_flags(&o.w, flags), code = 0, has_preset = argc > 1 && argv[1][0] != '-';

@@ -22,8 +22,7 @@ typedef struct eval_options {
 static sam_status find_root(const char *given, char **root, sam_error *err)
 {
     static const char *const below[] = {"Annotations_6fps", "Annotations/480p", "Annotations"};
-    if (!path_is_folder(given))
-        return fail(err, SAM_E_IO, "%s: no such folder", given);
+    TRY(path_expect_folder("", given, err));
     for (int i = 0; i < 3; i++) {
         TRY(path_join(root, given, below[i], err));
         if (path_is_folder(*root))
@@ -96,7 +95,7 @@ static sam_status list_videos(const eval_options *o, const char *gt_root, listin
                               sam_error *err)
 {
     listing gt = {0}, pred = {0};
-    sam_status status = path_is_folder(o->pred) ? SAM_OK : fail(err, SAM_E_IO, "%s: no such folder", o->pred);
+    sam_status status = path_expect_folder("", o->pred, err);
     if (status == SAM_OK)
         status = listing_read(gt_root, NULL, &gt, err);
     if (status == SAM_OK && !gt.n)

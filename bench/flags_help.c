@@ -29,6 +29,36 @@ static void wrap(const char *text, int at, int indent)
     printf("\n");
 }
 
+/* Where a line of n characters is broken, so that what is before it and " \\" fit: at the blank before a flag, else before
+ * any word; 0: nowhere. */
+static size_t break_of(const char *line, size_t n, size_t first)
+{
+    size_t at_flag = 0, at_word = 0;
+    for (size_t i = first; i < n && i + 2 <= WIDTH; i++)
+        if (line[i] == ' ' && line[i + 1] != ' ' && line[i - 1] != ' ') {
+            at_word = i;
+            at_flag = line[i + 1] == '-' ? i : at_flag;
+        }
+    return at_flag ? at_flag : at_word;
+}
+
+/* Examples as they can be pasted: a command that is too long goes on in the next line. */
+static void print_examples(const char *text)
+{
+    enum { INDENT = 6 };
+    while (*text) {
+        size_t n = strcspn(text, "\n"), at, indent = 0;
+        while (n + indent > WIDTH && (at = break_of(text, n, INDENT)) > 0) {
+            printf("%*s%.*s \\\n", (int)indent, "", (int)at, text);
+            text += at + 1;
+            n -= at + 1;
+            indent = INDENT;
+        }
+        printf("%*s%.*s\n", (int)indent, "", (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
 /* The help, and what kinds of values there are. */
 static void explain(const flag *f, char *text, size_t n_text)
 {
@@ -45,9 +75,11 @@ void flags_print_help(const verb *v, const flag *flags, int n_flags)
 {
     char text[TEXT_BYTES];
     int indent = 0;
-    printf("sambench %s: %s\n", v->name, v->summary);
-    if (v->examples)
-        printf("\nexamples:\n%s%s", v->examples, v->examples[strlen(v->examples) - 1] == '\n' ? "" : "\n");
+    wrap(v->summary, printf("sambench %s: ", v->name), 2);
+    if (v->examples) {
+        printf("\nexamples:\n");
+        print_examples(v->examples);
+    }
     printf("\nusage: sambench %s%s%s [--flag value ...]%s%s\n", v->name, v->before ? " " : "",
            v->before ? v->before : "", v->after ? " " : "", v->after ? v->after : "");
     for (int i = 0; i < n_flags; i++) {

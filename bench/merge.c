@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_KEYS = 3, MAX_NAMED = 20, MAX_FOLDERS = 4096 };
+/* What a shard says of its rows, and what a row is known by: size and precision of a comparison too. */
+enum { N_KEYS = 3, N_ROW_KEYS = 5, MAX_NAMED = 20, MAX_FOLDERS = 4096 };
 
 extern const verb verb_merge;
 
@@ -88,14 +89,15 @@ static const char *last_name(const char *folder, char *text, size_t n_text)
 
 static sam_status add_row(merge *m, const csv_table *t, int row, const char *folder, sam_error *err)
 {
-    const char *cells[512], *keys[N_KEYS];
+    const char *cells[512], *keys[N_ROW_KEYS];
     char overlay[1200], name[300];
     int at = csv_column(t, "overlay"), status = csv_column(t, "status");
     for (int c = 0; c < t->n_columns; c++)
         cells[c] = csv_cell(t, row, c);
-    for (int k = 0; k < N_KEYS; k++)
+    int n_keys = csv_column(t, "imgsz") == N_KEYS && csv_column(t, "precision") == N_KEYS + 1 ? N_ROW_KEYS : N_KEYS;
+    for (int k = 0; k < n_keys; k++)
         keys[k] = cells[k];
-    if (csv_find(&m->all, keys, N_KEYS) >= 0) {
+    if (csv_find(&m->all, keys, n_keys) >= 0) {
         name_row("twice", keys, folder, &m->n_twice);
         return SAM_OK;
     }

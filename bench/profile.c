@@ -41,6 +41,8 @@ typedef struct pass_state {
     int from;   /* first position measured     */
     int counts; /* the samples of this run count */
     int record; /* operators are recorded      */
+    int run;    /* from 1, of those that count */
+    profile_runs *runs;
     nvtx *ranges;
 } pass_state;
 
@@ -108,10 +110,12 @@ static int64_t frames_of_a_run(workload *w)
 static sam_status run_all(profile_options *o, const model_entry *e, warm_model *warm, pass_state *s, sam_error *err)
 {
     workload *w = &o->w;
-    const pass_observer watch = {.self = s, .begin = on_begin, .frame = on_frame};
     for (int v = 0; v < w->set.n_videos; v++) {
         TRY(dataset_find_objects(&w->set, v, err));
         for (int i = 0; i < w->set.videos[v].n_objects && !interrupt_requested(); i++) {
+            pass_time times = {0};
+            const pass_observer watch[] = {{.self = s, .begin = on_begin, .frame = on_frame},
+                                           pass_time_observer(&times)};
             const object_pass pass = {.set = &w->set,
                                       .video = v,
                                       .object = i,
@@ -119,14 +123,19 @@ static sam_status run_all(profile_options *o, const model_entry *e, warm_model *
                                       .model = warm,
                                       .max_clip_frames = w->max_clip_frames,
                                       .prefetch = w->max_frames_in_mem,
-                                      .observers = &watch,
-                                      .n_observers = 1,
+                                      .observers = watch,
+                                      .n_observers = 2,
                                       .on_frame = on_pass_frame,
                                       .user = o};
             pass_result r;
             if (s->record)
                 profile_record_free(&s->m->record);
-            TRY(object_pass_run(&pass, &r, err));
+            sam_status status = object_pass_run(&pass, &r, err);
+            if (status == SAM_OK && s->counts && !r.stopped)
+                status =
+                    profile_runs_add(s->runs, &pass, &r, &times, s->run, (double)process_peak_bytes() / 0x1p20, err);
+            pass_time_free(&times);
+            TRY(status);
             o->frames_done += r.n_frames;
             /* A clip too short to fill the bank is measured from its first tracked frame on. */
             s->m->full_bank = r.n_frames > FULL_BANK;
@@ -136,16 +145,16 @@ static sam_status run_all(profile_options *o, const model_entry *e, warm_model *
 }
 
 static sam_status run_model(profile_options *o, const model_entry *e, warm_model *warm, nvtx *ranges, profile_model *m,
-                            sam_error *err)
+                            profile_runs *runs, sam_error *err)
 {
-    pass_state s = {.m = m, .ranges = ranges};
+    pass_state s = {.m = m, .ranges = ranges, .runs = runs};
     /* At least one run tells how long the clips are, and touches all memory. */
     for (int i = 0; i < o->warmup || i < 1; i++)
         TRY(run_all(o, e, warm, &s, err));
     s.from = m->full_bank ? FULL_BANK : 1;
     s.counts = 1;
     process_peak_restart();
-    for (int i = 0; i < o->runs; i++)
+    for (s.run = 1; s.run <= o->runs; s.run++)
         TRY(run_all(o, e, warm, &s, err));
     m->peak_rss_mib = (double)process_peak_bytes() / (1 << 20);
     if (!m->stages[PROFILE_FRAME].n && !interrupt_requested())
@@ -168,7 +177,7 @@ static sam_status profile_one(profile_options *o, const model_entry *e, nvtx *ra
     choice.weights = workload_weights(&o->w, e);
     sam_status status = warm_open(&warm, "profile", &choice, model_entry_holds(e), err);
     if (status == SAM_OK)
-        status = run_model(o, e, &warm, ranges, &m, err);
+        status = run_model(o, e, &warm, ranges, &m, &files->runs, err);
     if (status == SAM_OK && !interrupt_requested()) {
         sam_model_options options = model_options(&choice);
         options.backend = strcmp(m.memory.backend, "cpu") ? SAM_CUDA : SAM_CPU; /* what `auto` has become */
@@ -233,9 +242,10 @@ static sam_status profile(profile_options *o, int *n_failed, sam_error *err)
     if (status == SAM_OK && n_done)
         status = judge_times(o, err);
     if (status == SAM_OK && n_done)
-        printf("\n%s: profile_summary.csv, profile_stats.json, profile_roofline.csv, trace_MODEL.json (open it at "
-               "https://ui.perfetto.dev)\n",
-               o->w.out_dir);
+        printf(
+            "\n%s: profile_summary.csv, profile_runs.csv, profile_stats.json, profile_roofline.csv, trace_MODEL.json (open it at "
+            "https://ui.perfetto.dev)\n",
+            o->w.out_dir);
     profile_files_close(&files);
     folder_lock_free(&lock);
     return status;

@@ -139,8 +139,7 @@ static sam_status find_folders(job *j, sam_error *err)
         if (!n)
             break;
         TRY(listing_add(&j->folders, at, n, err));
-        if (!path_is_folder(j->folders.names[j->folders.n - 1]))
-            return fail(err, SAM_E_IO, "--masks %s: no such folder", j->folders.names[j->folders.n - 1]);
+        TRY(path_expect_folder("--masks ", j->folders.names[j->folders.n - 1], err));
         at += n;
     }
     return j->folders.n ? SAM_OK : fail(err, SAM_E_ARG, "--masks: names no folder");

@@ -4,7 +4,9 @@
 #include "folders.h"
 #include "input_flags.h"
 #include "interrupt.h"
+#include "paired.h"
 #include "progress.h"
+#include "speed_ab.h"
 #include "speed_files.h"
 #include "speed_run.h"
 #include "spread.h"
@@ -20,7 +22,8 @@ extern const verb verb_speed;
 
 typedef struct speed_options {
     model_choice model;
-    const char *models, *weights_dir, *sizes, *precisions, *objects, *csv, *json;
+    const char *models, *weights_dir, *sizes, *precisions, *objects, *csv, *json, *ab;
+    int max_pairs;
     int runs, warmup, width, height, quiet, device_said;
     int n_sizes, n_objects, n_precisions;
     int size[MAX_LIST], object[MAX_LIST];
@@ -221,12 +224,25 @@ static int own_flags(speed_options *o, flag *to)
          .kind = FLAG_STRING,
          .value = &o->csv,
          .meta = "FILE",
-         .help = "The table (default component_speed.csv), rewritten after every configuration."},
+         .help = "The table (default component_speed.csv, with --ab speed_ab.csv), rewritten after every row."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,
          .meta = "FILE",
          .help = "The same as JSON (default: none)."},
+        {.name = "ab",
+         .kind = FLAG_STRING,
+         .value = &o->ab,
+         .meta = "OTHER",
+         .help = "Compare one configuration, A, with B: another sambench by its path, or other settings, as in "
+                 "--ab='--precisions bf16'. Both run in turn, A B B A, until the difference is sure (default: off)."},
+        {.name = "ab_pairs",
+         .kind = FLAG_INT,
+         .value = &o->max_pairs,
+         .meta = "N",
+         .min = PAIRED_FIRST,
+         .max = PAIRED_MOST,
+         .help = "Pairs at most, with --ab (default 32)."},
         format_flag(&o->format),
         {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "Only errors on the terminal."},
     };
@@ -247,7 +263,7 @@ static int model_flags_but_lists(model_choice *c, flag *to)
 
 static int speed_main(int argc, char **argv)
 {
-    speed_options o = {.runs = 10, .warmup = 8, .width = 1280, .height = 720, .csv = "component_speed.csv"};
+    speed_options o = {.runs = 10, .warmup = 8, .width = 1280, .height = 720, .max_pairs = PAIRED_MOST};
     flag flags[48];
     sam_error err;
     int help, n_lists = list_flags(&o, flags), n = n_lists, n_failed = 0, code = 0;
@@ -258,7 +274,16 @@ static int speed_main(int argc, char **argv)
     if (status == SAM_OK && !help) {
         interrupt_catch();
         o.model.device_said = &o.device_said;
-        status = speed(&o, &n_failed, &err);
+        const speed_ab ab = {.argc = argc,
+                             .argv = argv,
+                             .other = o.ab,
+                             .max_pairs = o.max_pairs,
+                             .csv = o.csv ? o.csv : "speed_ab.csv",
+                             .json = o.json,
+                             .quiet = o.quiet,
+                             .stop = interrupt_requested};
+        o.csv = o.csv ? o.csv : "component_speed.csv";
+        status = o.ab ? speed_ab_run(&ab, &err) : speed(&o, &n_failed, &err);
         code = interrupt_requested() ? 130 : n_failed ? 1 : 0;
     }
     if (status != SAM_OK) {
@@ -278,6 +303,8 @@ const verb verb_speed = {
     .summary = "time the components of models apart: encoder, decoder, memory, over sizes and precisions",
     .examples =
         "  sambench speed --models sam2_tiny,edgetam --weights_dir checkpoints --sizes 512,1024 --precisions fp32,bf16\n"
-        "  sambench speed --models sam2.1_hiera_large.pt --objects 1,2,4,8 --runs 30 --json speed.json\n",
+        "  sambench speed --models sam2.1_hiera_large.pt --objects 1,2,4,8 --runs 30 --json speed.json\n"
+        "  sambench speed --models sam2_tiny --weights_dir checkpoints --ab='--precisions bf16'\n"
+        "  sambench speed --models sam2_tiny --weights_dir checkpoints --ab ../before/build/sambench\n",
     .main = speed_main,
 };

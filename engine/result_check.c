@@ -39,6 +39,7 @@ static const char *stage_at_fault(sam_session *s)
                   {"pix_feat", "the image encoder"},
                   {"high_res_0", "the image encoder"},
                   {"high_res_1", "the image encoder"},
+                  {"image_src", "the image encoder"},
                   {"src", "memory attention"}};
     for (size_t k = 0; k < sizeof stages / sizeof *stages; k++)
         for (int i = 0; i < s->m->s.count; i++)

@@ -1,11 +1,12 @@
 /* activation on the CPU. */
 #include "cpu_math.h"
+#include "operands.h"
 
 #define CHUNK 1024
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     size_t n = tensor_count(x);
 #pragma omp parallel for num_threads(threads_for(c, n)) schedule(static)
     for (size_t i = 0; i < n; i += CHUNK) {

@@ -2,6 +2,7 @@
  *   x    ->    y, the same number of elements, f32|bf16|f16 each
  *   grid  ceil(elements / 2048);   block 256;   a thread takes 8 elements;   traffic: each operand once */
 #include "elements.cuh"
+#include "operands.h"
 
 struct activation_span {
     const void *x;
@@ -25,7 +26,7 @@ __global__ void __launch_bounds__(256) activation_runs(activation_span p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     activation_span p = {x->data, y->data, x->type, y->type, tensor_count(x), c->attr->act};
     return launch(activation_runs, blocks_for(p.n, 256 * RUN), 256, 0, c->stream, p);
 }

@@ -1,5 +1,6 @@
 /* attention on the CPU: a task is a few query tiles of one head of one group of one object; see cpu_flash.h. */
 #include "cpu_flash.h"
+#include "operands.h"
 
 #include <omp.h>
 
@@ -10,19 +11,20 @@ static int positive(int n)
 static int tiles_per_task(const op_call *c)
 {
     int groups = positive(c->attr->groups);
-    return flash_tiles_per_task(c->out->n * positive(c->attr->heads) * groups, c->in[0].rows / groups, c->n_threads);
+    return flash_tiles_per_task(c->out->n * positive(c->attr->heads) * groups, c->in[ATTENTION_Q].rows / groups,
+                                c->n_threads);
 }
 
 static int qk_cols(const op_call *c)
 {
-    return c->attr->qk_cols ? c->attr->qk_cols : c->in[0].cols;
+    return c->attr->qk_cols ? c->attr->qk_cols : c->in[ATTENTION_Q].cols;
 }
 
 /* A task takes at most FLASH_MAX_TILES tiles whatever the number of objects turns out to be. */
 static size_t scratch_bytes(const op_call *c)
 {
     flash_scratch s;
-    int heads = positive(c->attr->heads), tiles = flash_tiles(c->in[0].rows / positive(c->attr->groups));
+    int heads = positive(c->attr->heads), tiles = flash_tiles(c->in[ATTENTION_Q].rows / positive(c->attr->groups));
     int most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
     return (size_t)c->n_threads * flash_scratch_at(NULL, most, qk_cols(c) / heads, c->out->cols / heads, &s);
 }
@@ -47,7 +49,8 @@ typedef struct cut {
 
 static void one_task(const op_call *c, const cut *to, long task, amx_tiles *x)
 {
-    const tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *n_keys = &c->in[3], *out = c->out;
+    const tensor *q = &c->in[ATTENTION_Q], *k = &c->in[ATTENTION_K], *v = &c->in[ATTENTION_V],
+                 *n_keys = &c->in[ATTENTION_N_KEYS], *out = c->out;
     int heads = positive(c->attr->heads), groups = positive(c->attr->groups), n_q = to->n_q, n_k = to->n_k;
     int chunk = (int)(task % to->chunks), head = (int)(task / to->chunks % heads);
     int group = (int)(task / to->chunks / heads % groups), object = (int)(task / to->chunks / heads / groups);
@@ -68,7 +71,9 @@ static void one_task(const op_call *c, const cut *to, long task, amx_tiles *x)
 static void run(const op_call *c)
 {
     int heads = positive(c->attr->heads), groups = positive(c->attr->groups);
-    cut to = {.n_q = c->in[0].rows / groups, .n_k = c->in[1].rows / groups, .per_task = tiles_per_task(c)};
+    cut to = {.n_q = c->in[ATTENTION_Q].rows / groups,
+              .n_k = c->in[ATTENTION_K].rows / groups,
+              .per_task = tiles_per_task(c)};
     flash_scratch unused;
     to.tiles = flash_tiles(to.n_q);
     to.chunks = (to.tiles + to.per_task - 1) / to.per_task;

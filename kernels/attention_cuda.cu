@@ -28,6 +28,7 @@
  * within L2's reach; for 128 queries twice that, on devices with half the speed or less.
  * Expected share of the peak of mma.sync with f32 sums: docs/performance.md, "What the compiled kernels allow". */
 #include "flash_cuda.h"
+#include "operands.h"
 
 /* grid: enough threads; a thread adds 4 columns of one row over the splits. */
 __global__ void __launch_bounds__(256) flash_reduce(flash_args p)
@@ -202,7 +203,8 @@ static const void *column(const tensor *x, int col)
 }
 static flash_args args_of(const op_call *c)
 {
-    const tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *n_keys = &c->in[3], *out = c->out;
+    const tensor *q = &c->in[ATTENTION_Q], *k = &c->in[ATTENTION_K], *v = &c->in[ATTENTION_V],
+                 *n_keys = &c->in[ATTENTION_N_KEYS], *out = c->out;
     flash_args p = {};
     p.q = column(q, c->attr->q_col), p.k = column(k, c->attr->k_col), p.v = column(v, c->attr->v_col);
     p.out = out->data;

@@ -1,9 +1,10 @@
 /* concat_rows on the CPU. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 static void run(const op_call *c)
 {
-    const tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
+    const tensor *a = &c->in[CONCAT_A], *b = &c->in[CONCAT_B], *y = &c->out[RESULT];
     size_t rows = (size_t)y->rows, rows_a = (size_t)a->rows;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(y))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * rows; item++) {

@@ -2,6 +2,7 @@
  *   a [n|1, A, C]    b [n|1, B, C]    ->    y [n, A+B, C]
  *   grid  ceil(n*(A+B)*ceil(C/8) / 256);   block 256;   a thread takes a run of 8 columns;   traffic: each operand once */
 #include "elements.cuh"
+#include "operands.h"
 
 struct concatenation {
     const void *a, *b;
@@ -30,7 +31,7 @@ __global__ void __launch_bounds__(256) concat_runs(concatenation p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
+    const tensor *a = &c->in[CONCAT_A], *b = &c->in[CONCAT_B], *y = &c->out[RESULT];
     concatenation p = {
         a->data,         b->data,         y->data, a->type,   b->type,  y->type, (size_t)y->n * (size_t)y->rows,
         (size_t)a->rows, (size_t)b->rows, y->cols, a->n == 1, b->n == 1};

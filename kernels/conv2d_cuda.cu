@@ -24,6 +24,7 @@
  * to 16][tap, channel, rounded up to 32] in w's type, with zeros. Before them lies what cuDNN takes instead
  * (conv2d_ways.h), where it is there and may be the faster. */
 #include "conv2d_ways.h"
+#include "operands.h"
 #include "tiles.cuh"
 
 enum conv_kind { DIRECT, DEPTHWISE, PRODUCT };
@@ -321,23 +322,23 @@ __global__ void __launch_bounds__(256) conv_pack(conv p, const void *w, dtype w_
 static conv_kind kind_of(const op_call *c)
 {
     const op_attr *a = c->attr;
-    const tensor *x = &c->in[0];
-    int groups = a->groups ? a->groups : 1, out = c->in[1].rows;
+    const tensor *x = &c->in[CONV2D_X];
+    int groups = a->groups ? a->groups : 1, out = c->in[CONV2D_W].rows;
     bool known = a->kernel == 3 ? a->stride == 1 || a->stride == 2 : a->kernel == 7 && a->stride == 1;
     if (groups == x->cols && groups == out && groups % RUN == 0 && known)
         return DEPTHWISE;
-    dtype w = c->in[1].type;
+    dtype w = c->in[CONV2D_W].type;
     bool half = w != DT_F32 && (x->type == w || (x->type == DT_F32 && c->out->type == w && x->cols < RUN));
-    return groups == 1 && half && out >= 16 && c->in[1].cols <= 2048 ? PRODUCT : DIRECT;
+    return groups == 1 && half && out >= 16 && c->in[CONV2D_W].cols <= 2048 ? PRODUCT : DIRECT;
 }
 static conv conv_of(const op_call *c)
 {
     const op_attr *a = c->attr;
-    const tensor *x = &c->in[0], *w = &c->in[1], *residual = &c->in[3], *y = c->out;
+    const tensor *x = &c->in[CONV2D_X], *w = &c->in[CONV2D_W], *residual = &c->in[CONV2D_RESIDUAL], *y = c->out;
     conv p = {};
     p.x = x->data, p.packed = (const char *)c->packed + conv2d_for_library(c).end,
     p.residual = residual->type == DT_NONE ? nullptr : residual->data;
-    p.b = c->in[2].type == DT_NONE ? nullptr : (const float *)c->in[2].data;
+    p.b = c->in[CONV2D_BIAS].type == DT_NONE ? nullptr : (const float *)c->in[CONV2D_BIAS].data;
     p.y = y->data;
     p.x_type = x->type, p.y_type = y->type, p.residual_type = residual->type;
     p.kind = a->act;
@@ -356,7 +357,7 @@ static conv conv_of(const op_call *c)
 
 static dtype packed_type(const op_call *c)
 {
-    return kind_of(c) == PRODUCT ? c->in[1].type : DT_F32;
+    return kind_of(c) == PRODUCT ? c->in[CONV2D_W].type : DT_F32;
 }
 static size_t packed_bytes(const op_call *c)
 {
@@ -374,19 +375,19 @@ static const char *pack_library(const op_call *c)
     conv p = conv_of(c);
     p.depth_padded = p.depth;
     p.out_padded = p.out;
-    const char *wrong = pack_at(p, &c->in[1], c->packed, c->in[0].type, c->stream);
+    const char *wrong = pack_at(p, &c->in[CONV2D_W], c->packed, c->in[CONV2D_X].type, c->stream);
     p.depth = p.depth_padded = p.in = p.kernel = 1;
     void *bias = (char *)c->packed + conv2d_for_library(c).bias;
-    return wrong ? wrong : pack_at(p, &c->in[2], bias, c->in[0].type, c->stream);
+    return wrong ? wrong : pack_at(p, &c->in[CONV2D_BIAS], bias, c->in[CONV2D_X].type, c->stream);
 }
 static const char *pack(const op_call *c)
 {
     bool library = conv2d_for_library(c).end > 0;
-    if (!c->in[1].data || (library && !c->in[2].data))
+    if (!c->in[CONV2D_W].data || (library && !c->in[CONV2D_BIAS].data))
         return "weights and bias must be known when they are packed";
     const char *wrong = library ? pack_library(c) : nullptr;
     conv p = conv_of(c);
-    return wrong ? wrong : pack_at(p, &c->in[1], (void *)p.packed, packed_type(c), c->stream);
+    return wrong ? wrong : pack_at(p, &c->in[CONV2D_W], (void *)p.packed, packed_type(c), c->stream);
 }
 
 template <class T, int BN, bool CHUNKS> static const char *start_tile(const conv &p, void *stream)
@@ -420,7 +421,7 @@ static const char *run_own(const op_call *c, int tile)
     if ((size_t)p.h * (size_t)p.w * (size_t)p.in > 0x7FFFFFFF || p.n_objects > 65535 || p.kernel > 255)
         return "an image has at most 2^31 elements, there are at most 65535 objects";
     if (kind == PRODUCT)
-        return c->in[1].type == DT_BF16 ? start_product<bf16>(p, c->stream) : start_product<f16>(p, c->stream);
+        return c->in[CONV2D_W].type == DT_BF16 ? start_product<bf16>(p, c->stream) : start_product<f16>(p, c->stream);
     size_t rows = (size_t)p.n_objects * (size_t)p.out_h;
     if (kind == DIRECT)
         return launch(conv_direct, blocks_for(rows * (size_t)p.out_w * (size_t)(p.out_padded / RUN), 256), 256, 0,

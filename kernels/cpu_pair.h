@@ -3,6 +3,7 @@
 #define CPU_PAIR_H
 
 #include "cpu_math.h"
+#include "operands.h"
 
 #define PAIR_CHUNK 1024
 
@@ -12,7 +13,7 @@ typedef void pair_fn(const op_call *c, int object, float *out, const float *x, c
 /* in[0] = x [n|1, R, C], in[1] = y [n|1, R|1, C]  ->  out[0] [n, R, C], any float types. */
 static inline void pair_run(const op_call *c, pair_fn *f)
 {
-    const tensor *x = &c->in[0], *y = &c->in[1], *out = &c->out[0];
+    const tensor *x = &c->in[SUM_X], *y = &c->in[SUM_Y], *out = &c->out[RESULT];
     size_t per_object = (size_t)out->rows * (size_t)out->cols;
     size_t span = y->rows == x->rows ? per_object : (size_t)out->cols; /* y repeats after a span */
     size_t chunks = (span + PAIR_CHUNK - 1) / PAIR_CHUNK, spans = per_object / span;

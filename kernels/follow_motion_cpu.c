@@ -8,7 +8,7 @@
 
 static size_t scratch_bytes(const op_call *c)
 {
-    return (size_t)c->out[0].n * 12 * sizeof(float);
+    return (size_t)c->out[FOLLOWED_CHOICE].n * 12 * sizeof(float);
 }
 
 /* Box of one mask as the filter sees it. */
@@ -60,7 +60,7 @@ static void follow(const op_call *c, int object, const float *boxes)
 static void run(const op_call *c)
 {
     float *boxes = c->scratch;
-    int n = c->out[0].n;
+    int n = c->out[FOLLOWED_CHOICE].n;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(&c->in[FOLLOW_MASKS]))) schedule(static)
     for (int i = 0; i < 3 * n; i++)
         if (wants_several(c, i / 3))

@@ -105,7 +105,7 @@ static const char *run(const op_call *c)
     p.motion = (float *)c->out[FOLLOWED_MOTION].data;
     p.filter = (float *)c->out[FOLLOWED_FILTER].data;
     p.h = c->attr->h, p.w = c->attr->w, p.k = c->attr->kernel;
-    return launch(follow_object, dim3((unsigned)c->out[0].n), 1024, 0, c->stream, p);
+    return launch(follow_object, dim3((unsigned)c->out[FOLLOWED_CHOICE].n), 1024, 0, c->stream, p);
 }
 
 const op_cuda CUDA_FN(follow_motion_cuda) = {run};

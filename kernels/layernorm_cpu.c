@@ -1,6 +1,7 @@
 /* layernorm on the CPU: blocks of rows that stay in the first-level cache, so that short rows (4 channels in the mask
  * downsampler) still convert and activate in full vectors. */
 #include "cpu_norm.h"
+#include "operands.h"
 
 #include <omp.h>
 
@@ -16,13 +17,13 @@ static size_t block_floats(size_t cols)
 }
 static size_t scratch_bytes(const op_call *c)
 {
-    return (size_t)c->n_threads * block_floats((size_t)c->in[0].cols) * sizeof(float);
+    return (size_t)c->n_threads * block_floats((size_t)c->in[LAYERNORM_X].cols) * sizeof(float);
 }
 
 /* Elements from `at` on of y + plus; norm holds y. */
 static void add_plus(const op_call *c, size_t at, const float *norm, size_t n)
 {
-    const tensor *plus = &c->in[3], *sum = &c->out[1];
+    const tensor *plus = &c->in[LAYERNORM_PLUS], *sum = &c->out[LAYERNORM_SUM];
     size_t per_object = (size_t)plus->rows * (size_t)plus->cols, cols = (size_t)plus->cols;
     for (size_t i = 0; i < n; i += cols) { /* row by row: where it is shared, it begins again with each object */
         size_t from = plus->n == 1 ? (at + i) % per_object : at + i;
@@ -39,8 +40,8 @@ static void add_plus(const op_call *c, size_t at, const float *norm, size_t n)
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
-    const float *gain = c->in[1].data, *bias = c->in[2].data;
+    const tensor *x = &c->in[LAYERNORM_X], *y = &c->out[LAYERNORM_Y];
+    const float *gain = c->in[LAYERNORM_GAIN].data, *bias = c->in[LAYERNORM_BIAS].data;
     size_t cols = (size_t)x->cols, n_rows = (size_t)x->n * (size_t)x->rows, step = rows_per_block(cols);
 #pragma omp parallel for num_threads(threads_for(c, n_rows *cols)) schedule(static)
     for (size_t r = 0; r < n_rows; r += step) {
@@ -54,7 +55,7 @@ static void run(const op_call *c)
         act_row(c->attr->act, norm, rows * cols);
         if (norm == block)
             store_row(to, block, y->type, rows * cols);
-        if (c->in[3].type != DT_NONE)
+        if (c->in[LAYERNORM_PLUS].type != DT_NONE)
             add_plus(c, r * cols, norm, rows * cols);
     }
 }

@@ -5,6 +5,7 @@
  *   warp takes 32 rows of 4 channels, or one of 1280. Longer rows are read three times (the second from cache).
  *   traffic x once, y once, gain and bias from L1.    Statistics in f32, two passes over registers. */
 #include "elements.cuh"
+#include "operands.h"
 
 static const int THREADS = 256;
 
@@ -116,13 +117,13 @@ __global__ void __launch_bounds__(256) layernorm_long(rows_norm p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *plus = &c->in[3], *y = &c->out[0];
+    const tensor *x = &c->in[LAYERNORM_X], *plus = &c->in[LAYERNORM_PLUS], *y = &c->out[LAYERNORM_Y];
     int runs = (x->cols + RUN - 1) / RUN, width = 1;
     while (width < runs && width < 32)
         width *= 2;
     rows_norm p = {x->data,
-                   (const float *)c->in[1].data,
-                   (const float *)c->in[2].data,
+                   (const float *)c->in[LAYERNORM_GAIN].data,
+                   (const float *)c->in[LAYERNORM_BIAS].data,
                    y->data,
                    x->type,
                    y->type,
@@ -132,7 +133,7 @@ static const char *run(const op_call *c)
                    c->attr->eps,
                    c->attr->act,
                    plus->type ? plus->data : nullptr,
-                   c->out[1].data,
+                   c->out[LAYERNORM_SUM].data,
                    plus->type,
                    (size_t)plus->n * (size_t)plus->rows};
     unsigned grid = blocks_for(p.n_rows, (size_t)(THREADS / width));

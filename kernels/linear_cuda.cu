@@ -18,6 +18,7 @@
  *   grid    as for linear_mma;   block 256;   shared 18 KiB
  * The tile leaves through shared memory, so that bias, activation, residual and y move in runs of 8 columns. */
 #include "linear_ways.h"
+#include "operands.h"
 #include "tiles.cuh"
 
 static const int DEPTH = 32; /* columns of x and w in a stage */
@@ -398,8 +399,9 @@ static bool has_chunks(const product &p)
 
 static const char *run_own(const op_call *c, int tile)
 {
-    const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *residual = &c->in[3], *turns = &c->in[4];
-    const tensor *counts = &c->in[5], *y = &c->out[0];
+    const tensor *x = &c->in[LINEAR_X], *w = &c->in[LINEAR_W], *b = &c->in[LINEAR_BIAS],
+                 *residual = &c->in[LINEAR_RESIDUAL], *turns = &c->in[LINEAR_TURNS];
+    const tensor *counts = &c->in[LINEAR_N_ROTATED], *y = &c->out[RESULT];
     const op_attr *a = c->attr;
     bool grouped = a->groups > 0;
     int groups = grouped ? a->groups : 1;
@@ -450,16 +452,16 @@ __global__ void __launch_bounds__(256) linear_round_bias(const float *b, void *t
 }
 static size_t packed_bytes(const op_call *c)
 {
-    return linear_ways_rounds_bias(c) ? (size_t)c->in[2].cols * dtype_bytes(c->out[0].type) : 0;
+    return linear_ways_rounds_bias(c) ? (size_t)c->in[LINEAR_BIAS].cols * dtype_bytes(c->out[RESULT].type) : 0;
 }
 static const char *pack(const op_call *c)
 {
     if (!linear_ways_rounds_bias(c))
         return nullptr;
-    if (!c->in[2].data)
+    if (!c->in[LINEAR_BIAS].data)
         return "the bias must be known when it is packed";
-    return launch(linear_round_bias, blocks_for((size_t)c->in[2].cols, 256), 256, 0, c->stream,
-                  (const float *)c->in[2].data, c->packed, c->out[0].type, c->in[2].cols);
+    return launch(linear_round_bias, blocks_for((size_t)c->in[LINEAR_BIAS].cols, 256), 256, 0, c->stream,
+                  (const float *)c->in[LINEAR_BIAS].data, c->packed, c->out[RESULT].type, c->in[LINEAR_BIAS].cols);
 }
 
 static size_t scratch_bytes(const op_call *c)

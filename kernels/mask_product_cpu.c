@@ -1,11 +1,12 @@
 /* mask_product on the CPU: pixel by pixel, each read once for all vectors. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #define COLS 256 /* columns converted at a time */
 
 static size_t scratch_bytes(const op_call *c)
 {
-    return tensor_count(&c->in[0]) * sizeof(float);
+    return tensor_count(&c->in[PRODUCT_HYPER]) * sizeof(float);
 }
 
 static float dot(const float *a, const float *b, size_t n)
@@ -19,7 +20,7 @@ static float dot(const float *a, const float *b, size_t n)
 
 static void run(const op_call *c)
 {
-    const tensor *hyper = &c->in[0], *x = &c->in[1], *y = &c->out[0];
+    const tensor *hyper = &c->in[PRODUCT_HYPER], *x = &c->in[PRODUCT_X], *y = &c->out[RESULT];
     size_t n_vectors = (size_t)hyper->rows, cols = (size_t)x->cols, n_pixels = (size_t)x->rows;
     float *weights = c->scratch, *out = y->data;
     load_row(weights, hyper->data, hyper->type, tensor_count(hyper));

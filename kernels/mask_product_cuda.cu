@@ -4,6 +4,7 @@
  *   A thread takes one pixel (with 32 bf16 channels, 64 bytes) for four vectors.
  *   traffic: x once per four vectors (there are four), y once.    f32 accumulation. */
 #include "elements.cuh"
+#include "operands.h"
 
 static const int VECTORS = 4;
 
@@ -46,7 +47,7 @@ __global__ void __launch_bounds__(256) mask_product_pixels(hyper_product p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *hyper = &c->in[0], *x = &c->in[1], *y = &c->out[0];
+    const tensor *hyper = &c->in[PRODUCT_HYPER], *x = &c->in[PRODUCT_X], *y = &c->out[RESULT];
     hyper_product p = {hyper->data, x->data, (float *)y->data, hyper->type,   x->type,
                        hyper->rows, x->rows, x->cols,          hyper->n == 1, x->n == 1};
     dim3 grid(blocks_for((size_t)x->rows, 256), blocks_for((size_t)hyper->rows, VECTORS), (unsigned)y->n);

@@ -1,5 +1,6 @@
 /* mask_upscale on the CPU: line by line; down first (at the low width), then across. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #include <omp.h>
 
@@ -37,7 +38,7 @@ static void stretch(float *to, const float *padded, size_t w, size_t k)
 
 static void run(const op_call *c)
 {
-    const tensor *logits = &c->in[0], *y = &c->out[0];
+    const tensor *logits = &c->in[UPSCALE_LOGITS], *y = &c->out[RESULT];
     size_t h = (size_t)c->attr->h, w = (size_t)c->attr->w, k = (size_t)c->attr->kernel, wide = w * k;
     float scale = c->attr->scale, bias = c->attr->bias;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(y))) schedule(static)
@@ -54,7 +55,7 @@ static void run(const op_call *c)
         padded[0] = padded[1];
         padded[w + 1] = padded[w];
         stretch(out, padded, w, k);
-        if (*(const int32_t *)tensor_at(&c->in[1], object))
+        if (*(const int32_t *)tensor_at(&c->in[UPSCALE_BINARISE], object))
             for (size_t x = 0; x < wide; x++)
                 out[x] = out[x] > 0.0f ? 1.0f : 0.0f;
         else

@@ -4,6 +4,7 @@
  *   grid  ceil(n*kh*ceil(kw/8) / 256);   block 256;   a thread takes 8 pixels of a line
  *   traffic: y once, logits from L2 */
 #include "elements.cuh"
+#include "operands.h"
 
 struct upscaling {
     const float *logits;
@@ -51,7 +52,7 @@ __global__ void __launch_bounds__(256) upscale_runs(upscaling p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *logits = &c->in[0], *binarise = &c->in[1], *y = &c->out[0];
+    const tensor *logits = &c->in[UPSCALE_LOGITS], *binarise = &c->in[UPSCALE_BINARISE], *y = &c->out[RESULT];
     const op_attr *a = c->attr;
     upscaling p = {(const float *)logits->data,
                    (const int32_t *)binarise->data,

@@ -1,5 +1,6 @@
 /* max_pool on the CPU: one output row of the image at a time. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #define CHUNK 512
 
@@ -25,7 +26,7 @@ static void pool_chunk(const tensor *x, int object, size_t pixel, size_t w, size
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     size_t h = (size_t)c->attr->h / 2, w = (size_t)c->attr->w / 2, cols = (size_t)x->cols;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(x))) schedule(static)
     for (size_t line = 0; line < (size_t)y->n * h; line++) {

@@ -1,6 +1,7 @@
 /* mean_rows on the CPU: strips of columns, each summed down all rows, or down the rows that each tap reaches; then the
  * excitation, object by object. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #include <stdbool.h>
 
@@ -10,12 +11,12 @@ enum { MOST_COLUMNS = 2048, MOST_HIDDEN = 512 };
 
 static bool excites(const op_call *c)
 {
-    return c->in[1].type != DT_NONE;
+    return c->in[MEAN_W1].type != DT_NONE;
 }
 /* The means as f32, where they are not the result. */
 static size_t scratch_bytes(const op_call *c)
 {
-    return excites(c) ? tensor_count(&c->out[0]) * sizeof(float) : 0;
+    return excites(c) ? tensor_count(&c->out[RESULT]) * sizeof(float) : 0;
 }
 
 /* y = act(w x + b) */
@@ -35,10 +36,10 @@ static void multiply(float *y, const tensor *w, const tensor *b, const float *x,
 }
 static void excite(const op_call *c, int object)
 {
-    const tensor *y = &c->out[0];
+    const tensor *y = &c->out[RESULT];
     float hidden[MOST_HIDDEN], *mean = (float *)c->scratch + (size_t)object * (size_t)y->cols, result[MOST_COLUMNS];
-    multiply(hidden, &c->in[1], &c->in[2], mean, ACT_RELU);
-    multiply(result, &c->in[3], &c->in[4], hidden, ACT_SIGMOID);
+    multiply(hidden, &c->in[MEAN_W1], &c->in[MEAN_BIAS1], mean, ACT_RELU);
+    multiply(result, &c->in[MEAN_W2], &c->in[MEAN_BIAS2], hidden, ACT_SIGMOID);
     store_row(tensor_at(y, object), result, y->type, (size_t)y->cols);
 }
 
@@ -51,7 +52,7 @@ static bool reaches(const op_attr *a, size_t r, int tap)
 /* Sums of columns at .. at + m of what the taps make of x; buffer is for a row. */
 static void sum_tapped(double *sum, const op_call *c, int object, size_t at, size_t m, float *buffer)
 {
-    const tensor *x = &c->in[0], *taps = &c->in[5], *bias = &c->in[6];
+    const tensor *x = &c->in[MEAN_X], *taps = &c->in[MEAN_TAPS], *bias = &c->in[MEAN_TAP_BIAS];
     size_t rows = (size_t)x->rows;
     double tapped[9][STRIP] = {{0}};
     for (size_t r = 0; r < rows; r++) {
@@ -71,7 +72,7 @@ static void sum_tapped(double *sum, const op_call *c, int object, size_t at, siz
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[MEAN_X], *y = &c->out[RESULT];
     size_t cols = (size_t)x->cols, rows = (size_t)x->rows, strips = (cols + STRIP - 1) / STRIP;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(x))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * strips; item++) {
@@ -79,9 +80,9 @@ static void run(const op_call *c)
         float buffer[STRIP];
         int object = (int)(item / strips);
         size_t at = item % strips * STRIP, m = cols - at < STRIP ? cols - at : STRIP;
-        if (c->in[5].type != DT_NONE)
+        if (c->in[MEAN_TAPS].type != DT_NONE)
             sum_tapped(sum, c, object, at, m, buffer);
-        for (size_t r = 0; c->in[5].type == DT_NONE && r < rows; r++) {
+        for (size_t r = 0; c->in[MEAN_TAPS].type == DT_NONE && r < rows; r++) {
             const float *v = row_f32(element_at(x, object, r * cols + at), x->type, m, buffer);
             for (size_t i = 0; i < m; i++)
                 sum[i] += (double)v[i];

@@ -7,6 +7,7 @@
  *               then a warp per output of each product
  *   traffic x once.    Sums in f32 over at most a few hundred numbers at each level: better than one running f32 sum. */
 #include "elements.cuh"
+#include "operands.h"
 
 enum { MOST_COLUMNS = 2048, MOST_HIDDEN = 512 };
 
@@ -147,30 +148,30 @@ __global__ void __launch_bounds__(256, 4) mean_whole(mean p)
 /* Rows of a slice: enough blocks for few rows, few slices for many. */
 static int slice_of(const op_call *c)
 {
-    int rows = (c->in[0].rows + 255) / 256;
+    int rows = (c->in[MEAN_X].rows + 255) / 256;
     return rows < 64 ? 64 : rows > 512 ? 512 : rows;
 }
 static int slices_of(const op_call *c)
 {
-    return (c->in[0].rows + slice_of(c) - 1) / slice_of(c);
+    return (c->in[MEAN_X].rows + slice_of(c) - 1) / slice_of(c);
 }
 static int parts_of(const op_call *c)
 {
-    return slices_of(c) + (c->in[5].type != DT_NONE ? BORDERS : 0);
+    return slices_of(c) + (c->in[MEAN_TAPS].type != DT_NONE ? BORDERS : 0);
 }
 static size_t scratch_bytes(const op_call *c)
 {
-    const tensor *x = &c->in[0];
+    const tensor *x = &c->in[MEAN_X];
     return (size_t)x->n * (size_t)parts_of(c) * (size_t)x->cols * sizeof(float);
 }
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[MEAN_X], *y = &c->out[RESULT];
     int runs = (x->cols + RUN - 1) / RUN, lanes = 1;
     while (lanes < runs && lanes < 32)
         lanes *= 2;
-    const tensor *w1 = &c->in[1], *w2 = &c->in[3], *taps = &c->in[5];
+    const tensor *w1 = &c->in[MEAN_W1], *w2 = &c->in[MEAN_W2], *taps = &c->in[MEAN_TAPS];
     mean p = {x->data,
               (float *)c->scratch,
               y->data,
@@ -184,13 +185,13 @@ static const char *run(const op_call *c)
               lanes,
               w1->type ? w1->data : nullptr,
               w2->data,
-              (const float *)c->in[2].data,
-              (const float *)c->in[4].data,
+              (const float *)c->in[MEAN_BIAS1].data,
+              (const float *)c->in[MEAN_BIAS2].data,
               w1->type,
               w2->type,
               w1->rows,
               taps->type ? taps->data : nullptr,
-              (const float *)c->in[6].data,
+              (const float *)c->in[MEAN_TAP_BIAS].data,
               taps->type,
               c->attr->h,
               c->attr->w};

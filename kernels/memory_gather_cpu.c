@@ -1,5 +1,6 @@
 /* memory_gather on the CPU: output rows in parallel. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #include <assert.h>
 
@@ -46,7 +47,7 @@ static void pointer_row(const op_call *c, int object, size_t r, size_t at, size_
 
 static void gather_object(const op_call *c, int object)
 {
-    const tensor *mem = &c->out[0], *key = &c->out[1];
+    const tensor *mem = &c->out[GATHER_MEMORY], *key = &c->out[GATHER_KEY];
     size_t cols = (size_t)mem->cols, groups = (size_t)c->in[POINTERS].cols / cols;
     int n_frames = int_at(&c->in[N_FRAMES], object, 0), n_pointers = int_at(&c->in[N_POINTERS], object, 0);
     assert(n_frames >= 0 && n_frames <= c->in[SLOTS].rows);
@@ -64,13 +65,13 @@ static void gather_object(const op_call *c, int object)
             store_row(element_at(mem, object, r * cols + at), mems, mem->type, m);
             store_row(element_at(key, object, r * cols + at), keys, key->type, m);
         }
-    *(int32_t *)tensor_at(&c->out[2], object) = (int32_t)n_keys;
-    *(int32_t *)tensor_at(&c->out[3], object) = (int32_t)n_memory;
+    *(int32_t *)tensor_at(&c->out[GATHER_N_KEYS], object) = (int32_t)n_keys;
+    *(int32_t *)tensor_at(&c->out[GATHER_N_ROTATED], object) = (int32_t)n_memory;
 }
 
 static void run(const op_call *c)
 {
-    for (int object = 0; object < c->out[0].n; object++)
+    for (int object = 0; object < c->out[GATHER_MEMORY].n; object++)
         gather_object(c, object);
 }
 

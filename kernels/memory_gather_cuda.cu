@@ -4,6 +4,7 @@
  *   traffic: the attended rows once, pos and tpos from L2, both outputs once. Counts and indices are read on the device,
  *   so one captured graph serves a bank of any fill; rows beyond n_keys are left as they are. */
 #include "elements.cuh"
+#include "operands.h"
 
 struct gathering {
     const void *bank, *pointers, *pointer_pos;
@@ -74,26 +75,28 @@ __global__ void __launch_bounds__(256) gather_runs(gathering p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *in = c->in, *mem = &c->out[0];
+    const tensor *in = c->in, *mem = &c->out[GATHER_MEMORY];
     gathering p = {};
-    p.bank = in[0].data, p.bank_type = in[0].type;
-    p.pos = (const float *)in[1].data;
-    p.tpos = (const float *)in[2].data;
-    p.slots = (const int32_t *)in[3].data, p.slots_shared = in[3].n == 1;
-    p.tpos_index = (const int32_t *)in[4].data, p.tpos_index_shared = in[4].n == 1;
-    p.n_frames = (const int32_t *)in[5].data, p.n_frames_shared = in[5].n == 1;
-    p.pointers = in[6].data, p.pointer_type = in[6].type;
-    p.pointer_slots = (const int32_t *)in[7].data, p.pointer_slots_shared = in[7].n == 1;
-    p.n_pointers = (const int32_t *)in[8].data, p.n_pointers_shared = in[8].n == 1;
-    if (in[9].type)
-        p.pointer_pos = in[9].data, p.pointer_pos_type = in[9].type, p.pointer_pos_shared = in[9].n == 1;
-    p.mem = mem->data, p.key = c->out[1].data, p.out_type = mem->type;
-    p.n_keys = (int32_t *)c->out[2].data;
-    p.n_rotated = (int32_t *)c->out[3].data;
+    p.bank = in[GATHER_BANK].data, p.bank_type = in[GATHER_BANK].type;
+    p.pos = (const float *)in[GATHER_POS].data;
+    p.tpos = (const float *)in[GATHER_TPOS].data;
+    p.slots = (const int32_t *)in[GATHER_SLOTS].data, p.slots_shared = in[GATHER_SLOTS].n == 1;
+    p.tpos_index = (const int32_t *)in[GATHER_TPOS_INDEX].data, p.tpos_index_shared = in[GATHER_TPOS_INDEX].n == 1;
+    p.n_frames = (const int32_t *)in[GATHER_N_FRAMES].data, p.n_frames_shared = in[GATHER_N_FRAMES].n == 1;
+    p.pointers = in[GATHER_POINTERS].data, p.pointer_type = in[GATHER_POINTERS].type;
+    p.pointer_slots = (const int32_t *)in[GATHER_POINTER_SLOTS].data,
+    p.pointer_slots_shared = in[GATHER_POINTER_SLOTS].n == 1;
+    p.n_pointers = (const int32_t *)in[GATHER_N_POINTERS].data, p.n_pointers_shared = in[GATHER_N_POINTERS].n == 1;
+    if (in[GATHER_POINTER_POS].type)
+        p.pointer_pos = in[GATHER_POINTER_POS].data, p.pointer_pos_type = in[GATHER_POINTER_POS].type,
+        p.pointer_pos_shared = in[GATHER_POINTER_POS].n == 1;
+    p.mem = mem->data, p.key = c->out[GATHER_KEY].data, p.out_type = mem->type;
+    p.n_keys = (int32_t *)c->out[GATHER_N_KEYS].data;
+    p.n_rotated = (int32_t *)c->out[GATHER_N_ROTATED].data;
     p.n_rows = (size_t)mem->n * (size_t)mem->rows;
     p.rows = mem->rows, p.n_cols = mem->cols;
-    p.n_tokens = c->attr->count, p.n_slots = in[3].rows, p.n_pointer_slots = in[7].rows;
-    p.groups = in[6].cols / mem->cols;
+    p.n_tokens = c->attr->count, p.n_slots = in[GATHER_SLOTS].rows, p.n_pointer_slots = in[GATHER_POINTER_SLOTS].rows;
+    p.groups = in[GATHER_POINTERS].cols / mem->cols;
     return launch_runs(gather_runs, p.n_rows, p.n_cols, c->stream, p);
 }
 

@@ -1,12 +1,13 @@
 /* mlp on the CPU: row by row. What kernels are compared with; models use two linears through oneDNN here. */
 #include "cpu_norm.h"
+#include "operands.h"
 
 #include <omp.h>
 
 /* Floats of scratch: x or y, norm(x), one row of weights, the hidden row. */
 static size_t row_floats(const op_call *c)
 {
-    size_t width = (size_t)c->in[0].cols, hidden = (size_t)c->in[1].rows;
+    size_t width = (size_t)c->in[MLP_X].cols, hidden = (size_t)c->in[MLP_W1].rows;
     return 2 * width + 2 * hidden + 2 * 16;
 }
 static size_t scratch_bytes(const op_call *c)
@@ -47,7 +48,7 @@ static void multiply(float *y, const tensor *w, const tensor *b, const float *x,
 /* u of row r of all: what the taps and the gate make of x. */
 static void convolve_row(float *u, const op_call *c, size_t r)
 {
-    const tensor *x = &c->in[0], *taps = &c->in[8], *bias = &c->in[9], *gate = &c->in[10];
+    const tensor *x = &c->in[MLP_X], *taps = &c->in[MLP_TAPS], *bias = &c->in[MLP_TAP_BIAS], *gate = &c->in[MLP_GATE];
     int h = c->attr->h, w = c->attr->w, object = (int)(r / (size_t)x->rows), pixel = (int)(r % (size_t)x->rows);
     for (int k = 0; k < x->cols; k++) {
         float sum = 0, factor = 1;
@@ -69,7 +70,8 @@ static void convolve_row(float *u, const op_call *c, size_t r)
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *w1 = &c->in[1], *w2 = &c->in[3], *residual = &c->in[7], *y = c->out;
+    const tensor *x = &c->in[MLP_X], *w1 = &c->in[MLP_W1], *w2 = &c->in[MLP_W2], *residual = &c->in[MLP_RESIDUAL],
+                 *y = c->out;
     size_t width = (size_t)x->cols, hidden = (size_t)w1->rows, n_rows = (size_t)x->n * (size_t)x->rows;
 #pragma omp parallel for num_threads(c->n_threads) schedule(static)
     for (size_t r = 0; r < n_rows; r++) {
@@ -77,22 +79,22 @@ static void run(const op_call *c)
         float *h = norm + width, *row = h + hidden; /* row: as long as the longer of both */
         uint16_t *result = (uint16_t *)y->data + r * width;
         const void *more = residual->type != DT_NONE ? (const uint16_t *)residual->data + r * width : NULL;
-        if (c->in[8].type != DT_NONE) {
+        if (c->in[MLP_TAPS].type != DT_NONE) {
             convolve_row(in, c, r);
             store_row(result, in, y->type, width); /* exact: it is rounded */
             more = result;
         } else {
             load_row(in, (const uint16_t *)x->data + r * width, x->type, width);
         }
-        if (c->in[5].type != DT_NONE) {
-            norm_rows(norm, in, c->in[5].data, c->in[6].data, 1, width, c->attr->eps);
+        if (c->in[MLP_GAIN].type != DT_NONE) {
+            norm_rows(norm, in, c->in[MLP_GAIN].data, c->in[MLP_NORM_BIAS].data, 1, width, c->attr->eps);
             round_row(norm, x->type, width);
             memcpy(in, norm, width * sizeof *in);
         }
-        multiply(h, w1, &c->in[2], in, width > hidden ? norm : row);
+        multiply(h, w1, &c->in[MLP_BIAS1], in, width > hidden ? norm : row);
         act_row(c->attr->act, h, hidden);
         round_row(h, x->type, hidden);
-        multiply(in, w2, &c->in[4], h, row);
+        multiply(in, w2, &c->in[MLP_BIAS2], h, row);
         if (more) {
             load_row(norm, more, y->type, width);
             for (size_t i = 0; i < width; i++)

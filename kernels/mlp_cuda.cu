@@ -17,6 +17,7 @@
  * of what the schedulers issue. First stage of RepViT (65536 x 48, H = 96): 12.6 MB where convolution and MLP move 31, 50
  * with the gate's product; a tile of 128 pixels is 576 mma and 18 thousand instructions of a warp, more than half of them
  * for GELUs and a third for the taps (sm_90): issue slots bound it, not memory. */
+#include "operands.h"
 #include "tiles.cuh"
 
 /* Hidden units at a time: RepViT's first stage has 96. */
@@ -460,11 +461,11 @@ template <class T> static const char *start_half(const perceptron &p, void *stre
 
 static size_t packed_bytes(const op_call *c)
 {
-    return c->in[8].type == DT_NONE ? 0 : 9 * (size_t)c->in[0].cols * sizeof(float);
+    return c->in[MLP_TAPS].type == DT_NONE ? 0 : 9 * (size_t)c->in[MLP_X].cols * sizeof(float);
 }
 static const char *pack(const op_call *c)
 {
-    const tensor *taps = &c->in[8];
+    const tensor *taps = &c->in[MLP_TAPS];
     if (taps->type == DT_NONE)
         return nullptr;
     if (!taps->data)
@@ -480,19 +481,20 @@ static const float *row_of(const tensor *t)
 
 static const char *run(const op_call *c)
 {
-    const tensor *in = c->in, *x = &in[0];
-    bool taps = in[8].type != DT_NONE;
+    const tensor *in = c->in, *x = &in[MLP_X];
+    bool taps = in[MLP_TAPS].type != DT_NONE;
     perceptron p = {};
-    p.x = x->data, p.w1 = in[1].data, p.w2 = in[3].data, p.y = c->out->data;
-    p.residual = in[7].type ? in[7].data : nullptr;
-    p.b1 = row_of(&in[2]), p.b2 = row_of(&in[4]), p.gain = row_of(&in[5]), p.bias = row_of(&in[6]);
+    p.x = x->data, p.w1 = in[MLP_W1].data, p.w2 = in[MLP_W2].data, p.y = c->out->data;
+    p.residual = in[MLP_RESIDUAL].type ? in[MLP_RESIDUAL].data : nullptr;
+    p.b1 = row_of(&in[MLP_BIAS1]), p.b2 = row_of(&in[MLP_BIAS2]), p.gain = row_of(&in[MLP_GAIN]),
+    p.bias = row_of(&in[MLP_NORM_BIAS]);
     p.taps = taps ? (const float *)c->packed : nullptr;
-    p.tap_bias = row_of(&in[9]);
-    p.gate = in[10].type ? in[10].data : nullptr;
+    p.tap_bias = row_of(&in[MLP_TAP_BIAS]);
+    p.gate = in[MLP_GATE].type ? in[MLP_GATE].data : nullptr;
     p.n_objects = taps ? x->n : 1;
     p.h = taps ? c->attr->h : 1;
     p.w = taps ? c->attr->w : x->n * x->rows;
-    p.width = x->cols, p.hidden = in[1].rows;
+    p.width = x->cols, p.hidden = in[MLP_W1].rows;
     p.eps = c->attr->eps, p.kind = c->attr->act, p.type = x->type;
     if (((uintptr_t)p.x | (uintptr_t)p.w1 | (uintptr_t)p.w2 | (uintptr_t)p.y | (uintptr_t)p.taps |
          (uintptr_t)p.tap_bias | (uintptr_t)p.gate) %

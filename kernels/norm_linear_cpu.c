@@ -1,11 +1,13 @@
 /* norm_linear on the CPU: row by row. What kernels are compared with; models use layernorm and linear here. */
 #include "cpu_norm.h"
+#include "operands.h"
 
 enum { MOST_COLUMNS = 512 };
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *w = &c->in[1], *b = &c->in[2], *plus = &c->in[5], *y = &c->out[0], *norm = &c->out[1];
+    const tensor *x = &c->in[NORM_LINEAR_X], *w = &c->in[NORM_LINEAR_W], *b = &c->in[NORM_LINEAR_BIAS],
+                 *plus = &c->in[NORM_LINEAR_PLUS], *y = &c->out[NORM_LINEAR_Y], *norm = &c->out[NORM_LINEAR_NORMED];
     size_t cols = (size_t)x->cols, outs = (size_t)w->rows, n_rows = (size_t)x->n * (size_t)x->rows;
     size_t plus_rows = (size_t)plus->n * (size_t)plus->rows;
 #pragma omp parallel for num_threads(c->n_threads) schedule(static)
@@ -13,7 +15,7 @@ static void run(const op_call *c)
         float u[MOST_COLUMNS], row[MOST_COLUMNS];
         uint16_t rounded[MOST_COLUMNS];
         load_row(row, (const uint16_t *)x->data + r * cols, x->type, cols);
-        norm_row(u, row, c->in[3].data, c->in[4].data, cols, c->attr->eps);
+        norm_row(u, row, c->in[NORM_LINEAR_GAIN].data, c->in[NORM_LINEAR_NORM_BIAS].data, cols, c->attr->eps);
         store_row((uint16_t *)norm->data + r * cols, u, x->type, cols);
         if (plus->type != DT_NONE) {
             load_row(row, (const uint16_t *)plus->data + r % plus_rows * cols, plus->type, cols);

@@ -10,6 +10,7 @@
  *   traffic x from L2 once a block, w once for 32 rows, y and norm once.
  * The decoder's 25 x 256 -> 2048: 256 blocks, 1.2 MB; the norm is 13 KB from L2, 10 shuffles and a barrier. */
 #include "elements.cuh"
+#include "operands.h"
 
 enum { ROWS = 32, MOST_RUNS = 2 }; /* MOST_RUNS * 32 * RUN = 512 columns */
 
@@ -149,15 +150,15 @@ template <class T> static const char *start_half(const normed &p, void *stream)
 
 static const char *run(const op_call *c)
 {
-    const tensor *in = c->in, *x = &in[0], *plus = &in[5];
+    const tensor *in = c->in, *x = &in[NORM_LINEAR_X], *plus = &in[NORM_LINEAR_PLUS];
     normed p = {};
-    p.x = x->data, p.w = in[1].data, p.plus = plus->type ? plus->data : nullptr;
-    p.b = (const float *)(in[2].type ? in[2].data : nullptr);
-    p.gain = (const float *)in[3].data, p.bias = (const float *)in[4].data;
-    p.y = c->out[0].data, p.norm = c->out[1].data;
+    p.x = x->data, p.w = in[NORM_LINEAR_W].data, p.plus = plus->type ? plus->data : nullptr;
+    p.b = (const float *)(in[NORM_LINEAR_BIAS].type ? in[NORM_LINEAR_BIAS].data : nullptr);
+    p.gain = (const float *)in[NORM_LINEAR_GAIN].data, p.bias = (const float *)in[NORM_LINEAR_NORM_BIAS].data;
+    p.y = c->out[NORM_LINEAR_Y].data, p.norm = c->out[NORM_LINEAR_NORMED].data;
     p.n_rows = (size_t)x->n * (size_t)x->rows;
     p.plus_rows = plus->type ? (size_t)plus->n * (size_t)plus->rows : 1;
-    p.n_in = x->cols, p.n_out = in[1].rows;
+    p.n_in = x->cols, p.n_out = in[NORM_LINEAR_W].rows;
     p.eps = c->attr->eps, p.kind = c->attr->act, p.type = x->type;
     if (((uintptr_t)p.x | (uintptr_t)p.w | (uintptr_t)p.plus | (uintptr_t)p.norm) % 16)
         return "x, w, plus and the norm must begin at multiples of 16 bytes";

@@ -5,6 +5,7 @@
 #define PAIRS_CUH
 
 #include "elements.cuh"
+#include "operands.h"
 
 typedef struct pair {
     const void *x, *y;
@@ -34,7 +35,7 @@ static __device__ __forceinline__ void store_pair(const pair &p, place at, const
 
 static inline pair pair_of(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->in[1], *out = &c->out[0];
+    const tensor *x = &c->in[SUM_X], *y = &c->in[SUM_Y], *out = &c->out[RESULT];
     pair p = {x->data,
               y->data,
               out->data,

@@ -1,6 +1,7 @@
 /* pixel_shuffle on the CPU: line by line of the output, in blocks of pixels that stay in the first-level cache. */
 #include "cpu_norm.h"
 #include "cpu_rows.h"
+#include "operands.h"
 
 #include <omp.h>
 
@@ -16,13 +17,13 @@ static size_t block_floats(size_t cols)
 }
 static size_t scratch_bytes(const op_call *c)
 {
-    return 2 * (size_t)c->n_threads * block_floats((size_t)c->out[0].cols) * sizeof(float);
+    return 2 * (size_t)c->n_threads * block_floats((size_t)c->out[RESULT].cols) * sizeof(float);
 }
 
 /* Pixels first .. first + n - 1 of the output's line `line` of an object; block and other hold as many pixels. */
 static void run_block(const op_call *c, int object, size_t line, size_t first, size_t n, float *block, float *other)
 {
-    const tensor *x = &c->in[0], *plus = &c->in[1], *y = &c->out[0];
+    const tensor *x = &c->in[SHUFFLE_X], *plus = &c->in[SHUFFLE_PLUS], *y = &c->out[RESULT];
     size_t w = (size_t)c->attr->w, cols = (size_t)y->cols, at = (line * 2 * w + first) * cols;
     for (size_t i = 0; i < n; i++) {
         size_t group = line % 2 * 2 + (first + i) % 2, pixel = line / 2 * w + (first + i) / 2;
@@ -33,15 +34,15 @@ static void run_block(const op_call *c, int object, size_t line, size_t first, s
         for (size_t i = 0; i < n * cols; i++)
             block[i] += more[i];
     }
-    if (c->in[2].type != DT_NONE)
-        norm_rows(block, block, c->in[2].data, c->in[3].data, n, cols, c->attr->eps);
+    if (c->in[SHUFFLE_GAIN].type != DT_NONE)
+        norm_rows(block, block, c->in[SHUFFLE_GAIN].data, c->in[SHUFFLE_BIAS].data, n, cols, c->attr->eps);
     act_row(c->attr->act, block, n * cols);
     store_row(element_at(y, object, at), block, y->type, n * cols);
 }
 
 static void run(const op_call *c)
 {
-    const tensor *y = &c->out[0];
+    const tensor *y = &c->out[RESULT];
     size_t lines = 2 * (size_t)c->attr->h, w = 2 * (size_t)c->attr->w, step = pixels_per_block((size_t)y->cols);
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(y))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * lines; item++) {

@@ -5,6 +5,7 @@
  *   With a norm a pixel belongs to `lanes` neighbouring lanes (a power of two), each with a run of 8 columns: C is at most
  *   256. traffic: each operand once. The decoder's first enlargement (64x64, C = 64): 6 MB in bf16. */
 #include "elements.cuh"
+#include "operands.h"
 
 struct shuffling {
     const void *x, *plus;
@@ -59,7 +60,8 @@ __global__ void __launch_bounds__(256) pixel_shuffle_runs(shuffling p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *plus = &c->in[1], *gain = &c->in[2], *y = &c->out[0];
+    const tensor *x = &c->in[SHUFFLE_X], *plus = &c->in[SHUFFLE_PLUS], *gain = &c->in[SHUFFLE_GAIN],
+                 *y = &c->out[RESULT];
     int runs = (y->cols + RUN - 1) / RUN, lanes = runs;
     if (gain->type)
         for (lanes = 1; lanes < runs;)
@@ -69,7 +71,7 @@ static const char *run(const op_call *c)
     shuffling p = {x->data,
                    plus->type ? plus->data : nullptr,
                    gain->type ? (const float *)gain->data : nullptr,
-                   (const float *)c->in[3].data,
+                   (const float *)c->in[SHUFFLE_BIAS].data,
                    y->data,
                    x->type,
                    plus->type,

@@ -1,13 +1,14 @@
 /* point_tokens on the CPU: a handful of tokens, so in double with libm. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #define CHUNK 256
 
 /* Columns at..at+m of the token of one point; columns of the second half of C are cosines. */
 static void token_chunk(const op_call *c, const float *point, int label, size_t at, size_t m, float *to)
 {
-    size_t half = (size_t)c->in[2].cols;
-    const float *gaussian = c->in[2].data;
+    size_t half = (size_t)c->in[POINTS_GAUSSIAN].cols;
+    const float *gaussian = c->in[POINTS_GAUSSIAN].data;
     const float *embedding = label >= -1 && label <= 3 ? (const float *)c->in[4 + label].data + at : NULL;
     double side = (double)c->attr->scale;
     double u = 2 * ((double)point[0] + 0.5) / side - 1, v = 2 * ((double)point[1] + 0.5) / side - 1;
@@ -21,7 +22,7 @@ static void token_chunk(const op_call *c, const float *point, int label, size_t 
 
 static void run(const op_call *c)
 {
-    const tensor *points = &c->in[0], *labels = &c->in[1], *y = &c->out[0];
+    const tensor *points = &c->in[POINTS_XY], *labels = &c->in[POINTS_LABELS], *y = &c->out[RESULT];
     size_t n_points = (size_t)y->rows, cols = (size_t)y->cols;
 #pragma omp parallel for num_threads(threads_for(c, 16 * tensor_count(y))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * n_points; item++) {

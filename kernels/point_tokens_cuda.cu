@@ -3,6 +3,7 @@
  *   grid  ceil(n*P*C / 256);   block 256;   a thread takes one column
  * A handful of tokens, so phases in f64, as on the CPU: f32 would lose the fraction of a turn. */
 #include "elements.cuh"
+#include "operands.h"
 
 struct points {
     const float *at, *gaussian, *embeddings[5];
@@ -40,9 +41,9 @@ __global__ void __launch_bounds__(256) point_columns(points p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *points_in = &c->in[0], *labels = &c->in[1], *y = &c->out[0];
+    const tensor *points_in = &c->in[POINTS_XY], *labels = &c->in[POINTS_LABELS], *y = &c->out[RESULT];
     points p = {(const float *)points_in->data,
-                (const float *)c->in[2].data,
+                (const float *)c->in[POINTS_GAUSSIAN].data,
                 {},
                 (const int32_t *)labels->data,
                 y->data,

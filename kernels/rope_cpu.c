@@ -1,12 +1,14 @@
 /* rope on the CPU: row by row. */
 #include "cpu_rows.h"
 #include "cpu_turn.h"
+#include "operands.h"
 
 #define CHUNK 512 /* even: pairs stay together */
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *table = &c->in[1], *counts = &c->in[2], *y = &c->out[0];
+    const tensor *x = &c->in[ROPE_X], *table = &c->in[ROPE_TABLE], *counts = &c->in[ROPE_N_ROTATED],
+                 *y = &c->out[RESULT];
     size_t rows = (size_t)x->rows, cols = (size_t)x->cols;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(y))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * rows; item++) {

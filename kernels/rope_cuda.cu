@@ -2,6 +2,7 @@
  *   x [n|1, R, C]    table [P, C] f32 (cos, sin)    n_rotated? [n|1] i32    ->    y [n, R, C]
  *   grid  ceil(n*R*ceil(C/8) / 256);   block 256;   a thread turns 4 pairs;   traffic: x and y once, the table from L2 */
 #include "elements.cuh"
+#include "operands.h"
 
 struct rotation {
     const void *x;
@@ -38,10 +39,10 @@ __global__ void __launch_bounds__(256) rope_runs(rotation p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *counts = &c->in[2], *y = &c->out[0];
+    const tensor *x = &c->in[ROPE_X], *counts = &c->in[ROPE_N_ROTATED], *y = &c->out[RESULT];
     int period = c->attr->period ? c->attr->period : x->rows;
     rotation p = {x->data,
-                  (const float *)c->in[1].data,
+                  (const float *)c->in[ROPE_TABLE].data,
                   counts->type ? (const int32_t *)counts->data : nullptr,
                   y->data,
                   x->type,

@@ -2,6 +2,7 @@
  *   x [n, R, C]    slot [n|1] i32    ->    pool [S*R, C]
  *   grid  ceil(n*R*ceil(C/8) / 256);   block 256;   a thread takes a run of 8 columns;   traffic: x's elements twice */
 #include "elements.cuh"
+#include "operands.h"
 
 struct scattering {
     const void *x;
@@ -26,7 +27,7 @@ __global__ void __launch_bounds__(256) scatter_runs(scattering p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *slot = &c->in[1], *pool = &c->out[0];
+    const tensor *x = &c->in[SCATTER_X], *slot = &c->in[SCATTER_SLOT], *pool = &c->out[RESULT];
     scattering p = {x->data,     (const int32_t *)slot->data,    pool->data,      x->type,
                     pool->type,  (size_t)x->n * (size_t)x->rows, (size_t)x->rows, x->cols,
                     slot->n == 1};

@@ -29,14 +29,14 @@ static int is_stable(const float *mask, size_t n, float delta, float threshold)
 
 static void select_one(const op_call *c, int object)
 {
-    const tensor *masks = &c->in[0], *tokens = &c->in[3];
+    const tensor *masks = &c->in[SELECT_MASKS], *tokens = &c->in[SELECT_TOKENS];
     size_t n = (size_t)masks->cols, width = (size_t)tokens->cols;
-    const float *iou = tensor_at(&c->in[1], object);
-    const float *score = c->in[2].type == DT_NONE ? NULL : tensor_at(&c->in[2], object);
-    int mode = *(const int32_t *)tensor_at(&c->in[4], object), several = mode & 1, gated = mode >> 1 & 1;
+    const float *iou = tensor_at(&c->in[SELECT_IOUS], object);
+    const float *score = c->in[SELECT_SCORE].type == DT_NONE ? NULL : tensor_at(&c->in[SELECT_SCORE], object);
+    int mode = *(const int32_t *)tensor_at(&c->in[SELECT_MODE], object), several = mode & 1, gated = mode >> 1 & 1;
     const tensor *least = &c->in[SELECT_LEAST_SCORE];
     float least_score = least->type == DT_NONE ? 0 : *(const float *)tensor_at(least, object);
-    float *logits = tensor_at(&c->out[0], object);
+    float *logits = tensor_at(&c->out[SELECTED_LOGITS], object);
     int chosen = several ? choose(c, object, iou, mode) : 0;
     if (!several && !is_stable(tensor_at(masks, object), n, c->attr->scale, c->attr->bias))
         chosen = 1 + largest_of_three(iou + 1);
@@ -45,16 +45,16 @@ static void select_one(const op_call *c, int object)
             logits[i] = NO_OBJECT;
     else
         memcpy(logits, element_at(masks, object, (size_t)chosen * n), n * sizeof *logits);
-    *(float *)tensor_at(&c->out[1], object) = iou[chosen];
-    memcpy(tensor_at(&c->out[2], object), element_at(tokens, object, several ? (size_t)chosen * width : 0),
+    *(float *)tensor_at(&c->out[SELECTED_IOU], object) = iou[chosen];
+    memcpy(tensor_at(&c->out[SELECTED_TOKEN], object), element_at(tokens, object, several ? (size_t)chosen * width : 0),
            width * dtype_bytes(tokens->type));
-    *(int32_t *)tensor_at(&c->out[3], object) = chosen;
+    *(int32_t *)tensor_at(&c->out[SELECTED_INDEX], object) = chosen;
 }
 
 static void run(const op_call *c)
 {
-#pragma omp parallel for num_threads(threads_for(c, tensor_count(&c->in[0]))) schedule(static)
-    for (int object = 0; object < c->out[0].n; object++)
+#pragma omp parallel for num_threads(threads_for(c, tensor_count(&c->in[SELECT_MASKS]))) schedule(static)
+    for (int object = 0; object < c->out[SELECTED_LOGITS].n; object++)
         select_one(c, object);
 }
 

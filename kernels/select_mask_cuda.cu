@@ -101,30 +101,30 @@ __global__ void __launch_bounds__(1024) select_object(candidates p)
 static const char *run(const op_call *c)
 {
     const tensor *in = c->in, *out = c->out;
-    candidates p = {(const float *)in[0].data,
-                    (const float *)in[1].data,
-                    (const float *)in[2].data,
-                    in[3].data,
-                    (const int32_t *)in[4].data,
+    candidates p = {(const float *)in[SELECT_MASKS].data,
+                    (const float *)in[SELECT_IOUS].data,
+                    (const float *)in[SELECT_SCORE].data,
+                    in[SELECT_TOKENS].data,
+                    (const int32_t *)in[SELECT_MODE].data,
                     in[SELECT_CHOICE].type ? (const int32_t *)in[SELECT_CHOICE].data : nullptr,
                     in[SELECT_LEAST_SCORE].type ? (const float *)in[SELECT_LEAST_SCORE].data : nullptr,
-                    (float *)out[0].data,
-                    (float *)out[1].data,
-                    out[2].data,
-                    (int32_t *)out[3].data,
-                    in[3].type,
-                    (size_t)in[0].cols,
-                    in[3].cols,
-                    in[0].n == 1,
-                    in[1].n == 1,
-                    in[2].n == 1,
-                    in[3].n == 1,
-                    in[4].n == 1,
+                    (float *)out[SELECTED_LOGITS].data,
+                    (float *)out[SELECTED_IOU].data,
+                    out[SELECTED_TOKEN].data,
+                    (int32_t *)out[SELECTED_INDEX].data,
+                    in[SELECT_TOKENS].type,
+                    (size_t)in[SELECT_MASKS].cols,
+                    in[SELECT_TOKENS].cols,
+                    in[SELECT_MASKS].n == 1,
+                    in[SELECT_IOUS].n == 1,
+                    in[SELECT_SCORE].n == 1,
+                    in[SELECT_TOKENS].n == 1,
+                    in[SELECT_MODE].n == 1,
                     in[SELECT_CHOICE].n == 1,
                     in[SELECT_LEAST_SCORE].n == 1,
                     c->attr->scale,
                     c->attr->bias};
-    return launch(select_object, dim3((unsigned)out[0].n, 8), 1024, 0, c->stream, p);
+    return launch(select_object, dim3((unsigned)out[SELECTED_LOGITS].n, 8), 1024, 0, c->stream, p);
 }
 
 const op_cuda CUDA_FN(select_mask_cuda) = {run};

@@ -1,9 +1,10 @@
 /* slice_rows on the CPU. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     size_t rows = (size_t)y->rows, first = (size_t)c->attr->first;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(y))) schedule(static)
     for (size_t item = 0; item < (size_t)y->n * rows; item++)

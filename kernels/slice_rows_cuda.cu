@@ -2,6 +2,7 @@
  *   x [n, R, C]    ->    y [n, count, C];    i32 as the bits of f32, which only move
  *   grid  ceil(n*count*ceil(C/8) / 256);   block 256;   a thread takes a run of 8 columns;   traffic: y's elements twice */
 #include "elements.cuh"
+#include "operands.h"
 
 struct row_slice {
     const void *x;
@@ -29,7 +30,7 @@ static dtype as_float(dtype type)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     row_slice p = {x->data,
                    y->data,
                    as_float(x->type),

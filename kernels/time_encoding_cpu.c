@@ -1,9 +1,10 @@
 /* time_encoding on the CPU: a few rows, so in double with libm. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 static void run(const op_call *c)
 {
-    const tensor *ages = &c->in[0], *y = &c->out[0];
+    const tensor *ages = &c->in[ONLY_X], *y = &c->out[RESULT];
     size_t cols = (size_t)y->cols, half = cols / 2, size = dtype_bytes(y->type);
     for (size_t r = 0; r < (size_t)y->n * (size_t)y->rows; r++) {
         double age = (double)((const float *)ages->data)[r];

@@ -2,6 +2,7 @@
  *   ages [n*A] f32    ->    y [n*A, C];    column i < C/2: sin(age / d_i), C/2 + i: cos(age / d_i)
  *   grid  ceil(n*A*C/2 / 256);   block 256;   a thread takes the sine and cosine of one phase, in f64 as on the CPU */
 #include "elements.cuh"
+#include "operands.h"
 
 struct ages {
     const float *age;
@@ -23,8 +24,8 @@ __global__ void __launch_bounds__(256) encode_ages(ages p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *y = &c->out[0];
-    ages p = {(const float *)c->in[0].data, y->data, y->type, y->n * y->rows, y->cols / 2};
+    const tensor *y = &c->out[RESULT];
+    ages p = {(const float *)c->in[ONLY_X].data, y->data, y->type, y->n * y->rows, y->cols / 2};
     return launch(encode_ages, blocks_for((size_t)p.n_rows * (size_t)p.half, 256), 256, 0, c->stream, p);
 }
 

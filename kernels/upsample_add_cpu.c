@@ -1,11 +1,12 @@
 /* upsample_add on the CPU: one line of the output image at a time. */
 #include "cpu_rows.h"
+#include "operands.h"
 
 #define CHUNK 512
 
 static void run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->in[1], *out = &c->out[0];
+    const tensor *x = &c->in[SUM_X], *y = &c->in[SUM_Y], *out = &c->out[RESULT];
     size_t h = 2 * (size_t)c->attr->h, w = 2 * (size_t)c->attr->w, cols = (size_t)x->cols;
 #pragma omp parallel for num_threads(threads_for(c, tensor_count(out))) schedule(static)
     for (size_t line = 0; line < (size_t)out->n * h; line++) {

@@ -3,6 +3,7 @@
  *   grid  ceil(n*4*h*w*ceil(C/8) / 256);   block 256;   a thread takes a run of 8 columns
  *   traffic: x and out once; y once, its repetitions from L2 */
 #include "elements.cuh"
+#include "operands.h"
 
 struct enlarged_sum {
     const void *x, *y;
@@ -32,7 +33,7 @@ __global__ void __launch_bounds__(256) upsample_add_runs(enlarged_sum p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->in[1], *out = &c->out[0];
+    const tensor *x = &c->in[SUM_X], *y = &c->in[SUM_Y], *out = &c->out[RESULT];
     enlarged_sum p = {
         x->data,   y->data,   out->data,  x->type,   y->type,  out->type, (size_t)out->n * (size_t)out->rows,
         out->rows, out->cols, c->attr->w, x->n == 1, y->n == 1};

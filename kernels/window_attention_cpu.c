@@ -2,6 +2,7 @@
  * q, k, v rows are gathered into the thread's scratch, where padding and pooling happen, and go through cpu_flash.h;
  * so no partitioned copy of the tensor ever exists. The whole grid as one window is read in place. */
 #include "cpu_flash.h"
+#include "operands.h"
 
 #include <omp.h>
 
@@ -19,15 +20,16 @@ static windows windows_of(const op_call *c)
     const op_attr *a = c->attr;
     windows w = {.side_y = a->window ? a->window : a->h,
                  .side_x = a->window ? a->window : a->w,
-                 .width = c->in[0].cols / 3 / a->heads,
+                 .width = c->in[WINDOW_QKV].cols / 3 / a->heads,
                  .pool = a->pool,
                  .whole = !a->window,
                  .out_h = a->pool ? a->h / 2 : a->h,
                  .out_w = a->pool ? a->w / 2 : a->w};
     w.across = (a->w + w.side_x - 1) / w.side_x;
     w.count = w.across * ((a->h + w.side_y - 1) / w.side_y);
-    if (c->in[2].type != DT_NONE)
-        w.at = (flash_positions){.table = {c->in[2].data, c->in[3].data}, .side = {w.side_y, w.side_x}};
+    if (c->in[WINDOW_REL_H].type != DT_NONE)
+        w.at = (flash_positions){.table = {c->in[WINDOW_REL_H].data, c->in[WINDOW_REL_W].data},
+                                 .side = {w.side_y, w.side_x}};
     return w;
 }
 static int queries_of(const windows *w)
@@ -45,7 +47,7 @@ static size_t scratch_at(const op_call *c, const windows *w, void *base, window_
 {
     size_t n_q = (size_t)queries_of(w), n_k = (size_t)w->side_y * (size_t)w->side_x, width = (size_t)w->width;
     int tiles = flash_tiles(queries_of(w)), most = tiles < FLASH_MAX_TILES ? tiles : FLASH_MAX_TILES;
-    size_t in_bytes = dtype_bytes(c->in[0].type), out_bytes = dtype_bytes(c->out[0].type);
+    size_t in_bytes = dtype_bytes(c->in[WINDOW_QKV].type), out_bytes = dtype_bytes(c->out[RESULT].type);
     size_t at = flash_scratch_at(base, most, w->width, w->width, &s->flash);
     if (w->at.side[0])
         at = flash_positions_scratch(base, at, most, w->width, &w->at, &s->flash);
@@ -77,7 +79,7 @@ typedef struct source {
 
 static source source_of(const op_call *c, const windows *w, int object, int window, int head, char *bias)
 {
-    const tensor *qkv = &c->in[0];
+    const tensor *qkv = &c->in[WINDOW_QKV];
     size_t bytes = dtype_bytes(qkv->type), first = (size_t)head * (size_t)w->width;
     source s = {.qkv = (const char *)tensor_at(qkv, object) + first * bytes,
                 .bias = bias,
@@ -90,7 +92,8 @@ static source source_of(const op_call *c, const windows *w, int object, int wind
                 .width = w->width};
     for (size_t part = 0; part < 3; part++)
         store_row(bias + part * (size_t)w->width * bytes,
-                  (const float *)c->in[1].data + part * (size_t)s.channels + first, qkv->type, (size_t)w->width);
+                  (const float *)c->in[WINDOW_QKV_BIAS].data + part * (size_t)s.channels + first, qkv->type,
+                  (size_t)w->width);
     return s;
 }
 

@@ -18,6 +18,7 @@
  * Windows have at most 65536 tokens; heads wider than 112 or not a multiple of 8, f32 and mixtures: flash_plain. So are
  * positions with heads wider than 80 or windows of odd width. */
 #include "flash_cuda.h"
+#include "operands.h"
 
 static size_t object_stride(int n, size_t stride)
 {
@@ -26,7 +27,7 @@ static size_t object_stride(int n, size_t stride)
 /* Everything but windows. */
 static flash_args args_of(const op_call *c)
 {
-    const tensor *qkv = &c->in[0], *out = c->out;
+    const tensor *qkv = &c->in[WINDOW_QKV], *out = c->out;
     int channels = qkv->cols / 3;
     size_t width_bytes = (size_t)channels * dtype_bytes(qkv->type);
     const char *data = (const char *)qkv->data;
@@ -52,14 +53,14 @@ static flash_args args_of(const op_call *c)
 }
 static bool is_plain_attention(const op_call *c)
 {
-    return !c->attr->window && !c->attr->pool && c->in[2].type == DT_NONE;
+    return !c->attr->window && !c->attr->pool && c->in[WINDOW_REL_H].type == DT_NONE;
 }
 
 /* Windows of a block and what follows; `groups` of windows in all. */
 static void set_windows(flash_args *p, const op_call *c, int *n_blocks)
 {
     const op_attr *a = c->attr;
-    const float *bias = (const float *)c->in[1].data;
+    const float *bias = (const float *)c->in[WINDOW_QKV_BIAS].data;
     flash_windows *w = &p->windows;
     w->h = a->h, w->w = a->w;
     w->side_y = a->window ? a->window : a->h;
@@ -68,14 +69,14 @@ static void set_windows(flash_args *p, const op_call *c, int *n_blocks)
     w->query_x = w->side_x / w->shrink;
     w->side_inverse = 0xFFFFFFFFu / (unsigned)w->side_x + 1;
     w->query_inverse = 0xFFFFFFFFu / (unsigned)w->query_x + 1;
-    w->per_block = w->side_y * w->side_x == 16 && !a->pool && c->in[2].type == DT_NONE ? 4 : 1;
+    w->per_block = w->side_y * w->side_x == 16 && !a->pool && c->in[WINDOW_REL_H].type == DT_NONE ? 4 : 1;
     int windows_across = (a->w + w->side_x - 1) / w->side_x;
     w->per_block = w->per_block < windows_across ? w->per_block : windows_across;
     w->across = (windows_across + w->per_block - 1) / w->per_block;
     *n_blocks = w->across * ((a->h + w->side_y - 1) / w->side_y);
     w->q_bias = bias, w->k_bias = bias + p->k_row / 3, w->v_bias = bias + 2 * (p->v_row / 3);
-    if (c->in[2].type != DT_NONE) {
-        w->rel_h = (const float *)c->in[2].data, w->rel_w = (const float *)c->in[3].data;
+    if (c->in[WINDOW_REL_H].type != DT_NONE) {
+        w->rel_h = (const float *)c->in[WINDOW_REL_H].data, w->rel_w = (const float *)c->in[WINDOW_REL_W].data;
         w->term_scale = 1 / a->scale;
     }
     p->n_k = w->per_block * w->side_y * w->side_x;

@@ -2,6 +2,7 @@
  *   x [n, h*w, C]    ->    y [n, h*w, C]
  *   grid  ceil(n*h*w*ceil(C/8) / 256);   block 256;   a thread takes a run of 8 columns;   traffic: each operand once */
 #include "elements.cuh"
+#include "operands.h"
 
 struct partition {
     const void *x;
@@ -27,7 +28,7 @@ __global__ void __launch_bounds__(256) partition_runs(partition p)
 
 static const char *run(const op_call *c)
 {
-    const tensor *x = &c->in[0], *y = &c->out[0];
+    const tensor *x = &c->in[ONLY_X], *y = &c->out[RESULT];
     partition p = {x->data, y->data,    x->type,    y->type,        (size_t)y->n * (size_t)y->rows,
                    y->cols, c->attr->h, c->attr->w, c->attr->window};
     return launch_runs(partition_runs, p.n_rows, p.n_cols, c->stream, p);

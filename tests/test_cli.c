@@ -166,6 +166,7 @@ static const wrong_case wrong_cases[] = {
     {"plan --weights @/tiny.safetensors --imgsz 128 --history -1", 2, "--history: -1 is out of range"},
     {"track --input @/clip --point 1,1 --history 100001", 2, "--history: 100001 is out of range"},
     {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"},
+    {"run --split_dir " SOURCE_DIR "/README.md --models baseline_copy", 1, "README.md: is a file, and a folder is due"},
     {"run --split_dir @/none --models baseline_copy", 1, "none: no such folder"}, /* nor did that make it */
     {"doctor --now", 2, "unknown flag --now"},
 };

@@ -168,8 +168,12 @@ static void scores_as_run_does(void **state)
     assert_true(nonempty > 0 && nonempty <= 5);
     csv_close(&edge);
     csv_close(&run);
-    verb_line(&result, &tree, 0,
-              "edge --split_dir @/split --models sam2_tiny_points --limit_objects 1 --no-score --out_dir @/fast" FLAGS);
+    verb_line(
+        &result, &tree, 0,
+        "edge --split_dir @/split --models sam2_tiny_points --limit_objects 1 --no-score --save_overlays 1 --out_dir "
+        "@/fast" FLAGS);
+    assert_int_equal(access(tree_path(&tree, "fast/overlays/clip__obj000__sam2_tiny_points.mp4"), R_OK), 0);
+    verb_says(&tree, 2, "--save_overlays needs the frames", "edge memory-safe --test_mode --save_overlays");
     edge = table("fast");
     assert_string_equal(table_cell(&edge, 0, "JandF"), "");
     assert_string_equal(table_cell(&edge, 0, "nonempty_frames"), "");
@@ -197,9 +201,17 @@ static void prepared_frames_and_later_inference(void **state)
     assert_int_equal(truncate(tree_path(&tree, "ready/frames/clip__128.half"), 100000), 0);
     verb_line(&result, &tree, 1, line);
     assert_non_null(strstr(result.text, "cut short"));
-    verb_says(&tree, 1, "run without --skip_setup",
+    /* Refused before anything is touched, in one line. */
+    verb_says(&tree, 1, "ready/metadata.json: made at 128 px, now it is 64 px; run without --skip_setup",
               "edge --split_dir @/split --models sam2_tiny_points --preprocessed_dir @/ready "
               "--skip_setup --out_dir @/x --weights_dir @/weights --imgsz 64 --threads 1");
+    assert_int_not_equal(access(tree_path(&tree, "x/jetson_benchmark_summary.csv"), R_OK), 0);
+    tree_folder(&tree, "other_split/JPEGImages_24fps");
+    tree_folder(&tree, "other_split/Annotations_6fps");
+    verb_says(
+        &tree, 1, "run without --skip_setup",
+        "edge --split_dir @/other_split --models sam2_tiny_points --preprocessed_dir @/ready --skip_setup --out_dir "
+        "@/ready_out --weights_dir @/weights --imgsz 128 --threads 1");
 }
 
 /* Waits until a phase works on this object ("": on a model); returns the process that does. */

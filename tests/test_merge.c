@@ -219,6 +219,21 @@ static void names_need_not_be_utf8(void **state)
     verb_says(&tree, 1, "shard.json: ", "merge @/bytes_out --out @/x --allow_missing");
 }
 
+/* Rows of one model at other sizes or in other types are other rows. */
+static void comparisons_are_merged(void **state)
+{
+    (void)state;
+    static const char head[] = "video,object,model,imgsz,precision,status\n";
+    char text[300];
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "%sclip,000,demo,64,%s,ok\nclip,000,demo,128,%s,ok\n", head, i ? "bf16" : "fp32",
+                 i ? "bf16" : "fp32");
+        tree_text(&tree, i ? "sweep_b/sav_benchmark_summary.csv" : "sweep_a/sav_benchmark_summary.csv", text);
+    }
+    verb_says(&tree, 0, "4 rows of 2 tables", "merge @/sweep_a @/sweep_b --out @/sweep");
+    verb_says(&tree, 1, "twice: clip, object 000, demo", "merge @/sweep @/sweep_b --out @/x");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -275,7 +290,7 @@ int main(void)
         cmocka_unit_test(launchers_are_understood), cmocka_unit_test(each_process_has_its_gpu),
         cmocka_unit_test(shares_are_balanced),      cmocka_unit_test(shards_make_the_whole),
         cmocka_unit_test(mpirun_starts_the_shards), cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(names_need_not_be_utf8),
+        cmocka_unit_test(comparisons_are_merged),   cmocka_unit_test(names_need_not_be_utf8),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

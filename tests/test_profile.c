@@ -112,6 +112,19 @@ static void check_summary(void)
     csv_close(&t);
 }
 
+static void check_runs(void)
+{
+    csv_table t = documented_table(&tree, "out/profile_runs.csv", "profile.md", "**profile_runs.csv**");
+    assert_int_equal(t.n_rows, 2); /* two runs of one object */
+    for (int i = 0; i < t.n_rows; i++) {
+        assert_int_equal(table_number(&t, i, "run"), i + 1);
+        assert_int_equal(table_number(&t, i, "frames"), 9);
+        assert_true(fabs(table_number(&t, i, "fps") * table_number(&t, i, "latency_ms") - 1000) < 5);
+        assert_true(table_number(&t, i, "encode_ms") > 0 && table_number(&t, i, "cpu_peak_rss_MiB") > 10);
+    }
+    csv_close(&t);
+}
+
 static void check_roofline(void)
 {
     csv_table t = documented_table(&tree, "out/profile_roofline.csv", "profile.md", "**profile_roofline.csv**");
@@ -192,6 +205,7 @@ static void files_are_complete(void **state)
     assert_non_null(strstr(result.text, "memory_attention"));
     assert_non_null(strstr(result.text, "GFLOP/s"));
     check_summary();
+    check_runs();
     check_roofline();
     check_stats();
     check_trace();

@@ -53,6 +53,35 @@ static void every_configuration_is_measured(void **state)
     json_decref(json);
 }
 
+/* A is half the size of B, which no noise hides; B is this same program, which is not slower for sure. */
+static void two_are_compared_in_turn(void **state)
+{
+    (void)state;
+#define AB                                                                                                             \
+    "speed --models sam2_tiny --weights_dir @/weights --sizes 64 --runs 2 --warmup 1 --width 160 --height 90 --threads 1 "
+    verb_line(&result, &tree, 0, AB "--csv @/ab.csv --json @/ab.json --ab='--sizes 256'");
+    assert_non_null(strstr(result.text, "B is slower"));
+    csv_table t = documented_table(&tree, "ab.csv", "speed.md", "**speed_ab.csv**");
+    assert_true(t.n_rows >= 4 && t.n_rows <= 8);
+    for (int i = 0; i < t.n_rows; i++) {
+        assert_string_equal(table_cell(&t, i, "first"), i % 2 ? "B" : "A");
+        assert_true(table_number(&t, i, "a_ms") < table_number(&t, i, "b_ms"));
+    }
+    csv_close(&t);
+    json_t *json = verb_json(&tree, "ab.json");
+    documented_fields(json, "speed.md", NULL);
+    assert_true(json_is_true(json_object_get(json, "differs")));
+    assert_true(json_real_value(json_object_get(json, "low_percent")) > 0);
+    json_decref(json);
+    verb_line(&result, &tree, 0, AB "--csv @/ab.csv --ab_pairs 4 --ab " BUILD_DIR "/sambench");
+    assert_non_null(strstr(result.text, "of 4 pairs"));
+    csv_table kept = documented_table(&tree, "ab.previous.csv", "speed.md", "**speed_ab.csv**");
+    csv_close(&kept);
+    verb_says(&tree, 2, "no program", AB "--csv @/ab.csv --ab @/nowhere");
+    verb_says(&tree, 2, "B ended with exit status 2", AB "--csv @/ab.csv --ab='--no_such_flag 1'");
+    verb_says(&tree, 2, "compares one configuration", AB "--csv @/ab.csv --ab='--sizes 64,96'");
+}
+
 static void what_cannot_run_is_a_row(void **state)
 {
     (void)state;
@@ -94,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_configuration_is_measured),
+        cmocka_unit_test(two_are_compared_in_turn),
         cmocka_unit_test(what_cannot_run_is_a_row),
         cmocka_unit_test(wrong_use_is_told),
     };

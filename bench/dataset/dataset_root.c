@@ -121,8 +121,7 @@ sam_status dataset_root_find(const char *split_dir, const char *split_name, char
                              sam_error *err)
 {
     char text[400];
-    if (!path_is_folder(split_dir))
-        return fail(err, SAM_E_IO, "%s: no such folder", split_dir);
+    TRY(path_expect_folder("", split_dir, err));
     /* In this order, since sav/ may hold both sav_val and sav_train. */
     const struct {
         const char *below;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_LIST_BYTES = 16 << 20 };
 
@@ -156,6 +157,18 @@ int path_is_folder(const char *path)
 {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+sam_status path_expect_folder(const char *what, const char *path, sam_error *err)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return errno == EACCES ? fail(err, SAM_E_IO, "%s%s: %s", what, path, strerror(errno))
+                               : fail(err, SAM_E_IO, "%s%s: no such folder", what, path);
+    if (!S_ISDIR(st.st_mode))
+        return fail(err, SAM_E_IO, "%s%s: is a file, and a folder is due here", what, path);
+    return access(path, R_OK | X_OK) ? fail(err, SAM_E_IO, "%s%s: cannot be read: %s", what, path, strerror(errno))
+                                     : SAM_OK;
 }
 
 int path_is_file(const char *path)

@@ -37,6 +37,9 @@ void listing_free(listing *l);
 sam_status path_join(char **out, const char *folder, const char *name, sam_error *err);
 int path_has_suffix(const char *path, const char *suffixes); /* one of "jpg|jpeg|png", in any case */
 int path_is_folder(const char *path);
+/* SAM_E_IO that says what is wrong with a path where a folder is due: not there, a file, or not to be read. `what` is put
+ * before it ("--weights_dir "). */
+sam_status path_expect_folder(const char *what, const char *path, sam_error *err);
 int path_is_file(const char *path);
 
 /* The part of a path behind its last '/'. */

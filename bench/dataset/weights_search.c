@@ -150,8 +150,7 @@ sam_status weights_find(const char *folder, const char *checkpoint, char **path,
     search s = {.rank = RANK_NONE, .model = known_model_named(checkpoint)};
     if (!s.model)
         return fail(err, SAM_E_ARG, "%s: not a model of this build", checkpoint);
-    if (!path_is_folder(folder))
-        return fail(err, SAM_E_IO, "--weights_dir %s: no such folder", folder);
+    TRY(path_expect_folder("--weights_dir ", folder, err));
     sam_status status = look_into(&s, folder, 0, err);
     if (status == SAM_OK && !s.path)
         status = nothing_found(folder, s.model, err);

@@ -43,7 +43,7 @@ typedef struct edge_options {
     old_flags old;
     const char *cold; /* parted by '|': models, or EDGE_FRAMES, during whose setup the process was killed */
     char *default_preprocessed;
-    int tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
+    int save_overlays, tune, preprocess_frames, isolate_models, skip_setup, skip_inference, resume, score;
     const char *metric;
     metric_kind metric_kind;
     int device_lost;  /* by this process */

@@ -7,6 +7,7 @@
 
 #include "interrupt.h"
 #include "object_pass.h"
+#include "pass_overlay.h"
 #include "pass_record.h"
 #include "pass_score.h"
 #include "pass_time.h"
@@ -29,6 +30,7 @@ typedef struct job {
     pass_time times;
     pass_score score;
     pass_record record;
+    pass_overlay overlay;
     double available_before, least_available, peak_rss_mib;
     progress bar; /* of this object */
 } job;
@@ -174,11 +176,13 @@ static sam_status measure(job *j, const edge_object *at, const frame_store *stor
         return fail(err, SAM_E_FORMAT,
                     "%s, object %s: in " EDGE_METADATA ", but no longer in the data set: set up again", at->video,
                     at->object);
-    pass_observer watch[5] = {{.self = j, .begin = memory_begin, .frame = memory_frame}, pass_time_observer(&j->times)};
+    pass_observer watch[6] = {{.self = j, .begin = memory_begin, .frame = memory_frame}, pass_time_observer(&j->times)};
     int n = 2;
     if (j->o->score)
         watch[n++] = pass_score_observer(&j->score);
     watch[n++] = pass_record_observer(&j->record);
+    if (j->o->save_overlays)
+        watch[n++] = pass_overlay_observer(&j->overlay);
     watch[n++] = (pass_observer){.frame = memory_again};
     const object_pass pass = {.set = set,
                               .video = video,
@@ -232,7 +236,12 @@ static void say_object(const job *j, const edge_object *at, const pass_result *p
 static sam_status one_object(edge_options *o, const model_entry *e, warm_model *m, double available,
                              const edge_object *at, csv_table *t, int *n_failed, sam_error *err)
 {
-    job j = {.o = o, .entry = e, .model = m, .available_before = available, .record = {.out_dir = o->w.out_dir}};
+    job j = {.o = o,
+             .entry = e,
+             .model = m,
+             .available_before = available,
+             .record = {.out_dir = o->w.out_dir},
+             .overlay = {.out_dir = o->w.out_dir}};
     frame_store *store = NULL;
     pass_result r = {0};
     sam_error why = {0};
@@ -253,7 +262,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     if (status == SAM_OK) {
         status = add_row(t, &j, at, &r, err);
         say_object(&j, at, &r);
-    } else if (j.record.output_failed) {
+    } else if (j.record.output_failed || j.overlay.output_failed) {
         status = fail(err, status, "%s", why.text); /* the next object's would fail too */
     } else {
         char text[600];
@@ -266,6 +275,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
     pass_time_free(&j.times);
     pass_score_free(&j.score);
     pass_record_free(&j.record);
+    pass_overlay_free(&j.overlay);
     return status;
 }
 

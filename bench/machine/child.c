@@ -1,6 +1,7 @@
 #include "child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -20,11 +21,16 @@ sam_status child_self(char *path, size_t n_path, sam_error *err)
     return SAM_OK;
 }
 
-sam_status child_start(const char *const *words, pid_t *pid, sam_error *err)
+static sam_status start(const char *const *words, const posix_spawn_file_actions_t *files, pid_t *pid, sam_error *err)
 {
     fflush(NULL);
-    int wrong = posix_spawnp(pid, words[0], NULL, NULL, (char *const *)(uintptr_t)words, environ);
+    int wrong = posix_spawnp(pid, words[0], files, NULL, (char *const *)(uintptr_t)words, environ);
     return wrong ? fail(err, SAM_E_IO, "%s: cannot be started: %s", words[0], strerror(wrong)) : SAM_OK;
+}
+
+sam_status child_start(const char *const *words, pid_t *pid, sam_error *err)
+{
+    return start(words, NULL, pid, err);
 }
 
 sam_status child_wait(pid_t pid, child_end *end, sam_error *err)
@@ -46,6 +52,20 @@ sam_status child_run(const char *const *words, child_end *end, sam_error *err)
     pid_t pid;
     TRY(child_start(words, &pid, err));
     return child_wait(pid, end, err);
+}
+
+sam_status child_run_into(const char *const *words, const char *log, child_end *end, sam_error *err)
+{
+    pid_t pid;
+    posix_spawn_file_actions_t files;
+    if (posix_spawn_file_actions_init(&files))
+        return fail(err, SAM_E_MEMORY, "out of memory");
+    int wrong = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    wrong = wrong ? wrong : posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+    sam_status status =
+        wrong ? fail(err, SAM_E_MEMORY, "%s: %s", log, strerror(wrong)) : start(words, &files, &pid, err);
+    posix_spawn_file_actions_destroy(&files);
+    return status == SAM_OK ? child_wait(pid, end, err) : status;
 }
 
 const char *child_says(const child_end *end, char *text, size_t n_text)

@@ -20,6 +20,9 @@ sam_status child_wait(pid_t pid, child_end *end, sam_error *err);
 /* Both. */
 sam_status child_run(const char *const *words, child_end *end, sam_error *err);
 
+/* The same, with all that it prints in a file. */
+sam_status child_run_into(const char *const *words, const char *log, child_end *end, sam_error *err);
+
 /* "exit status 1", "killed by SIGKILL: the kernel's out-of-memory killer (or a kill -9)". */
 const char *child_says(const child_end *end, char *text, size_t n_text);
 

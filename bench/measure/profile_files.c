@@ -96,12 +96,14 @@ sam_status profile_files_open(profile_files *f, const char *out_dir, sam_error *
     f->stats = json_pack("{s:{}}", "models");
     if (!f->stats)
         return fail(err, SAM_E_MEMORY, "out of memory: statistics");
+    TRY(profile_runs_open(&f->runs, out_dir, err));
     TRY(open_table(&f->summary, out_dir, "profile_summary.csv", &stage_layout, err));
     return open_table(&f->roofline, out_dir, "profile_roofline.csv", &operator_layout, err);
 }
 
 void profile_files_close(profile_files *f)
 {
+    profile_runs_close(&f->runs);
     csv_close(&f->summary);
     csv_close(&f->roofline);
     json_decref(f->stats);
@@ -206,6 +208,7 @@ sam_status profile_files_add(profile_files *f, const profile_model *m, sam_error
     op_sum *sums = NULL;
     int n, n_frames;
     char *path = NULL;
+    TRY(profile_runs_save(&f->runs, err));
     TRY(add_stages(f, m, err));
     TRY(profile_sums(&m->record, m->record_from, &sums, &n, &n_frames, err));
     sam_status status = add_operators(f, m, sums, n, err);
@@ -216,7 +219,10 @@ sam_status profile_files_add(profile_files *f, const profile_model *m, sam_error
     if (!stats || json_object_set_new(json_object_get(f->stats, "models"), m->name, stats))
         return fail(err, SAM_E_MEMORY, "out of memory: statistics");
     TRY(path_join(&path, f->out_dir, "profile_stats.json", err));
-    status = json_out(path, json_incref(f->stats), err);
+    int kept;
+    status = f->begun_stats++ ? SAM_OK : history_keep(path, NULL, &kept, err);
+    if (status == SAM_OK)
+        status = json_out(path, json_incref(f->stats), err);
     free(path);
     return status;
 }

@@ -1,4 +1,4 @@
-/* profile_files.h - what `sambench profile` writes: profile_summary.csv, profile_stats.json, profile_roofline.csv and a
+/* profile_files.h - what `sambench profile` writes: profile_summary.csv, profile_runs.csv, profile_stats.json, profile_roofline.csv and a
  * trace for each model. docs/profile.md says what is in them. */
 #ifndef PROFILE_FILES_H
 #define PROFILE_FILES_H
@@ -6,6 +6,7 @@
 #include "csv.h"
 #include "peaks.h"
 #include "profile_record.h"
+#include "profile_runs.h"
 #include "spread.h"
 
 enum {
@@ -31,8 +32,9 @@ typedef struct profile_model {
 typedef struct profile_files {
     const char *out_dir;
     csv_table summary, roofline;
+    profile_runs runs; /* to which the verb adds */
     json_t *stats;
-    int begun_summary, begun_roofline; /* earlier tables have become the previous ones */
+    int begun_summary, begun_roofline, begun_stats; /* earlier tables have become the previous ones */
 } profile_files;
 
 sam_status profile_files_open(profile_files *f, const char *out_dir, sam_error *err);

@@ -176,8 +176,11 @@ sam_status speed_files_add(speed_files *f, const speed_run *r, const char *statu
     for (int k = 0; k < (ok ? N_SPEED_PARTS : 1); k++)
         TRY(add_row(f, r, k, status, err));
     int kept;
-    if (!f->begun++)
+    if (!f->begun++) {
         TRY(history_keep(f->table.path, NULL, &kept, err));
+        if (f->json_path)
+            TRY(history_keep(f->json_path, NULL, &kept, err));
+    }
     TRY(csv_save(&f->table, err));
     if (json_array_append_new(f->json, as_json(r, status)))
         return fail(err, SAM_E_MEMORY, "out of memory: results");

@@ -198,8 +198,8 @@ static sam_status add_folder(results_data *d, const char *folder, sam_error *err
     TRY(read_json(&machines[d->n_folders - 1], folder, MACHINE_FILE, err));
     for (int i = 0; i < 2 && !settings[d->n_folders - 1]; i++)
         TRY(read_json(&settings[d->n_folders - 1], folder, settings_files[i], err));
-    return path_is_folder(folder) ? extra_read(&extras[d->n_folders - 1], folder, err)
-                                  : fail(err, SAM_E_IO, "%s: no such folder", folder);
+    TRY(path_expect_folder("", folder, err));
+    return extra_read(&extras[d->n_folders - 1], folder, err);
 }
 
 static sam_status no_results(const char *folder, sam_error *err)

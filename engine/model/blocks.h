@@ -26,7 +26,7 @@ val mask_embedding(builder *b, int width, val logits, int side,
                    scope w); /* logits [16*side*side, 1] -> [side*side, width] */
 
 /* Images: `image` [side*side, d_model] of all prompt sets with each one's dense prompt, n of them: `none` [1, d_model] unless
- * has_mask [1, 1] f32 is 1 and it has the embedding of a mask. dense no_val(): no set has. */
+ * has_mask [1, 1] f32 is 1 and it has the embedding of a mask, `dense`. */
 val with_dense_prompt(builder *b, val image, val none, val dense, val has_mask);
 
 /* mask_decoder.c. */

@@ -31,7 +31,5 @@ val mask_embedding(builder *b, int width, val logits, int side, scope w)
 /* prompt_encoder.py, forward, and mask_decoder.py, predict_masks: src = image_embeddings + dense_prompt_embeddings. */
 val with_dense_prompt(builder *b, val image, val none, val dense, val has_mask)
 {
-    if (!dense.id)
-        return apply(b, OP_gate_present, (val[]){image, none, has_mask}, 3, (op_attr){.first = 1});
     return add(b, image, apply(b, OP_gate_present, (val[]){dense, none, has_mask}, 3, (op_attr){.first = 0}));
 }

@@ -8,16 +8,17 @@
 
 #include <string.h>
 
-/* "features" are those of the image, "src" with the mask prompt of a prompt set. */
+/* "features" are those of the image, "src" with the mask prompt of a prompt set, "image_src" without one. */
 typedef enum graph_id {
-    GRAPH_ENCODE,   /* image -> "features"                         */
-    GRAPH_SRC,      /* "features" -> "src" of each prompt set      */
-    GRAPH_SRC_MASK, /* "features", mask_prompt, has_mask -> "src"  */
-    GRAPH_DECODE,   /* "src", points -> masks, and the one chosen  */
+    GRAPH_ENCODE,       /* image -> "features"                         */
+    GRAPH_IMAGE,        /* "features" -> "image_src", which all prompt sets share  */
+    GRAPH_IMAGE_MASK,   /* "features", mask_prompt, has_mask -> "src" of each      */
+    GRAPH_DECODE,       /* "src", points -> masks, and the one chosen              */
+    GRAPH_IMAGE_DECODE, /* "image_src", points -> masks, and the one chosen        */
     GRAPH_COUNT
 } graph_id;
 
-static const char *const graph_names[GRAPH_COUNT] = {"encode", "src", "src_mask", "decode"};
+static const char *const graph_names[GRAPH_COUNT] = {"encode", "image", "image_mask", "decode", "image_decode"};
 
 enum { OUTPUT_TOKENS = 5 }; /* IoU, four masks */
 
@@ -76,13 +77,12 @@ static val no_mask(builder *b, const vit_config *c)
     return weight_vector(b, at(at_root("prompt_encoder"), "no_mask_embed"), "weight", c->d_model);
 }
 
-static void src(builder *b, const vit_config *c, const model_size *z)
+static void image(builder *b, const vit_config *c, const model_size *z)
 {
-    val has_mask = host_state(b, z, STATE_has_mask);
-    output(b, with_dense_prompt(b, features(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
+    output(b, add(b, features(b, c, z), no_mask(b, c)), "image_src", 1);
 }
 
-static void src_mask(builder *b, const vit_config *c, const model_size *z)
+static void image_mask(builder *b, const vit_config *c, const model_size *z)
 {
     val dense = mask_embedding(b, c->d_model, host_state(b, z, STATE_mask_prompt), z->side, at_root("prompt_encoder"));
     val has_mask = host_state(b, z, STATE_has_mask);
@@ -90,11 +90,11 @@ static void src_mask(builder *b, const vit_config *c, const model_size *z)
 }
 
 /* Of a single mask there is no selection by stability: threshold 0. */
-static void decode(builder *b, const vit_config *c, const model_size *z)
+static void decode_src(builder *b, const vit_config *c, const model_size *z, val src)
 {
     scope prompt = at_root("prompt_encoder");
     val points = host_state(b, z, STATE_points), labels = host_state(b, z, STATE_labels);
-    decoder_input in = {.src = state(b, "src", N_OBJECTS, z->side * z->side, c->d_model, b->act),
+    decoder_input in = {.src = src,
                         .position = dense_position(b, z->side, c->d_model, prompt),
                         .prompts = prompt_tokens(b, c->d_model, points, labels, z->side_px, prompt),
                         .n_tokens = host_state(b, z, STATE_n_tokens),
@@ -109,10 +109,21 @@ static void decode(builder *b, const vit_config *c, const model_size *z)
     output(b, output_of(b, chosen, SELECTED_INDEX), "chosen", N_OBJECTS);
 }
 
+static void decode(builder *b, const vit_config *c, const model_size *z)
+{
+    decode_src(b, c, z, state(b, "src", N_OBJECTS, z->side * z->side, c->d_model, b->act));
+}
+
+/* What the first block makes of the image alone is made once for all sets. */
+static void image_decode(builder *b, const vit_config *c, const model_size *z)
+{
+    decode_src(b, c, z, state(b, "image_src", 1, z->side * z->side, c->d_model, b->act));
+}
+
 static void build(builder *b, int id, const void *config, const model_size *z)
 {
-    static void (*const graphs[GRAPH_COUNT])(builder *, const vit_config *, const model_size *) = {encode, src,
-                                                                                                   src_mask, decode};
+    static void (*const graphs[GRAPH_COUNT])(builder *, const vit_config *,
+                                             const model_size *) = {encode, image, image_mask, decode, image_decode};
     graphs[id](b, config, z);
 }
 
@@ -125,8 +136,8 @@ const predictor predictor_sam1 = {
     .graph_names = graph_names,
     .build = build,
     .steps = {[STEP_ENCODE] = {1, {GRAPH_ENCODE}},
-              [STEP_IMAGE] = {2, {GRAPH_SRC, GRAPH_DECODE}},
-              [STEP_IMAGE_MASKED] = {2, {GRAPH_SRC_MASK, GRAPH_DECODE}}},
+              [STEP_IMAGE] = {2, {GRAPH_IMAGE, GRAPH_IMAGE_DECODE}},
+              [STEP_IMAGE_MASKED] = {2, {GRAPH_IMAGE_MASK, GRAPH_DECODE}}},
     .input = {[SAM_IMAGE] = {FIT_LONGEST_SIDE, RESAMPLE_PIL_BILINEAR}},
     .box_needs_no_padding = 1,
     .generator = {.pred_iou_thresh = 0.88, .cleans_finished_masks = 1, .fixed = 1}, /* automatic_mask_generator.py */

@@ -10,26 +10,27 @@
 /* One graph per kind of work. Values that graphs hand on and the host never sees: "features", "high_res_0", "high_res_1"
  * of the frame, "pix_feat" of each object: features with or without memory, "src": those with the mask prompt. */
 typedef enum graph_id {
-    GRAPH_ENCODE,      /* image -> "features", "high_res_0", "high_res_1"      */
-    GRAPH_FIRST,       /* "features" -> "pix_feat" of a frame without memory   */
-    GRAPH_RAW,         /* "features" -> "pix_feat" as it is, for mask prompts  */
-    GRAPH_ATTEND,      /* "features", bank -> "pix_feat"                       */
-    GRAPH_MASK_PROMPT, /* mask_image -> mask_prompt                            */
-    GRAPH_SRC,         /* "pix_feat" -> "src" without a mask prompt            */
-    GRAPH_SRC_MASK,    /* "pix_feat", mask_prompt -> "src"                     */
-    GRAPH_IMAGE,       /* "features" -> "src" of each prompt set                */
-    GRAPH_IMAGE_MASK,  /* "features", mask_prompt, has_mask -> "src" of each    */
-    GRAPH_DECODE,      /* "src", points -> masks, "mask_tokens"                */
-    GRAPH_FOLLOW,      /* masks, filters -> choice, motion, filters            */
-    GRAPH_CHOOSE,      /* masks, "mask_tokens" -> the one chosen, pointer      */
-    GRAPH_KEEP,        /* low_res, pointer -> logits_bank, pointer_bank        */
-    GRAPH_REMEMBER,    /* "features", low_res, score -> bank                   */
+    GRAPH_ENCODE,       /* image -> "features", "high_res_0", "high_res_1"      */
+    GRAPH_FIRST,        /* "features" -> "pix_feat" of a frame without memory   */
+    GRAPH_RAW,          /* "features" -> "pix_feat" as it is, for mask prompts  */
+    GRAPH_ATTEND,       /* "features", bank -> "pix_feat"                       */
+    GRAPH_MASK_PROMPT,  /* mask_image -> mask_prompt                            */
+    GRAPH_SRC,          /* "pix_feat" -> "src" without a mask prompt            */
+    GRAPH_SRC_MASK,     /* "pix_feat", mask_prompt -> "src"                     */
+    GRAPH_IMAGE,        /* "features" -> "image_src", which all prompt sets share */
+    GRAPH_IMAGE_MASK,   /* "features", mask_prompt, has_mask -> "src" of each    */
+    GRAPH_DECODE,       /* "src", points -> masks, "mask_tokens"                */
+    GRAPH_IMAGE_DECODE, /* "image_src", points -> masks, "mask_tokens"         */
+    GRAPH_FOLLOW,       /* masks, filters -> choice, motion, filters            */
+    GRAPH_CHOOSE,       /* masks, "mask_tokens" -> the one chosen, pointer      */
+    GRAPH_KEEP,         /* low_res, pointer -> logits_bank, pointer_bank        */
+    GRAPH_REMEMBER,     /* "features", low_res, score -> bank                   */
     GRAPH_COUNT
 } graph_id;
 
-static const char *const graph_names[GRAPH_COUNT] = {"encode", "first",    "raw",   "attend",     "mask_prompt",
-                                                     "src",    "src_mask", "image", "image_mask", "decode",
-                                                     "follow", "choose",   "keep",  "remember"};
+static const char *const graph_names[GRAPH_COUNT] = {"encode",       "first",    "raw",    "attend",     "mask_prompt",
+                                                     "src",          "src_mask", "image",  "image_mask", "decode",
+                                                     "image_decode", "follow",   "choose", "keep",       "remember"};
 
 /* Around the earliest prompted frame a reverse pass needs the frames a forward pass went through first. */
 #define N_GUARDED 1
@@ -198,8 +199,7 @@ static val image_embed(builder *b, const sam2_config *c, const model_size *z)
 
 static void image(builder *b, const sam2_config *c, const model_size *z)
 {
-    val has_mask = host_state(b, z, STATE_has_mask);
-    output(b, with_dense_prompt(b, image_embed(b, c, z), no_mask(b, c), no_val(), has_mask), "src", N_OBJECTS);
+    output(b, add(b, image_embed(b, c, z), no_mask(b, c)), "image_src", 1);
 }
 
 static void image_mask(builder *b, const sam2_config *c, const model_size *z)
@@ -210,13 +210,13 @@ static void image_mask(builder *b, const sam2_config *c, const model_size *z)
 }
 
 /* sam2_base.py, _forward_sam_heads: decode, then choose; between them SAMURAI looks where the object was going. */
-static void decode(builder *b, const sam2_config *c, const model_size *z)
+static void decode_src(builder *b, const sam2_config *c, const model_size *z, val src)
 {
     int t = z->side * z->side, d = c->d_model;
     scope prompt = at(root(), "sam_prompt_encoder");
     val points = host_state(b, z, STATE_points);
     val labels = host_state(b, z, STATE_labels);
-    decoder_input in = {.src = state(b, "src", N_OBJECTS, t, d, b->act),
+    decoder_input in = {.src = src,
                         .position = dense_position(b, z->side, d, prompt),
                         .prompts = prompt_tokens(b, d, points, labels, z->side_px, prompt),
                         .n_tokens = host_state(b, z, STATE_n_tokens),
@@ -228,6 +228,17 @@ static void decode(builder *b, const sam2_config *c, const model_size *z)
     result(b, z, m.ious, STATE_ious);
     result(b, z, m.score, STATE_score);
     output(b, m.tokens, "mask_tokens", N_OBJECTS);
+}
+
+static void decode(builder *b, const sam2_config *c, const model_size *z)
+{
+    decode_src(b, c, z, state(b, "src", N_OBJECTS, z->side * z->side, c->d_model, b->act));
+}
+
+/* What the first block makes of the image alone is made once for all sets: 3 of its 10 large products. */
+static void image_decode(builder *b, const sam2_config *c, const model_size *z)
+{
+    decode_src(b, c, z, state(b, "image_src", 1, z->side * z->side, c->d_model, b->act));
 }
 
 static void follow(builder *b, const sam2_config *c, const model_size *z)
@@ -300,8 +311,8 @@ static void remember(builder *b, const sam2_config *c, const model_size *z)
 static void build(builder *b, int id, const void *config, const model_size *z)
 {
     static void (*const graphs[GRAPH_COUNT])(builder *, const sam2_config *, const model_size *) = {
-        encode, first,      raw,    attend, mask_prompt, src,  src_mask,
-        image,  image_mask, decode, follow, choose,      keep, remember};
+        encode,     first,  raw,          attend, mask_prompt, src,  src_mask, image,
+        image_mask, decode, image_decode, follow, choose,      keep, remember};
     graphs[id](b, config, z);
 }
 
@@ -318,7 +329,7 @@ const predictor predictor_sam2 = {
     .build = build,
     .unused = unused,
     .steps = {[STEP_ENCODE] = {1, {GRAPH_ENCODE}},
-              [STEP_IMAGE] = {3, {GRAPH_IMAGE, GRAPH_DECODE, GRAPH_CHOOSE}},
+              [STEP_IMAGE] = {3, {GRAPH_IMAGE, GRAPH_IMAGE_DECODE, GRAPH_CHOOSE}},
               [STEP_IMAGE_MASKED] = {3, {GRAPH_IMAGE_MASK, GRAPH_DECODE, GRAPH_CHOOSE}},
               [STEP_ALONE] = {1, {GRAPH_FIRST}},
               [STEP_ATTEND] = {1, {GRAPH_ATTEND}},

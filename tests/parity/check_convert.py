@@ -38,6 +38,12 @@ HIERA = {
     ),
 }
 
+VIT = {  # SAM v1, as transformers' convert_sam_to_hf.py has them
+    "b": {},
+    "l": dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, global_attn_indexes=[5, 11, 17, 23]),
+    "h": dict(hidden_size=1280, num_hidden_layers=32, num_attention_heads=16, global_attn_indexes=[7, 15, 23, 31]),
+}
+
 
 def equal(a, b):
     return list(a) == list(b) and all(x.dtype == b[k].dtype and torch.equal(x, b[k]) for k, x in a.items())
@@ -66,6 +72,8 @@ def hf_model(name):
             enable_occlusion_spatial_embedding=False,
         )
         return t.EdgeTamVideoModel(config).eval()
+    if name.startswith("sam_vit_"):
+        return t.SamModel(t.SamConfig(vision_config=t.SamVisionConfig(**VIT[name[-1]]))).eval()
     channels = HIERA[name.rsplit("hiera_", 1)[1]]
     vision = dict(backbone_config=t.Sam2HieraDetConfig(**channels))
     if "embed_dim_per_stage" in channels:
@@ -115,8 +123,10 @@ def check_hf(run, d, name, official):
     special = [k for k in unmatched if ".point_embeddings." in k or ".to_kv." in k or ".trunk.body." in k]
     if set(unmatched) != set(special):
         sys.exit(f"{name}: converted tensors that are none of the model's: {sorted(set(unmatched) - set(special))}")
-    points = torch.cat([ours[f"sam_prompt_encoder.point_embeddings.{i}.weight"] for i in range(4)])
-    assert torch.equal(points, model.prompt_encoder.point_embed.weight)
+    prompts = "prompt_encoder" if name.startswith("sam_vit_") else "sam_prompt_encoder"
+    points = torch.cat([ours[f"{prompts}.point_embeddings.{i}.weight"] for i in range(4)])
+    theirs = model.prompt_encoder.point_embed
+    assert torch.equal(points, torch.cat([p.weight for p in theirs]) if prompts == "prompt_encoder" else theirs.weight)
     if name == "edgetam":
         for i, layer in enumerate(model.spatial_perceiver.layers):
             for ours_name, theirs in (("attn", layer.cross_attention), ("self_attn", layer.self_attention)):
@@ -149,7 +159,7 @@ def check_fold(name, ours, trunk):
 
 
 def main():
-    samconvert, names = sys.argv[1], sys.argv[2:] or ["sam2.1_hiera_tiny", "sam2_hiera_tiny", "edgetam"]
+    samconvert, names = sys.argv[1], sys.argv[2:] or ["sam2.1_hiera_tiny", "sam2_hiera_tiny", "edgetam", "sam_vit_b"]
 
     def run(*args):
         subprocess.run([samconvert, *args], check=True)

@@ -137,6 +137,11 @@ def random_steps(r, width, height, n_frames):
     return steps
 
 
+def near_zero(logits):
+    """Pixels that may be in the mask or not: their logit is within the tolerance (relative to the RMS) of 0."""
+    return np.abs(logits) <= TOLERANCE * np.sqrt(np.mean(np.square(logits.astype(np.float64))))
+
+
 # ---- the official side ----------------------------------------------------------------------------------------------
 
 class Official:
@@ -200,7 +205,8 @@ class Official:
                 found[obj] = {"low_res_logits": o["pred_masks"][0, 0].float().numpy().copy(),
                               "object_score": o["object_score_logits"][0].float().numpy().copy(),
                               "object_pointer": o["obj_ptr"][0].float().numpy().copy(),
-                              "mask": (masks[i, 0] > 0).numpy().astype(np.uint8)}
+                              "mask": (masks[i, 0] > 0).numpy().astype(np.uint8),
+                              "open": near_zero(masks[i, 0].float().numpy())}
                 if "chosen" in d:
                     found[obj]["iou"] = np.array([d["iou"][d["chosen"]]], np.float32)
             outputs.append((t, found))
@@ -239,6 +245,7 @@ def compare(name, steps, outputs, ties, ours, verbose):
     worst, n, n_incomplete, first, pixel = {}, 0, 0, None, set()
     for k, (t, found) in enumerate(outputs):
         for obj, want in found.items():
+            decided = ~want.pop("open")
             have = {what: ours.get(f"{k:04d}/obj_{obj}/{what}") for what in (*want, "incomplete")}
             if k >= ties.get(obj, 1 << 30):
                 continue
@@ -250,7 +257,7 @@ def compare(name, steps, outputs, ties, ours, verbose):
             for what, x in want.items():
                 y = have[what]
                 if what == "mask":
-                    both, either = np.sum(x & y), np.sum(x | y)
+                    both, either = np.sum(x & y & decided), np.sum((x | y) & decided)
                     errors[what] = 1 - both / either if either else 0.0
                 elif what in ("object_score", "iou"):
                     errors[what] = float(abs(x[0] - y[0]) / max(1, abs(x[0])))
