@@ -4,7 +4,7 @@
 # make fuzz MINUTES=n   every parser under libFuzzer for n minutes (10); docs/security.md. make test-fuzz: each for seconds
 # make tsan       the tests of threads under ThreadSanitizer
 # make faults / make kills   failing calls of the C library everywhere, 500 kills (make test: a few of each)
-# make soak       20,000 frames twice: flat memory, the same bits
+# make soak       20,000 frames twice, and from a saved state: flat memory, the same bits
 # make test-aarch64  operators and engine on 64-bit ARM, cross-built and emulated (Debian; half an hour, no part of `test`)
 # make test-ptx   the operator tests on nvcc's PTX for sm_90 and sm_120 (make test: sm_80)
 # make demo       the model of models/ on the demo split: a page of speed, memory and J&F, a table, overlays, one picture
@@ -93,7 +93,7 @@ kills: all
 	tests/faults/kills $(BUILD) 500
 
 soak: all
-	$(BUILD)/tests/soak_session $(DEMO_MODEL) 20000
+	$(BUILD)/tests/soak_session $(DEMO_MODEL) 20000 64
 
 # The libraries are unpacked below the build folder, not installed. Label `device`: operators and engine.
 test-aarch64: export AARCH64_ROOT := $(abspath $(BUILD)-aarch64/root)

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "kernels_files.h"
+#include "progress.h"
 #include "weights_search.h"
 
 #include <stdio.h>
@@ -18,12 +19,21 @@ typedef struct kernels_options {
     model_choice model;
     const char *models, *weights_dir, *filter, *json;
     int objects, runs, warmup, top;
+    progress bar; /* in distinct calls of all models, whose number nobody knows before */
+    int64_t n_calls;
+    int quiet;
     int begun; /* an earlier file of --json has become the previous one */
     size_t flush_bytes;
     models_help help;
     const char *format;
     figures figures; /* of all models, where --format is not table */
 } kernels_options;
+
+static void on_row(void *user)
+{
+    kernels_options *o = user;
+    progress_update(&o->bar, ++o->n_calls);
+}
 
 /* One model: its table is printed, its JSON goes to `list`. */
 static sam_status one(kernels_options *o, const char *name, json_t *list, sam_error *err)
@@ -36,15 +46,19 @@ static sam_status one(kernels_options *o, const char *name, json_t *list, sam_er
                      .runs = o->runs,
                      .warmup = o->warmup,
                      .flush_bytes = o->flush_bytes,
-                     .stop = interrupt_requested};
+                     .stop = interrupt_requested,
+                     .on_row = on_row,
+                     .user = o};
     TRY(weights_find_named(o->weights_dir, name, &weights, err));
     sam_status status = model_resolve("kernels", weights, path, sizeof path, err);
     if (status == SAM_OK)
         status = weights_expect_named(weights, path, name, err);
     free(weights);
     r.choice.weights = path;
+    progress_begin(&o->bar, stderr, o->quiet, name, 0);
     if (status == SAM_OK)
         status = kernels_measure(&r, err);
+    progress_clear(&o->bar);
     if (status == SAM_OK && !interrupt_requested()) {
         if (figures_format_of(o->format) == FIGURES_TABLE)
             kernels_print(&r, o->top);
@@ -134,6 +148,7 @@ static int own_flags(kernels_options *o, flag *to)
          .max = 100000,
          .help = "Rows printed, longest first (default 0: all)."},
         format_flag(&o->format),
+        {.name = "quiet", .kind = FLAG_SWITCH, .value = &o->quiet, .help = "No progress."},
         {.name = "json",
          .kind = FLAG_STRING,
          .value = &o->json,
@@ -157,7 +172,7 @@ static int all_flags(kernels_options *o, flag *to)
 static int kernels_main(int argc, char **argv)
 {
     kernels_options o = {.objects = 1, .runs = 20, .warmup = 16, .flush_bytes = (size_t)256 << 20};
-    flag flags[16 + N_MODEL_FLAGS];
+    flag flags[17 + N_MODEL_FLAGS];
     sam_error err;
     int help, n = all_flags(&o, flags), n_failed = 0, code = 0;
     json_t *list = json_array();

@@ -2,7 +2,9 @@
 #include "flags.h"
 #include "folders.h"
 #include "report_page.h"
+#include "require.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 extern const verb verb_report;
 
 typedef struct report_options {
+    const char *require; /* NULL: nothing */
+    requirements required;
     const char *out, *title, *baseline;
     double limit_percent, limit_score, min_fps;
     int fail_on_regression, allow_missing, n_worst, history;
@@ -70,6 +74,46 @@ static int judge(const report_options *o, const results_data *d, const report_ch
     return n_worse + !n_common + (o->allow_missing ? 0 : n_missed);
 }
 
+static const figures_column required_columns[] = {{"model", "model", FIGURES_TEXT, 0, 0},
+                                                  {"imgsz", "px", 0, 0, 0},
+                                                  {"precision", "type", FIGURES_TEXT, 0, 0},
+                                                  {"JandF", "J&F", 4, 1, 0},
+                                                  {"J", "J", 4, 0, 0},
+                                                  {"F", "F", 4, 0, 0},
+                                                  {"fps_median", "fps", 2, 1, 0},
+                                                  {"latency_ms", "ms", 1, 0, 0},
+                                                  {"latency_p95_ms", "p95 ms", 1, 0, 0},
+                                                  {"memory_MiB", "memory MiB", 0, -1, 0},
+                                                  {"failed", "failed", 0, 0, 0}};
+enum { N_REQUIRED_COLUMNS = sizeof required_columns / sizeof *required_columns };
+
+/* Groups of models in the folders, but for --baseline. Returns how many miss what --require asks. */
+static int require_groups(const report_options *o, const results_data *d)
+{
+    figures f = {.columns = required_columns, .n_columns = N_REQUIRED_COLUMNS};
+    int n_missed = 0;
+    for (int i = 0; i < d->n_groups; i++) {
+        const report_group *g = &d->groups[i];
+        if (results_is_earlier(d, g->run))
+            continue;
+        figures_row(&f, !g->imgsz); /* a baseline is no model */
+        figures_word(&f, "model", g->model);
+        figures_number(&f, "imgsz", g->imgsz);
+        figures_word(&f, "precision", g->precision);
+        figures_number(&f, "JandF", g->n_scored ? g->jandf : NAN);
+        figures_number(&f, "J", g->n_scored ? g->j : NAN);
+        figures_number(&f, "F", g->n_scored ? g->f : NAN);
+        figures_number(&f, "fps_median", g->fps_median);
+        figures_number(&f, "latency_ms", g->latency_ms);
+        figures_number(&f, "latency_p95_ms", samples_percentile(&g->frame_ms, 0, 95));
+        figures_number(&f, "memory_MiB", g->memory_mib > 0 ? g->memory_mib : NAN);
+        figures_number(&f, "failed", g->n_rows - g->n_ok);
+    }
+    n_missed = f.failed ? 1 : require_check(&o->required, &f, NULL, 0, stderr);
+    figures_free(&f);
+    return n_missed;
+}
+
 static int report(const report_options *o, char **folders, int n, sam_error *err)
 {
     results_data d = {0};
@@ -80,7 +124,8 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     if (status == SAM_OK && o->baseline)
         status = report_compare(&d, d.n_folders - 1, 0, o->limit_percent / 100, o->limit_score, &changes, err);
     if (d.n_unreadable)
-        fprintf(stderr, "sambench report: %d files of frames are left out: %s\n", d.n_unreadable, d.unreadable.text);
+        fprintf(stderr, "sambench report: %d file%s of frames %s left out: %s\n", d.n_unreadable,
+                d.n_unreadable == 1 ? "" : "s", d.n_unreadable == 1 ? "is" : "are", d.unreadable.text);
     if (status == SAM_OK) {
         n_wrong = o->baseline ? judge(o, &d, &changes) : 0;
         const report_page page = {.title = o->title,
@@ -98,7 +143,7 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     if (status == SAM_OK) {
         printf("%d row%s of %d folder%s: %s\n", d.n_rows, d.n_rows == 1 ? "" : "s", d.n_folders,
                d.n_folders == 1 ? "" : "s", o->out);
-        code = (o->fail_on_regression && n_wrong) || d.n_unreadable ? 1 : 0;
+        code = (o->fail_on_regression && n_wrong) || d.n_unreadable || require_groups(o, &d) ? 1 : 0;
     } else {
         fprintf(stderr, "sambench report: %s\n", err->text);
     }
@@ -160,6 +205,7 @@ static int report_main(int argc, char **argv)
          .value = &o.min_fps,
          .meta = "N",
          .help = "Speed that the best model of a board must reach (default 10); the page lets you change it."},
+        require_flag(&o.require),
         {.name = "worst",
          .kind = FLAG_INT,
          .value = &o.n_worst,
@@ -179,6 +225,8 @@ static int report_main(int argc, char **argv)
     sam_status status = flags_parse(&verb_report, flags, sizeof flags / sizeof *flags, argc - n, argv + n, &help, &err);
     if (status == SAM_OK && !help && !n)
         status = fail(&err, SAM_E_ARG, "give the result folders first, as in `sambench report out`");
+    if (status == SAM_OK && !help)
+        status = require_parse(&o.required, o.require, required_columns, N_REQUIRED_COLUMNS, &err);
     if (status == SAM_OK && !help && o.fail_on_regression && !o.baseline)
         status = fail(&err, SAM_E_ARG, "--fail_on_regression needs --baseline DIR");
     if (status == SAM_OK && !help && o.history && o.baseline)

@@ -16,7 +16,7 @@ enum { LABEL_BYTES = 96 };
 
 typedef struct options {
     const char *split_dir, *split_name, *masks, *out;
-    int columns, tile_px, limit_videos, limit_objects;
+    int columns, tile_px, limit_videos, limit_objects, whole_frames;
 } options;
 
 typedef struct job {
@@ -52,50 +52,54 @@ static sam_status read_mask(job *j, const char *folder, const char *file, const 
                 f->width, f->height);
 }
 
-/* The first tile of a row says what it is; all say frame and J. */
-static sam_status label(job *j, const char *folder, int column, const frame *f, char text[LABEL_BYTES], sam_error *err)
+/* "frame 12 J 0.93" */
+static sam_status label(job *j, const frame *f, char text[LABEL_BYTES], sam_error *err)
 {
     const mask_view truth = {.px = j->truth.data, .row_bytes = (size_t)f->width};
     const mask_view mask = {.px = j->mask.data, .row_bytes = (size_t)f->width};
-    const dataset_video *v = &j->set.videos[j->video];
-    const char *slash = strrchr(folder, '/'), *name = slash && slash[1] ? slash + 1 : folder;
     frame_score score;
     TRY(metric_frame(METRIC_SAV, &truth, &mask, f->width, f->height, &j->scratch, &score, err));
-    if (column)
-        snprintf(text, LABEL_BYTES, "%lld J %.2f", (long long)f->index, score.j);
-    else if (j->folders.n > 1)
-        snprintf(text, LABEL_BYTES, "%.30s/%.10s %.30s", v->name, v->objects[j->object].name, name);
-    else
-        snprintf(text, LABEL_BYTES, "%.30s/%.10s", v->name, v->objects[j->object].name);
+    snprintf(text, LABEL_BYTES, "frame %lld J %.2f", (long long)f->index, score.j);
     return SAM_OK;
+}
+
+/* Which model and object a row shows. */
+static void title(const job *j, const char *folder, char text[LABEL_BYTES])
+{
+    const dataset_video *v = &j->set.videos[j->video];
+    snprintf(text, LABEL_BYTES, "%.40s %.30s/%.10s", path_name(folder), v->name, v->objects[j->object].name);
 }
 
 static sam_status add_tile(job *j, const char *folder, int column, int annotation, sam_error *err)
 {
     const dataset_object *o = &j->set.videos[j->video].objects[j->object];
     const frame *f;
-    char text[LABEL_BYTES];
+    char text[LABEL_BYTES], head[LABEL_BYTES];
     TRY(frames_read(j->frames, o->annotated[annotation], &f, err));
     TRY(dataset_read_mask(&j->set, j->video, j->object, o->annotated[annotation], f->width, f->height, &j->truth, err));
     TRY(read_mask(j, folder, o->files.names[annotation], f, err));
-    TRY(label(j, folder, column, f, text, err));
+    TRY(label(j, f, text, err));
+    title(j, folder, head);
     const sheet_tile tile = {.rgb = f->rgb,
                              .width = f->width,
                              .height = f->height,
                              .mask = j->mask.data,
                              .truth = j->truth.data,
-                             .label = text};
+                             .label = text,
+                             .title = column ? NULL : head,
+                             .zooms = !j->options->whole_frames};
     return sheet_add(j->sheet, &tile, err);
 }
 
 /* ---- rows ---- */
 
-/* Annotated frames from the first to the last, evenly spaced. */
+/* Annotated frames from the first to the last, evenly spaced, none twice. */
 static sam_status add_row(job *j, const char *folder, sam_error *err)
 {
-    int n_columns = j->n_columns, n = j->set.videos[j->video].objects[j->object].n_annotated;
+    int n = j->set.videos[j->video].objects[j->object].n_annotated, n_columns = n < j->n_columns ? n : j->n_columns;
     for (int c = 0; c < n_columns; c++)
         TRY(add_tile(j, folder, c, n_columns > 1 ? c * (n - 1) / (n_columns - 1) : 0, err));
+    sheet_new_row(j->sheet);
     return SAM_OK;
 }
 
@@ -138,7 +142,10 @@ static sam_status find_folders(job *j, sam_error *err)
         size_t n = strcspn(at, ",");
         if (!n)
             break;
-        TRY(listing_add(&j->folders, at, n, err));
+        size_t n_name = n;
+        while (n_name > 1 && at[n_name - 1] == '/')
+            n_name--;
+        TRY(listing_add(&j->folders, at, n_name, err));
         TRY(path_expect_folder("--masks ", j->folders.names[j->folders.n - 1], err));
         at += n;
     }
@@ -207,6 +214,10 @@ static int describe(flag *to, options *o)
          .min = 8,
          .max = 4096,
          .help = "Width of a frame in the picture (default 256)."},
+        {.name = "whole_frames",
+         .kind = FLAG_SWITCH,
+         .value = &o->whole_frames,
+         .help = "Show whole frames (default: the object and as much again around it)."},
         limit_videos_flag(&o->limit_videos, NULL),
         limit_objects_flag(&o->limit_objects, NULL),
     };
@@ -216,7 +227,7 @@ static int describe(flag *to, options *o)
 
 static int sheet_main(int argc, char **argv)
 {
-    enum { N_FLAGS = 8 };
+    enum { N_FLAGS = 9 };
     options o = {.split_name = "sav_val", .out = "sheet.png", .columns = 6, .tile_px = 256};
     flag flags[N_FLAGS];
     int n_flags = describe(flags, &o), help = 0;
@@ -226,7 +237,7 @@ static int sheet_main(int argc, char **argv)
     if (status == SAM_OK && !help)
         status = make(&o, &err);
     if (status == SAM_OK && !help)
-        printf("contact sheet: %s (result orange, annotation green)\n", o.out);
+        printf("contact sheet: %s (result orange, annotation white)\n", o.out);
     if (status != SAM_OK)
         fprintf(stderr, "sambench sheet: %s\n", err.text);
     flags_free(flags, n_flags);

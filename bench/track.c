@@ -233,6 +233,7 @@ static sam_status finish(track_run *r, sam_error *err)
 
 static sam_status open_files(track_run *r, sam_error *err)
 {
+    r->files.model = sam_model_name(r->model);
     return files_open(&r->files, r->prompts, r->setting.width, r->setting.height, frames_rate(r->frames), err);
 }
 

@@ -1,6 +1,7 @@
 /* Drawing, the contact sheet, and videos that come back as they were written. */
 #include "contact_sheet.h"
 #include "draw.h"
+#include "font.h"
 #include "frames.h"
 #include "image_io.h"
 #include "overlay.h"
@@ -88,21 +89,51 @@ static void shapes_are_clipped(void **state)
 
 static void digits_differ(void **state)
 {
-    uint8_t seen[10][7 * 5 * 3];
+    uint8_t seen[10][9 * 7 * 3];
     (void)state;
     for (int d = 0; d < 10; d++) {
-        canvas c = {seen[d], 5, 7, 15};
+        canvas c = {seen[d], 7, 9, 21};
         char text[2] = {(char)('0' + d), 0};
         memset(seen[d], 0, sizeof seen[d]);
-        assert_int_equal(draw_text(&c, 0, 0, 1, text, red), 5);
+        assert_int_equal(draw_text(&c, 0, 0, 1, text, red), 7);
         for (int e = 0; e < d; e++)
             assert_memory_not_equal(seen[d], seen[e], sizeof seen[d]);
-        for (int y = 0; d < 3 && y < 7; y++) {
-            for (int x = 0; x < 5; x++)
+        for (int y = 0; d < 3 && y < 9; y++) {
+            for (int x = 0; x < 7; x++)
                 printf("%c", is_red(&c, x, y) ? '#' : '.');
             printf("\n");
         }
     }
+}
+
+/* Every letter has its own shape, J is none of a root's: its hook is at the lower left, and it has no bar. */
+static void letters_differ(void **state)
+{
+    (void)state;
+    for (int a = '!'; a <= '~'; a++)
+        for (int b = a + 1; b <= '~'; b++)
+            assert_memory_not_equal(font_columns((char)a), font_columns((char)b), FONT_WIDTH);
+    const uint8_t *j = font_columns('J');
+    assert_true(j[4] == 0x3f && !(j[3] & 1) && !(j[0] & 1));
+    assert_ptr_equal(font_columns((char)0xc3), font_columns('?'));
+    assert_int_equal(draw_text_scale("12345678", 98, 3), 2);
+    assert_int_equal(draw_text_scale("12345678", 10, 3), 1);
+}
+
+/* Objects' colours are told apart by the colour-blind: the seven differ in brightness or along the axis of blue and yellow. */
+static void object_colours_differ(void **state)
+{
+    (void)state;
+    for (int a = 1; a <= 7; a++)
+        for (int b = a + 1; b <= 7; b++) {
+            uint8_t p[3], q[3];
+            draw_object_color(a, p);
+            draw_object_color(b, q);
+            /* what is left without red and green cones apart: their mean, and blue */
+            double yellow = fabs((p[0] + p[1] - q[0] - q[1]) / 2.0), blue = fabs((double)p[2] - q[2]);
+            print_message("%d and %d: %.0f, %.0f\n", a, b, yellow, blue);
+            assert_true(yellow + blue > 30);
+        }
 }
 
 /* A smooth colour ramp with a square that moves. */
@@ -225,14 +256,22 @@ static void results_are_drawn(void **state)
     (void)state;
     for (int y = 150; y < 210; y++)
         memset(mask + y * 640 + 200, 1, 200);
-    overlay_draw(&c, objects, 2, 123);
-    palette_color(1, color);
+    uint8_t *truth = calloc(640, 360);
+    for (int y = 150; y < 210; y++)
+        memset(truth + y * 640 + 200, 1, 260);
+    objects[0].truth = truth;
+    objects[0].truth_row_bytes = 640;
+    overlay_draw(&c, objects, 2, "123");
+    draw_object_color(1, color);
     assert_memory_equal(pixel(&c, 200, 150), color, 3); /* contour */
     assert_memory_equal(pixel(&c, 320, 180), color, 3); /* click */
-    assert_int_equal(pixel(&c, 250, 180)[0], (color[0] * 45 + 50) / 100);
-    palette_color(2, color);
-    assert_memory_equal(pixel(&c, 100, 200), color, 3); /* box */
-    assert_int_equal(pixel(&c, 17, 13)[0], 255);        /* the 1 of 123 */
+    assert_int_equal(pixel(&c, 250, 180)[0], (color[0] * 55 + 50) / 100);
+    draw_object_color(2, color);
+    assert_memory_equal(pixel(&c, 100, 200), color, 3);                        /* box */
+    assert_int_equal(pixel(&c, 8 + 2 * 3, 8 + 2 * 4)[0], 255);                 /* the 1 of 123: its stem */
+    assert_memory_equal(pixel(&c, 459, 180), ((uint8_t[]){255, 255, 255}), 3); /* the annotation's right side, */
+    assert_true(pixel(&c, 461, 180)[0] < 20);                                  /* and its rim */
+    free(truth);
     free(rgb);
     free(mask);
 }
@@ -255,9 +294,9 @@ static void sheet_shows_tiles(void **state)
     assert_int_equal(sheet_write(s, "unused.png", &err), SAM_E_STATE);
     for (int i = 0; i < 5; i++) {
         memset(rgb, 40 * i + 20, 160 * 90 * 3);
-        CHECK(sheet_add(s, &(sheet_tile){rgb, 160, 90, mask, truth, i == 0 ? "0 J 0.93" : NULL}, &err));
+        CHECK(sheet_add(s, &(sheet_tile){rgb, 160, 90, mask, truth, i == 0 ? "0 J 0.93" : NULL, NULL, i == 2}, &err));
     }
-    assert_int_equal(sheet_add(s, &(sheet_tile){rgb, 160, 90, mask, truth, NULL}, &err), SAM_E_FULL);
+    assert_int_equal(sheet_add(s, &(sheet_tile){rgb, 160, 90, mask, truth, NULL, NULL, 0}, &err), SAM_E_FULL);
     CHECK(sheet_write(s, temp_dir_file(&dir, "sheet.png", path, sizeof path), &err));
     sheet_close(s);
     CHECK(image_read_rgb(path, &im, &err));
@@ -265,10 +304,10 @@ static void sheet_shows_tiles(void **state)
     assert_int_equal(im.width, 3 * 84 + 4);
     assert_int_equal(im.height, 2 * 49 + 4);
     canvas c = {im.data, im.width, im.height, (size_t)im.width * 3};
-    assert_int_equal(pixel(&c, 4 + 84 + 2, 4 + 40)[0], 60);                             /* tile 1 */
-    assert_memory_equal(pixel(&c, 4 + 84 + 30, 4 + 20), ((uint8_t[]){255, 140, 0}), 3); /* left side of mask */
-    assert_memory_equal(pixel(&c, 4 + 84 + 54, 4 + 20), ((uint8_t[]){40, 220, 60}), 3); /* right side of truth */
-    assert_int_equal(pixel(&c, 4 + 168 + 40, 4 + 49 + 20)[0], 0);                       /* no sixth tile */
+    assert_int_equal(pixel(&c, 4 + 84 + 2, 4 + 40)[0], 60);                               /* tile 1 */
+    assert_memory_equal(pixel(&c, 4 + 84 + 30, 4 + 20), ((uint8_t[]){230, 159, 0}), 3);   /* left side of mask */
+    assert_memory_equal(pixel(&c, 4 + 84 + 54, 4 + 20), ((uint8_t[]){255, 255, 255}), 3); /* right side of truth */
+    assert_int_equal(pixel(&c, 4 + 168 + 40, 4 + 49 + 20)[0], 0);                         /* no sixth tile */
     image_free(&im);
     assert_int_equal(sheet_open(5, 500, 320, &s, &err), SAM_E_ARG);
     print_message("%s\n", err.text);
@@ -285,6 +324,8 @@ int main(void)
         cmocka_unit_test(fill_and_contour),
         cmocka_unit_test(shapes_are_clipped),
         cmocka_unit_test(digits_differ),
+        cmocka_unit_test(letters_differ),
+        cmocka_unit_test(object_colours_differ),
         cmocka_unit_test(videos_come_back),
         cmocka_unit_test(unfinished_videos_leave_nothing),
         cmocka_unit_test(results_are_drawn),

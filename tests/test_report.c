@@ -141,7 +141,7 @@ static void damaged_frames_are_told(void **state)
     for (int i = 0; i < 3; i++) {
         write_run("damaged", 10, 100, 0.9);
         tree_text(&tree, "damaged/frames/v0__obj000__sam2_tiny_points.csv", damaged[i]);
-        verb_says(&tree, 1, "1 files of frames are left out: ", "report @/damaged --out @/damaged.html");
+        verb_says(&tree, 1, "1 file of frames is left out: ", "report @/damaged --out @/damaged.html");
         tree_remove(&tree, "damaged");
     }
 }
@@ -692,6 +692,9 @@ static void wrong_use_is_told(void **state)
     verb_says(&tree, 2, "needs --baseline", "report @/base --fail_on_regression");
     verb_says(&tree, 1, "no results here: expected sav_benchmark_summary.csv (run)", "report @/split --out @/x.html");
     verb_says(&tree, 1, "nowhere: no such folder", "report @/nowhere --out @/x.html");
+    verb_says(&tree, 1, "fps>=1000000, but it is", "report @/out --out @/x.html --require 'fps>=1000000'");
+    verb_says(&tree, 0, "x.html", "report @/out --out @/x.html --require 'fps>=0.001,failed<=100'");
+    verb_says(&tree, 2, "the nearest is latency_p95_ms", "report @/out --out @/x.html --require 'latncy_p95_ms<=1'");
     verb_says(&tree, 0, "fail_on_regression", "report --help");
 }
 

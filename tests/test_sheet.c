@@ -48,8 +48,9 @@ static image read(const char *path)
 static void contours_are_where_they_belong(void **state)
 {
     (void)state;
-    verb_line(&result, &tree, 0,
-              "sheet --split_dir @/split --masks @/masks --columns 3 --tile 96 --out @/pictures/sheet.png");
+    verb_line(
+        &result, &tree, 0,
+        "sheet --split_dir @/split --masks @/masks --columns 3 --tile 96 --whole_frames --out @/pictures/sheet.png");
     image im = read("pictures/sheet.png");
     assert_int_equal(im.width, 3 * (W + GAP) + GAP);
     assert_int_equal(im.height, 2 * (H + GAP) + GAP);
@@ -57,8 +58,8 @@ static void contours_are_where_they_belong(void **state)
     for (int o = 0; o < 2; o++)
         for (int c = 0; c < 3; c++) {
             int x0 = GAP + c * (W + GAP), y0 = GAP + o * (H + GAP), left = x0 + 10 + 2 * 4 * c + 20 * o;
-            n += is_color(&im, left + 19, y0 + 25, 255, 140, 0); /* right side of the result */
-            n += is_color(&im, left + 29, y0 + 35, 40, 220, 60); /* of the annotation */
+            n += is_color(&im, left + 19, y0 + 25, 230, 159, 0);   /* right side of the result */
+            n += is_color(&im, left + 29, y0 + 35, 255, 255, 255); /* of the annotation */
         }
     printf("sheet: %d of 12 points of contours have their colour\n", n);
     assert_int_equal(n, 12);

@@ -241,7 +241,7 @@ static sam_status one_object(edge_options *o, const model_entry *e, warm_model *
              .model = m,
              .available_before = available,
              .record = {.out_dir = o->w.out_dir},
-             .overlay = {.out_dir = o->w.out_dir}};
+             .overlay = {.out_dir = o->w.out_dir, .score = o->score ? &j.score : NULL}};
     frame_store *store = NULL;
     pass_result r = {0};
     sam_error why = {0};

@@ -113,7 +113,7 @@ sam_status image_results_finish(image_results *r, sam_error *err)
     if (!picture)
         return fail(err, SAM_E_MEMORY, "%s: no memory for the picture", path);
     memcpy(picture, r->f->rgb, row * (size_t)r->f->height);
-    overlay_draw(&(canvas){picture, r->f->width, r->f->height, row}, r->drawn, r->prompts->n_objects, -1);
+    overlay_draw(&(canvas){picture, r->f->width, r->f->height, row}, r->drawn, r->prompts->n_objects, NULL);
     sam_status status = image_write_rgb(path, picture, row, r->f->width, r->f->height, err);
     free(picture);
     return status;

@@ -158,6 +158,8 @@ static const char *time_row(frame_state *s, const tap_call *c, kernel_row *row)
             wrong = "no memory for its times";
     }
     row->timed = row->warm.n > 0;
+    if (s->r->on_row)
+        s->r->on_row(s->r->user);
     return wrong;
 }
 

@@ -27,6 +27,8 @@ typedef struct kernels_run {
     int n_objects, runs, warmup;
     size_t flush_bytes;
     int (*stop)(void);
+    void (*on_row)(void *user); /* after each distinct call; NULL: nobody asks */
+    void *user;
     /* What is found. */
     kernel_row *rows; /* in the order of the frame */
     int n_rows, row_capacity;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DEFAULT_TILE_PX = 320, GAP_PX = 4, MAX_SHEET_PX = 32768, JPEG_QUALITY = 85 };
+enum { DEFAULT_TILE_PX = 320, GAP_PX = 4, MAX_SHEET_PX = 32768, JPEG_QUALITY = 85, FILL_PERCENT = 50 };
 
 struct sheet {
     int n_tiles, columns, n_used;
@@ -18,7 +18,7 @@ struct sheet {
     uint8_t *mask; /* [tile_height, tile_width] scratch */
 };
 
-static const uint8_t truth_color[3] = {40, 220, 60}, mask_color[3] = {255, 140, 0}, text_color[3] = {255, 255, 255};
+static const uint8_t white[3] = {255, 255, 255};
 
 sam_status sheet_open(int n_tiles, int columns, int tile_width, sheet **out, sam_error *err)
 {
@@ -80,17 +80,22 @@ static void span(int i, int n_target, int n_source, int *first, int *end)
         *end = *first + 1;
 }
 
-static void scale_rgb(const sheet_tile *t, const canvas *to)
+/* A part of a frame. */
+typedef struct region {
+    int x, y, width, height;
+} region;
+
+static void scale_rgb(const sheet_tile *t, region from, const canvas *to)
 {
     for (int y = 0; y < to->height; y++) {
         int y0, y1, x0, x1;
-        span(y, to->height, t->height, &y0, &y1);
+        span(y, to->height, from.height, &y0, &y1);
         for (int x = 0; x < to->width; x++) {
             uint64_t sum[3] = {0, 0, 0};
-            span(x, to->width, t->width, &x0, &x1);
+            span(x, to->width, from.width, &x0, &x1);
             for (int v = y0; v < y1; v++)
                 for (int u = x0; u < x1; u++) {
-                    const uint8_t *p = t->rgb + ((size_t)v * (size_t)t->width + (size_t)u) * 3;
+                    const uint8_t *p = t->rgb + ((size_t)(from.y + v) * (size_t)t->width + (size_t)(from.x + u)) * 3;
                     sum[0] += p[0];
                     sum[1] += p[1];
                     sum[2] += p[2];
@@ -102,18 +107,82 @@ static void scale_rgb(const sheet_tile *t, const canvas *to)
     }
 }
 
-static void scale_mask(const uint8_t *mask, int width, int height, uint8_t *to, int to_width, int to_height)
+/* `row` is the width of the mask. */
+static void scale_mask(const uint8_t *mask, int row, region from, uint8_t *to, int to_width, int to_height)
 {
     for (int y = 0; y < to_height; y++)
         for (int x = 0; x < to_width; x++) {
             int y0, y1, x0, x1, n_set = 0;
-            span(y, to_height, height, &y0, &y1);
-            span(x, to_width, width, &x0, &x1);
+            span(y, to_height, from.height, &y0, &y1);
+            span(x, to_width, from.width, &x0, &x1);
             for (int v = y0; v < y1; v++)
                 for (int u = x0; u < x1; u++)
-                    n_set += mask[(size_t)v * (size_t)width + (size_t)u] != 0;
+                    n_set += mask[(size_t)(from.y + v) * (size_t)row + (size_t)(from.x + u)] != 0;
             to[(size_t)y * (size_t)to_width + (size_t)x] = 2 * n_set >= (y1 - y0) * (x1 - x0);
         }
+}
+
+/* Takes what a mask holds into low..high, which begin as an empty box. */
+static void widen(const uint8_t *mask, int width, int height, int low[2], int high[2])
+{
+    for (int y = 0; mask && y < height; y++)
+        for (int x = 0; x < width; x++) {
+            if (!mask[(size_t)y * (size_t)width + (size_t)x])
+                continue;
+            low[0] = x < low[0] ? x : low[0];
+            low[1] = y < low[1] ? y : low[1];
+            high[0] = x + 1 > high[0] ? x + 1 : high[0];
+            high[1] = y + 1 > high[1] ? y + 1 : high[1];
+        }
+}
+
+/* The object with as much again around it, in the shape of a tile, enlarged at most three times; else the whole frame. */
+static region surroundings(const sheet *s, const sheet_tile *t)
+{
+    int low[2] = {t->width, t->height}, high[2] = {0, 0};
+    const region whole = {0, 0, t->width, t->height};
+    widen(t->mask, t->width, t->height, low, high);
+    widen(t->truth, t->width, t->height, low, high);
+    if (!t->zooms || high[0] <= low[0])
+        return whole;
+    int64_t width = 2 * (int64_t)(high[0] - low[0]), height = 2 * (int64_t)(high[1] - low[1]);
+    width = width < s->tile_width / 3 + 1 ? s->tile_width / 3 + 1 : width;
+    if (width * s->tile_height < height * s->tile_width)
+        width = height * s->tile_width / s->tile_height;
+    height = (width * s->tile_height + s->tile_width - 1) / s->tile_width;
+    if (width >= t->width || height >= t->height)
+        return whole;
+    int64_t x = ((int64_t)low[0] + high[0] - width) / 2, y = ((int64_t)low[1] + high[1] - height) / 2;
+    x = x < 0 ? 0 : x > t->width - width ? t->width - width : x;
+    y = y < 0 ? 0 : y > t->height - height ? t->height - height : y;
+    return (region){(int)x, (int)y, (int)width, (int)height};
+}
+
+static void draw_tile(sheet *s, const sheet_tile *t, const canvas *place)
+{
+    uint8_t color[3];
+    size_t row = (size_t)s->tile_width;
+    int line = 1 + s->tile_width / 400, size = 1 + s->tile_width / 320;
+    region from = surroundings(s, t);
+    draw_object_color(1, color);
+    scale_rgb(t, from, place);
+    if (t->mask) {
+        scale_mask(t->mask, t->width, from, s->mask, s->tile_width, s->tile_height);
+        draw_fill(place, s->mask, row, color, FILL_PERCENT);
+    }
+    if (t->truth) {
+        scale_mask(t->truth, t->width, from, s->mask, s->tile_width, s->tile_height);
+        draw_outline(place, s->mask, row, white, line);
+    }
+    if (t->mask) { /* over the annotation: where both agree the result's colour is seen, with a dark rim */
+        scale_mask(t->mask, t->width, from, s->mask, s->tile_width, s->tile_height);
+        draw_contour(place, s->mask, row, color, line);
+    }
+    if (t->title)
+        draw_text(place, 2, 2, draw_text_scale(t->title, s->tile_width - 4, size), t->title, white);
+    if (t->label)
+        draw_text(place, 2, s->tile_height - 2 - draw_text_height(draw_text_scale(t->label, s->tile_width - 4, size)),
+                  draw_text_scale(t->label, s->tile_width - 4, size), t->label, white);
 }
 
 sam_status sheet_add(sheet *s, const sheet_tile *t, sam_error *err)
@@ -126,21 +195,17 @@ sam_status sheet_add(sheet *s, const sheet_tile *t, sam_error *err)
         TRY(take_memory(s, t, err));
     size_t x = (size_t)(GAP_PX + s->n_used % s->columns * (s->tile_width + GAP_PX));
     size_t y = (size_t)(GAP_PX + s->n_used / s->columns * (s->tile_height + GAP_PX));
-    canvas place = {s->pixels.rgb + y * s->pixels.row_bytes + x * 3, s->tile_width, s->tile_height,
-                    s->pixels.row_bytes};
-    scale_rgb(t, &place);
-    const uint8_t *masks[2] = {t->truth, t->mask};
-    for (int i = 0; i < 2; i++) {
-        if (!masks[i])
-            continue;
-        scale_mask(masks[i], t->width, t->height, s->mask, s->tile_width, s->tile_height);
-        draw_contour(&place, s->mask, (size_t)s->tile_width, i == 0 ? truth_color : mask_color,
-                     1 + s->tile_width / 400);
-    }
-    if (t->label)
-        draw_text(&place, 2, 2, 1 + s->tile_width / 160, t->label, text_color);
+    const canvas place = {s->pixels.rgb + y * s->pixels.row_bytes + x * 3, s->tile_width, s->tile_height,
+                          s->pixels.row_bytes};
+    draw_tile(s, t, &place);
     s->n_used++;
     return SAM_OK;
+}
+
+void sheet_new_row(sheet *s)
+{
+    int n = (s->n_used + s->columns - 1) / s->columns * s->columns;
+    s->n_used = n < s->n_tiles ? n : s->n_tiles;
 }
 
 sam_status sheet_write(const sheet *s, const char *path, sam_error *err)

@@ -1,9 +1,11 @@
-/* draw.c - see draw.h. The font is 3 x 5 dots a glyph, enough for frame numbers and scores. */
+/* draw.c - see draw.h. */
 #include "draw.h"
+
+#include "font.h"
 
 #include <string.h>
 
-enum { GLYPH_WIDTH = 3, GLYPH_HEIGHT = 5 };
+enum { MAX_LETTERS = 256 };
 
 static const uint8_t white[3] = {255, 255, 255}, dark[3] = {16, 16, 16};
 
@@ -45,6 +47,23 @@ void draw_contour(const canvas *c, const uint8_t *mask, size_t row_bytes, const 
     }
 }
 
+void draw_outline(const canvas *c, const uint8_t *mask, size_t row_bytes, const uint8_t color[3], int thickness)
+{
+    draw_contour(c, mask, row_bytes, dark, thickness + 2);
+    draw_contour(c, mask, row_bytes, color, thickness);
+}
+
+/* Okabe and Ito's colours, which the colour-blind tell apart, without black; blue, the darkest, comes last. Later rounds
+ * are paler. */
+void draw_object_color(int id, uint8_t rgb[3])
+{
+    static const uint8_t colors[7][3] = {{230, 159, 0},   {86, 180, 233}, {0, 158, 115}, {240, 228, 66},
+                                         {204, 121, 167}, {213, 94, 0},   {0, 114, 178}};
+    int at = id > 0 ? id - 1 : 0, paler = at / 7 % 3 * 30;
+    for (int k = 0; k < 3; k++)
+        rgb[k] = (uint8_t)(colors[at % 7][k] + (255 - colors[at % 7][k]) * paler / 100);
+}
+
 static int clip(int v, int low, int high)
 {
     return v < low ? low : v > high ? high : v;
@@ -79,37 +98,34 @@ void draw_point(const canvas *c, int x, int y, int radius, const uint8_t color[3
         }
 }
 
-/* Rows from the top, three bits each, in octal: 075557 is a zero. */
-static unsigned glyph(char letter)
+static int text_width(const char *text, int scale)
 {
-    static const uint16_t digits[10] = {075557, 026227, 071747, 071717, 055711, 074717, 074757, 071222, 075757, 075717};
-    static const uint16_t letters[26] = {025755, 065656, 034443, 065556, 074647, 074644, 034553, 055755, 072227,
-                                         011152, 055655, 044447, 057755, 065555, 075557, 075744, 025563, 065655,
-                                         034216, 072222, 055557, 055552, 055775, 055255, 055222, 071247};
-    static const char marks[] = ".-/:%&+()#";
-    static const uint16_t mark_glyphs[] = {000002, 000700, 011244, 002020, 051245,
-                                           025253, 002720, 024442, 021112, 057575};
-    if (letter >= '0' && letter <= '9')
-        return digits[letter - '0'];
-    if (letter >= 'a' && letter <= 'z')
-        return letters[letter - 'a'];
-    if (letter >= 'A' && letter <= 'Z')
-        return letters[letter - 'A'];
-    const char *mark = letter ? strchr(marks, letter) : NULL;
-    return mark ? mark_glyphs[mark - marks] : 0;
+    return ((int)strnlen(text, MAX_LETTERS) * (FONT_WIDTH + 1) + 1) * scale;
+}
+
+int draw_text_height(int scale)
+{
+    return (FONT_HEIGHT + 2) * scale;
+}
+
+int draw_text_scale(const char *text, int width, int scale)
+{
+    while (scale > 1 && text_width(text, scale) > width)
+        scale--;
+    return scale;
 }
 
 int draw_text(const canvas *c, int x, int y, int scale, const char *text, const uint8_t color[3])
 {
-    int advance = (GLYPH_WIDTH + 1) * scale, width = (int)strnlen(text, 256) * advance + scale;
-    fill_rectangle(c, x, y, width, (GLYPH_HEIGHT + 2) * scale, dark);
-    for (int i = 0; i < 256 && text[i]; i++) {
-        unsigned bits = glyph(text[i]);
-        for (int row = 0; row < GLYPH_HEIGHT; row++)
-            for (int column = 0; column < GLYPH_WIDTH; column++)
-                if (bits >> (14 - row * GLYPH_WIDTH - column) & 1)
-                    fill_rectangle(c, x + scale + i * advance + column * scale, y + (row + 1) * scale, scale, scale,
-                                   color);
+    int width = text_width(text, scale);
+    fill_rectangle(c, x, y, width, draw_text_height(scale), dark);
+    for (int i = 0; i < MAX_LETTERS && text[i]; i++) {
+        const uint8_t *columns = font_columns(text[i]);
+        for (int column = 0; column < FONT_WIDTH; column++)
+            for (int row = 0; row < FONT_HEIGHT; row++)
+                if (columns[column] >> row & 1)
+                    fill_rectangle(c, x + (1 + i * (FONT_WIDTH + 1) + column) * scale, y + (row + 1) * scale, scale,
+                                   scale, color);
     }
     return width;
 }

@@ -15,12 +15,18 @@ typedef struct canvas {
 void draw_fill(const canvas *c, const uint8_t *mask, size_t row_bytes, const uint8_t color[3], int percent);
 /* Mask pixels with a neighbour (of four) outside the mask, widened to `thickness` px. The canvas's edge is no border. */
 void draw_contour(const canvas *c, const uint8_t *mask, size_t row_bytes, const uint8_t color[3], int thickness);
+/* The contour with a dark rim on both sides, which is seen on any ground: how an annotation is drawn. */
+void draw_outline(const canvas *c, const uint8_t *mask, size_t row_bytes, const uint8_t color[3], int thickness);
+/* The colour of object 1, 2, ...: seven that differ also for the colour-blind, then paler ones. */
+void draw_object_color(int id, uint8_t rgb[3]);
 /* Outline through both corners, which may come in any order. */
 void draw_box(const canvas *c, int x0, int y0, int x1, int y1, const uint8_t color[3], int thickness);
 /* Disc with a white rim; `filled` 0 leaves the middle dark with a bar (a background click). */
 void draw_point(const canvas *c, int x, int y, int radius, const uint8_t color[3], int filled);
-/* Digits, letters (shown as capitals) and . - / : % & + ( ) # on a dark ground, top left at x, y; each dot is scale px.
- * Returns the width in pixels. */
+/* ASCII on a dark ground, top left at x, y; each dot is scale px. Returns the width in pixels. */
 int draw_text(const canvas *c, int x, int y, int scale, const char *text, const uint8_t color[3]);
+int draw_text_height(int scale);
+/* The largest scale, up to the one given, at which a text is no wider than `width`; 1 if none is. */
+int draw_text_scale(const char *text, int width, int scale);
 
 #endif

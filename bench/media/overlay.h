@@ -34,16 +34,18 @@ void overlay_abandon(overlay *o);
 const char *overlay_encoder(const overlay *o); /* "libx264": for the report */
 
 typedef struct overlay_object {
-    int id;              /* its colour is palette_color(id)                         */
+    int id;              /* its colour is draw_object_color(id)                     */
     const uint8_t *mask; /* [height, width] u8 of the canvas's size; NULL: none     */
     size_t mask_row_bytes;
+    const uint8_t *truth; /* the annotation, drawn as a white outline; NULL: none    */
+    size_t truth_row_bytes;
     const sam_point *points;
     int n_points;
     const sam_box *box;
 } overlay_object;
 
-/* Fill, contour, box and points of every object, and the frame number unless it is negative. */
-void overlay_draw(const canvas *c, const overlay_object *objects, int n_objects, int64_t frame_index);
+/* Fill, contour, annotation, box and points of every object, and a line of text at the top ("frame 12"; NULL: none). */
+void overlay_draw(const canvas *c, const overlay_object *objects, int n_objects, const char *label);
 
 /* The lines of `doctor` on the video libraries. */
 void video_print_versions(void);

@@ -4,6 +4,8 @@
 #include "folders.h"
 #include "results.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,15 @@ static sam_status on_begin(void *self, const pass_clip *c, sam_error *err)
     return SAM_OK;
 }
 
+static void say(const pass_overlay *o, const pass_frame *f, char *text, size_t n_text)
+{
+    const pass_clip *c = f->clip;
+    int n = snprintf(text, n_text, "%.60s %.40s/%.20s frame %lld", model_entry_label(c->entry), c->v->name, c->o->name,
+                     (long long)f->index);
+    if (o->score && !isnan(o->score->j) && n > 0 && (size_t)n < n_text)
+        snprintf(text + n, n_text - (size_t)n, " J %.2f", o->score->j);
+}
+
 static sam_status on_frame(void *self, const pass_frame *f, sam_error *err)
 {
     pass_overlay *o = self;
@@ -31,15 +42,20 @@ static sam_status on_frame(void *self, const pass_frame *f, sam_error *err)
     const sam_prompt_set *prompts = f->position ? &(sam_prompt_set){0} : &c->prompts;
     size_t row_bytes = 3 * (size_t)c->width;
     const uint8_t *mask;
+    char label[200];
+    int scored = o->score && !isnan(o->score->j);
     TRY(pass_mask_bytes(f, &mask, err));
     memcpy(o->pixels, f->pixels->rgb, row_bytes * (size_t)c->height);
     const overlay_object object = {.id = c->object + 1,
                                    .mask = mask,
                                    .mask_row_bytes = (size_t)c->width,
+                                   .truth = scored ? o->score->truth.data : NULL,
+                                   .truth_row_bytes = (size_t)c->width,
                                    .points = prompts->points,
                                    .n_points = prompts->n_points,
                                    .box = prompts->box};
-    overlay_draw(&(canvas){o->pixels, c->width, c->height, row_bytes}, &object, 1, f->index);
+    say(o, f, label, sizeof label);
+    overlay_draw(&(canvas){o->pixels, c->width, c->height, row_bytes}, &object, 1, label);
     o->output_failed = 1;
     TRY(overlay_write(o->video, o->pixels, row_bytes, err));
     o->output_failed = 0;

@@ -1,17 +1,19 @@
-/* pass_overlay.h - an observer of object_pass that draws mask, contour, prompt and frame number into a video,
+/* pass_overlay.h - an observer of object_pass that draws mask, annotation, prompt, and a line with model, object, J and frame into a video,
  * OUT_DIR/overlays/VIDEO__objOBJECT__MODEL.mp4. */
 #ifndef PASS_OVERLAY_H
 #define PASS_OVERLAY_H
 
 #include "object_pass.h"
 #include "overlay.h"
+#include "pass_score.h"
 
-/* The first field is the caller's. */
+/* The first two fields are the caller's. */
 typedef struct pass_overlay {
     const char *out_dir;
-    char path[4096];   /* of the video; "": none was begun        */
-    int output_failed; /* it could not be written                 */
-    uint8_t *pixels;   /* [height, width, 3] u8                   */
+    const pass_score *score; /* an observer before this one; NULL: no J and no annotation */
+    char path[4096];         /* of the video; "": none was begun        */
+    int output_failed;       /* it could not be written                 */
+    uint8_t *pixels;         /* [height, width, 3] u8                   */
     overlay *video;
 } pass_overlay;
 

@@ -30,9 +30,11 @@ static sam_status on_begin(void *self, const pass_clip *c, sam_error *err)
 
 static sam_status draw_worst(pass_record *r, const pass_frame *f, sam_error *err)
 {
-    char label[80];
+    char label[80], title[160];
     const uint8_t *mask;
-    snprintf(label, sizeof label, "%.40s J %.3f", f->pixels->name, r->score->j);
+    const pass_clip *c = f->clip;
+    snprintf(title, sizeof title, "%.60s %.20s", model_entry_label(c->entry), c->o->name);
+    snprintf(label, sizeof label, "frame %.40s J %.3f", f->pixels->name, r->score->j);
     sheet_close(r->worst);
     r->worst = NULL;
     r->worst_j = r->score->j;
@@ -43,7 +45,9 @@ static sam_status draw_worst(pass_record *r, const pass_frame *f, sam_error *err
                              .height = f->pixels->height,
                              .mask = mask,
                              .truth = r->score->truth.data,
-                             .label = label};
+                             .title = title,
+                             .label = label,
+                             .zooms = 1};
     return sheet_add(r->worst, &tile, err);
 }
 

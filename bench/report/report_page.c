@@ -220,39 +220,62 @@ static void base64(FILE *to, FILE *from)
     }
 }
 
+static int has_picture(const results_data *d, const report_row *r)
+{
+    return r->worst && results_is_of_interest(d, r->group);
+}
+
+/* Returns whether it could be shown. */
+static int write_picture(FILE *to, const results_data *d, const report_row *r)
+{
+    FILE *from = fopen(r->worst, "rb");
+    char name[160], caption[400];
+    if (!from)
+        return 0;
+    html_group(d, &d->groups[r->group], name, sizeof name);
+    snprintf(caption, sizeof caption, "%.80s, object %.40s, %s: J %.3f over all frames", r->video, r->object, name,
+             r->j);
+    fprintf(to, "<figure><img loading=\"lazy\" alt=\"");
+    text_html(to, caption);
+    fprintf(to, "\" src=\"data:image/png;base64,");
+    base64(to, from);
+    fprintf(to, "\"><figcaption>");
+    text_html(to, caption);
+    fprintf(to, "</figcaption></figure>\n");
+    fclose(from);
+    return 1;
+}
+
+/* The objects with the lowest J, each by all models that ran it, side by side. */
 static void write_worst(FILE *to, const report_page *p, const int *order)
 {
     const results_data *d = p->data;
     int n = 0;
     for (int i = 0; i < d->n_rows; i++)
-        n += d->rows[i].worst && results_is_of_interest(d, d->rows[i].group);
-    if (!n || !p->n_worst)
+        n += has_picture(d, &d->rows[i]);
+    char *shown = n && p->n_worst ? calloc((size_t)d->n_rows, 1) : NULL;
+    if (!shown)
         return;
     n = 0;
     fprintf(
         to,
-        "<h2>Worst frames</h2>\n<p class=\"soft\">The frame with the lowest J of the objects with the lowest J: result "
-        "orange, ground truth green.</p>\n<div class=\"worst\">\n");
+        "<h2>Worst frames</h2>\n<p class=\"soft\">The frame with the lowest J of the objects with the lowest J, the "
+        "models side by side: result orange, annotation white.</p>\n<div class=\"worst\">\n");
     for (int k = 0; k < d->n_rows && n < p->n_worst; k++) {
-        const report_row *r = &d->rows[order[k]];
-        FILE *from = r->worst && results_is_of_interest(d, r->group) ? fopen(r->worst, "rb") : NULL;
-        char name[160], caption[400];
-        if (!from)
+        const report_row *first = &d->rows[order[k]];
+        if (shown[order[k]] || !has_picture(d, first))
             continue;
-        html_group(d, &d->groups[r->group], name, sizeof name);
-        snprintf(caption, sizeof caption, "%.80s, object %.40s, %s: J %.3f over all frames", r->video, r->object, name,
-                 r->j);
-        fprintf(to, "<figure><img loading=\"lazy\" alt=\"");
-        text_html(to, caption);
-        fprintf(to, "\" src=\"data:image/png;base64,");
-        base64(to, from);
-        fprintf(to, "\"><figcaption>");
-        text_html(to, caption);
-        fprintf(to, "</figcaption></figure>\n");
-        fclose(from);
-        n++;
+        for (int m = k; m < d->n_rows && n < p->n_worst; m++) {
+            const report_row *r = &d->rows[order[m]];
+            if (shown[order[m]] || !has_picture(d, r) || strcmp(r->video, first->video) != 0 ||
+                strcmp(r->object, first->object) != 0)
+                continue;
+            shown[order[m]] = 1;
+            n += write_picture(to, d, r);
+        }
     }
     fprintf(to, "</div>\n");
+    free(shown);
 }
 
 /* ---- tables of everything ---- */

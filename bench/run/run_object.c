@@ -31,7 +31,7 @@ static void attach(watch *w, const run_job *job)
     *w = (watch){.score = {.score = {.kind = o->metric_kind}},
                  .record = {.out_dir = o->out_dir, .score = &w->score, .draws_worst = 1},
                  .masks = {.out_dir = o->out_dir, .is_first = job->is_first},
-                 .overlay = {.out_dir = o->out_dir}};
+                 .overlay = {.out_dir = o->out_dir, .score = &w->score}};
     w->all[w->n++] = pass_score_observer(&w->score);
     w->all[w->n++] = pass_time_observer(&w->times);
     if (o->save_masks)

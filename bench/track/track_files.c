@@ -229,7 +229,9 @@ sam_status files_add(track_files *f, const clip *c, const frame *at, sam_error *
         return SAM_OK;
     size_t row = 3 * (size_t)f->width;
     memcpy(f->pixels, at->rgb, row * (size_t)f->height);
-    overlay_draw(&(canvas){f->pixels, f->width, f->height, row}, f->objects, n_shown, at->index);
+    char label[120];
+    snprintf(label, sizeof label, "%.80s frame %lld", f->model ? f->model : "", (long long)at->index);
+    overlay_draw(&(canvas){f->pixels, f->width, f->height, row}, f->objects, n_shown, label);
     return overlay_write(f->video, f->pixels, row, err);
 }
 

@@ -20,6 +20,7 @@ typedef struct track_files {
     int labels;            /* OUT/labels/<frame>.png: all objects in one picture, with the DAVIS palette */
     int rle;               /* OUT/masks.json: coco_masks.h */
     int mot;               /* OUT/mot.txt: boxes, as MOTChallenge has them */
+    const char *model;     /* named in the overlay */
     const char *pipe;      /* the same to standard output: mask_stream.h; NULL: not */
     const prompt_file *prompts;
     int width, height;
