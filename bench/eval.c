@@ -70,7 +70,8 @@ static sam_status match_videos(const eval_options *o, const listing *gt, const l
     char names[256];
     int n = names_without(videos, gt, names, sizeof names);
     if (n)
-        return fail(err, SAM_E_FORMAT, "%s: lists %d videos that are not in %s: %s", o->video_list, n, o->gt, names);
+        return fail(err, SAM_E_FORMAT, "%s: lists %d video%s not in %s: %s", o->video_list, n, n == 1 ? "" : "s", o->gt,
+                    names);
     n = names_without(videos, pred, names, sizeof names);
     int by_common = o->kind == METRIC_SAV || o->kind == METRIC_VOS_BENCHMARK;
     if (n && (o->strict || o->video_list || !by_common))
@@ -87,7 +88,8 @@ static sam_status match_videos(const eval_options *o, const listing *gt, const l
                     o->gt, o->pred);
     n = names_without(pred, gt, names, sizeof names);
     if (n && o->strict)
-        return fail(err, SAM_E_FORMAT, "%s: %d videos that %s does not have: %s", o->pred, n, o->gt, names);
+        return fail(err, SAM_E_FORMAT, "%s: %d video%s that %s does not have: %s", o->pred, n, n == 1 ? "" : "s", o->gt,
+                    names);
     return SAM_OK;
 }
 
@@ -233,11 +235,12 @@ static void print_table(FILE *out, const eval_options *o, const eval_results *re
     }
     fprintf(out, "%-*s %7s %7.4f %7.4f %7.4f %7.4f %7.4f\n", width, "global", "", g->j, g->f, g->j_and_f, g->j_recall,
             g->j_decay);
-    fprintf(out, "metric %s, %d objects of %d videos, first and last annotated frame %s\n", o->metric, g->n_scored,
-            n_videos, o->skip_first_last ? "not scored" : "scored");
+    fprintf(out, "metric %s, %d object%s of %d video%s, first and last annotated frame %s\n", o->metric, g->n_scored,
+            g->n_scored == 1 ? "" : "s", n_videos, n_videos == 1 ? "" : "s",
+            o->skip_first_last ? "not scored" : "scored");
     if (skipped->n)
-        fprintf(out, "left out: %d videos without predictions, from %s on (--strict makes this an error)\n", skipped->n,
-                skipped->names[0]);
+        fprintf(out, "left out: %d video%s without predictions, from %s on (--strict makes this an error)\n",
+                skipped->n, skipped->n == 1 ? "" : "s", skipped->names[0]);
 }
 
 /* ---- the verb ---- */

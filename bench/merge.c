@@ -261,7 +261,8 @@ static int merge_all(merge *m, sam_error *err)
     if (status == SAM_OK && !bad) {
         status = csv_save(&m->all, err);
         if (status == SAM_OK)
-            printf("%d rows of %d tables: %s\n", m->all.n_rows, m->n_folders, m->all.path);
+            printf("%d row%s of %d table%s: %s\n", m->all.n_rows, m->all.n_rows == 1 ? "" : "s", m->n_folders,
+                   m->n_folders == 1 ? "" : "s", m->all.path);
     }
     folder_lock_free(&lock);
     if (status != SAM_OK) {
@@ -269,7 +270,9 @@ static int merge_all(merge *m, sam_error *err)
         return 1;
     }
     if (m->n_unfinished)
-        fprintf(stderr, "sambench merge: %d rows have failed or are unfinished, as their status says\n",
+        fprintf(stderr,
+                m->n_unfinished == 1 ? "sambench merge: %d row has failed or is unfinished, as its status says\n"
+                                     : "sambench merge: %d rows have failed or are unfinished, as their status says\n",
                 m->n_unfinished);
     if (bad)
         fprintf(stderr, "sambench merge: %d missing, %d twice: nothing is written%s\n", m->n_missing, m->n_twice,

@@ -124,7 +124,8 @@ static int report(const report_options *o, char **folders, int n, sam_error *err
     if (status == SAM_OK && o->baseline)
         status = report_compare(&d, d.n_folders - 1, 0, o->limit_percent / 100, o->limit_score, &changes, err);
     if (d.n_unreadable)
-        fprintf(stderr, "sambench report: %d files of frames are left out: %s\n", d.n_unreadable, d.unreadable.text);
+        fprintf(stderr, "sambench report: %d file%s of frames %s left out: %s\n", d.n_unreadable,
+                d.n_unreadable == 1 ? "" : "s", d.n_unreadable == 1 ? "is" : "are", d.unreadable.text);
     if (status == SAM_OK) {
         n_wrong = o->baseline ? judge(o, &d, &changes) : 0;
         const report_page page = {.title = o->title,

@@ -94,8 +94,8 @@ static sam_status one(speed_options *o, const char *weights, const char *name, i
     if (status != SAM_OK) {
         files->n_failed++;
         progress_clear(&o->bar);
-        fprintf(stderr, "sambench speed: %s, %d px, %s, %d objects: %s\n", name, size, o->precision[precision],
-                n_objects, why.text);
+        fprintf(stderr, "sambench speed: %s, %d px, %s, %d object%s: %s\n", name, size, o->precision[precision],
+                n_objects, n_objects == 1 ? "" : "s", why.text);
     }
     spread ms = spread_of(&r.ms[SPEED_FRAME], 0);
     o->n_timed += ms.n > 0;

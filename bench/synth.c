@@ -35,7 +35,8 @@ static sam_status generate(options *o, sam_error *err)
     sam_status status = synth_split_create(o->out, o->split_name, &o->split, err);
     progress_end(&bar);
     if (status == SAM_OK && !o->quiet)
-        printf("%d clips of %d frames, %d x %d, %s, seed %d: %s\n", o->split.n_clips, o->split.size.n_frames,
+        printf("%d clip%s of %d frame%s, %d x %d, %s, seed %d: %s\n", o->split.n_clips,
+               o->split.n_clips == 1 ? "" : "s", o->split.size.n_frames, o->split.size.n_frames == 1 ? "" : "s",
                o->split.size.width, o->split.size.height, o->split.difficulty, o->seed, o->out);
     return status;
 }

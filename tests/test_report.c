@@ -141,7 +141,7 @@ static void damaged_frames_are_told(void **state)
     for (int i = 0; i < 3; i++) {
         write_run("damaged", 10, 100, 0.9);
         tree_text(&tree, "damaged/frames/v0__obj000__sam2_tiny_points.csv", damaged[i]);
-        verb_says(&tree, 1, "1 files of frames are left out: ", "report @/damaged --out @/damaged.html");
+        verb_says(&tree, 1, "1 file of frames is left out: ", "report @/damaged --out @/damaged.html");
         tree_remove(&tree, "damaged");
     }
 }
