@@ -342,10 +342,11 @@ sam_status edge_sum_up(edge_options *o, const model_list *list, int *n_failed, s
 {
     csv_table t = {0};
     char path[4096];
-    json_t *metadata = NULL, *models = json_object(), *machine = machine_json();
+    json_t *metadata = NULL;
     figures f = {.columns = columns, .n_columns = sizeof columns / sizeof *columns};
     TRY(edge_out(o, EDGE_SUMMARY_JSON, path, sizeof path, err));
     TRY(edge_table_open(o, &t, err));
+    json_t *models = json_object(), *machine = machine_json();
     for (int i = 0; i < list->n; i++)
         json_put(&models, list->entries[i].name, sum_up(&t, list->entries[i].name, &f));
     for (int r = 0; r < t.n_rows; r++)
