@@ -233,7 +233,7 @@ static int has_warm_model(const json_t *metadata, const char *name)
         const char *other = json_string_value(json_object_get(m, "name"));
         const char *state = json_string_value(json_object_get(m, "warmup"));
         if (other && !strcmp(other, name))
-            return state && !strcmp(state, "ok");
+            return state && status_is_ok(state);
     }
     return 0;
 }

@@ -206,7 +206,9 @@ static int panels(FILE *to, const record *r)
 static sam_status write_plot(const record *r, const char *path, sam_error *err)
 {
     text_out t;
+    int kept;
     TRY(folders_make_for(path, err));
+    TRY(history_keep(path, NULL, &kept, err));
     TRY(text_open(&t, path, err));
     svg_begin_file(t.to, PANEL_WIDTH, panels(NULL, r));
     panels(t.to, r);

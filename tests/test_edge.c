@@ -1,5 +1,6 @@
 /* The verb edge: both phases, prepared frames, processes that are killed, memory of shared pools, and wrong input. */
 #include "folder_lock.h"
+#include "safetensors.h"
 #include "unified.h"
 #include "verb_line.h"
 
@@ -178,6 +179,46 @@ static void scores_as_run_does(void **state)
     assert_string_equal(table_cell(&edge, 0, "JandF"), "");
     assert_string_equal(table_cell(&edge, 0, "nonempty_frames"), "");
     csv_close(&edge);
+}
+
+/* A model whose object score is so low that nothing is ever there runs well and finds nothing: that has a name. */
+static void a_model_that_finds_nothing_is_named(void **state)
+{
+    (void)state;
+    sam_error err;
+    st_file demo;
+    st_tensor tensors[2000];
+    static const uint16_t never = 0xFBFF; /* -65504 in f16 */
+    if (st_open(SOURCE_DIR "/models/demo_sam2.1.safetensors", &demo, &err) != SAM_OK)
+        fail_msg("%s", err.text);
+    assert_true(demo.n_tensors <= sizeof tensors / sizeof *tensors);
+    memcpy(tensors, demo.tensors, demo.n_tensors * sizeof *tensors);
+    int n_changed = 0;
+    for (size_t i = 0; i < demo.n_tensors; i++)
+        if (!strcmp(tensors[i].name, "sam_mask_decoder.pred_obj_score_head.layers.2.bias")) {
+            assert_true(tensors[i].dtype == ST_F16 && tensors[i].n_bytes == sizeof never);
+            tensors[i].data = &never;
+            n_changed++;
+        }
+    assert_int_equal(n_changed, 1);
+    tree_text(&tree, "silent/README", "");
+    assert_int_equal(st_write(tree_path(&tree, "silent/demo_sam2.1.safetensors"), tensors, demo.n_tensors, demo.meta,
+                              demo.n_meta, &err),
+                     SAM_OK);
+    st_close(&demo);
+    verb_line(&result, &tree, 0,
+              "edge --split_dir @/split --models demo_points --limit_objects 1 --weights_dir @/silent --imgsz 128 "
+              "--threads 1 --out_dir @/nothing");
+    assert_non_null(strstr(result.text, "ok: the mask is empty"));
+    csv_table t = table("nothing");
+    assert_string_equal(table_cell(&t, 0, "status"), "ok: every mask is empty");
+    assert_int_equal(table_number(&t, 0, "nonempty_frames"), 0);
+    csv_close(&t);
+    json_t *json = verb_json(&tree, "nothing/preprocessed/metadata.json");
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(json, "models"), 0), "warmup")),
+        "ok: the mask is empty");
+    json_decref(json);
 }
 
 static void prepared_frames_and_later_inference(void **state)
@@ -641,6 +682,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_phases),
         cmocka_unit_test(scores_as_run_does),
+        cmocka_unit_test(a_model_that_finds_nothing_is_named),
         cmocka_unit_test(frames_come_by_a_clock),
         cmocka_unit_test(prepared_frames_and_later_inference),
         cmocka_unit_test(a_killed_process_costs_one_row),

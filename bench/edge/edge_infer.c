@@ -150,8 +150,8 @@ static sam_status add_row(csv_table *t, const job *j, const edge_object *at, con
     r.prepared = at->prepared != NULL;
     r.backend = p->stats.backend;
     r.device = p->stats.device;
-    r.status = p->stopped ? "interrupted" : "ok";
     fill_score(&r, j);
+    r.status = p->stopped ? "interrupted" : j->o->score && !j->score.n_nonempty ? "ok: every mask is empty" : "ok";
     return edge_table_add(t, &r, err);
 }
 

@@ -143,7 +143,15 @@ static json_t *tune(const edge_options *o, const model_choice *choice, int *best
     return candidates;
 }
 
-/* "ok", "load-only" (it opens, but the frame failed) or "failed". libraries: what a device used, "" for none. */
+/* Whether both frames' masks were empty: it runs, but finds nothing in noise, and perhaps nothing at all. */
+static int finds_nothing(sam_session *s)
+{
+    sam_mask mask;
+    return sam_get_mask(s, 1, &mask, NULL) == SAM_OK && !mask.area_px;
+}
+
+/* "ok", "ok: the mask is empty", "load-only" (it opens, but the frame failed) or "failed". libraries: what a device used, "" for
+ * none. */
 static const char *warm_up(const model_choice *choice, const char *checkpoint, double *ms, char *libraries,
                            size_t n_libraries, sam_error *why)
 {
@@ -152,12 +160,19 @@ static const char *warm_up(const model_choice *choice, const char *checkpoint, d
     sam_status loaded = warm_open(&m, "edge", choice, checkpoint, why), ran = loaded;
     if (loaded == SAM_OK)
         ran = warm_session(&m, WARM_PX, WARM_PX, 0x7fffffff, 0, why);
-    for (int i = 0; i < 2 && ran == SAM_OK; i++)
+    int is_empty = 1;
+    for (int i = 0; i < 2 && ran == SAM_OK; i++) {
         ran = one_small_frame(m.session, i, &frame_ms, why);
+        is_empty = is_empty && ran == SAM_OK && finds_nothing(m.session);
+    }
     *ms = clock_ms() - start;
     snprintf(libraries, n_libraries, "%s", loaded == SAM_OK ? sam_model_libraries(m.model) : "");
     warm_close(&m);
-    return ran == SAM_OK ? "ok" : loaded == SAM_OK ? "load-only" : "failed";
+    if (ran == SAM_OK && is_empty)
+        snprintf(why->text, sizeof why->text, "noise and a click gave none; the rows say whether the clips do");
+    if (ran == SAM_OK)
+        return is_empty ? "ok: the mask is empty" : "ok";
+    return loaded == SAM_OK ? "load-only" : "failed";
 }
 
 /* Whether an earlier setup was killed at it. */
