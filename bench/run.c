@@ -24,7 +24,7 @@
 #include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-enum { N_SETTINGS = 9 };
+enum { N_SETTINGS = 10 };
 
 extern const verb verb_run;
 
@@ -166,7 +166,8 @@ static sam_status open_table(run *r, sam_error *err)
                                           {"max_clip_frames", clip},
                                           {"overlap", o->model.overlap ? "on" : "off"},
                                           {"frame_format", model_frame_format(&o->model)},
-                                          {"tracker", model_tracker(&o->model)}};
+                                          {"tracker", model_tracker(&o->model)},
+                                          {"priors", o->priors ? o->priors : "none"}};
     char(*marks)[WEIGHTS_MARK_BYTES] = calloc((size_t)r->n_checkpoints + 1, sizeof *marks);
     setting *weights = calloc((size_t)r->n_checkpoints + 1, sizeof *weights);
     int renamed = 0, n_weights = 0;

@@ -561,6 +561,49 @@ static void resume_repeats_nothing(void **state)
     assert_int_equal(access(tree_path(&tree, "resumed/sav_benchmark_summary.previous.csv"), R_OK), 0);
 }
 
+/* --priors: a picture of the object changes its masks; other settings do not go on with the table. */
+static void pictures_of_the_object(void **state)
+{
+    (void)state;
+    char line[1024];
+    const char *base =
+        "run --split_dir @/split --models demo_bbox --limit_videos 1 --limit_objects 1 --imgsz 128 --threads 1 "
+        "--weights_dir " SOURCE_DIR "/models --out_dir";
+    csv_table before = read_table("resumed");
+    tree_text(&tree, "priors/empty", "");
+    char name[300];
+    snprintf(name, sizeof name, "priors/%s.json", cell(&before, 0, "video"));
+    csv_close(&before);
+    snprintf(line, sizeof line, "%s @/without", base);
+    expect(0, line);
+    snprintf(line, sizeof line, "%s @/with --priors @/priors", base);
+    expect(0, line);
+    csv_table without = read_table("without"), with = read_table("with"); /* a video without a file */
+    assert_string_equal(cell(&without, 0, "J"), cell(&with, 0, "J"));
+    csv_close(&with);
+
+    uint8_t px[H * W] = {0}, rgb[3 * 30 * 50] = {0}; /* of another size than the frames */
+    sam_error err;
+    fill_box(px, W, 0, 0, W, H / 2, 1);
+    tree_gray(&tree, "priors/half.png", px, W, H);
+    assert_int_equal(image_write_rgb(tree_path(&tree, "priors/picture.png"), rgb, 3 * 50, 50, 30, &err), SAM_OK);
+    tree_text(&tree, name,
+              "{\"objects\": [{\"id\": 0, \"prompts\": [{\"image\": \"picture.png\", \"mask\": \"half.png\"}]}]}");
+    expect(0, line);
+    with = read_table("with");
+    printf("J without a picture of the object %s, with one %s\n", cell(&without, 0, "J"), cell(&with, 0, "J"));
+    assert_string_not_equal(cell(&without, 0, "J"), cell(&with, 0, "J"));
+    csv_close(&with);
+    csv_close(&without);
+    snprintf(line, sizeof line, "%s @/with --resume", base);
+    expect_error(2, "--priors", line);
+    tree_text(&tree, name, "{\"objects\": [{\"id\": 0, \"prompts\": [{\"frame\": 0, \"box\": [1, 1, 30, 30]}]}]}");
+    snprintf(line, sizeof line, "%s @/refused --priors @/priors", base);
+    expect_error(1, "--priors takes pictures only", line);
+    snprintf(line, sizeof line, "%s @/refused --priors @/priors/empty", base);
+    expect_error(2, "no folder", line);
+}
+
 static int rows_so_far(const char *path)
 {
     int n = -1, c;
@@ -695,6 +738,7 @@ int main(void)
         cmocka_unit_test(baselines_need_no_model),
         cmocka_unit_test(davis_layout),
         cmocka_unit_test(davis_masks_are_one_picture),
+        cmocka_unit_test(pictures_of_the_object),
         cmocka_unit_test(interrupted_runs_keep_what_is_finished),
         cmocka_unit_test(bad_objects_do_not_stop_the_others),
         cmocka_unit_test(output_that_cannot_be_written),

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "frames_ahead.h"
+#include "give_prompt.h"
 #include "process_age.h"
 #include "prompts.h"
 
@@ -121,8 +122,11 @@ static sam_status prepare(state *s, sam_error *err)
     TRY(open_frames(s, err));
     TRY(make_prompts(c, err));
     if (!p->entry->follows) {
-        TRY(warm_session(p->model, c->width, c->height, c->end, p->store != NULL, err));
+        TRY(warm_session(p->model, c->width, c->height, c->end, p->store || p->priors, err));
         c->session = p->model->session;
+        if (p->priors)
+            TRY(give_priors(&(prompt_target){p->model->model, c->session, c->width, c->height}, p->priors, c->v->name,
+                            c->o->name, OBJECT_ID, err));
         TRY(sam_get_stats(c->session, &s->r->stats, err));
     }
     s->r->setup_ms = clock_ms() - start;

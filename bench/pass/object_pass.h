@@ -68,6 +68,7 @@ typedef struct object_pass {
     warm_model *model;              /* of a baseline: {0}                                       */
     int max_clip_frames, prefetch;  /* 0: to the end; frames decoded ahead                      */
     const frame_store *store;       /* prepared frames instead of decoding; NULL: none          */
+    const char *priors;             /* folder with pictures of the objects (give_priors); NULL: none */
     double paced_fps;               /* frames come at this rate (pace.h); 0: as fast as they are tracked */
     const pass_observer *observers; /* called in this order */
     int n_observers;

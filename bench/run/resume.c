@@ -46,11 +46,22 @@ static sam_status read_settings(const char *path, json_t **json, sam_error *err)
                         why.text);
 }
 
+/* How tables were made before there was such a setting; NULL: there always was. */
+static const char *value_before(const char *name)
+{
+    static const char *const later[][2] = {{"tracker", "sam2"}, {"fps", "0"}, {"priors", "none"}};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (!strcmp(name, later[i][0]))
+            return later[i][1];
+    return NULL;
+}
+
 static sam_status compare_settings(const json_t *json, const resume_table *r, sam_error *err)
 {
     for (int i = 0; i < r->n_settings; i++) {
         const setting *s = &r->settings[i];
         const char *old = json_string_value(json_object_get(json, s->name));
+        old = old ? old : value_before(s->name);
         if (!old || strcmp(old, s->value))
             return fail(err, SAM_E_ARG,
                         "--resume: the table was made with --%s %s, now it is %s: give the old value, or another "

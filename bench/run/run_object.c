@@ -142,6 +142,7 @@ sam_status run_object(const run_job *job, result_row *row, int *fatal, sam_error
                               .model = job->model,
                               .max_clip_frames = options->max_clip_frames,
                               .prefetch = options->max_frames_in_mem,
+                              .priors = options->priors,
                               .observers = w.all,
                               .n_observers = w.n,
                               .on_frame = job->on_frame,

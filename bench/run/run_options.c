@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FLAGS = 26 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
+enum { MAX_FLAGS = 27 + N_MODEL_FLAGS + N_SESSION_FLAGS + N_OLD_FLAGS, TEST_IMGSZ = 256 };
 
 /* The flags of a model but its weights, which are searched by name; several sizes and precisions are compared. */
 static int describe_model(flag *f, run_options *o)
@@ -52,6 +52,12 @@ static int describe_what(flag *f, run_options *o)
                     "; baseline_copy, baseline_colour: no model (default "
                     "sam2_base_points,sam2_base_bbox,edgetam_points,edgetam_bbox)."),
         weights_dir_flag(&o->weights_dir),
+        {.name = "priors",
+         .kind = FLAG_STRING,
+         .value = &o->priors,
+         .meta = "DIR",
+         .help = "Pictures of the objects, memories from before the clip, beside the prompt: DIR/VIDEO.json as track's "
+                 "--prompts has them (default: none)."},
         {.name = "out_dir",
          .kind = FLAG_STRING,
          .value = &o->out_dir,
@@ -151,6 +157,8 @@ static sam_status settle(run_options *o, sam_error *err)
                     "--split_dir is missing: the folder with the annotated videos (or use --test_mode)");
     if (o->test_mode && o->split_dir)
         return fail(err, SAM_E_ARG, "--test_mode makes its own split: leave out --split_dir %s", o->split_dir);
+    if (o->priors && !path_is_folder(o->priors))
+        return fail(err, SAM_E_ARG, "--priors %s: no folder; expected one of VIDEO.json files", o->priors);
     const char *precisions = o->precisions;
     TRY(old_flags_settle(&o->old, "run", &precisions, err));
     TRY(run_sweep_parse(&o->sweep, o->sizes, o->test_mode ? TEST_IMGSZ : 0, precisions, err));

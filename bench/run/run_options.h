@@ -15,6 +15,7 @@ typedef struct run_options {
     const char *sizes, *precisions; /* lists */
     const char *format;             /* of the summary; NULL: table */
     const char *require;            /* NULL: nothing */
+    const char *priors;             /* folder of VIDEO.json; NULL: none */
     requirements required;
     run_sweep sweep;
     old_flags old;

@@ -1,6 +1,7 @@
 #include "clip.h"
 
 #include "clock.h"
+#include "give_prompt.h"
 #include "image_io.h"
 
 #include <stdio.h>
@@ -97,72 +98,13 @@ static sam_status push(clip *c, const frame *f, sam_error *err)
     return SAM_OK;
 }
 
-/* A picture of any size as the network's input, by a session of that size: IEEE half, image_px a side. */
-static sam_status prepare_picture(const clip *c, const image *picture, uint16_t *prepared, sam_error *err)
-{
-    sam_session *s = NULL;
-    sam_session_options opt = {
-        .width_px = picture->width, .height_px = picture->height, .prepared_frames = 1, .history = -1};
-    const sam_frame f = {.rgb = picture->data, .row_bytes = 3 * (size_t)picture->width};
-    TRY(sam_session_open(c->model, &opt, &s, err));
-    sam_status status = sam_prepare_frame(s, &f, prepared, err);
-    sam_session_close(s);
-    return status;
-}
-
-/* A prompt on a picture that is no frame. */
-static sam_status give_picture(clip *c, int id, const char *path, const sam_prompt_set *set, sam_error *err)
-{
-    image picture = {0};
-    int width, height, px = sam_model_image_px(c->model);
-    uint16_t *prepared = NULL;
-    sam_frame f = {.format = SAM_RGB24};
-    frames_size(c->frames, &width, &height);
-    sam_status status = image_read_rgb(path, &picture, err);
-    if (status == SAM_OK && picture.width == width && picture.height == height) {
-        f.rgb = picture.data;
-        f.row_bytes = 3 * (size_t)width;
-    } else if (status == SAM_OK) {
-        prepared = malloc((size_t)px * (size_t)px * 3 * sizeof *prepared);
-        status = prepared ? prepare_picture(c, &picture, prepared, err)
-                          : fail(err, SAM_E_MEMORY, "%s: no memory for the picture", path);
-        f = (sam_frame){.format = SAM_PREPARED_F16, .prepared = prepared};
-    }
-    c->current = -1;
-    if (status == SAM_OK)
-        status = sam_prompt_prior(c->session, id, &f, set, err);
-    free(prepared);
-    image_free(&picture);
-    return status;
-}
-
-/* Gives what `p` asks of object i on the session's frame, or on a picture; failures name both. */
+/* Gives what `p` asks of object i on the session's frame, or on a picture. */
 static sam_status give(clip *c, int i, const prompt *p, sam_error *err)
 {
-    sam_error cause = {0};
-    image mask = {0};
-    int id = (int)c->prompts->objects[i].id;
-    sam_status status = SAM_OK;
-    if (prompt_has_mask(p))
-        status = prompt_read_mask(p, &mask, &cause);
-    if (status == SAM_OK && p->logits_path)
-        status = fail(&cause, SAM_E_ARG, "previous logits are a prompt for images; use `sambench image`");
-    sam_prompt_set set = {.points = p->points,
-                          .n_points = p->n_points,
-                          .box = p->has_box ? &p->box : NULL,
-                          .mask = mask.data,
-                          .mask_row_bytes = (size_t)mask.width,
-                          .mask_width_px = mask.width,
-                          .mask_height_px = mask.height,
-                          .single_mask = !c->prompts->multimask};
-    if (status == SAM_OK)
-        status =
-            p->image_path ? give_picture(c, id, p->image_path, &set, &cause) : sam_prompt(c->session, id, &set, &cause);
-    image_free(&mask);
-    if (status != SAM_OK && p->image_path)
-        return fail(err, status, "object %d, picture %.200s: %s", id, p->image_path, cause.text);
-    if (status != SAM_OK)
-        return fail(err, status, "object %d, frame %d: %s", id, p->frame, cause.text);
+    prompt_target to = {.model = c->model, .session = c->session};
+    frames_size(c->frames, &to.width, &to.height);
+    c->current = p->image_path ? -1 : c->current;
+    TRY(give_prompt(&to, c->prompts->objects[i].id, p, c->prompts->multimask, err));
     c->started[i] = 1;
     return SAM_OK;
 }
