@@ -284,9 +284,12 @@ static void breakable(FILE *to, const char *name)
     }
 }
 
+/* What was not measured keeps its place, so that figures stand below each other. */
 static void figure(FILE *to, int decimals, double x, int is_best, const char *before, const char *after)
 {
-    if (!isnan(x))
+    if (isnan(x))
+        fprintf(to, "<span></span>");
+    else
         fprintf(to, "<span%s>%s<b>%.*f</b>%s</span>", is_best ? " class=\"best\"" : "", before, decimals, x, after);
 }
 
