@@ -152,8 +152,10 @@ static int by_pts(const void *a, const void *b) /* of int64_t and of key_frame, 
 static void finish_timeline(timeline *t, int64_t first_pts)
 {
     t->state = TIMELINE_READY;
-    qsort(t->pts, t->n, sizeof *t->pts, by_pts);
-    qsort(t->keys, t->n_keys, sizeof *t->keys, by_pts);
+    if (t->n) /* a list without entries has no storage */
+        qsort(t->pts, t->n, sizeof *t->pts, by_pts);
+    if (t->n_keys)
+        qsort(t->keys, t->n_keys, sizeof *t->keys, by_pts);
     size_t n_before = 0;
     while (n_before < t->n && t->pts[n_before] < first_pts)
         n_before++;
