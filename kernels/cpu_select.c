@@ -166,9 +166,30 @@ double cpu_tile_gflop_s(const char *wanted, int n_threads)
     return op_cpu_select(wanted, &name) ? variant_named(name)->amx_peak(n_threads) : 0;
 }
 
+/* Without asking the processor: CPUID leaves a virtual machine, which takes some microseconds, and loops over the rows of
+ * a mask ask for the best level. The C runtime has read these bits at the start of the process. */
+static cpu_facts vectors_here(void)
+{
+#ifdef __x86_64__
+    cpu_facts f = {.v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")};
+    f.avx2 = f.v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    f.avx512 = f.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512cd");
+    f.avx512bf16 = f.avx512 && __builtin_cpu_supports("avx512bf16");
+    return f;
+#else
+    return (cpu_facts){.v2 = 1};
+#endif
+}
+
 int op_cpu_level(const char *wanted)
 {
     const char *name = NULL;
+    if (!wanted) {
+        cpu_facts f = vectors_here();
+        return f.v2 ? f.avx2 + f.avx512 : -1;
+    }
     if (!op_cpu_select(wanted, &name))
         return -1;
     return !strncmp(name, "avx512", 6) ? 2 : !strncmp(name, "avx2", 4);
@@ -208,12 +229,7 @@ static int amx_granted(void)
 
 cpu_facts cpu_facts_here(void)
 {
-    cpu_facts f = {.v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")};
-    f.avx2 = f.v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    f.avx512 = f.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512cd");
-    f.avx512bf16 = f.avx512 && __builtin_cpu_supports("avx512bf16");
+    cpu_facts f = vectors_here();
     f.amx = has_amx();
     f.amx_allowed = f.amx && amx_granted();
     f.slow_bf16 = f.avx512bf16 && has_slow_bf16();

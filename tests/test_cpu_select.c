@@ -73,6 +73,8 @@ static void reasons(void **state)
         assert_true(!lacks == (op_cpu_select(name, NULL) != NULL));
         assert_true(op_cpu_level(name) >= 0 || lacks);
     }
+    /* Two ways to ask for the best: one reads the processor again, the other does not. */
+    assert_int_equal(op_cpu_level(NULL), op_cpu_level(cpu_variant_best(&here)));
     assert_string_equal(cpu_variant_lacks(&here, "sse9"), "not in this build");
     assert_null(op_cpu_select("sse9", NULL));
 #ifdef __x86_64__
