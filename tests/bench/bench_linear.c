@@ -3,8 +3,8 @@
  * One line per shape in bf16: milliseconds (median, fastest, slowest; the first run is not counted), the fastest as GFLOP/s and GB/s. */
 #define _GNU_SOURCE
 #include "cpu_math.h"
-#include "op.h"
 #include "dnnl_product.h"
+#include "op.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,8 @@ static void time_shape(const op_cpu *cpu, const shape *s, int n_threads, int rep
     qsort(wall, (size_t)repeats, sizeof *wall, ascending);
     op_cost cost = op_table[OP_linear]->cost(in, &out, &attr);
     printf("%-26s %9.3f ms (%.3f .. %.3f)  %7.1f GF/s  %6.1f GB/s\n", s->name, wall[repeats / 2] * 1e3, wall[0] * 1e3,
-           wall[repeats - 1] * 1e3, cost.flops / wall[0] * 1e-9, (cost.bytes_read + cost.bytes_written) / wall[0] * 1e-9);
+           wall[repeats - 1] * 1e3, cost.flops / wall[0] * 1e-9,
+           (cost.bytes_read + cost.bytes_written) / wall[0] * 1e-9);
     cpu->unbind(c.bound);
     cpu->unpack((void *)c.packed);
     for (int i = 0; i < OP_MAX_IN; i++)
