@@ -60,6 +60,8 @@ static inline tiled tiled_of(const op_call *c, bool is_conv)
     t.chunk_panels = cached < fair ? cached : fair;
     t.chunk_panels = t.chunk_panels < 1 ? 1 : t.chunk_panels > t.panels ? t.panels : t.chunk_panels;
     t.n_chunks = (t.panels + t.chunk_panels - 1) / t.chunk_panels;
+    t.chunk_panels = (t.panels + t.n_chunks - 1) / t.n_chunks; /* as much work in each: threads share out chunks */
+    t.n_chunks = (t.panels + t.chunk_panels - 1) / t.chunk_panels;
     return t;
 }
 
