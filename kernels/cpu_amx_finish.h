@@ -43,30 +43,24 @@ typedef struct unfinished {
     int object, row, col, n_rows, n_cols, done;
 } unfinished;
 
-/* GELU for results of 16 bits: x / (1 + e^-l), l = ln(Phi(x) / Phi(-x)) as x times a polynomial of x^2, fitted to an error
- * of 3e-5. Beyond |x| = 5 the polynomial keeps its value. A NaN stays one. */
+/* GELU for results of 16 bits: max(x, 0) - a Phi(-a), a = |x|. What is subtracted is a polynomial up to 3.8, fitted to
+ * 1.4e-4 (0.2 % near 0), and keeps its value beyond; bf16 rounds results around 0.1 by up to 2.4e-4. No exponential and
+ * no division: a GELU has the time of a few tile products. A NaN stays one. */
 INLINE vec vec_gelu_coarse(vec x)
 {
+    enum { DEGREE = 6 };
+    static const float p[DEGREE + 1] = {0.498975347f,  -0.383477182f, -0.0550998273f,  0.149609692f,
+                                        -0.061425802f, 0.0106859047f, -0.000702222361f};
+    vec a = (vec)((ivec)x & 0x7FFFFFFF), q;
 #ifdef __AVX512F__
-    vec u = (vec)_mm512_min_ps((__m512)(x * x), _mm512_set1_ps(25.0f));
+    a = (vec)_mm512_min_ps(_mm512_set1_ps(3.8f), (__m512)a); /* this order keeps a NaN */
 #else
-    ivec small = x * x < 25.0f;
-    vec u = (vec)(((ivec)(x * x) & small) | ((ivec)vec_set(25.0f) & ~small));
+    ivec above = a > 3.8f;
+    a = (vec)(((ivec)vec_set(3.8f) & above) | ((ivec)a & ~above));
 #endif
-    vec p = 1.0162135e-3f * u - 0.10678513f; /* times -log2 e */
-    p = x * (p * u - 2.3011137f);
-#ifdef __AVX512F__
-    __m512 y = _mm512_max_ps(_mm512_set1_ps(-126.0f), (__m512)p); /* this order keeps a NaN */
-    vec r = (vec)_mm512_reduce_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vec e = 0.07802403f * r + 0.22606707f;
-    e = e * r + 0.69583399f;
-    e = e * r + 0.99992513f;
-    e = (vec)_mm512_scalef_ps((__m512)e, y);
-    return x * (vec)_mm512_rcp14_ps((__m512)(1.0f + e));
-#else
-    ivec large = p > 126.0f;
-    return x / (1.0f + vec_exp2(true, (vec)(((ivec)vec_set(126.0f) & large) | ((ivec)p & ~large))));
-#endif
+    q = vec_set(p[DEGREE]);
+    _Pragma("GCC unroll 8") for (int i = DEGREE; i-- > 0;) q = q * a + p[i];
+    return (vec)((ivec)x & ~(x < 0.0f)) - a * q;
 }
 
 /* Rows done .. end of the block, of any kind. */
