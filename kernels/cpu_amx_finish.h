@@ -1,6 +1,6 @@
-/* cpu_amx_finish.h - what follows a product on tiles, for a block of 32 x 32 sums: y = turned(act(sums) + residual) in the
- * type of the output. Few channels make it dearer than the product itself: 96 of them are 192 cycles of tiles for 64
- * vectors of sums. So a row is two vectors that stay in registers from the sums to the store. */
+/* cpu_amx_finish.h - what follows a product on tiles, for a block of 32 x 32 sums: y = turned(act(sums + bias) + residual)
+ * in the type of the output. Few channels make it dearer than the product itself: 96 of them are 192 cycles of tiles for
+ * 64 vectors of sums. So a row is two vectors that stay in registers from the sums to the store. */
 #ifndef CPU_AMX_FINISH_H
 #define CPU_AMX_FINISH_H
 
@@ -37,9 +37,15 @@ static inline finish_way finish_way_of(const op_call *c)
                               : FINISH_PLAIN;
 }
 
+/* Of a block, and the bias of its columns. */
+typedef struct block_sums {
+    float at[BLOCK * BLOCK] __attribute__((aligned(64)));
+    float bias[BLOCK] __attribute__((aligned(64)));
+} block_sums;
+
 /* A block whose product is done, rows [0, done) of it finished and written. */
 typedef struct unfinished {
-    const float *sums; /* [32][32], aligned to vectors */
+    const block_sums *sums;
     int object, row, col, n_rows, n_cols, done;
 } unfinished;
 
@@ -72,7 +78,8 @@ static __attribute__((noinline, unused)) void finish_any(const op_call *c, unfin
     size_t n = (size_t)u->n_cols;
     for (; u->done < end; u->done++) {
         float row[BLOCK], more[BLOCK];
-        memcpy(row, u->sums + u->done * BLOCK, sizeof row);
+        for (int i = 0; i < BLOCK; i++)
+            row[i] = u->sums->at[u->done * BLOCK + i] + u->sums->bias[i];
         act_row(c->attr->act, row, BLOCK);
         int r = u->row + u->done;
         size_t at = (size_t)r * (size_t)out->cols + (size_t)u->col;
@@ -121,8 +128,11 @@ INLINE bool finish_turned(const op_call *c, unfinished *u, int end, uint16_t *to
     if (!none && (first + BLOCK > width || u->col + BLOCK > rotated))
         return false;
     for (; u->done < end; u->done++, to += c->out->cols) {
-        vec v[2];
-        memcpy(v, u->sums + u->done * BLOCK, sizeof v);
+        vec v[2], bias[2];
+        memcpy(v, u->sums->at + u->done * BLOCK, sizeof v);
+        memcpy(bias, u->sums->bias, sizeof bias);
+        v[0] += bias[0];
+        v[1] += bias[1];
         long angles =
             none ? -1 : turn_of_row(c->attr, &c->in[PRODUCT_N_ROTATED], u->object, u->row + u->done, c->out->rows);
         const float *table = (const float *)turns->data + (angles < 0 ? 0 : angles) * width + first;
@@ -152,11 +162,15 @@ INLINE void finish_rows(finish_way way, const op_call *c, unfinished *u, int sha
         return;
     if (way == FINISH_RESIDUAL)
         more = (const uint16_t *)tensor_at(&c->in[PRODUCT_RESIDUAL], u->object) + at;
-    const float *sums = u->sums + u->done * BLOCK, *stop = u->sums + end * BLOCK;
+    const float *sums = u->sums->at + u->done * BLOCK, *stop = u->sums->at + end * BLOCK;
+    vec bias[2];
+    memcpy(bias, u->sums->bias, sizeof bias);
     for (; sums < stop; sums += BLOCK, to += cols) {
         vec low, high;
         memcpy(&low, sums, sizeof low);
         memcpy(&high, sums + LANES, sizeof high);
+        low += bias[0];
+        high += bias[1];
         if (way == FINISH_RELU) { /* a NaN stays one */
             low = (vec)((ivec)low & ~(low < 0.0f));
             high = (vec)((ivec)high & ~(high < 0.0f));

@@ -3,7 +3,8 @@
  * zeros outside the image. B is the weight, packed once: panels of 32 columns, of each all tiles of 32 rows, two tiles
  * side by side, pairs of rows interleaved; rows and columns are filled up with zeros.
  *
- * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth and start as the bias. B streams from the
+ * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth. They start as zeros, which cost no
+ * loads; the bias follows with the rest. B streams from the
  * second-level cache, and 32 rows of A stay in the first for all panels, if they fit. What follows a block's product
  * (cpu_amx_finish.h) is done beside the next block's, a few rows after each step of depth. Rows that fill tiles are read
  * where they lie, others from a copy; the next ones are asked for meanwhile. A thread keeps some panels of B in its
@@ -174,21 +175,19 @@ static inline void ask_for_share(row_block *b)
     b->left -= n;
 }
 
-/* sums [32][32] = bias + rows of A by a panel of B; meanwhile the block before is finished. */
-INLINE void block_product(finish_way way, amx_tiles *x, const tiled *t, row_block *r, const uint16_t *b,
-                          const float *bias, float *sums, unfinished *before)
+/* sums [32][32] = rows of A by a panel of B; meanwhile the block before is finished. */
+INLINE void block_product(finish_way way, amx_tiles *x, const tiled *t, row_block *r, const uint16_t *b, float *sums,
+                          unfinished *before)
 {
     enum { ROW = BLOCK * sizeof *sums };
     bool two = r->n_rows > AMX_ROWS;
     const char *a = r->a;
     float *below = sums + AMX_ROWS * BLOCK;
     int share = (before->n_rows + t->steps - 1) / t->steps;
-    amx_load(x, 0, bias, 0); /* a stride of 0: each row of the tile is this one */
-    amx_load(x, 1, bias + AMX_ROWS, 0);
-    if (two) {
-        amx_load(x, 2, bias, 0);
-        amx_load(x, 3, bias + AMX_ROWS, 0);
-    }
+    amx_zero(x, 0);
+    amx_zero(x, 1);
+    amx_zero(x, 2);
+    amx_zero(x, 3);
     for (int k = 0; k < t->steps; k++, a += AMX_ROW_BYTES, b += PANEL_STEP) {
         amx_load(x, 4, a, r->stride);
         amx_load(x, 6, b, AMX_ROW_BYTES);
@@ -216,8 +215,8 @@ INLINE void tiles_run_items(finish_way way, const tiled *t, size_t first, size_t
 {
     const op_call *c = t->c;
     const tensor *out = c->out, *b = &c->in[PRODUCT_B];
-    float sums[2][BLOCK * BLOCK] __attribute__((aligned(64))), bias[BLOCK];
-    unfinished before = {.sums = sums[1]};
+    block_sums sums[2];
+    unfinished before = {.sums = &sums[1]};
     size_t n_blocks = (size_t)out->n * (size_t)t->blocks;
     amx_tiles x;
     amx_begin(&x);
@@ -229,12 +228,12 @@ INLINE void tiles_run_items(finish_way way, const tiled *t, size_t first, size_t
         for (; panel < last; panel++) {
             int col = panel * BLOCK, n_cols = out->cols - col < BLOCK ? out->cols - col : BLOCK;
             const uint16_t *packed = (const uint16_t *)c->packed + (size_t)panel * (size_t)t->steps * PANEL_STEP;
-            float *to = before.sums == sums[0] ? sums[1] : sums[0];
+            block_sums *to = before.sums == &sums[0] ? &sums[1] : &sums[0];
+            block_product(way, &x, t, &r, packed, to->at, &before);
             if (n_cols < BLOCK || b->type == DT_NONE)
-                memset(bias, 0, sizeof bias);
+                memset(to->bias, 0, sizeof to->bias);
             if (b->type != DT_NONE)
-                memcpy(bias, (const float *)b->data + col, (size_t)n_cols * sizeof *bias);
-            block_product(way, &x, t, &r, packed, bias, to, &before);
+                memcpy(to->bias, (const float *)b->data + col, (size_t)n_cols * sizeof(float));
             before = (unfinished){to, r.object, r.row, col, r.n_rows, n_cols, 0};
         }
     }
