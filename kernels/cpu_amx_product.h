@@ -3,20 +3,18 @@
  * zeros outside the image. B is the weight, packed once: panels of 32 columns, of each all tiles of 32 rows, two tiles
  * side by side, pairs of rows interleaved; rows and columns are filled up with zeros.
  *
- * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth and start as the bias. Rows of x that
- * fill tiles are read where they lie, others from a copy. What follows the product (activation, residual, rotation,
- * the output's type) is done for the block before, a few rows after each step of depth: vectors beside tiles.
- * A thread keeps some panels of B in its cache and goes down the rows with them. */
+ * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth and start as the bias. B streams from the
+ * second-level cache, and 32 rows of A stay in the first for all panels, if they fit. What follows a block's product
+ * (cpu_amx_finish.h) is done beside the next block's, a few rows after each step of depth. Rows that fill tiles are read
+ * where they lie, others from a copy; the next ones are asked for meanwhile. A thread keeps some panels of B in its
+ * second-level cache and goes down the rows with them. */
 #ifndef CPU_AMX_PRODUCT_H
 #define CPU_AMX_PRODUCT_H
 
 #include "cpu_amx.h"
-#include "cpu_turn.h"
-#include "dnnl_product.h"
+#include "cpu_amx_finish.h"
 
 #include <stdlib.h>
-
-enum { PRODUCT_TURNS = PRODUCT_N_IN, PRODUCT_N_ROTATED };
 
 /* Whether tiles compute this call: the same for all that packing and running see. On a convolution of few channels the
  * copies of single pixels would cost more than the product. */
@@ -33,7 +31,8 @@ static inline bool tiles_serve(const op_call *c, bool is_conv)
 
 #ifdef CPU_AMX
 
-enum { BLOCK = 2 * AMX_ROWS, DEPTH = AMX_ROW_BYTES / 2, PANEL_STEP = BLOCK * DEPTH };
+enum { DEPTH = AMX_ROW_BYTES / 2, PANEL_STEP = BLOCK * DEPTH };
+_Static_assert(BLOCK == 2 * AMX_ROWS, "a block is two tiles by two");
 
 typedef struct tiled {
     const op_call *c;
@@ -47,7 +46,7 @@ static inline tiled tiled_of(const op_call *c, bool is_conv)
 {
     const tensor *x = &c->in[PRODUCT_X], *out = c->out;
     const op_attr *a = c->attr;
-    enum { CACHED = 512 * 1024 }; /* bytes of B: half of the second-level cache of the processors that have tiles */
+    enum { CACHED = 1024 * 1024 }; /* bytes of B: half of the second-level cache of the processors that have tiles */
     tiled t = {.c = c, .depth = x->cols};
     if (is_conv) {
         t.depth = x->cols * a->kernel * a->kernel;
@@ -117,93 +116,101 @@ static inline void gather_pixels(const op_call *c, const char *x, int r, uint16_
     }
 }
 
-/* Rows row .. row + n of A, n <= 32, in whole tiles with *stride bytes from row to row: in place, or in `copy`. */
-static inline const uint16_t *rows_of_a(const tiled *t, int object, int row, int n, uint16_t *copy, size_t *stride)
+/* 32 rows of A, or the last ones. */
+typedef struct row_block {
+    int object, row, n_rows;
+    const char *a;
+    size_t stride;      /* bytes               */
+    const char *ask;    /* lines of x to ask for */
+    size_t left, share; /* of them, for a step */
+} row_block;
+
+/* In place, or in `copy`. */
+static inline row_block row_block_at(const tiled *t, int which, char *copy)
 {
-    const char *x = tensor_at(&t->c->in[PRODUCT_X], object);
+    row_block b = {.object = which / t->blocks, .row = which % t->blocks * BLOCK, .a = copy};
+    int left = t->c->out->rows - b.row, n = left < BLOCK ? left : BLOCK;
+    const char *x = tensor_at(&t->c->in[PRODUCT_X], b.object);
     size_t depth = (size_t)t->depth, wide = (size_t)t->steps * DEPTH;
-    const uint16_t *from = (const uint16_t *)x + (size_t)row * depth;
-    *stride = wide * sizeof *copy;
-    if (!t->gathers && n % AMX_ROWS == 0 && depth == wide)
-        return from;
+    const uint16_t *from = (const uint16_t *)x + (size_t)b.row * depth;
+    b.n_rows = n;
+    b.stride = wide * sizeof *from;
+    if (!t->gathers && n % AMX_ROWS == 0 && depth == wide) {
+        b.a = (const char *)from;
+        return b;
+    }
     for (int r = 0; r < n; r++) {
-        uint16_t *to = copy + (size_t)r * wide;
+        uint16_t *to = (uint16_t *)(copy + (size_t)r * b.stride);
         if (t->gathers)
-            gather_pixels(t->c, x, row + r, to);
+            gather_pixels(t->c, x, b.row + r, to);
         else
             memcpy(to, from + (size_t)r * depth, depth * sizeof *to);
         memset(to + depth, 0, (wide - depth) * sizeof *to);
     }
-    memset(copy + (size_t)n * wide, 0, (size_t)(-n & (AMX_ROWS - 1)) * *stride);
-    return copy;
+    memset(copy + (size_t)n * b.stride, 0, (size_t)(-n & (AMX_ROWS - 1)) * b.stride);
+    return b;
 }
 
-/* A block whose product is done, rows [0, done) of it finished and written. */
-typedef struct unfinished {
-    float *sums; /* [32][32] */
-    int object, row, col, n_rows, n_cols, done;
-} unfinished;
-
-/* Activation, residual, rotation and type of rows done .. end of the block. */
-static inline void finish_rows(const op_call *c, unfinished *u, int end)
+/* The rows after these are to come into the second-level cache during `steps` steps. A few lines at a time: more than the
+ * processor can wait for would hold up its own loads. */
+static inline void ask_for_next(const tiled *t, row_block *b, int steps)
 {
-    const tensor *residual = &c->in[PRODUCT_RESIDUAL], *turns = &c->in[PRODUCT_TURNS], *out = c->out;
-    if (u->done >= end)
+    const tensor *x = &t->c->in[PRODUCT_X];
+    size_t row = (size_t)x->cols * dtype_bytes(x->type), first = (size_t)b->row + BLOCK;
+    b->left = 0;
+    if (t->gathers || first + BLOCK > (size_t)x->rows)
         return;
-    int rotated = c->attr->count ? c->attr->count : out->cols, n_turned = 0;
-    if (turns->type != DT_NONE && u->col < rotated)
-        n_turned = rotated - u->col < u->n_cols ? rotated - u->col : u->n_cols;
-    act_row(c->attr->act, u->sums + u->done * BLOCK, (size_t)(end - u->done) * BLOCK);
-    for (; u->done < end; u->done++) {
-        float *row = u->sums + u->done * BLOCK, more[BLOCK];
-        int r = u->row + u->done;
-        size_t at = (size_t)r * (size_t)out->cols + (size_t)u->col, n = (size_t)u->n_cols;
-        if (residual->type != DT_NONE) {
-            const char *from = (const char *)tensor_at(residual, u->object) + at * dtype_bytes(residual->type);
-            load_row(more, from, residual->type, n);
-            for (size_t i = 0; i < n; i++)
-                row[i] += more[i];
-        }
-        if (n_turned)
-            turn_columns(row, c->attr, turns, &c->in[PRODUCT_N_ROTATED], u->object, r, out->rows, u->col, n_turned);
-        store_row((char *)tensor_at(out, u->object) + at * dtype_bytes(out->type), row, out->type, n);
-    }
+    b->ask = (const char *)tensor_at(x, b->object) + first * row;
+    b->left = BLOCK * row / 64;
+    b->share = (b->left + (size_t)steps - 1) / (size_t)steps;
+}
+static inline void ask_for_share(row_block *b)
+{
+    size_t n = b->left < b->share ? b->left : b->share;
+    for (size_t i = 0; i < n; i++, b->ask += 64)
+        __builtin_prefetch(b->ask, 0, 2);
+    b->left -= n;
 }
 
-/* sums [32][32] = bias + n rows of A by a panel of B; meanwhile the block before is finished. */
-static inline void block_product(amx_tiles *x, const tiled *t, const uint16_t *a, size_t stride, int n,
-                                 const uint16_t *b, const float *bias, float *sums, unfinished *before)
+/* sums [32][32] = bias + rows of A by a panel of B; meanwhile the block before is finished. */
+INLINE void block_product(finish_way way, amx_tiles *x, const tiled *t, row_block *r, const uint16_t *b,
+                          const float *bias, float *sums, unfinished *before)
 {
-    bool two = n > AMX_ROWS;
+    enum { ROW = BLOCK * sizeof *sums };
+    bool two = r->n_rows > AMX_ROWS;
+    const char *a = r->a;
+    float *below = sums + AMX_ROWS * BLOCK;
+    int share = (before->n_rows + t->steps - 1) / t->steps;
     amx_load(x, 0, bias, 0); /* a stride of 0: each row of the tile is this one */
     amx_load(x, 1, bias + AMX_ROWS, 0);
     if (two) {
         amx_load(x, 2, bias, 0);
         amx_load(x, 3, bias + AMX_ROWS, 0);
     }
-    for (int k = 0; k < t->steps; k++, a += DEPTH, b += PANEL_STEP) {
-        amx_load(x, 4, a, stride);
+    for (int k = 0; k < t->steps; k++, a += AMX_ROW_BYTES, b += PANEL_STEP) {
+        amx_load(x, 4, a, r->stride);
         amx_load(x, 6, b, AMX_ROW_BYTES);
         amx_load(x, 7, b + PANEL_STEP / 2, AMX_ROW_BYTES);
         amx_dot(x, 0, 4, 6);
         amx_dot(x, 1, 4, 7);
         if (two) {
-            amx_load(x, 5, (const char *)a + AMX_ROWS * stride, stride);
+            amx_load(x, 5, a + AMX_ROWS * r->stride, r->stride);
             amx_dot(x, 2, 5, 6);
             amx_dot(x, 3, 5, 7);
         }
-        finish_rows(t->c, before, before->n_rows * (k + 1) / t->steps);
+        finish_rows(way, t->c, before, share);
+        ask_for_share(r);
     }
-    amx_store(x, 0, sums, BLOCK * sizeof *sums);
-    amx_store(x, 1, sums + AMX_ROWS, BLOCK * sizeof *sums);
+    amx_store(x, 0, sums, ROW);
+    amx_store(x, 1, sums + AMX_ROWS, ROW);
     if (two) {
-        amx_store(x, 2, sums + AMX_ROWS * BLOCK, BLOCK * sizeof *sums);
-        amx_store(x, 3, sums + AMX_ROWS * BLOCK + AMX_ROWS, BLOCK * sizeof *sums);
+        amx_store(x, 2, below, ROW);
+        amx_store(x, 3, below + AMX_ROWS, ROW);
     }
 }
 
 /* Items first .. end of a call: item i is block i % (objects * blocks) of the rows by chunk i / (objects * blocks). */
-static inline void tiles_run_items(const tiled *t, size_t first, size_t end, uint16_t *copy)
+INLINE void tiles_run_items(finish_way way, const tiled *t, size_t first, size_t end, char *copy)
 {
     const op_call *c = t->c;
     const tensor *out = c->out, *b = &c->in[PRODUCT_B];
@@ -213,26 +220,40 @@ static inline void tiles_run_items(const tiled *t, size_t first, size_t end, uin
     amx_tiles x;
     amx_begin(&x);
     for (size_t item = first; item < end; item++) {
-        int chunk = (int)(item / n_blocks), block = (int)(item % n_blocks);
-        int object = block / t->blocks, row = block % t->blocks * BLOCK, panel = chunk * t->chunk_panels;
+        int panel = (int)(item / n_blocks) * t->chunk_panels;
         int last = panel + t->chunk_panels < t->panels ? panel + t->chunk_panels : t->panels;
-        int n = out->rows - row < BLOCK ? out->rows - row : BLOCK;
-        size_t stride;
-        const uint16_t *a = rows_of_a(t, object, row, n, copy, &stride);
+        row_block r = row_block_at(t, (int)(item % n_blocks), copy);
+        ask_for_next(t, &r, (last - panel) * t->steps);
         for (; panel < last; panel++) {
             int col = panel * BLOCK, n_cols = out->cols - col < BLOCK ? out->cols - col : BLOCK;
+            const uint16_t *packed = (const uint16_t *)c->packed + (size_t)panel * (size_t)t->steps * PANEL_STEP;
             float *to = before.sums == sums[0] ? sums[1] : sums[0];
-            memset(bias, 0, sizeof bias);
+            if (n_cols < BLOCK || b->type == DT_NONE)
+                memset(bias, 0, sizeof bias);
             if (b->type != DT_NONE)
                 memcpy(bias, (const float *)b->data + col, (size_t)n_cols * sizeof *bias);
-            block_product(&x, t, a, stride, n,
-                          (const uint16_t *)c->packed + (size_t)panel * (size_t)t->steps * PANEL_STEP, bias, to,
-                          &before);
-            before = (unfinished){to, object, row, col, n, n_cols, 0};
+            block_product(way, &x, t, &r, packed, bias, to, &before);
+            before = (unfinished){to, r.object, r.row, col, r.n_rows, n_cols, 0};
         }
     }
-    finish_rows(c, &before, before.n_rows);
+    finish_rows(way, c, &before, before.n_rows);
     amx_end(&x);
+}
+static inline void tiles_run_part(const tiled *t, size_t first, size_t end, char *copy)
+{
+    switch (finish_way_of(t->c)) {
+#define WAY(way)                                                                                                       \
+    case way:                                                                                                          \
+        tiles_run_items(way, t, first, end, copy);                                                                     \
+        break
+        WAY(FINISH_PLAIN);
+        WAY(FINISH_RESIDUAL);
+        WAY(FINISH_RELU);
+        WAY(FINISH_GELU);
+        WAY(FINISH_TURNED);
+        WAY(FINISH_ANY);
+#undef WAY
+    }
 }
 
 static inline void tiles_run(const op_call *c, bool is_conv)
@@ -242,8 +263,8 @@ static inline void tiles_run(const op_call *c, bool is_conv)
 #pragma omp parallel num_threads(c->n_threads)
     {
         size_t thread = (size_t)omp_get_thread_num(), n = (size_t)omp_get_num_threads();
-        tiles_run_items(&t, n_items * thread / n, n_items * (thread + 1) / n,
-                        (uint16_t *)((char *)c->scratch + thread * tiles_copy_bytes(&t)));
+        tiles_run_part(&t, n_items * thread / n, n_items * (thread + 1) / n,
+                       (char *)c->scratch + thread * tiles_copy_bytes(&t));
     }
 }
 
