@@ -14,18 +14,19 @@
 
 #include "cpu_amx.h"
 #include "cpu_amx_finish.h"
+#include "cpu_amx_gather.h"
 
 #include <stdlib.h>
 
-/* Whether tiles compute this call: the same for all that packing and running see. On a convolution of few channels the
- * copies of single pixels would cost more than the product. */
+/* Whether tiles compute this call: the same for all that packing and running see. Convolutions of several pixels whose x is
+ * bf16 are the library's: it reads x where it lies, 1.2 to 2 times as fast as from copies of what is under the kernel. */
 static inline bool tiles_serve(const op_call *c, bool is_conv)
 {
     const tensor *x = &c->in[PRODUCT_X], *w = &c->in[PRODUCT_W];
     enum { LEAST_RUN = 16 };
     if (!HAVE_AMX || c->attr->groups > (is_conv ? 1 : 0) || w->type != DT_BF16)
         return false;
-    if (is_conv && c->attr->kernel * x->cols < LEAST_RUN)
+    if (is_conv && c->attr->kernel > 1 && (x->type == DT_BF16 || c->attr->kernel * x->cols < LEAST_RUN))
         return false;
     return x->type == DT_BF16 || (is_conv && x->type == DT_F32 && c->out->type == DT_BF16); /* conv2d.c: x is rounded */
 }
@@ -97,28 +98,6 @@ static inline void *tiles_pack(const op_call *c, size_t *bytes, bool is_conv)
     return packed;
 }
 
-/* What lies under the kernel at output pixel r: runs of whole pixels, one a line. */
-static inline void gather_pixels(const op_call *c, const char *x, int r, uint16_t *to)
-{
-    const op_attr *a = c->attr;
-    const tensor *in = &c->in[PRODUCT_X];
-    int wo = (a->w + 2 * a->pad - a->kernel) / a->stride + 1;
-    int left = r % wo * a->stride - a->pad, top = r / wo * a->stride - a->pad;
-    int skip = left < 0 ? -left : 0, end = left + a->kernel > a->w ? a->w - left : a->kernel;
-    size_t channels = (size_t)in->cols, line = (size_t)a->kernel * channels;
-    for (int y = top; y < top + a->kernel; y++, to += line) {
-        if (y < 0 || y >= a->h || end <= skip) {
-            memset(to, 0, line * sizeof *to);
-            continue;
-        }
-        size_t before = (size_t)skip * channels, count = (size_t)(end - skip) * channels;
-        const char *from = x + ((size_t)y * (size_t)a->w + (size_t)(left + skip)) * channels * dtype_bytes(in->type);
-        memset(to, 0, before * sizeof *to);
-        convert_row(to + before, DT_BF16, from, in->type, count);
-        memset(to + before + count, 0, (line - before - count) * sizeof *to);
-    }
-}
-
 /* 32 rows of A, or the last ones. */
 typedef struct row_block {
     int object, row, n_rows;
@@ -142,12 +121,11 @@ static inline row_block row_block_at(const tiled *t, int which, char *copy)
         b.a = (const char *)from;
         return b;
     }
-    for (int r = 0; r < n; r++) {
+    if (t->gathers)
+        gather_rows(t->c, x, b.row, n, (uint16_t *)copy, wide);
+    for (int r = 0; r < n && !t->gathers; r++) {
         uint16_t *to = (uint16_t *)(copy + (size_t)r * b.stride);
-        if (t->gathers)
-            gather_pixels(t->c, x, b.row + r, to);
-        else
-            memcpy(to, from + (size_t)r * depth, depth * sizeof *to);
+        memcpy(to, from + (size_t)r * depth, depth * sizeof *to);
         memset(to + depth, 0, (wide - depth) * sizeof *to);
     }
     memset(copy + (size_t)n * b.stride, 0, (size_t)(-n & (AMX_ROWS - 1)) * b.stride);

@@ -34,19 +34,14 @@ void product_unpack(void *packed);
 void *product_bind(const op_call *c, bool is_conv);
 void product_unbind(void *bound);
 
-/* rows of `in`, from any type to any. */
-static inline void product_convert(void *to, dtype to_type, const void *from, dtype from_type, size_t rows, size_t cols,
-                                   int n_threads)
+/* n elements from any type to any. Rows may be of three channels: blocks are not rows. */
+static inline void product_convert(void *to, dtype to_type, const void *from, dtype from_type, size_t n, int n_threads)
 {
+    enum { CHUNK = 4096 };
 #pragma omp parallel for num_threads(n_threads)
-    for (size_t r = 0; r < rows; r++) {
-        char *t = (char *)to + r * cols * dtype_bytes(to_type);
-        const char *f = (const char *)from + r * cols * dtype_bytes(from_type);
-        if (to_type == DT_F32)
-            load_row((float *)t, f, from_type, cols);
-        else
-            store_row(t, (const float *)f, to_type, cols);
-    }
+    for (size_t i = 0; i < n; i += CHUNK)
+        convert_row((char *)to + i * dtype_bytes(to_type), to_type, (const char *)from + i * dtype_bytes(from_type),
+                    from_type, n - i < CHUNK ? n - i : CHUNK);
 }
 
 /* act(y) + residual, in place, y f32 [rows, cols]. */
@@ -91,7 +86,7 @@ static inline void product_run(const op_call *c)
         void *xi = tensor_at(x, i), *yi = tensor_at(out, i);
         void *ri = residual->type == DT_NONE ? NULL : tensor_at(residual, i);
         if (p->x_type != x->type) {
-            product_convert(scratch + p->x_at, p->x_type, xi, x->type, (size_t)x->rows, (size_t)x->cols, c->n_threads);
+            product_convert(scratch + p->x_at, p->x_type, xi, x->type, (size_t)x->rows * (size_t)x->cols, c->n_threads);
             xi = scratch + p->x_at;
         }
         float *y = after && out->type != DT_F32 ? (float *)(scratch + p->out_at) : yi;
@@ -113,7 +108,7 @@ static inline void product_run(const op_call *c)
         if (p->act_after || p->residual_after)
             product_finish(y, p, c->attr->act, ri, residual->type, (size_t)out->rows, (size_t)out->cols, c->n_threads);
         if (p->out_type != out->type)
-            product_convert(yi, out->type, y, DT_F32, (size_t)out->rows, (size_t)out->cols, c->n_threads);
+            product_convert(yi, out->type, y, DT_F32, (size_t)out->rows * (size_t)out->cols, c->n_threads);
     }
     omp_set_num_threads(threads_before);
 }
