@@ -43,6 +43,7 @@ def parse():
     ap.add_argument("--rounds", type=int, default=3, metavar="K")
     ap.add_argument("--cpus", metavar="0,1", help="cores to use (default: all this process may)")
     ap.add_argument("--point", type=float, nargs=2, metavar=("X", "Y"), help="click on frame 0 (default: its centre)")
+    ap.add_argument("--objects", type=int, default=1, metavar="N", help="objects, clicked at --point or (peers) around it (default %(default)s)")
     ap.add_argument("--json", metavar="FILE", help="write everything there")
     return ap.parse_args()
 
@@ -61,7 +62,8 @@ def commands(a, point, folder):
     """{name: argv}; each program writes its figures to <folder>/<name>.json"""
     prompts = os.path.join(folder, "prompts.json")
     with open(prompts, "w") as f:
-        json.dump({"objects": [{"id": 1, "prompts": [{"frame": 0, "points": [point], "labels": [1]}]}]}, f)
+        json.dump({"objects": [{"id": i + 1, "prompts": [{"frame": 0, "points": [point], "labels": [1]}]}
+                               for i in range(a.objects)]}, f)
     common = ["--input", a.input, "--imgsz", str(a.imgsz), "--precision", a.precision, "--frames", str(a.frames)]
     out = {"sambench": [a.sambench, "track", "--weights", a.weights, "--device", "cpu", *common, "--prompts", prompts,
                         *(["--cpu_variant", a.cpu_variant] if a.cpu_variant else [])]}
@@ -70,7 +72,7 @@ def commands(a, point, folder):
         if (script, way) not in WAYS:
             sys.exit(f"--peers {peer}: unknown, see --help")
         argv = [a.python, os.path.join(HERE, script + "_speed.py"), "--model", a.model, *common,
-                "--point", *map(str, point)]
+                "--point", *map(str, point), "--objects", str(a.objects)]
         if script == "official":
             for option, value in (("--sam2", a.sam2), ("--edgetam", a.edgetam)):
                 argv += [option, value] if value else []
