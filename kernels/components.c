@@ -25,25 +25,25 @@ static void join(int32_t *parent, int32_t i, int32_t j)
         parent[i] = j;
 }
 
-/* kind [h,w] u8: class of each pixel. */
+/* kind [h,w] u8: class of each pixel. A pixel starts in the tree of its left neighbour; others are joined only where neither
+ * that one nor the one above has done so: inside a region nowhere. */
 static void grow_forest(const uint8_t *kind, int h, int w, int32_t *parent)
 {
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             int32_t i = y * w + x;
             uint8_t k = kind[i];
-            parent[i] = i;
-            if (k == LEFT_OUT)
+            int left = k != LEFT_OUT && x > 0 && kind[i - 1] == k;
+            parent[i] = left ? parent[i - 1] : i;
+            if (k == LEFT_OUT || y == 0)
                 continue;
-            if (x > 0 && kind[i - 1] == k)
-                join(parent, i, i - 1);
-            if (y == 0)
-                continue;
+            int up_left = x > 0 && kind[i - w - 1] == k;
             if (kind[i - w] == k) { /* its own neighbours left and right are joined with it already */
-                join(parent, i, i - w);
+                if (!left || !up_left)
+                    join(parent, i, i - w);
                 continue;
             }
-            if (x > 0 && kind[i - w - 1] == k)
+            if (up_left && !left)
                 join(parent, i, i - w - 1);
             if (x + 1 < w && kind[i - w + 1] == k)
                 join(parent, i, i - w + 1);
@@ -78,10 +78,13 @@ size_t clean_logits(float *logits, int h, int w, int max_hole_area, float hole_v
     size_t n_px = (size_t)h * (size_t)w, n_changed = 0;
     if (max_hole_area <= 0 && max_speck_area <= 0)
         return 0;
+    /* A class of which nothing is cleaned needs no components. */
+    const uint8_t object = max_speck_area > 0 ? OBJECT : LEFT_OUT,
+                  background = max_hole_area > 0 ? BACKGROUND : LEFT_OUT;
     int32_t *labels = scratch, *areas = labels + n_px;
     uint8_t *kind = (uint8_t *)(areas + n_px + 1);
     for (size_t i = 0; i < n_px; i++)
-        kind[i] = logits[i] > 0 ? OBJECT : logits[i] <= 0 ? BACKGROUND : LEFT_OUT;
+        kind[i] = logits[i] > 0 ? object : logits[i] <= 0 ? background : LEFT_OUT;
     int32_t n = label_kinds(kind, h, w, labels);
     memset(areas, 0, ((size_t)n + 1) * sizeof *areas);
     for (size_t i = 0; i < n_px; i++)

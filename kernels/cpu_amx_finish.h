@@ -119,6 +119,30 @@ INLINE void finish_store(uint16_t *to, vec low, vec high)
 #endif
 }
 
+/* The same of n columns, fewer than 32: none beyond them is touched. */
+INLINE void finish_store_part(uint16_t *to, vec low, vec high, int n)
+{
+#ifdef __AVX512BF16__
+    __m512bh both = _mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    _mm512_mask_storeu_epi16(to, (UINT32_C(1) << n) - 1, (__m512i)both);
+#else
+    uint16_t row[BLOCK];
+    finish_store(row, low, high);
+    memcpy(to, row, (size_t)n * sizeof *to);
+#endif
+}
+INLINE void finish_load_part(const uint16_t *from, vec *low, vec *high, int n)
+{
+    uint16_t row[BLOCK] = {0};
+#ifdef __AVX512BF16__
+    _mm512_storeu_si512(row, _mm512_maskz_loadu_epi16((UINT32_C(1) << n) - 1, from));
+#else
+    memcpy(row, from, (size_t)n * sizeof *from);
+#endif
+    *low = vec_load(row, DT_BF16);
+    *high = vec_load(row + LANES, DT_BF16);
+}
+
 /* Rows done .. end of a block of 32 columns that all turn, or none does. False: some do. */
 INLINE bool finish_turned(const op_call *c, unfinished *u, int end, uint16_t *to)
 {
@@ -154,7 +178,8 @@ INLINE void finish_rows(finish_way way, const op_call *c, unfinished *u, int sha
     size_t cols = (size_t)c->out->cols, at = (size_t)(u->row + u->done) * cols + (size_t)u->col;
     uint16_t *to = (uint16_t *)tensor_at(c->out, u->object) + at;
     const uint16_t *more = NULL;
-    if (way == FINISH_ANY || u->n_cols < BLOCK || (way == FINISH_TURNED && !finish_turned(c, u, end, to))) {
+    bool whole = u->n_cols == BLOCK;
+    if (way == FINISH_ANY || (way == FINISH_TURNED && !(whole && finish_turned(c, u, end, to)))) {
         finish_any(c, u, end);
         return;
     }
@@ -178,11 +203,21 @@ INLINE void finish_rows(finish_way way, const op_call *c, unfinished *u, int sha
             low = vec_gelu_coarse(low);
             high = vec_gelu_coarse(high);
         } else if (way == FINISH_RESIDUAL) {
-            low += vec_load(more, DT_BF16);
-            high += vec_load(more + LANES, DT_BF16);
+            vec more_low, more_high;
+            if (whole) {
+                more_low = vec_load(more, DT_BF16);
+                more_high = vec_load(more + LANES, DT_BF16);
+            } else {
+                finish_load_part(more, &more_low, &more_high, u->n_cols);
+            }
+            low += more_low;
+            high += more_high;
             more += cols;
         }
-        finish_store(to, low, high);
+        if (whole)
+            finish_store(to, low, high);
+        else
+            finish_store_part(to, low, high, u->n_cols);
         __builtin_prefetch(to + BLOCK, 1); /* the next panel writes there: rows of few columns wait for it else */
     }
     u->done = end;

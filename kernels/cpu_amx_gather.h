@@ -6,32 +6,49 @@
 #include "cpu_gemm.h"
 #include "dnnl_product.h"
 
-/* to[0 .. n - 1] = x[first .. end - 1] there, zeros elsewhere. `from` is where x[0] would be: it may lie outside the image. */
+/* Under the kernel: `lines` of n elements each, `pitch` bytes apart in x. Of line y those from x[first] to x[end - 1] are
+ * inside the image, if it is one of lines top .. bottom - 1; `from` is where x[0] of line 0 would be. Then n_zeros < 32. */
+typedef struct patch {
+    const char *from;
+    ptrdiff_t pitch;
+    size_t n, first, end, n_zeros;
+    int lines, top, bottom;
+} patch;
+
 #ifdef __AVX512BF16__ /* runs of a few pixels: masks instead of tails */
-INLINE void gather_line(uint16_t *to, const char *from, dtype type, size_t n, size_t first, size_t end)
+INLINE uint32_t gather_mask(size_t n, size_t from)
 {
-    for (size_t i = 0; i < n; i += 32) {
-        uint32_t all = n - i < 32 ? (UINT32_C(1) << (n - i)) - 1 : UINT32_MAX;
-        uint32_t after = end <= i ? 0 : end - i < 32 ? (UINT32_C(1) << (end - i)) - 1 : UINT32_MAX;
-        uint32_t before = first <= i ? 0 : first - i < 32 ? (UINT32_C(1) << (first - i)) - 1 : UINT32_MAX;
-        uint32_t inside = all & after & ~before;
-        __m512i v;
-        if (type == DT_BF16) {
-            v = _mm512_maskz_loadu_epi16(inside, (const uint16_t *)from + i);
-        } else {
-            __m512 low = _mm512_maskz_loadu_ps((__mmask16)inside, (const float *)from + i);
-            __m512 high = _mm512_maskz_loadu_ps((__mmask16)(inside >> 16), (const float *)from + i + 16);
-            v = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    return n <= from ? 0 : n - from < 32 ? (UINT32_C(1) << (n - from)) - 1 : UINT32_MAX;
+}
+INLINE void gather_patch(const patch *p, dtype type, uint16_t *to)
+{
+    for (size_t i = 0; i < p->n; i += 32) {
+        uint32_t all = gather_mask(p->n, i), inside = gather_mask(p->end, i) & ~gather_mask(p->first, i);
+        const char *from = p->from;
+        uint16_t *at = to + i;
+        for (int y = 0; y < p->lines; y++, at += p->n, from += p->pitch) {
+            uint32_t m = y < p->top || y >= p->bottom ? 0 : inside;
+            __m512i v;
+            if (type == DT_BF16) {
+                v = _mm512_maskz_loadu_epi16(m, (const uint16_t *)from + i);
+            } else {
+                __m512 low = _mm512_maskz_loadu_ps((__mmask16)m, (const float *)from + i);
+                __m512 high = _mm512_maskz_loadu_ps((__mmask16)(m >> 16), (const float *)from + i + 16);
+                v = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+            }
+            _mm512_mask_storeu_epi16(at, all, v);
         }
-        _mm512_mask_storeu_epi16(to + i, all, v);
     }
+    _mm512_mask_storeu_epi16(to + (size_t)p->lines * p->n, gather_mask(p->n_zeros, 0), _mm512_setzero_si512());
 }
 #else
-INLINE void gather_line(uint16_t *to, const char *from, dtype type, size_t n, size_t first, size_t end)
+INLINE void gather_patch(const patch *p, dtype type, uint16_t *to)
 {
-    memset(to, 0, n * sizeof *to);
-    if (first < end)
-        convert_row(to + first, DT_BF16, from + first * dtype_bytes(type), type, end - first);
+    const char *from = p->from;
+    memset(to, 0, ((size_t)p->lines * p->n + p->n_zeros) * sizeof *to);
+    for (int y = 0; y < p->bottom; y++, to += p->n, from += p->pitch)
+        if (y >= p->top && p->first < p->end)
+            convert_row(to + p->first, DT_BF16, from + p->first * dtype_bytes(type), type, p->end - p->first);
 }
 #endif
 
@@ -40,14 +57,18 @@ INLINE void gather_pixel(const op_call *c, const char *x, dtype type, int at_x, 
 {
     const op_attr *a = c->attr;
     int left = at_x * a->stride - a->pad, top = at_y * a->stride - a->pad;
-    size_t channels = (size_t)c->in[PRODUCT_X].cols, line = (size_t)a->kernel * channels;
     int skip = left < 0 ? -left : 0, stop = left + a->kernel > a->w ? a->w - left : a->kernel;
-    size_t first = (size_t)skip * channels, end = stop > skip ? (size_t)stop * channels : first;
-    ptrdiff_t pitch = (ptrdiff_t)((size_t)a->w * channels * dtype_bytes(type));
-    const char *from = x + (ptrdiff_t)top * pitch + (ptrdiff_t)left * (ptrdiff_t)(channels * dtype_bytes(type));
-    for (int y = top; y < top + a->kernel; y++, to += line, from += pitch)
-        gather_line(to, from, type, line, first, y < 0 || y >= a->h ? first : end);
-    memset(to, 0, (wide - (size_t)a->kernel * line) * sizeof *to);
+    size_t channels = (size_t)c->in[PRODUCT_X].cols, pixel = channels * dtype_bytes(type);
+    patch p = {.pitch = (ptrdiff_t)((size_t)a->w * pixel),
+               .n = (size_t)a->kernel * channels,
+               .first = (size_t)skip * channels,
+               .end = stop > skip ? (size_t)stop * channels : (size_t)skip * channels,
+               .lines = a->kernel,
+               .top = top < 0 ? -top : 0,
+               .bottom = top + a->kernel > a->h ? a->h - top : a->kernel};
+    p.from = x + (ptrdiff_t)top * p.pitch + (ptrdiff_t)left * (ptrdiff_t)pixel;
+    p.n_zeros = wide - (size_t)a->kernel * p.n;
+    gather_patch(&p, type, to);
 }
 
 /* Rows row .. row + n - 1 of an object's A to `to`, `wide` elements apart. */

@@ -19,14 +19,16 @@
 #include <stdlib.h>
 
 /* Whether tiles compute this call: the same for all that packing and running see. Convolutions of several pixels whose x is
- * bf16 are the library's: it reads x where it lies, 1.2 to 2 times as fast as from copies of what is under the kernel. */
+ * bf16 are the library's: it reads x where it lies, 1.2 to 2 times as fast as from copies of what is under the kernel. Not
+ * with GELU, which it computes by erf. */
 static inline bool tiles_serve(const op_call *c, bool is_conv)
 {
     const tensor *x = &c->in[PRODUCT_X], *w = &c->in[PRODUCT_W];
     enum { LEAST_RUN = 16 };
     if (!HAVE_AMX || c->attr->groups > (is_conv ? 1 : 0) || w->type != DT_BF16)
         return false;
-    if (is_conv && c->attr->kernel > 1 && (x->type == DT_BF16 || c->attr->kernel * x->cols < LEAST_RUN))
+    if (is_conv && c->attr->kernel > 1 && c->attr->act != ACT_GELU &&
+        (x->type == DT_BF16 || c->attr->kernel * x->cols < LEAST_RUN))
         return false;
     return x->type == DT_BF16 || (is_conv && x->type == DT_F32 && c->out->type == DT_BF16); /* conv2d.c: x is rounded */
 }

@@ -130,6 +130,7 @@ INLINE void norm_four(bool quarters, size_t n, void *to, dtype to_type, const vo
             const float *x = copies ? room + (4 * i + k) * LANES : (const float *)from + (k * n + i) * LANES;
             vec d = vec_load(x, DT_F32) - mean[k];
             squares[k] += d * d;
+            __builtin_prefetch((const char *)from + (4 * n + 4 * i + k) * in); /* the next four rows */
         }
     norm_spread(norm_share(quarters, true, norm_sums(quarters, squares), count, eps), inverse);
     for (size_t i = 0; i < n; i++) {
