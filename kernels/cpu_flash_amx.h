@@ -74,20 +74,32 @@ static inline void amx_pad_queries(int nv, vec *q, size_t n_words)
     }
 }
 
-/* Block [16 pairs of keys][16 columns] of V as words from `from` on: n keys and n_columns columns there are (`whole`: 32 and
- * 16), zeros beyond them. */
-INLINE void amx_value_block(bool whole, const uint16_t *from, size_t stride, size_t n, size_t n_columns, vec *block)
+/* The first n (at most 16) columns of a row of V, zeros beyond them. */
+INLINE hvec amx_value_row(const uint16_t *from, size_t n)
 {
-    UNROLL_ROWS
+    hvec row = {0};
+    if (n >= LANES)
+        memcpy(&row, from, sizeof row);
+#ifdef __AVX512BW__
+    else
+        row = (hvec)_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), from);
+#else
+    else
+        memcpy(&row, from, n * sizeof *from);
+#endif
+    return row;
+}
+/* Block [16 pairs of keys][16 columns] of V as words from `from` on: n keys and n_columns columns there are, zeros beyond
+ * them. */
+INLINE void amx_value_block(const uint16_t *from, size_t stride, size_t n, size_t n_columns, vec *block)
+{
+    const vec none = vec_set(0);
     for (size_t i = 0; i < LANES; i++, from += 2 * stride) {
-        hvec key[2] = {{0}, {0}};
-        for (size_t odd = 0; odd < 2; odd++) {
-            if (whole)
-                memcpy(&key[odd], from + odd * stride, sizeof(hvec));
-            for (size_t d = 0; !whole && 2 * i + odd < n && d < n_columns && d < LANES; d++)
-                key[odd][d] = from[odd * stride + d];
-        }
-        block[i] = (vec)(vec_widen(key[0]) | vec_widen(key[1]) << 16);
+        block[i] = none;
+        if (2 * i < n)
+            block[i] = (vec)vec_widen(amx_value_row(from, n_columns));
+        if (2 * i + 1 < n)
+            block[i] = (vec)((uvec)block[i] | vec_widen(amx_value_row(from + stride, n_columns)) << 16);
     }
 }
 /* V^T of keys first..first+n-1. A vector holds 16 pairs of keys of one column. */
@@ -101,9 +113,9 @@ INLINE void amx_turn_values(const rows *v, int first, size_t n, uint16_t *to)
             size_t left = (size_t)v->width - d;
             vec block[LANES];
             if (n - key >= 2 * LANES && left >= LANES)
-                amx_value_block(true, from + d, v->stride, n - key, left, block);
+                amx_value_block(from + d, v->stride, 2 * LANES, LANES, block);
             else
-                amx_value_block(false, from + d, v->stride, n - key, left, block);
+                amx_value_block(from + d, v->stride, n - key, left, block);
             transpose(&shuffle, block);
             for (size_t i = 0; i < LANES; i++)
                 memcpy(to + (d + i) * AMX_KEYS + key, &block[i], sizeof block[i]);

@@ -90,7 +90,8 @@ static source source_of(const op_call *c, const windows *w, int object, int wind
                 .left = window % w->across * w->side_x,
                 .channels = qkv->cols / 3,
                 .width = w->width};
-    for (size_t part = 0; part < 3; part++)
+    bool padded = s.top + w->side_y > s.h || s.left + w->side_x > s.w;
+    for (size_t part = 0; padded && part < 3; part++)
         store_row(bias + part * (size_t)w->width * bytes,
                   (const float *)c->in[WINDOW_QKV_BIAS].data + part * (size_t)s.channels + first, qkv->type,
                   (size_t)w->width);
@@ -108,12 +109,24 @@ static const char *token(const source *s, int y, int x, int part)
     return s->qkv + (row * 3 + (size_t)part) * (size_t)s->channels * bytes;
 }
 
+/* A row of a head: too short for memcpy's choice of a way, which a call would repeat for each of them. */
+INLINE void copy_row(char *to, const char *from, size_t bytes)
+{
+    size_t at = 0;
+    for (; at + 32 <= bytes; at += 32)
+        memcpy(to + at, from + at, 32);
+    for (; at + 8 <= bytes; at += 8)
+        memcpy(to + at, from + at, 8);
+    for (; at < bytes; at++)
+        to[at] = from[at];
+}
+
 static void gather(const source *s, const windows *w, int part, char *to)
 {
     size_t bytes = (size_t)w->width * dtype_bytes(s->type);
     for (int y = 0; y < w->side_y; y++)
         for (int x = 0; x < w->side_x; x++, to += bytes)
-            memcpy(to, token(s, y, x, part), bytes);
+            copy_row(to, token(s, y, x, part), bytes);
 }
 
 static float nan_max(float a, float b)
@@ -159,7 +172,7 @@ static void scatter(const op_call *c, const windows *w, int object, int window, 
     for (int y = 0; y < side_y; y++)
         for (int x = 0; x < side_x; x++, from += bytes)
             if (top + y < w->out_h && left + x < w->out_w)
-                memcpy(out + ((size_t)(top + y) * (size_t)w->out_w + (size_t)(left + x)) * row_bytes, from, bytes);
+                copy_row(out + ((size_t)(top + y) * (size_t)w->out_w + (size_t)(left + x)) * row_bytes, from, bytes);
 }
 
 static void one_window(const op_call *c, const windows *w, int object, int window, int head, const window_scratch *s)
