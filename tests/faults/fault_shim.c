@@ -7,8 +7,10 @@
  * Kinds: malloc (also calloc, memalign: ENOMEM), realloc (of a block that
  * is there: ENOMEM), open (fopen; EMFILE), read (EIO), write (ENOSPC), short (a write
  * of half the bytes), intr (read or write: EINTR), rename (EXDEV), fsync (EIO), mmap (of files; ENOMEM).
- * Counting starts when the program is loaded. What stdio reads and writes by itself (fread, fprintf) does not come through
- * read and write; the open before it does. A call from oneDNN is granted, and the next one fails. sambench defines malloc itself, in terms of __libc_malloc: that is where it fails.
+ * Counting starts with main: the CUDA runtime, which registers its kernels before, does not survive a refusal. What stdio
+ * reads and writes by itself (fread, fprintf) does not come through read and write; the open before it does. A call from
+ * oneDNN is granted, and the next one fails. sambench defines malloc itself, in terms of __libc_malloc: that is where it
+ * fails.
  */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
@@ -48,7 +50,22 @@ __attribute__((constructor)) static void begin(void)
     }
     if (file && strlen(file) < sizeof count_file)
         strcpy(count_file, file);
+}
+
+static int (*program)(int, char **, char **);
+
+static int counted_program(int argc, char **argv, char **env)
+{
     ready = 1;
+    return program(argc, argv, env);
+}
+/* What the program's first instruction calls; the C library calls main. */
+int __libc_start_main(int (*of)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*at_end)(void), void *stack)
+{
+    __typeof__(&__libc_start_main) real = (__typeof__(&__libc_start_main))dlsym(RTLD_NEXT, "__libc_start_main");
+    program = of;
+    return real(counted_program, argc, argv, init, fini, at_end, stack);
 }
 
 __attribute__((destructor)) static void end(void)
