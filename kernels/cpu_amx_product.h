@@ -3,12 +3,11 @@
  * zeros outside the image. B is the weight, packed once: panels of 32 columns, of each all tiles of 32 rows, two tiles
  * side by side, pairs of rows interleaved; rows and columns are filled up with zeros.
  *
- * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth. They start as zeros, which cost no
- * loads; the bias follows with the rest. B streams from the
- * second-level cache, and 32 rows of A stay in the first for all panels, if they fit. What follows a block's product
- * (cpu_amx_finish.h) is done beside the next block's, a few rows after each step of depth. Rows that fill tiles are read
- * where they lie, others from a copy; the next ones are asked for meanwhile. A thread keeps some panels of B in its
- * second-level cache and goes down the rows with them. */
+ * A block of 32 x 32 results is 2 x 2 tiles, which hold it over the whole depth. They start as zeros, which cost no loads;
+ * the bias follows with the rest. B streams from the second-level cache, and 32 rows of A stay in the first for all panels,
+ * if they fit. What follows a block's product (cpu_amx_finish.h) is done beside the next block's, a few rows after each
+ * step of depth. Rows that fill tiles are read where they lie, others from a copy; the next ones are asked for meanwhile. A
+ * thread keeps some panels of B in its second-level cache and goes down the rows with them. */
 #ifndef CPU_AMX_PRODUCT_H
 #define CPU_AMX_PRODUCT_H
 
@@ -18,17 +17,22 @@
 
 #include <stdlib.h>
 
-/* Whether tiles compute this call: the same for all that packing and running see. Convolutions of several pixels whose x is
- * bf16 are the library's: it reads x where it lies, 1.2 to 2 times as fast as from copies of what is under the kernel. Not
- * with GELU, which it computes by erf. */
+/* Whether tiles compute this call: the same for all that packing and running see. On x86 the library has convolutions of
+ * several pixels whose x is bf16: it reads x where it lies, 1.2 to 2 times as fast as from copies of what is under the
+ * kernel. Not with GELU, which it computes by erf. On Arm, and on the twin, which tests copying, they are ours. */
 static inline bool tiles_serve(const op_call *c, bool is_conv)
 {
     const tensor *x = &c->in[PRODUCT_X], *w = &c->in[PRODUCT_W];
     enum { LEAST_RUN = 16 };
+#if defined(__AMX_BF16__) && !defined(CPU_AMX_TWIN)
+    bool library = x->type == DT_BF16;
+#else
+    bool library = false;
+#endif
     if (!HAVE_AMX || c->attr->groups > (is_conv ? 1 : 0) || w->type != DT_BF16)
         return false;
     if (is_conv && c->attr->kernel > 1 && c->attr->act != ACT_GELU &&
-        (x->type == DT_BF16 || c->attr->kernel * x->cols < LEAST_RUN))
+        (library || c->attr->kernel * x->cols < LEAST_RUN))
         return false;
     return x->type == DT_BF16 || (is_conv && x->type == DT_F32 && c->out->type == DT_BF16); /* conv2d.c: x is rounded */
 }
