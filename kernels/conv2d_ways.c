@@ -68,7 +68,7 @@ static void key_of(const op_call *c, char *key)
 static void *prepare(const op_call *c)
 {
     dnn_conv p = conv_of(c);
-    return cudnn_bind(c->libraries->cudnn, &p);
+    return cudnn_bind(c->libraries->cudnn, &p, c->stream);
 }
 
 static void release(void *prepared)
@@ -83,8 +83,7 @@ static const char *run(const op_call *c, const way *w, const void *prepared)
                             .bias = (const char *)c->packed + conv2d_for_library(c).bias,
                             .residual = c->in[RESIDUAL].type == DT_NONE ? NULL : c->in[RESIDUAL].data,
                             .y = c->out[0].data,
-                            .workspace = w->workspace_bytes ? c->scratch : NULL,
-                            .stream = c->stream};
+                            .workspace = w->workspace_bytes ? c->scratch : NULL};
     return cudnn_run(prepared, w, &o);
 }
 

@@ -4,18 +4,31 @@
 #include "shared_library.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* A handle takes device memory and many milliseconds, and serves one thread at a time, as a stream does. So all convolutions
+ * of a stream share one. */
+typedef struct stream_handle {
+    dnn_handle handle;
+    const void *stream;
+    int n_users;
+    struct stream_handle *next;
+} stream_handle;
 
 struct cudnn {
     void *library;
     dnn_functions call;
     char version[24];
+    pthread_mutex_t lock; /* of what follows: sessions open in any thread */
+    stream_handle *handles;
+    dnn_handle asked; /* runs nothing; made for the first question */
 };
 
 struct dnn_bound {
-    const cudnn *d;
-    dnn_handle handle;
+    cudnn *d;
+    stream_handle *shared;
     dnn_tensor x, y, bias;
     dnn_filter w;
     dnn_convolution convolution;
@@ -59,6 +72,7 @@ cudnn *cudnn_open(const char *file, char *why, size_t n_why)
         free(d);
         return NULL;
     }
+    pthread_mutex_init(&d->lock, NULL);
     size_t v = f->version();
     snprintf(d->version, sizeof d->version, "%zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
     return d;
@@ -68,7 +82,10 @@ void cudnn_close(cudnn *d)
 {
     if (!d)
         return;
+    if (d->asked)
+        d->call.destroy(d->asked);
     dlclose(d->library);
+    pthread_mutex_destroy(&d->lock);
     free(d);
 }
 
@@ -77,13 +94,50 @@ const char *cudnn_version(const cudnn *d)
     return d->version;
 }
 
+/* The stream's handle, made for its first user. NULL: the library refuses. */
+static stream_handle *take_handle(cudnn *d, void *stream)
+{
+    pthread_mutex_lock(&d->lock);
+    stream_handle *h = d->handles;
+    while (h && h->stream != stream)
+        h = h->next;
+    if (!h && (h = calloc(1, sizeof *h))) {
+        if (d->call.create(&h->handle) == DNN_SUCCESS && d->call.set_stream(h->handle, stream) == DNN_SUCCESS) {
+            h->stream = stream;
+            h->next = d->handles;
+            d->handles = h;
+        } else {
+            if (h->handle)
+                d->call.destroy(h->handle);
+            free(h);
+            h = NULL;
+        }
+    }
+    if (h)
+        h->n_users++;
+    pthread_mutex_unlock(&d->lock);
+    return h;
+}
+static void leave_handle(cudnn *d, stream_handle *h)
+{
+    pthread_mutex_lock(&d->lock);
+    if (--h->n_users == 0) {
+        stream_handle **at = &d->handles;
+        while (*at != h)
+            at = &(*at)->next;
+        *at = h->next;
+        d->call.destroy(h->handle);
+        free(h);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
 static int create(dnn_bound *b)
 {
     const dnn_functions *f = &b->d->call;
-    return f->create(&b->handle) == DNN_SUCCESS && f->tensor_create(&b->x) == DNN_SUCCESS &&
-           f->tensor_create(&b->y) == DNN_SUCCESS && f->tensor_create(&b->bias) == DNN_SUCCESS &&
-           f->filter_create(&b->w) == DNN_SUCCESS && f->convolution_create(&b->convolution) == DNN_SUCCESS &&
-           f->activation_create(&b->activation) == DNN_SUCCESS;
+    return f->tensor_create(&b->x) == DNN_SUCCESS && f->tensor_create(&b->y) == DNN_SUCCESS &&
+           f->tensor_create(&b->bias) == DNN_SUCCESS && f->filter_create(&b->w) == DNN_SUCCESS &&
+           f->convolution_create(&b->convolution) == DNN_SUCCESS && f->activation_create(&b->activation) == DNN_SUCCESS;
 }
 
 /* The library names sizes in the order n, c, h, w whatever the layout. */
@@ -101,7 +155,8 @@ static int describe(const dnn_bound *b, const dnn_conv *p)
            f->activation_set(b->activation, p->relu ? DNN_RELU : DNN_IDENTITY, DNN_PROPAGATE_NAN, 0) == DNN_SUCCESS;
 }
 
-dnn_bound *cudnn_bind(const cudnn *d, const dnn_conv *p)
+/* Without a handle. */
+static dnn_bound *described(cudnn *d, const dnn_conv *p)
 {
     dnn_bound *b = calloc(1, sizeof *b);
     if (!b)
@@ -109,6 +164,15 @@ dnn_bound *cudnn_bind(const cudnn *d, const dnn_conv *p)
     b->d = d;
     b->has_residual = p->residual;
     if (create(b) && describe(b, p))
+        return b;
+    cudnn_unbind(b);
+    return NULL;
+}
+
+dnn_bound *cudnn_bind(cudnn *d, const dnn_conv *p, void *stream)
+{
+    dnn_bound *b = described(d, p);
+    if (!b || (b->shared = take_handle(d, stream)))
         return b;
     cudnn_unbind(b);
     return NULL;
@@ -129,17 +193,20 @@ void cudnn_unbind(dnn_bound *b)
         f->convolution_destroy(b->convolution);
     if (b->activation)
         f->activation_destroy(b->activation);
-    if (b->handle)
-        f->destroy(b->handle);
+    if (b->shared)
+        leave_handle(b->d, b->shared);
     free(b);
 }
 
-int cudnn_ways(const cudnn *d, const dnn_conv *p, const op_libraries *l, way *to)
+int cudnn_ways(cudnn *d, const dnn_conv *p, const op_libraries *l, way *to)
 {
     size_t bytes = 0;
-    dnn_bound *b = cudnn_bind(d, p);
-    int ok = b && d->call.workspace(b->handle, b->x, b->w, b->convolution, b->y, DNN_IMPLICIT_PRECOMP_GEMM, &bytes) ==
-                      DNN_SUCCESS;
+    dnn_bound *b = described(d, p);
+    pthread_mutex_lock(&d->lock);
+    int ok =
+        b && (d->asked || d->call.create(&d->asked) == DNN_SUCCESS) &&
+        d->call.workspace(d->asked, b->x, b->w, b->convolution, b->y, DNN_IMPLICIT_PRECOMP_GEMM, &bytes) == DNN_SUCCESS;
+    pthread_mutex_unlock(&d->lock);
     cudnn_unbind(b);
     if (!ok || bytes > l->workspace_bytes)
         return 0;
@@ -151,8 +218,7 @@ const char *cudnn_run(const dnn_bound *b, const way *w, const dnn_operands *o)
 {
     const dnn_functions *f = &b->d->call;
     const float one = 1, of_residual = b->has_residual ? 1 : 0;
-    if (f->set_stream(b->handle, o->stream) == DNN_SUCCESS &&
-        f->forward(b->handle, &one, b->x, o->x, b->w, o->w, b->convolution, (int)w->algorithm[0], o->workspace,
+    if (f->forward(b->shared->handle, &one, b->x, o->x, b->w, o->w, b->convolution, (int)w->algorithm[0], o->workspace,
                    w->workspace_bytes, &of_residual, b->y, b->has_residual ? o->residual : o->y, b->bias, o->bias,
                    b->activation, b->y, o->y) == DNN_SUCCESS)
         return NULL;

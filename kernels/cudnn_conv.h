@@ -25,7 +25,6 @@ typedef struct dnn_conv {
 typedef struct dnn_operands {
     const void *x, *w, *bias, *residual;
     void *y, *workspace;
-    void *stream;
 } dnn_operands;
 
 /* file NULL: under the name that NVIDIA installs it. NULL, with the reason, if it is not there. Needs no device. */
@@ -34,12 +33,13 @@ void cudnn_close(cudnn *d);                /* NULL is a no-op */
 const char *cudnn_version(const cudnn *d); /* "9.19.0"; lives as long as d */
 
 /* The library's way for `p` within the workspace of `l`, at `to`: 0 or 1. */
-int cudnn_ways(const cudnn *d, const dnn_conv *p, const op_libraries *l, way *to);
+int cudnn_ways(cudnn *d, const dnn_conv *p, const op_libraries *l, way *to);
 
-/* What running `p` needs on the host, with a handle of its own: a handle serves one thread. NULL: the library refuses. */
-dnn_bound *cudnn_bind(const cudnn *d, const dnn_conv *p);
+/* What running `p` on a stream needs on the host. All that is bound to a stream shares a handle of the library: one thread at a
+ * time uses a stream. NULL: the library refuses. May be called from any thread, and so may cudnn_unbind. */
+dnn_bound *cudnn_bind(cudnn *d, const dnn_conv *p, void *stream);
 void cudnn_unbind(dnn_bound *b); /* NULL is a no-op */
-/* Enqueues; NULL, or what went wrong (a constant). */
+/* Enqueues on that stream; NULL, or what went wrong (a constant). */
 const char *cudnn_run(const dnn_bound *b, const way *w, const dnn_operands *o);
 
 #ifdef __cplusplus

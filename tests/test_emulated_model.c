@@ -251,6 +251,10 @@ static void test_libraries(void **state)
     int n_convolutions = dnn->n_forwards;
     printf("libraries: %d convolutions by the pretended cuDNN in bf16; logits %.1e from f32, bound %.1e\n",
            n_convolutions, distance(&device, &cpu), bound);
+    printf(
+        "libraries: at most %d handles of cuDNN at once: the one that is asked, and one for each of the session's streams\n",
+        dnn->most_handles);
+    assert_in_range(dnn->most_handles, 2, 3);
     assert_true(n_convolutions > 4);
     assert_true(distance(&device, &cpu) <= bound);
     o.tune = 0;

@@ -56,7 +56,10 @@ EXPORT size_t cudnnGetVersion(void)
 }
 EXPORT int cudnnCreate(handle **h)
 {
-    return make(h, sizeof **h, &fake_dnn.n_handles);
+    int status = make(h, sizeof **h, &fake_dnn.n_handles);
+    if (fake_dnn.n_handles > fake_dnn.most_handles)
+        fake_dnn.most_handles = fake_dnn.n_handles;
+    return status;
 }
 EXPORT int cudnnDestroy(handle *h)
 {

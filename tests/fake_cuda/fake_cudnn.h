@@ -12,6 +12,7 @@ typedef struct fake_dnn_record {
     int refuse_workspace, refuse_forward;
     /* counted */
     int n_handles, n_descriptors; /* that exist now */
+    int most_handles;             /* at once */
     int n_forwards;
     /* the last convolution */
     int activation;
