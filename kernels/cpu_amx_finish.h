@@ -12,7 +12,7 @@ enum { PRODUCT_TURNS = PRODUCT_N_IN, PRODUCT_N_ROTATED };
 
 enum { BLOCK = 32 };
 
-/* What follows, as far as rows are whole vectors of bf16; FINISH_ANY is all else. */
+/* What follows, where results and residual are bf16; FINISH_ANY is all else. */
 typedef enum finish_way {
     FINISH_PLAIN,
     FINISH_RESIDUAL,

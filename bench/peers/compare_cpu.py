@@ -43,7 +43,7 @@ def parse():
     ap.add_argument("--rounds", type=int, default=3, metavar="K")
     ap.add_argument("--cpus", metavar="0,1", help="cores to use (default: all this process may)")
     ap.add_argument("--point", type=float, nargs=2, metavar=("X", "Y"), help="click on frame 0 (default: its centre)")
-    ap.add_argument("--objects", type=int, default=1, metavar="N", help="objects, clicked at --point or (peers) around it (default %(default)s)")
+    ap.add_argument("--objects", type=int, default=1, metavar="N", help="clicked around --point (default %(default)s)")
     ap.add_argument("--json", metavar="FILE", help="write everything there")
     return ap.parse_args()
 
@@ -58,12 +58,19 @@ def first_frame_centre(folder):
         return [image.size[0] / 2, image.size[1] / 2]
 
 
+def write_prompts(path, frames, point, n_objects):
+    """The clicks of stages.points as sambench reads them."""
+    step = 2 * first_frame_centre(frames)[1] / 64
+    away = [((i + 3) % 7 - 3) * step for i in range(n_objects)]
+    with open(path, "w") as f:
+        json.dump({"objects": [{"id": i + 1, "prompts": [{"frame": 0, "points": [[x + d for x in point]], "labels": [1]}]}
+                               for i, d in enumerate(away)]}, f)
+
+
 def commands(a, point, folder):
     """{name: argv}; each program writes its figures to <folder>/<name>.json"""
     prompts = os.path.join(folder, "prompts.json")
-    with open(prompts, "w") as f:
-        json.dump({"objects": [{"id": i + 1, "prompts": [{"frame": 0, "points": [point], "labels": [1]}]}
-                               for i in range(a.objects)]}, f)
+    write_prompts(prompts, a.input, point, a.objects)
     common = ["--input", a.input, "--imgsz", str(a.imgsz), "--precision", a.precision, "--frames", str(a.frames)]
     out = {"sambench": [a.sambench, "track", "--weights", a.weights, "--device", "cpu", *common, "--prompts", prompts,
                         *(["--cpu_variant", a.cpu_variant] if a.cpu_variant else [])]}

@@ -102,19 +102,9 @@ def check_files(a):
             sys.exit(f"{path}: no such file")
 
 
-def clicks(a, n_objects):
-    """The points of stages.points, for sambench."""
-    width, height = (2 * x for x in compare_cpu.first_frame_centre(a.input))
-    step = height / 64
-    at = [((i + 3) % 7 - 3) * step for i in range(n_objects)]
-    return [[width / 2 + d, height / 2 + d] for d in at]
-
-
 def run_sambench(a, model, n_objects, folder):
     prompts, out = os.path.join(folder, "prompts.json"), os.path.join(folder, "sambench.json")
-    with open(prompts, "w") as f:
-        json.dump({"objects": [{"id": i + 1, "prompts": [{"frame": 0, "points": [p], "labels": [1]}]}
-                               for i, p in enumerate(clicks(a, n_objects))]}, f)
+    compare_cpu.write_prompts(prompts, a.input, compare_cpu.first_frame_centre(a.input), n_objects)
     done = subprocess.run([a.sambench, "track", "--weights", os.path.join(a.weights_dir, model + ".safetensors"),
                            "--device", a.device, "--precision", a.precision, "--imgsz", str(a.imgsz), "--input", a.input,
                            "--frames", str(a.frames), "--prompts", prompts, "--quiet", "--json", out],

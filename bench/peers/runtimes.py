@@ -103,9 +103,10 @@ def _export(part, name, tensors, runtime, n_threads, precision):
     for got, want in zip(run([t.numpy() for t in tensors]), expected):
         difference = torch.from_numpy(got) - want
         if precision == "bf16":  # single values of random weights' features go anywhere: their mean square counts
-            wrong, worst, of = difference.square().mean().sqrt() / want.square().mean().sqrt().clamp(min=1e-6), WORST_BF16, "RMS"
+            size, worst, of = (lambda t: t.square().mean().sqrt()), WORST_BF16, "RMS"
         else:
-            wrong, worst, of = difference.abs().max() / want.abs().max().clamp(min=1e-6), WORST, "largest value"
+            size, worst, of = (lambda t: t.abs().max()), WORST, "largest value"
+        wrong = size(difference) / size(want).clamp(min=1e-6)
         print(f"{name} in {runtime}: {wrong:.3g} of the {of} from PyTorch", file=sys.stderr)
         if not wrong <= worst:
             sys.exit(f"{name} in {runtime}: differs from PyTorch by {wrong:.3g} of the {of}")
